@@ -1,0 +1,1 @@
+//! Compiles the eBPF programs with the toolchain that this machine has.

@@ -1,0 +1,1 @@
+//! The compiled eBPF programs, embedded, with typed loading and attachment.

@@ -1,0 +1,3 @@
+//! Checked views of packet headers, for the kernel and user space alike.
+
+#![no_std]

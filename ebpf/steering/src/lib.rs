@@ -1,0 +1,3 @@
+//! The steering decision: request parsers, key hash, partition table, policies.
+
+#![no_std]

@@ -1,0 +1,3 @@
+//! The `experiment` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Messages and phases between coordinator and agents.

@@ -1,0 +1,1 @@
+//! The YAML spec: units, model, validation, expansion to trials.

@@ -1,0 +1,80 @@
+//! Packet I/O behind one batched interface, and the worker loop.
+//!
+//! A server thread owns one [`DatagramIo`]; the same store runs over kernel sockets and over
+//! AF_XDP, so that an experiment can tell steering from kernel bypass.
+
+use std::io;
+use std::os::fd::RawFd;
+
+/// Where a received datagram arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Receive queue of the device, where the back end knows it (AF_XDP does).
+    pub queue: Option<u16>,
+    /// UDP destination port in host byte order: MICA's partition address.
+    pub port: u16,
+}
+
+/// What one thread's I/O has seen since it was opened. All counts are datagrams unless named otherwise.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct IoCounters {
+    /// Datagrams handed to the caller.
+    pub received: u64,
+    /// Replies accepted by the transmit path.
+    pub transmitted: u64,
+    /// Replies that the transmit path refused and that were discarded.
+    pub transmit_refused: u64,
+    /// Times that the thread slept and packet arrival woke it.
+    pub wakeups_kernel: u64,
+    /// Frames recycled into the fill ring of a queue whose home is another thread.
+    pub frame_returns: u64,
+}
+
+/// One server thread's batched, non-blocking datagram I/O.
+///
+/// A [`Frame`](DatagramIo::Frame) owns a received datagram until it is given back with
+/// [`reply`](DatagramIo::reply) or [`release`](DatagramIo::release). It may be sent to another
+/// thread of the same server and given back through that thread's I/O: this is how software
+/// steering hands a request to its owner without copying.
+pub trait DatagramIo: Send {
+    /// A received datagram that was not yet answered.
+    type Frame: Send + 'static;
+
+    /// Appends what has arrived, at most one batch, to `out`; returns how many.
+    ///
+    /// # Errors
+    /// When the socket or ring is unusable; never for one bad datagram.
+    fn receive(&mut self, out: &mut Vec<Self::Frame>) -> io::Result<usize>;
+
+    /// Where the frame arrived.
+    fn origin(&self, frame: &Self::Frame) -> Origin;
+
+    /// The UDP payload of the request.
+    fn payload<'a>(&'a self, frame: &'a Self::Frame) -> &'a [u8];
+
+    /// The room for a reply, from where the UDP payload starts (at least 1400 bytes). It holds
+    /// the request's bytes until they are overwritten.
+    fn room<'a>(&'a mut self, frame: &'a mut Self::Frame) -> &'a mut [u8];
+
+    /// Sends a further datagram to where `frame` came from; call it before [`reply`](Self::reply).
+    /// Returns false (and counts it) when there is no frame or socket space.
+    fn send_copy(&mut self, frame: &Self::Frame, payload: &[u8]) -> bool;
+
+    /// Queues the first `len` bytes of the frame's room as the reply.
+    fn reply(&mut self, frame: Self::Frame, len: usize);
+
+    /// Gives a frame back without a reply (noreply, dropped).
+    fn release(&mut self, frame: Self::Frame);
+
+    /// Pushes queued replies out and recycles frames.
+    ///
+    /// # Errors
+    /// When the socket or ring is unusable.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Descriptors whose readability means that a datagram arrived.
+    fn readable(&self) -> Vec<RawFd>;
+
+    /// What was counted so far.
+    fn counters(&self) -> IoCounters;
+}

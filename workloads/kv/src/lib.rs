@@ -1,0 +1,1 @@
+//! The key-value store and the systems under test.

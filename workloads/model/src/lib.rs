@@ -1,0 +1,1 @@
+//! Workloads as fixed schedules of requests.

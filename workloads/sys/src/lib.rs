@@ -1,0 +1,1 @@
+//! Linux: namespaces, links, NAPI threads, pinning, clocks, accounting.

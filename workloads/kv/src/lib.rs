@@ -1,1 +1,4 @@
 //! The key-value store and the systems under test.
+
+pub mod protocol;
+pub mod store;

@@ -1,0 +1,1 @@
+//! The memcached protocols: ASCII, meta and binary, over datagrams and streams.

@@ -1,0 +1,1 @@
+//! The bounded-memory key-value store.

@@ -1,3 +1,50 @@
-//! The `xtask` binary.
+//! `cargo xtask`: the one front door for set-up, tests and checks. CI calls nothing else.
 
-fn main() {}
+mod ci;
+mod stage;
+mod test;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Set-up, tests and checks of steerbench", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what building and testing needs (the same as ./setup).
+    Setup,
+    /// Run every test tier that this machine can run; the others say that they were skipped.
+    Test {
+        /// Fail where a tier cannot run instead of skipping it.
+        #[arg(long)]
+        every_tier: bool,
+    },
+    /// Check the style that no compiler checks: module docs, sizes, orphans, layering.
+    Tidy,
+    /// Everything a change must pass: format, tidy, clippy, docs, tests, the quick experiment.
+    Ci,
+}
+
+fn main() -> Result<()> {
+    let root = workspace_root();
+    match Cli::parse().command {
+        Command::Setup => stage::run(&root, "set-up", "./setup", &[], &[]),
+        Command::Test { every_tier } => test::run(&root, every_tier),
+        Command::Tidy => tidy::run(&root),
+        Command::Ci => ci::run(&root),
+    }
+}
+
+/// The workspace that this binary was built from: two folders above its manifest.
+fn workspace_root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
+}

@@ -1,0 +1,51 @@
+//! What a change must pass, in the order in which a failure costs least.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::{stage, test, tidy};
+
+/// Runs every stage and prints the time of each.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let mut times = stage::Times::default();
+    let cargo = |name: &str, arguments: &[&str], environment: &[(&str, &str)]| {
+        stage::run(root, name, "cargo", arguments, environment)
+    };
+    times.stage("format", || {
+        cargo("format", &["fmt", "--all", "--check"], &[])?;
+        cargo(
+            "format of the eBPF programs",
+            &["fmt", "--manifest-path", "ebpf/programs/Cargo.toml", "--check"],
+            &[],
+        )
+    })?;
+    times.stage("tidy", || tidy::run(root))?;
+    times.stage("clippy", || {
+        cargo(
+            "clippy",
+            &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"],
+            &[],
+        )
+    })?;
+    times.stage("docs", || {
+        cargo(
+            "docs",
+            &["doc", "--workspace", "--no-deps", "--document-private-items"],
+            &[("RUSTDOCFLAGS", "-D warnings")],
+        )
+    })?;
+    times.stage("build", || {
+        cargo("build", &["build", "--release", "--bin", "experiment"], &[])
+    })?;
+    times.stage("test", || test::run(root, true))?;
+    times.stage("quickstart", || {
+        cargo(
+            "quickstart",
+            &["run", "--release", "--bin", "experiment", "--", "experiments/quickstart.yaml"],
+            &[],
+        )
+    })?;
+    times.print();
+    Ok(())
+}

@@ -16,7 +16,12 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         cargo("format", &["fmt", "--all", "--check"], &[])?;
         cargo(
             "format of the eBPF programs",
-            &["fmt", "--manifest-path", "ebpf/programs/Cargo.toml", "--check"],
+            &[
+                "fmt",
+                "--manifest-path",
+                "ebpf/programs/Cargo.toml",
+                "--check",
+            ],
             &[],
         )
     })?;
@@ -24,14 +29,26 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     times.stage("clippy", || {
         cargo(
             "clippy",
-            &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"],
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "--deny",
+                "warnings",
+            ],
             &[],
         )
     })?;
     times.stage("docs", || {
         cargo(
             "docs",
-            &["doc", "--workspace", "--no-deps", "--document-private-items"],
+            &[
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--document-private-items",
+            ],
             &[("RUSTDOCFLAGS", "-D warnings")],
         )
     })?;
@@ -42,7 +59,14 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     times.stage("quickstart", || {
         cargo(
             "quickstart",
-            &["run", "--release", "--bin", "experiment", "--", "experiments/quickstart.yaml"],
+            &[
+                "run",
+                "--release",
+                "--bin",
+                "experiment",
+                "--",
+                "experiments/quickstart.yaml",
+            ],
             &[],
         )
     })?;

@@ -11,7 +11,10 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Set-up, tests and checks of steerbench", bin_name = "cargo xtask")]
+#[command(
+    about = "Set-up, tests and checks of steerbench",
+    bin_name = "cargo xtask"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -46,5 +49,9 @@ fn main() -> Result<()> {
 /// The workspace that this binary was built from: two folders above its manifest.
 fn workspace_root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
+    manifest
+        .ancestors()
+        .nth(2)
+        .unwrap_or(manifest)
+        .to_path_buf()
 }

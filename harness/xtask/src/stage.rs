@@ -22,7 +22,10 @@ pub(crate) fn run(
         .status()
         .with_context(|| format!("{name}: cannot start {program}"))?;
     if !status.success() {
-        bail!("{name} failed ({status}): {program} {}", arguments.join(" "));
+        bail!(
+            "{name} failed ({status}): {program} {}",
+            arguments.join(" ")
+        );
     }
     Ok(())
 }

@@ -18,7 +18,11 @@ const HEAVY: [&str; 2] = ["steerbench-figures", "steerbench-experiment"];
 
 /// Runs all tests.
 pub(crate) fn run(root: &Path, every_tier: bool) -> Result<()> {
-    let environment: &[(&str, &str)] = if every_tier { &[(EVERY_TIER, "1")] } else { &[] };
+    let environment: &[(&str, &str)] = if every_tier {
+        &[(EVERY_TIER, "1")]
+    } else {
+        &[]
+    };
     let mut light = vec!["test", "--workspace"];
     let mut heavy = vec!["test", "--release"];
     for package in HEAVY {

@@ -12,24 +12,61 @@ struct Layer {
 }
 
 /// Crates that touch the machine; the pure ones and those that read results do without them.
-const MACHINE: &[&str] =
-    &["aya", "sys", "pktio", "loader", "kv", "loadgen", "wakeup", "rustix", "libc"];
+const MACHINE: &[&str] = &[
+    "aya", "sys", "pktio", "loader", "kv", "loadgen", "wakeup", "rustix", "libc",
+];
 
 /// design rules: spec, stats, model and steering are pure; record knows neither aya nor polars;
 /// figures alone knows polars and plotters; nothing below harness/ knows the harness.
 const LAYERS: &[Layer] = &[
-    Layer { folder: "ebpf/packet", without: &["steering", "aya", "libc", "rustix", "serde"] },
-    Layer { folder: "ebpf/steering", without: &["aya", "libc", "rustix", "sys", "pktio"] },
-    Layer { folder: "workloads/model", without: MACHINE },
-    Layer { folder: "workloads/sys", without: &["aya", "pktio", "loader", "kv", "loadgen"] },
-    Layer { folder: "workloads/io", without: &["aya", "kv", "loadgen", "model"] },
-    Layer { folder: "workloads/kv", without: &["loadgen", "aya"] },
-    Layer { folder: "workloads/loadgen", without: &["kv", "aya"] },
-    Layer { folder: "harness/spec", without: MACHINE },
-    Layer { folder: "harness/protocol", without: MACHINE },
-    Layer { folder: "harness/stats", without: MACHINE },
-    Layer { folder: "harness/record", without: MACHINE },
-    Layer { folder: "harness/figures", without: MACHINE },
+    Layer {
+        folder: "ebpf/packet",
+        without: &["steering", "aya", "libc", "rustix", "serde"],
+    },
+    Layer {
+        folder: "ebpf/steering",
+        without: &["aya", "libc", "rustix", "sys", "pktio"],
+    },
+    Layer {
+        folder: "workloads/model",
+        without: MACHINE,
+    },
+    Layer {
+        folder: "workloads/sys",
+        without: &["aya", "pktio", "loader", "kv", "loadgen"],
+    },
+    Layer {
+        folder: "workloads/io",
+        without: &["aya", "kv", "loadgen", "model"],
+    },
+    Layer {
+        folder: "workloads/kv",
+        without: &["loadgen", "aya"],
+    },
+    Layer {
+        folder: "workloads/loadgen",
+        without: &["kv", "aya"],
+    },
+    Layer {
+        folder: "harness/spec",
+        without: MACHINE,
+    },
+    Layer {
+        folder: "harness/protocol",
+        without: MACHINE,
+    },
+    Layer {
+        folder: "harness/stats",
+        without: MACHINE,
+    },
+    Layer {
+        folder: "harness/record",
+        without: MACHINE,
+    },
+    Layer {
+        folder: "harness/figures",
+        without: MACHINE,
+    },
 ];
 
 /// Only these folders may name the key.
@@ -45,7 +82,9 @@ const HARNESS: &[&str] = &["spec", "protocol", "stats", "record", "figures"];
 /// Findings over all manifests of the workspace.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let workspace = manifest(root, "")?;
-    let members = workspace["workspace"]["members"].as_array().context("no workspace members")?;
+    let members = workspace["workspace"]["members"]
+        .as_array()
+        .context("no workspace members")?;
     let mut findings = Vec::new();
     for folder in members.iter().filter_map(|member| member.as_str()) {
         let dependencies = dependencies(&manifest(root, folder)?);
@@ -71,7 +110,9 @@ fn dependencies(manifest: &toml::Table) -> Vec<String> {
 fn violations(folder: &str, dependencies: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     let mut report = |dependency: &str, why: &str| {
-        found.push(format!("{folder}/Cargo.toml: must not depend on {dependency}: {why}"));
+        found.push(format!(
+            "{folder}/Cargo.toml: must not depend on {dependency}: {why}"
+        ));
     };
     for dependency in dependencies {
         let name = dependency.as_str();
@@ -79,7 +120,10 @@ fn violations(folder: &str, dependencies: &[String]) -> Vec<String> {
         if layer.is_some_and(|layer| layer.without.contains(&name)) {
             report(name, "it belongs to a later stage or touches the machine");
         }
-        if EXCLUSIVE.iter().any(|(only, home)| *only == name && *home != folder) {
+        if EXCLUSIVE
+            .iter()
+            .any(|(only, home)| *only == name && *home != folder)
+        {
             report(name, "one crate alone uses it");
         }
         if !folder.starts_with("harness/") && HARNESS.contains(&name) {

@@ -25,14 +25,27 @@ pub(crate) fn check(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
 /// A file that cargo compiles by itself: lib.rs, main.rs, build.rs, and each file directly in
 /// src/bin, tests, benches, examples or fuzz_targets.
 fn is_root(file: &Path) -> bool {
-    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let parent = file.parent().and_then(Path::file_name).and_then(|name| name.to_str());
-    let in_target_folder =
-        matches!(parent, Some("bin" | "tests" | "benches" | "examples" | "fuzz_targets"));
+    let name = file
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let parent = file
+        .parent()
+        .and_then(Path::file_name)
+        .and_then(|name| name.to_str());
+    let in_target_folder = matches!(
+        parent,
+        Some("bin" | "tests" | "benches" | "examples" | "fuzz_targets")
+    );
     let in_src = parent == Some("src") && matches!(name, "lib.rs" | "main.rs");
     // A folder of tests/, benches/ or src/bin with a main.rs is one target.
-    let grandparent = file.ancestors().nth(2).and_then(Path::file_name).and_then(|n| n.to_str());
-    let target_folder = name == "main.rs" && matches!(grandparent, Some("bin" | "tests" | "benches"));
+    let grandparent = file
+        .ancestors()
+        .nth(2)
+        .and_then(Path::file_name)
+        .and_then(|n| n.to_str());
+    let target_folder =
+        name == "main.rs" && matches!(grandparent, Some("bin" | "tests" | "benches"));
     in_target_folder || in_src || target_folder || name == "build.rs"
 }
 
@@ -42,8 +55,15 @@ fn reach(file: &Path, is_root: bool, reached: &mut BTreeSet<PathBuf>) -> Result<
     }
     let syntax = syn::parse_file(&fs::read_to_string(file)?)?;
     let folder = file.parent().unwrap_or(Path::new("."));
-    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let below = if is_root || stem == "mod" { folder.to_path_buf() } else { folder.join(stem) };
+    let stem = file
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
+    let below = if is_root || stem == "mod" {
+        folder.to_path_buf()
+    } else {
+        folder.join(stem)
+    };
     reach_items(&syntax.items, folder, &below, reached)
 }
 
@@ -54,7 +74,9 @@ fn reach_items(
     reached: &mut BTreeSet<PathBuf>,
 ) -> Result<()> {
     for item in items {
-        let syn::Item::Mod(module) = item else { continue };
+        let syn::Item::Mod(module) = item else {
+            continue;
+        };
         let name = module.ident.to_string();
         if let Some((_, inner)) = &module.content {
             reach_items(inner, folder, &below.join(&name), reached)?;
@@ -62,9 +84,15 @@ fn reach_items(
         }
         let candidates = match declared_path(module) {
             Some(path) => vec![folder.join(path)],
-            None => vec![below.join(format!("{name}.rs")), below.join(&name).join("mod.rs")],
+            None => vec![
+                below.join(format!("{name}.rs")),
+                below.join(&name).join("mod.rs"),
+            ],
         };
-        for candidate in candidates.into_iter().filter(|candidate| candidate.is_file()) {
+        for candidate in candidates
+            .into_iter()
+            .filter(|candidate| candidate.is_file())
+        {
             reach(&candidate, false, reached)?;
         }
     }
@@ -74,8 +102,12 @@ fn reach_items(
 /// The file that a `#[path = "..."]` attribute names.
 fn declared_path(module: &syn::ItemMod) -> Option<String> {
     module.attrs.iter().find_map(|attribute| {
-        let syn::Meta::NameValue(pair) = &attribute.meta else { return None };
-        let syn::Expr::Lit(literal) = &pair.value else { return None };
+        let syn::Meta::NameValue(pair) = &attribute.meta else {
+            return None;
+        };
+        let syn::Expr::Lit(literal) = &pair.value else {
+            return None;
+        };
         match &literal.lit {
             syn::Lit::Str(text) if pair.path.is_ident("path") => Some(text.value()),
             _ => None,
@@ -89,7 +121,13 @@ mod tests {
 
     #[test]
     fn crate_roots_are_recognised() {
-        for root in ["a/src/lib.rs", "a/src/main.rs", "a/build.rs", "a/src/bin/x.rs", "a/tests/t.rs"] {
+        for root in [
+            "a/src/lib.rs",
+            "a/src/main.rs",
+            "a/build.rs",
+            "a/src/bin/x.rs",
+            "a/tests/t.rs",
+        ] {
             assert!(is_root(Path::new(root)), "{root}");
         }
         for inner in ["a/src/x.rs", "a/src/x/mod.rs", "a/src/x/lib_like.rs"] {

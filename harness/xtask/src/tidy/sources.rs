@@ -25,7 +25,8 @@ pub(crate) fn collect(root: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
         if path.is_dir() {
@@ -42,7 +43,11 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 /// Findings of one file, each with its place.
 pub(crate) fn check(root: &Path, path: &Path) -> Result<Vec<String>> {
     let text = fs::read_to_string(path)?;
-    let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
+    let shown = path
+        .strip_prefix(root)
+        .unwrap_or(path)
+        .display()
+        .to_string();
     Ok(findings(&shown, &text))
 }
 
@@ -50,7 +55,9 @@ fn findings(shown: &str, text: &str) -> Vec<String> {
     let mut findings = Vec::new();
     let lines = text.lines().count();
     if lines > LONGEST_FILE {
-        findings.push(format!("{shown}: {lines} lines; more than {LONGEST_FILE} hide a second concern"));
+        findings.push(format!(
+            "{shown}: {lines} lines; more than {LONGEST_FILE} hide a second concern"
+        ));
     }
     let syntax = match syn::parse_file(text) {
         Ok(syntax) => syntax,
@@ -59,11 +66,19 @@ fn findings(shown: &str, text: &str) -> Vec<String> {
             return findings;
         }
     };
-    let documented = syntax.attrs.iter().any(|attribute| attribute.path().is_ident("doc"));
+    let documented = syntax
+        .attrs
+        .iter()
+        .any(|attribute| attribute.path().is_ident("doc"));
     if !documented {
-        findings.push(format!("{shown}:1: no module documentation (//!) that says why it exists"));
+        findings.push(format!(
+            "{shown}:1: no module documentation (//!) that says why it exists"
+        ));
     }
-    let mut functions = Functions { shown, findings: &mut findings };
+    let mut functions = Functions {
+        shown,
+        findings: &mut findings,
+    };
     functions.visit_file(&syntax);
     findings
 }
@@ -105,8 +120,14 @@ mod tests {
 
     #[test]
     fn a_file_without_module_documentation_is_found() {
-        assert_eq!(findings("a.rs", "//! Why.\nfn f() {}\n"), Vec::<String>::new());
-        assert_eq!(findings("a.rs", "// Not documentation.\nfn f() {}\n").len(), 1);
+        assert_eq!(
+            findings("a.rs", "//! Why.\nfn f() {}\n"),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            findings("a.rs", "// Not documentation.\nfn f() {}\n").len(),
+            1
+        );
     }
 
     #[test]

@@ -1,1 +1,30 @@
-//! Workloads as fixed schedules of requests.
+//! Workloads as fixed schedules of requests. Pure: no clock, no network, no file.
+//!
+//! A [`WorkloadSpec`] and its seed decide everything: which keys exist and how long they and their
+//! values are ([`KeySpace`]), and which request is sent when, by which flow ([`Schedule`]). The
+//! schedule exists before the first packet, so that a slow server cannot slow the load down (an
+//! open loop), and every system of a comparison is offered the very same requests.
+//!
+//! The same spec gives the same schedule on every machine: random bits come from Xoshiro256++
+//! (whose stream is specified), in one sub-stream per purpose ([`stream`]), and logarithms and
+//! powers come from software routines ([`portable`]) instead of the machine's C library.
+
+mod arrivals;
+mod keyspace;
+mod permutation;
+mod popularity;
+pub mod portable;
+mod schedule;
+mod size;
+mod spec;
+pub mod stream;
+mod value;
+
+pub use arrivals::{Arrivals, Clockwork};
+pub use keyspace::KeySpace;
+pub use permutation::Permutation;
+pub use popularity::{Picker, Popularity};
+pub use schedule::{Op, Planned, Schedule};
+pub use size::{Size, Weighted};
+pub use spec::{SpecError, WorkloadSpec};
+pub use value::{value_bytes, value_into, value_version, verify_value};

@@ -1,0 +1,178 @@
+//! What a client is told. The workload itself is a [`model::Schedule`].
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Configuration of a client. Everything is explicit or has the default that its field names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientConfig {
+    /// How datagrams are sent and received.
+    pub transport: TransportConfig,
+    /// Address that requests come from.
+    pub client: IpAddr,
+    /// Address that requests go to; of the same family.
+    pub server: IpAddr,
+    /// Source port of flow 0; flow `f` uses `source_port + f`. Default 16384, so that a few
+    /// thousand flows stay below Linux's ephemeral ports (32768).
+    #[serde(default = "default_source_port")]
+    pub source_port: u16,
+    /// Destination port of each request.
+    pub addressing: Addressing,
+    /// How requests are written. Default ASCII.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// A request is timed out when this long has passed since its actual send, ns. Default 100 ms.
+    #[serde(default = "default_timeout_ns")]
+    pub timeout_ns: u64,
+    /// How long after the measure phase late requests are still sent, ns; what then remains is
+    /// unsent. Default 100 ms.
+    #[serde(default = "default_timeout_ns")]
+    pub send_grace_ns: u64,
+    /// After the last timeout, listen for late replies until none came for this long, ns. Skipped
+    /// when nothing timed out. Default 100 ms.
+    #[serde(default = "default_timeout_ns")]
+    pub quiet_ns: u64,
+    /// Bound on the listening for late replies, ns. Default 5 s.
+    #[serde(default = "default_linger_ns")]
+    pub linger_ns: u64,
+    /// Width of the intervals that latency is also recorded by, ns. Default 100 ms.
+    #[serde(default = "default_timeout_ns")]
+    pub interval_ns: u64,
+    /// Number of client threads; flows are split over them. Default 1.
+    #[serde(default = "default_threads")]
+    pub threads: u16,
+    /// CPU of each thread; empty leaves placement to the scheduler. Default empty.
+    #[serde(default)]
+    pub cpus: Vec<u32>,
+    /// What a thread does between sends. Default sleep.
+    #[serde(default)]
+    pub pacing: Pacing,
+}
+
+const fn default_source_port() -> u16 {
+    16_384
+}
+const fn default_timeout_ns() -> u64 {
+    100_000_000
+}
+const fn default_linger_ns() -> u64 {
+    5_000_000_000
+}
+const fn default_threads() -> u16 {
+    1
+}
+
+impl ClientConfig {
+    /// A client with every default.
+    #[must_use]
+    pub const fn new(
+        transport: TransportConfig,
+        client: IpAddr,
+        server: IpAddr,
+        addressing: Addressing,
+    ) -> Self {
+        Self {
+            transport,
+            client,
+            server,
+            source_port: default_source_port(),
+            addressing,
+            protocol: Protocol::Ascii,
+            timeout_ns: default_timeout_ns(),
+            send_grace_ns: default_timeout_ns(),
+            quiet_ns: default_timeout_ns(),
+            linger_ns: default_linger_ns(),
+            interval_ns: default_timeout_ns(),
+            threads: default_threads(),
+            cpus: Vec::new(),
+            pacing: Pacing::Sleep,
+        }
+    }
+}
+
+/// How datagrams are sent and received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum TransportConfig {
+    /// Kernel UDP, one socket per flow.
+    Udp {
+        /// Receive buffer of each socket, bytes (beyond `rmem_max` with privilege).
+        receive_buffer: u32,
+    },
+    /// AF_XDP, one socket per queue of the interface.
+    AfXdp {
+        /// Name of the interface in the client's namespace.
+        interface: String,
+        /// Number of its queues, all of which are bound.
+        queues: u16,
+        /// Which queue a request leaves by: the emulation of the server's NIC.
+        queue_choice: QueueChoice,
+        /// Link address of the client, as in `02:53:42:00:00:02` without the colons.
+        client_mac: [u8; 6],
+        /// Link address of the server.
+        server_mac: [u8; 6],
+        /// Entries of each ring, a power of two.
+        ring: u32,
+    },
+}
+
+/// How the queue of a transmitted datagram is chosen. On veth it is the server's receive queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum QueueChoice {
+    /// Toeplitz over the transmitted addresses and ports, through an indirection table.
+    Rss,
+    /// By destination port: `(port - base) mod queues`, as Flow Director does for MICA.
+    Port {
+        /// The port of queue 0.
+        base: u16,
+    },
+}
+
+/// The UDP destination port of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Addressing {
+    /// One port for all.
+    Server {
+        /// The port.
+        port: u16,
+    },
+    /// Client-directed, as in MICA: `base_port +` the owner of the (first) key's partition.
+    Partition {
+        /// Port of owner 0.
+        base_port: u16,
+        /// Number of owners.
+        owners: u16,
+        /// Owner of each slot; absent means spread evenly. The client never learns of later
+        /// moves, so a table can be stale by construction.
+        #[serde(default)]
+        table: Option<Vec<u16>>,
+    },
+}
+
+/// How requests are written and replies read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// `get` and `set` lines.
+    #[default]
+    Ascii,
+    /// `mg` and `ms`.
+    Meta,
+    /// The binary protocol.
+    Binary,
+}
+
+/// What a client thread does between sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pacing {
+    /// Sleeps until the next intended send or reply: the client shares its CPU.
+    #[default]
+    Sleep,
+    /// Spins: exact times, for a CPU of its own.
+    Spin,
+}

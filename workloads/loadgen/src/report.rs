@@ -1,0 +1,79 @@
+//! What a client reports.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Latency, Ledger};
+
+/// The outcome of a trial as the client saw it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClientReport {
+    /// Requests over the whole trial; closed.
+    pub ledger: Ledger,
+    /// The measure phase.
+    pub measured: Measured,
+    /// Latency from the intended send time over answered requests of the measure phase, ns.
+    pub latency: Latency,
+    /// The same by interval of intended send time.
+    pub intervals: Vec<Interval>,
+    /// Actual minus intended send time of requests of the measure phase that were sent, ns.
+    pub send_lag: Latency,
+    /// Datagrams lost on the client's side, by counter.
+    pub drops: Vec<NamedDrop>,
+    /// Fingerprint of the schedule, as 16 hexadecimal digits.
+    pub schedule: String,
+    /// What carried the datagrams, as obtained.
+    pub transport: String,
+}
+
+/// Requests whose intended send time lies in the measure phase, unless a field says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Measured {
+    /// Length of the phase, ns.
+    pub length_ns: u64,
+    /// Requests that expect a reply.
+    pub requests: u64,
+    /// Of them, answered within the timeout: as many as `latency` holds.
+    pub answered: u64,
+    /// Of them, unsent or timed out: they rank at +inf.
+    pub unanswered: u64,
+    /// Complete replies that arrived in the phase, to whatever request: the achieved rate.
+    pub replies: u64,
+    /// CPU time of the client's threads in the phase, ns.
+    pub cpu_ns: u64,
+}
+
+impl Measured {
+    /// Complete replies per second.
+    #[must_use]
+    pub fn achieved_rps(&self) -> f64 {
+        self.replies as f64 * 1e9 / self.length_ns as f64
+    }
+}
+
+/// Latency over one interval of intended send times.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Start of the interval, ns since the start of the measure phase.
+    pub start_ns: u64,
+    /// Latency over its answered requests, ns.
+    pub latency: Latency,
+}
+
+/// Datagrams that a counter says were lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedDrop {
+    /// What happened, as in `rx_ring_full`.
+    pub name: String,
+    /// The counter that it was read from.
+    pub source: String,
+    /// How many datagrams.
+    pub datagrams: u64,
+}
+
+impl ClientReport {
+    /// The latency at quantile `q` of the measure phase, ns; `None` when it lies beyond the timeout.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        self.latency.quantile(q, self.measured.unanswered)
+    }
+}

@@ -1,1 +1,41 @@
-//! The YAML spec: units, model, validation, expansion to trials.
+//! The YAML spec: what an experiment compares, on what, under which load.
+//!
+//! Pure: text in, values out; nothing here looks at the machine. A [`Spec`] is what a person
+//! wrote; [`Spec::resolved`] fills every default in; [`expand`] turns it into [`Trial`]s, which
+//! leave nothing open and have a stable [name](Trial::id). Whatever the spec gets wrong is
+//! reported with file, line, column, the offending text and what is allowed ([`SpecError`]).
+//!
+//! The words are those of GLOSSARY.md. Values and combinations that no system could honour are
+//! refused here, with the reason; what this machine cannot honour is the planner's business.
+
+mod canonical;
+mod error;
+mod load;
+mod order;
+mod overrides;
+mod probe;
+mod read;
+mod rules;
+mod schema;
+mod size;
+mod spec;
+mod sweep;
+mod system;
+mod topology;
+mod tree;
+mod trial;
+pub mod units;
+mod workload;
+
+pub use error::{Place, Problem, SpecError};
+pub use load::{Load, Phases, Sweep};
+pub use probe::{Mechanism, Probe, ProbeMode, WakeupProbe};
+pub use schema::json_schema;
+pub use spec::Spec;
+pub use system::{Io, System, SystemKind, SystemSpec, Wakeup};
+pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
+pub use trial::{Trial, TrialId, expand};
+pub use units::{Bytes, Count, Duration, Rate, UnitError};
+pub use workload::{
+    Arrivals, Popularity, SizeSpec, WeightedSize, WireProtocol, Workload, WorkloadSpec,
+};

@@ -1,0 +1,217 @@
+//! Rules between settings: combinations that no machine could run, each with its reason.
+
+use std::collections::BTreeMap;
+
+use crate::probe::Probe;
+use crate::spec::Spec;
+use crate::system::{Io, SystemSpec};
+use crate::topology::{ClientIo, TopologyKind};
+use crate::units::{Bytes, Count};
+use crate::workload::WorkloadSpec;
+
+/// A broken rule: the setting's path and the message.
+pub(crate) type Finding = (String, String);
+
+/// Bytes of a set request beside key and value: IPv4 and UDP headers (28), memcached's UDP frame
+/// (8), and the longest command line of the three protocols.
+const SET_OVERHEAD: u64 = 28 + 8 + 64;
+
+/// Everything that two settings of the spec rule out together.
+pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    sections(spec, &mut findings);
+    topology(spec, &mut findings);
+    for (index, system) in spec.systems.iter().enumerate() {
+        io(spec.topology.kind, system, index, &mut findings);
+        wakeup(system, index, &mut findings);
+    }
+    labels(&spec.systems, &mut findings);
+    if let Some(workload) = &spec.workload {
+        sizes(spec, workload, &mut findings);
+    }
+    repeats(spec, &mut findings);
+    findings
+}
+
+/// Systems need the sections that say what to do with them.
+fn sections(spec: &Spec, findings: &mut Vec<Finding>) {
+    if spec.systems.is_empty() {
+        if spec.probes.is_empty() {
+            let message = "nothing to do: list at least one of `systems` or `probes`";
+            findings.push((String::new(), message.to_owned()));
+        }
+        return;
+    }
+    let sections = [
+        ("workload", spec.workload.is_none()),
+        ("load", spec.load.is_none()),
+        ("phases", spec.phases.is_none()),
+    ];
+    for (section, _) in sections.into_iter().filter(|(_, missing)| *missing) {
+        findings.push((
+            String::new(),
+            format!("`systems` need the section `{section}`"),
+        ));
+    }
+}
+
+fn topology(spec: &Spec, findings: &mut Vec<Finding>) {
+    let topology = &spec.topology;
+    if topology.kind != TopologyKind::Loopback {
+        return;
+    }
+    if topology.client == Some(ClientIo::AfXdp) {
+        let message = "the loopback device has no AF_XDP queues; allowed: udp";
+        findings.push(("topology.client".to_owned(), message.to_owned()));
+    }
+    if topology.queues.is_some_and(|queues| queues > 1) {
+        let message = "the loopback device has one queue; allowed: 1";
+        findings.push(("topology.queues".to_owned(), message.to_owned()));
+    }
+}
+
+fn io(topology: TopologyKind, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    let (name, io) = (system.system, system.io());
+    let place = |field: bool| match field {
+        true => format!("systems[{index}].io"),
+        false => format!("systems[{index}]"),
+    };
+    if !name.ios().contains(&io) {
+        let allowed: Vec<_> = name.ios().iter().map(|io| io.name()).collect();
+        let (reason, allowed) = (name.io_reason(), allowed.join(", "));
+        let message = format!(
+            "{name} cannot run on `{}`: {reason}; allowed: {allowed}",
+            io.name()
+        );
+        findings.push((place(true), message));
+    } else if io == Io::AfXdp && !topology.has_xdp() {
+        let topology = topology.name();
+        let remedy = if name.ios().contains(&Io::Udp) {
+            "use io: udp"
+        } else {
+            "leave it out"
+        };
+        let message = format!("{name} on af_xdp needs XDP, which {topology} has not; {remedy}");
+        findings.push((place(system.io.is_some()), message));
+    }
+}
+
+fn wakeup(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    let (name, Some(wakeup)) = (system.system, system.wakeup) else {
+        return;
+    };
+    if name.wakeups().contains(&wakeup) {
+        return;
+    }
+    let allowed: Vec<_> = name.wakeups().iter().map(|wakeup| wakeup.name()).collect();
+    let message = if allowed.is_empty() {
+        format!("the threads of {name} hand nothing to each other: leave `wakeup` out")
+    } else {
+        format!(
+            "{name} cannot use `{}`; allowed: {}",
+            wakeup.name(),
+            allowed.join(", ")
+        )
+    };
+    findings.push((format!("systems[{index}].wakeup"), message));
+}
+
+fn labels(systems: &[SystemSpec], findings: &mut Vec<Finding>) {
+    let mut first = BTreeMap::new();
+    for (index, system) in systems.iter().enumerate() {
+        let label = system.label();
+        if let Some(earlier) = first.get(label) {
+            let message = format!(
+                "the label `{label}` is taken by systems[{earlier}]: give each its own `label:`"
+            );
+            let field = if system.label.is_some() { ".label" } else { "" };
+            findings.push((format!("systems[{index}]{field}"), message));
+        } else {
+            first.insert(label, index);
+        }
+    }
+}
+
+/// Keys must be distinct within their size, and a set must fit into one datagram.
+fn sizes(spec: &Spec, workload: &WorkloadSpec, findings: &mut Vec<Finding>) {
+    let swept = spec.sweep.clone().unwrap_or_default();
+    let keys = swept
+        .keys
+        .iter()
+        .flatten()
+        .copied()
+        .fold(workload.keys, Count::max);
+    let (key_min, key_max) = bounds(&workload.key_size, swept.key_size.as_deref());
+    let digits = keys.get().saturating_sub(1).checked_ilog10().unwrap_or(0) + 1;
+    if key_min < Bytes(u64::from(digits)) {
+        let count = keys.get();
+        let message = format!("{key_min} cannot number {count} keys: at least {digits} B");
+        findings.push(("workload.key_size".to_owned(), message));
+    }
+    let (_, value_max) = bounds(&workload.value_size, swept.value_size.as_deref());
+    let sets = swept
+        .get_ratio
+        .iter()
+        .flatten()
+        .copied()
+        .fold(workload.get_ratio, f64::min)
+        < 1.0;
+    let mtu = u64::from(spec.topology.resolve().mtu);
+    if sets && SET_OVERHEAD + key_max.get() + value_max.get() > mtu {
+        let room = Bytes(mtu.saturating_sub(SET_OVERHEAD + key_max.get()));
+        let message = format!(
+            "a set of {value_max} does not fit into one datagram, and memcached's UDP takes no \
+             longer ones; allowed: at most {room} at MTU {mtu}, or get_ratio 1"
+        );
+        findings.push(("workload.value_size".to_owned(), message));
+    }
+}
+
+/// Smallest and largest size over the workload's own and the swept ones.
+fn bounds(size: &crate::workload::SizeSpec, swept: Option<&[Bytes]>) -> (Bytes, Bytes) {
+    let own = size.bounds().unwrap_or((Bytes(0), Bytes(0)));
+    let Some(swept) = swept else { return own };
+    let zero = Bytes(0);
+    let min = swept.iter().min().copied().unwrap_or(zero);
+    let max = swept.iter().max().copied().unwrap_or(zero);
+    (min, max)
+}
+
+/// A value listed twice would be the same trial twice.
+fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
+    let mut list = |path: &str, items: Vec<String>| {
+        for (index, item) in items.iter().enumerate() {
+            if items[..index].contains(item) {
+                findings.push((
+                    format!("{path}[{index}]"),
+                    format!("`{item}` is listed twice"),
+                ));
+            }
+        }
+    };
+    fn texts<T: ToString>(values: Option<&Vec<T>>) -> Vec<String> {
+        values
+            .into_iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect()
+    }
+    list(
+        "load.rates",
+        texts(spec.load.as_ref().map(|load| &load.rates)),
+    );
+    if let Some(sweep) = &spec.sweep {
+        list("sweep.theta", texts(sweep.theta.as_ref()));
+        list("sweep.get_ratio", texts(sweep.get_ratio.as_ref()));
+        list("sweep.keys", texts(sweep.keys.as_ref()));
+        list("sweep.key_size", texts(sweep.key_size.as_ref()));
+        list("sweep.value_size", texts(sweep.value_size.as_ref()));
+        list("sweep.flows", texts(sweep.flows.as_ref()));
+        list("sweep.multi_get", texts(sweep.multi_get.as_ref()));
+        list("sweep.owners", texts(sweep.owners.as_ref()));
+    }
+    let kinds = spec.probes.iter().map(|probe| match probe {
+        Probe::Wakeup(_) => "wakeup".to_owned(),
+    });
+    list("probes", kinds.collect());
+}

@@ -1,0 +1,144 @@
+//! The whole spec.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::SpecError;
+use crate::load::{Load, Phases, Sweep};
+use crate::probe::Probe;
+use crate::read;
+use crate::system::SystemSpec;
+use crate::topology::TopologySpec;
+use crate::workload::WorkloadSpec;
+
+/// An experiment as it is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Names the result folder: lower-case letters, digits, `_` and `-`.
+    #[garde(custom(crate::rules::name))]
+    pub name: String,
+    /// What the experiment is for.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Where the packets go.
+    #[garde(dive)]
+    pub topology: TopologySpec,
+    /// What is compared. May be empty when there are probes.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub systems: Vec<SystemSpec>,
+    /// What is asked of the systems.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<WorkloadSpec>,
+    /// How much is asked.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
+    /// How long.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phases: Option<Phases>,
+    /// How often the whole comparison is repeated. Default: 1.
+    #[garde(inner(range(min = 1, max = 10_000)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<u32>,
+    /// Seed of the order of trials, and of the schedules unless `workload.seed` is set. Default: 1.
+    #[garde(inner(custom(crate::rules::seed)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Values to go through, in all combinations.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
+    /// Measurements beside the trials, taken before the first.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
+    /// Figures to draw. Default: all that the result has data for.
+    #[garde(inner(inner(custom(crate::rules::name))))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Vec<String>>,
+    /// Folder under which the result folder is made. Default: `./results`.
+    #[garde(inner(length(min = 1)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}
+
+impl Spec {
+    /// Reads a spec; `file_name` is for the messages only.
+    ///
+    /// # Errors
+    /// Everything wrong with the text, each problem with its place.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, SpecError> {
+        read::read::<&str>(text, file_name, &[])
+    }
+
+    /// Reads a spec with `path=value` overrides (`--set`) applied to the YAML before it is typed.
+    ///
+    /// # Errors
+    /// As [`Spec::parse`]; a problem that an override brought in names the override.
+    pub fn parse_with<S: AsRef<str>>(
+        text: &str,
+        file_name: &str,
+        overrides: &[S],
+    ) -> Result<Self, SpecError> {
+        read::read(text, file_name, overrides)
+    }
+
+    /// Repetitions of the whole comparison.
+    #[must_use]
+    pub fn blocks(&self) -> u32 {
+        self.blocks.unwrap_or(1)
+    }
+
+    /// Seed of the order of trials.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// The same spec with every default written out (placement and `figures` stay open: there
+    /// "not given" is a choice). Expands to the same trials.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        let topology = self.topology.resolve();
+        let mut spec = self.clone();
+        spec.topology.queues = Some(topology.queues);
+        spec.topology.mtu = Some(topology.mtu);
+        spec.topology.client = Some(topology.client);
+        spec.blocks = Some(self.blocks());
+        spec.seed = Some(self.seed());
+        for system in &mut spec.systems {
+            let resolved = system.resolve(topology.queues);
+            *system = SystemSpec {
+                system: resolved.system,
+                label: Some(resolved.label),
+                io: Some(resolved.io),
+                owners: Some(resolved.owners),
+                wakeup: resolved.wakeup,
+                memory: Some(resolved.memory),
+            };
+        }
+        if let Some(workload) = &mut spec.workload {
+            let resolved = workload.resolve();
+            workload.arrivals = Some(resolved.arrivals);
+            workload.flows = Some(resolved.flows);
+            workload.protocol = Some(resolved.protocol);
+            workload.multi_get = Some(resolved.multi_get);
+            workload.seed = workload.seed.or(Some(self.seed()));
+        }
+        spec
+    }
+
+    /// The spec as YAML, which parses back to the same spec.
+    ///
+    /// # Errors
+    /// None for a spec that was read by this crate; the serializer's otherwise.
+    pub fn to_yaml(&self) -> Result<String, serde_saphyr::ser::Error> {
+        serde_saphyr::to_string(self)
+    }
+}

@@ -1,0 +1,338 @@
+//! The systems under test: the `systems` section.
+//!
+//! A system is a complete server design from a paper. Here stands only what a spec may say about
+//! it and which combinations exist; the designs themselves are in the store's crate.
+
+use std::fmt;
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::units::Bytes;
+
+/// The systems by name.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemKind {
+    /// Any core serves any key; the kernel or the NIC's hash spreads the packets (memcached's way).
+    RssShared,
+    /// The arrival core parses, hands off to the owner and wakes it (Enberg et al., ANCS 2019).
+    Sphinx,
+    /// Software steering between polling threads by batched messages (Seastar).
+    Seastar,
+    /// The client computes the partition and addresses it by UDP port (MICA, EREW).
+    MicaErew,
+    /// An XDP program steers each request to the owner's AF_XDP socket (Enberg et al., ENCP 2019).
+    XdpSteered,
+    /// Debian's memcached as an external process.
+    Memcached,
+}
+
+impl SystemKind {
+    /// All systems, in the order in which they are listed.
+    pub const ALL: [Self; 6] = [
+        Self::RssShared,
+        Self::Sphinx,
+        Self::Seastar,
+        Self::MicaErew,
+        Self::XdpSteered,
+        Self::Memcached,
+    ];
+
+    /// The name that the spec uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RssShared => "rss_shared",
+            Self::Sphinx => "sphinx",
+            Self::Seastar => "seastar",
+            Self::MicaErew => "mica_erew",
+            Self::XdpSteered => "xdp_steered",
+            Self::Memcached => "memcached",
+        }
+    }
+
+    /// One sentence for `experiment list`.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::RssShared => "any core serves any key, locks over a shared store",
+            Self::Sphinx => "the arrival core parses and hands off to the owner, waking it",
+            Self::Seastar => "software steering between polling threads, batched messages",
+            Self::MicaErew => "the client addresses the partition by UDP port",
+            Self::XdpSteered => "an XDP program steers each request to its owner's AF_XDP socket",
+            Self::Memcached => "Debian's memcached, an external process over kernel UDP",
+        }
+    }
+
+    /// Packet I/O that it runs on, its default first.
+    #[must_use]
+    pub const fn ios(self) -> &'static [Io] {
+        match self {
+            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew => {
+                &[Io::Udp, Io::AfXdp]
+            }
+            Self::XdpSteered => &[Io::AfXdp],
+            Self::Memcached => &[Io::Udp],
+        }
+    }
+
+    /// Why it runs on no other I/O.
+    #[must_use]
+    pub const fn io_reason(self) -> &'static str {
+        match self {
+            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew => "it runs on both",
+            Self::XdpSteered => {
+                "its XDP program redirects requests into AF_XDP sockets, so there is no kernel \
+                 socket that could receive them"
+            }
+            Self::Memcached => "memcached is an external process that reads kernel sockets",
+        }
+    }
+
+    /// Ways to wake an owner that it can use, its default first; none when its threads wake nobody.
+    #[must_use]
+    pub const fn wakeups(self) -> &'static [Wakeup] {
+        match self {
+            Self::Sphinx => &[Wakeup::Eventfd, Wakeup::Spin, Wakeup::Batched],
+            Self::Seastar => &[Wakeup::Spin],
+            Self::RssShared | Self::MicaErew | Self::XdpSteered | Self::Memcached => &[],
+        }
+    }
+}
+
+impl fmt::Display for SystemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The server's packet I/O.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Io {
+    /// Kernel UDP sockets.
+    Udp,
+    /// AF_XDP sockets: kernel bypass.
+    AfXdp,
+}
+
+impl Io {
+    /// The name that the spec uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::AfXdp => "af_xdp",
+        }
+    }
+}
+
+/// How a thread learns that another one handed it a request.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Wakeup {
+    /// One eventfd write per handoff to a sleeping owner.
+    Eventfd,
+    /// The owner polls and is never woken.
+    Spin,
+    /// One eventfd write per batch.
+    Batched,
+}
+
+impl Wakeup {
+    /// The name that the spec uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Eventfd => "eventfd",
+            Self::Spin => "spin",
+            Self::Batched => "batched",
+        }
+    }
+}
+
+/// One entry of `systems`: its name alone, or a mapping with details.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Validate)]
+pub struct SystemSpec {
+    /// The system.
+    #[garde(skip)]
+    pub system: SystemKind,
+    /// Its name in this spec, so that a system can appear twice. Default: the system's name.
+    #[garde(inner(custom(crate::rules::label)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Its packet I/O. Default: `udp` where it runs on kernel sockets.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub io: Option<Io>,
+    /// Threads that own partitions, or serve all of them. Default: one per queue.
+    #[garde(inner(range(min = 1, max = 64)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owners: Option<u16>,
+    /// How owners are woken. Default: the system's own way.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wakeup: Option<Wakeup>,
+    /// Bound of the store, all owners together. Default: 64 MiB.
+    #[garde(inner(custom(crate::rules::memory)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
+}
+
+/// The mapping form of an entry: what [`SystemSpec`] is read from.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "System")]
+struct Details {
+    /// The system.
+    system: SystemKind,
+    /// Its name in this spec, so that a system can appear twice. Default: the system's name.
+    #[serde(default)]
+    label: Option<String>,
+    /// Its packet I/O. Default: `udp` where it runs on kernel sockets.
+    #[serde(default)]
+    io: Option<Io>,
+    /// Threads that own partitions, or serve all of them. Default: one per queue.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 64))]
+    owners: Option<u16>,
+    /// How owners are woken. Default: the system's own way.
+    #[serde(default)]
+    wakeup: Option<Wakeup>,
+    /// Bound of the store, all owners together. Default: 64 MiB.
+    #[serde(default)]
+    memory: Option<Bytes>,
+}
+
+/// Either form, for the schema.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(
+    dead_code,
+    reason = "describes the two written forms to the JSON schema only"
+)]
+enum Entry {
+    /// The system's name.
+    Name(SystemKind),
+    /// The system with details.
+    Details(Box<Details>),
+}
+
+impl JsonSchema for SystemSpec {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SystemEntry".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Entry::json_schema(generator)
+    }
+}
+
+impl From<Details> for SystemSpec {
+    fn from(details: Details) -> Self {
+        let Details {
+            system,
+            label,
+            io,
+            owners,
+            wakeup,
+            memory,
+        } = details;
+        Self {
+            system,
+            label,
+            io,
+            owners,
+            wakeup,
+            memory,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SystemSpec {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(EntryVisitor)
+    }
+}
+
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = SystemSpec;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a system's name, or a mapping with `system: NAME`")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<SystemSpec, E> {
+        let system = SystemKind::deserialize(de::value::StrDeserializer::<E>::new(name))?;
+        Ok(SystemSpec {
+            system,
+            label: None,
+            io: None,
+            owners: None,
+            wakeup: None,
+            memory: None,
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SystemSpec, A::Error> {
+        Details::deserialize(MapAccessDeserializer::new(map)).map(SystemSpec::from)
+    }
+}
+
+/// A system with nothing left to choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// The system.
+    pub system: SystemKind,
+    /// Its name in the spec.
+    pub label: String,
+    /// Its packet I/O.
+    pub io: Io,
+    /// Threads that own partitions, or serve all of them.
+    pub owners: u16,
+    /// How owners are woken; none where threads wake nobody.
+    pub wakeup: Option<Wakeup>,
+    /// Bound of the store, all owners together.
+    pub memory: Bytes,
+}
+
+impl SystemSpec {
+    /// The bound of the store when the spec names none.
+    pub const DEFAULT_MEMORY: Bytes = Bytes(64 << 20);
+
+    /// The label, written or by default.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or(self.system.name())
+    }
+
+    /// The packet I/O, written or by default.
+    #[must_use]
+    pub fn io(&self) -> Io {
+        self.io.unwrap_or(self.system.ios()[0])
+    }
+
+    /// The system with its defaults filled in; `queues` is the default number of owners.
+    #[must_use]
+    pub fn resolve(&self, queues: u16) -> System {
+        System {
+            system: self.system,
+            label: self.label().to_owned(),
+            io: self.io(),
+            owners: self.owners.unwrap_or(queues),
+            wakeup: self.wakeup.or(self.system.wakeups().first().copied()),
+            memory: self.memory.unwrap_or(Self::DEFAULT_MEMORY),
+        }
+    }
+}

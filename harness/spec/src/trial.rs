@@ -1,0 +1,142 @@
+//! Trials: one labelled system at one load point in one block, fully resolved.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::load::Phases;
+use crate::spec::Spec;
+use crate::system::System;
+use crate::topology::{Placement, Topology};
+use crate::units::Rate;
+use crate::workload::Workload;
+use crate::{canonical, order, sweep};
+
+/// A trial: everything that must be known to run it, and nothing left to choose but the CPUs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// The repetition, counted from 1.
+    pub block: u32,
+    /// What joins client and server.
+    pub topology: Topology,
+    /// The system under test.
+    pub system: System,
+    /// What is asked of it.
+    pub workload: Workload,
+    /// How much: requests per second, absolute and equal across systems.
+    pub rate: Rate,
+    /// How long.
+    pub phases: Phases,
+    /// Seed of the schedule: equal for all systems of a block, different between blocks.
+    pub schedule_seed: u64,
+    /// The CPUs asked for; no part of the trial's identity.
+    pub placement: Placement,
+}
+
+/// A trial's name: the first 16 hexadecimal digits of a SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TrialId(String);
+
+impl TrialId {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TrialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for TrialId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::try_from(text.to_owned())
+    }
+}
+
+impl TryFrom<String> for TrialId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+        if text.len() == 16 && text.chars().all(hex) {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "`{text}` is no trial id: 16 hexadecimal digits in lower case"
+            ))
+        }
+    }
+}
+
+impl From<TrialId> for String {
+    fn from(id: TrialId) -> Self {
+        id.0
+    }
+}
+
+impl Trial {
+    /// The trial's name: a hash of its canonical JSON without placement, so that the same trial
+    /// has the same name on every machine and in every run.
+    #[must_use]
+    pub fn id(&self) -> TrialId {
+        let digest = Sha256::digest(canonical::without_placement(self));
+        TrialId(
+            digest
+                .iter()
+                .take(8)
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+}
+
+/// All trials of a spec in the order in which they are run: block by block, each block going
+/// through the sweep's combinations and the loads as written, the systems of each cell shuffled
+/// by a generator seeded with [`Spec::seed`]. Empty when the spec has only probes.
+#[must_use]
+pub fn expand(spec: &Spec) -> Vec<Trial> {
+    let (Some(workload), Some(load), Some(phases)) = (&spec.workload, &spec.load, spec.phases)
+    else {
+        return Vec::new();
+    };
+    let topology = spec.topology.resolve();
+    let placement = spec.topology.placement();
+    let cells = sweep::cells(spec.sweep.as_ref());
+    let workload_seed = workload.seed.unwrap_or(spec.seed());
+    let mut shuffler = order::Shuffler::new(spec.seed());
+    let mut trials = Vec::new();
+    for block in 1..=spec.blocks() {
+        let schedule_seed = order::schedule_seed(workload_seed, block);
+        for cell in &cells {
+            for &rate in &load.rates {
+                let mut systems: Vec<_> = spec
+                    .systems
+                    .iter()
+                    .map(|system| system.resolve(topology.queues))
+                    .collect();
+                shuffler.shuffle(&mut systems);
+                trials.extend(systems.into_iter().map(|system| Trial {
+                    block,
+                    topology: topology.clone(),
+                    system: cell.system(system),
+                    workload: cell.workload(workload.resolve()),
+                    rate,
+                    phases,
+                    schedule_seed,
+                    placement: placement.clone(),
+                }));
+            }
+        }
+    }
+    trials
+}

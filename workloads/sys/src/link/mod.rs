@@ -1,0 +1,98 @@
+//! Links, addresses and neighbours of the calling thread's network namespace, through rtnetlink.
+//!
+//! Everything that the kernel would send by itself spoils the ledger, since each frame that a program
+//! sees must be a request or a reply. So a pair made by [`create_veth`] gets no link-local IPv6
+//! address ([`disable_ipv6_autoconf`]): without one there are no router solicitations. Addresses are
+//! added without duplicate detection, and neighbours are permanent, so that nobody resolves.
+
+mod address;
+mod mac;
+mod read;
+mod veth;
+
+use std::io;
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkFlags, LinkMessage,
+};
+use netlink_sys::protocols::NETLINK_ROUTE;
+
+use crate::error::Doing;
+use crate::netlink::Connection;
+
+pub use address::{add_address, add_neighbour};
+pub use mac::MacAddress;
+pub use read::{Link, LinkStatistics, XdpAttachment, XdpMode, get, ifindex, list, statistics};
+pub use veth::{Peer, VethSpec, create_veth};
+
+/// Brings a link up (`lo` too).
+///
+/// # Errors
+/// `NotFound` when there is no such link; `PermissionDenied` without CAP_NET_ADMIN.
+pub fn set_up(name: &str) -> io::Result<()> {
+    set_flags(name, LinkFlags::Up, LinkFlags::Up).doing(|| format!("bring {name} up"))
+}
+
+/// Takes a link down.
+///
+/// # Errors
+/// As [`set_up`].
+pub fn set_down(name: &str) -> io::Result<()> {
+    set_flags(name, LinkFlags::empty(), LinkFlags::Up).doing(|| format!("bring {name} down"))
+}
+
+/// Keeps IPv6 from giving the link an address of its own making. Call it before the link is up.
+///
+/// # Errors
+/// As [`set_up`]; also where the kernel was built or booted without IPv6.
+pub fn disable_ipv6_autoconf(name: &str) -> io::Result<()> {
+    let mode = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+    let family = AfSpecUnspec::Inet6(vec![mode]);
+    let message = about(
+        ifindex(name)?,
+        vec![LinkAttribute::AfSpecUnspec(vec![family])],
+    );
+    change(RouteNetlinkMessage::SetLink(message), 0)
+        .doing(|| format!("switch IPv6 autoconfiguration off on {name}"))
+}
+
+/// Changes the MTU in bytes (without the Ethernet header).
+///
+/// # Errors
+/// As [`set_up`]; also when the device or its XDP program cannot have this MTU.
+pub fn set_mtu(name: &str, mtu: u32) -> io::Result<()> {
+    let message = about(ifindex(name)?, vec![LinkAttribute::Mtu(mtu)]);
+    change(RouteNetlinkMessage::SetLink(message), 0)
+        .doing(|| format!("set the MTU of {name} to {mtu}"))
+}
+
+/// Deletes a link; of a veth pair both ends go.
+///
+/// # Errors
+/// As [`set_up`].
+pub fn delete(name: &str) -> io::Result<()> {
+    let message = about(ifindex(name)?, Vec::new());
+    change(RouteNetlinkMessage::DelLink(message), 0).doing(|| format!("delete the link {name}"))
+}
+
+fn set_flags(name: &str, flags: LinkFlags, mask: LinkFlags) -> io::Result<()> {
+    let mut message = about(ifindex(name)?, Vec::new());
+    message.header.flags = flags;
+    message.header.change_mask = mask;
+    change(RouteNetlinkMessage::SetLink(message), 0)
+}
+
+fn about(index: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.attributes = attributes;
+    message
+}
+
+/// Makes one change and waits until the kernel has acknowledged it.
+fn change(message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+    Connection::open(NETLINK_ROUTE)?
+        .request(message, flags)
+        .map(drop)
+}

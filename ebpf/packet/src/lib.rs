@@ -1,3 +1,62 @@
 //! Checked views of packet headers, for the kernel and user space alike.
+//!
+//! Everything is read through [`Packet`], which answers `None` past the end. The eBPF verifier
+//! demands a comparison against the packet's end immediately before each load; with the trait
+//! that comparison has one place per side, and no parser here can forget it. The crate holds no
+//! slices of packets and takes no loop bound from a packet, for the same reason.
+//!
+//! Checksums live in [`checksum`]. They are for writers of frames and for tests: veth delivers
+//! frames of kernel sockets with an unfinished checksum (`CHECKSUM_PARTIAL`), so nothing that
+//! looks at a frame in XDP verifies one.
 
 #![no_std]
+
+pub mod checksum;
+mod datagram;
+pub mod ethernet;
+pub mod ipv4;
+pub mod ipv6;
+mod reason;
+pub mod udp;
+
+pub use datagram::{Addresses, Datagram, L3, datagram};
+pub use reason::{Reason, Refusal};
+
+/// Bytes that can be read with a bounds check, from a frame's first byte on.
+pub trait Packet {
+    /// Number of bytes.
+    fn len(&self) -> usize;
+
+    /// The `N` bytes from offset `at`, or `None` where they are not all inside.
+    fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]>;
+
+    /// Whether there are no bytes at all.
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The byte at `at`.
+    #[inline(always)]
+    fn u8(&self, at: usize) -> Option<u8> {
+        self.read::<1>(at).map(|[byte]| byte)
+    }
+
+    /// The big-endian 16-bit number at `at`.
+    #[inline(always)]
+    fn be16(&self, at: usize) -> Option<u16> {
+        self.read(at).map(u16::from_be_bytes)
+    }
+}
+
+impl Packet for [u8] {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        <[u8]>::len(self)
+    }
+
+    #[inline(always)]
+    fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.get(at..)?.first_chunk::<N>().copied()
+    }
+}

@@ -1,3 +1,24 @@
 //! The steering decision: request parsers, key hash, partition table, policies.
+//!
+//! The same functions run in the XDP program, in the servers (to recognise a misroute), in the
+//! clients (MICA's partitions, RSS emulation) and in the tests. Everything is pure: what the
+//! kernel's shell has to fetch (receive queue, table entry) comes in as an argument.
 
 #![no_std]
+
+pub mod binary;
+pub mod frame;
+pub mod hash;
+pub mod layout;
+pub mod policy;
+pub mod reason;
+pub mod request;
+pub mod rss;
+pub mod table;
+mod words;
+
+pub use hash::{MAX_KEY_LEN, hash_bytes, hash_key};
+pub use policy::{Inputs, Policy, Verdict, steer};
+pub use reason::Drop;
+pub use request::{Located, locate_key};
+pub use table::{PartitionTable, SLOTS, Table, slot_of};

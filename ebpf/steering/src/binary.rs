@@ -1,0 +1,71 @@
+//! Requests of memcached's binary protocol: a 24-byte header, extras, key, value.
+
+use packet::Packet;
+
+use crate::request::Place;
+use crate::{Drop, MAX_KEY_LEN};
+
+/// First byte of a request.
+pub const REQUEST_MAGIC: u8 = 0x80;
+/// Length of the header in bytes.
+pub const HEADER_LEN: usize = 24;
+
+const fn set(opcodes: &[u8]) -> u64 {
+    let mut bits = 0;
+    let mut i = 0;
+    while i < opcodes.len() {
+        bits |= 1 << opcodes[i];
+        i += 1;
+    }
+    bits
+}
+
+/// Get, Set, Add, Replace, Delete, Increment, Decrement (00-06); GetQ, GetK, GetKQ, Append,
+/// Prepend (09, 0c-0f); the quiet stores, deletes and counters (11-16); AppendQ, PrependQ (19, 1a);
+/// Touch, GAT, GATQ (1c-1e); GATK, GATKQ (23, 24).
+const KEYED: u64 = set(&[
+    0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x09, 0x0c, 0x0d, 0x0e, 0x0f, 0x11, 0x12, 0x13, 0x14,
+    0x15, 0x16, 0x19, 0x1a, 0x1c, 0x1d, 0x1e, 0x23, 0x24,
+]);
+
+/// Quit, Flush, No-op, Version, Stat (its "key" names a group of statistics), QuitQ, FlushQ,
+/// Verbosity.
+const KEYLESS: u64 = set(&[0x07, 0x08, 0x0a, 0x0b, 0x10, 0x17, 0x18, 0x1b]);
+
+/// Finds the key of the request at `at`; `first` holds its first eight bytes in little-endian
+/// order, and the payload ends at `end`.
+#[inline(always)]
+pub(crate) fn place<P: Packet + ?Sized>(
+    p: &P,
+    first: u64,
+    at: usize,
+    end: usize,
+) -> Result<Place, Drop> {
+    let key_at = at + HEADER_LEN;
+    if key_at > end {
+        return Err(Drop::Truncated);
+    }
+    let [_, opcode, key_high, key_low, extras, ..] = first.to_le_bytes();
+    let body = u32::from_be_bytes(p.read::<4>(at + 8).ok_or(Drop::Truncated)?) as usize;
+    let len = usize::from(u16::from_be_bytes([key_high, key_low]));
+    let extras = usize::from(extras);
+    if opcode > 63 || (KEYED | KEYLESS) >> opcode & 1 == 0 {
+        return Err(Drop::UnknownCommand);
+    }
+    if extras + len > body {
+        return Err(Drop::BadBinaryHeader);
+    }
+    if body > end - key_at {
+        return Err(Drop::Truncated);
+    }
+    if KEYED >> opcode & 1 == 0 {
+        return Ok(Place::Keyless);
+    }
+    if len == 0 {
+        return Err(Drop::EmptyKey);
+    }
+    if len > MAX_KEY_LEN {
+        return Err(Drop::KeyTooLong);
+    }
+    Ok(Place::Sized { at: key_at + extras, len })
+}

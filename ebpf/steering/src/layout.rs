@@ -1,0 +1,23 @@
+//! Layouts that the eBPF programs and their loaders share. Map values are plain `u64`s.
+
+use crate::reason::Drop;
+
+/// Counter of frames that were not ours and went on to the network stack.
+pub const COUNTER_PASSED: u32 = 0;
+/// Counter of frames for which the XSKMAP had no socket.
+pub const COUNTER_REFUSED: u32 = 1;
+/// Counter of the first [`Drop`] reason; the others follow in their order.
+pub const COUNTER_DROPS: u32 = 2;
+/// Counter of frames redirected to owner 0 (on the client: to queue 0); the others follow.
+pub const COUNTER_REDIRECTED: u32 = COUNTER_DROPS + Drop::ALL.len() as u32;
+/// Most owners (or queues) that a counter map has room for.
+pub const MAX_TARGETS: u32 = 256;
+/// Number of counters.
+pub const COUNTERS: u32 = COUNTER_REDIRECTED + MAX_TARGETS;
+
+/// Index of a socket in the XSKMAP of the Q x K mesh.
+#[inline(always)]
+#[must_use]
+pub const fn mesh_index(rx_queue: u32, owners: u32, owner: u32) -> u32 {
+    rx_queue * owners + owner
+}

@@ -1,0 +1,101 @@
+//! From a frame to its owner.
+
+use packet::{Packet, datagram};
+
+use crate::request::{KeyHash, hash_first_key};
+use crate::table::{Table, owner_in, slot_of};
+use crate::Drop;
+
+/// How an owner is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Policy {
+    /// By receive queue: whatever the NIC's RSS did. The request is not looked at.
+    Rss = 0,
+    /// By the request's first key.
+    Key = 1,
+    /// By UDP destination port: the client has computed the partition (MICA, NSDI 2014, s. 4.1).
+    Port = 2,
+}
+
+/// Everything but frame and table that a decision depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inputs {
+    /// The policy.
+    pub policy: Policy,
+    /// Number of owners, at least 1.
+    pub owners: u32,
+    /// First UDP port that is ours, host byte order.
+    pub server_port: u16,
+    /// Number of consecutive ports that are ours.
+    pub ports: u16,
+    /// Receive queue on which the frame arrived.
+    pub rx_queue: u32,
+}
+
+/// What is to happen to a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// To the socket of this owner on the frame's queue.
+    Owner(u16),
+    /// Not ours: on to the network stack.
+    Pass,
+    /// Ours but unusable.
+    Drop(Drop),
+}
+
+/// Decides over one frame.
+///
+/// A frame is ours if its UDP destination port can be read and lies in the range. Later fragments
+/// of a datagram show no port, so they pass: the first one, which does, is dropped, and the stack
+/// never completes the rest.
+#[inline(always)]
+pub fn steer<P, T>(view: &P, table: &T, inputs: &Inputs) -> Verdict
+where
+    P: Packet + ?Sized,
+    T: Table + ?Sized,
+{
+    let datagram = match datagram(view) {
+        Ok(datagram) => datagram,
+        Err(refusal) => {
+            return match (refusal.dst_port, Drop::of_refusal(refusal.reason)) {
+                (Some(port), Some(reason)) if inputs.is_ours(port) => Verdict::Drop(reason),
+                _ => Verdict::Pass,
+            };
+        }
+    };
+    if !inputs.is_ours(datagram.dst_port) {
+        return Verdict::Pass;
+    }
+    match inputs.policy {
+        Policy::Rss => inputs.by_queue(),
+        Policy::Port => inputs.owner(u32::from(datagram.dst_port.wrapping_sub(inputs.server_port))),
+        Policy::Key => {
+            match hash_first_key(view, datagram.payload_at, datagram.payload_end()) {
+                Ok(KeyHash::Key(hash)) => match table.entry(slot_of(hash)) {
+                    Some(entry) => inputs.owner(owner_in(entry)),
+                    None => Verdict::Drop(Drop::NoOwner),
+                },
+                Ok(KeyHash::Keyless) => inputs.by_queue(),
+                Err(reason) => Verdict::Drop(reason),
+            }
+        }
+    }
+}
+
+impl Inputs {
+    #[inline(always)]
+    const fn is_ours(&self, port: u16) -> bool {
+        port.wrapping_sub(self.server_port) < self.ports
+    }
+
+    #[inline(always)]
+    const fn by_queue(&self) -> Verdict {
+        Verdict::Owner((self.rx_queue % self.owners) as u16)
+    }
+
+    #[inline(always)]
+    const fn owner(&self, owner: u32) -> Verdict {
+        if owner < self.owners { Verdict::Owner(owner as u16) } else { Verdict::Drop(Drop::NoOwner) }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a server is asked to be.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::systems::{IoKind, Refusal, SystemChoice, SystemKind, Wakeup, validate};
+
+/// A server: one system with its place on the machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServerConfig {
+    /// The system.
+    pub system: SystemKind,
+    /// Its packet I/O.
+    pub io: IoKind,
+    /// How its threads wake one another.
+    pub wakeup: Wakeup,
+    /// The CPU of each owner; their number is the number of owners.
+    pub cores: Vec<u32>,
+    /// The interface to serve, in the namespace of the calling thread. AF_XDP needs it.
+    pub interface: Option<String>,
+    /// Receive queues of the interface. Kernel sockets do not look at it.
+    pub queues: u32,
+    /// Local addresses: the sockets bind to the first; AF_XDP answers as whichever was addressed.
+    pub addresses: Vec<IpAddr>,
+    /// UDP (and TCP) port; the first of `cores.len()` ports where the client addresses partitions.
+    pub port: u16,
+    /// Serve TCP clients on the same port.
+    pub tcp: bool,
+    /// Memory for items, in bytes, over all shards.
+    pub memory_bytes: u64,
+    /// Keys to load before serving; each owner loads its own.
+    pub preload: Option<Preload>,
+}
+
+/// What is in the store before the first request: keys `0..keys` with the values of version 0, as
+/// the client's model has them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Preload {
+    /// The workload whose keys and values these are.
+    pub workload: model::WorkloadSpec,
+}
+
+/// The longest sleep of a worker: bounds how late it sees that it should stop. Everything else
+/// wakes it by descriptor.
+pub(crate) const LONGEST_SLEEP_MS: u64 = 100;
+
+/// Messages that each ring between two threads holds. A receive batch has at most 64, so this is
+/// slack for a receiver that was not scheduled for a while, before pressure goes back to the
+/// sender's receive queue.
+pub(crate) const RING_MESSAGES: usize = 1024;
+
+impl ServerConfig {
+    /// Owners of partitions: one thread each.
+    pub fn owners(&self) -> u32 {
+        u32::try_from(self.cores.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What decides the legality of this server.
+    pub fn choice(&self) -> SystemChoice {
+        let distinct: BTreeSet<_> = self.cores.iter().collect();
+        SystemChoice {
+            system: self.system,
+            io: self.io,
+            wakeup: self.wakeup,
+            owners: self.owners(),
+            queues: self.queues,
+            port: self.port,
+            tcp: self.tcp,
+            cpu_per_owner: distinct.len() == self.cores.len(),
+        }
+    }
+
+    /// Whether such a server exists.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn validate(&self) -> Result<(), Refusal> {
+        validate(&self.choice())
+    }
+}

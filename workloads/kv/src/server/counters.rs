@@ -1,0 +1,153 @@
+//! What each thread counts while it serves.
+//!
+//! Each thread writes its own counters only, on cache lines of its own, with a relaxed load and
+//! store instead of a locked addition: the control thread may read them at any time, and every
+//! value it sees was true at some moment. At quiescence they are exact.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// One counter with a single writer.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// Adds one. Call it from the owning thread only.
+    #[inline]
+    pub fn one(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`. Call it from the owning thread only.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+
+    /// The present value, from any thread.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// One thread's counters, live.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub struct LiveCounts {
+            $($(#[$doc])* pub $name: Count,)+
+        }
+
+        /// One thread's counters, or their sum, as read at one time.
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct Counts {
+            $($(#[$doc])* pub $name: u64,)+
+        }
+
+        impl LiveCounts {
+            /// The counters as they stand.
+            pub fn read(&self) -> Counts {
+                Counts { $($name: self.$name.get(),)+ }
+            }
+        }
+
+        impl Counts {
+            /// The sum of two threads' counters.
+            #[must_use]
+            pub fn plus(self, other: Self) -> Self {
+                Self { $($name: self.$name + other.$name,)+ }
+            }
+
+            /// What was counted since `earlier`.
+            #[must_use]
+            pub fn since(self, earlier: Self) -> Self {
+                Self { $($name: self.$name.saturating_sub(earlier.$name),)+ }
+            }
+
+            /// Every counter with its name.
+            pub fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)+]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Request datagrams taken from the socket or ring by this thread.
+    requests_received,
+    /// Commands received over TCP.
+    tcp_requests,
+    /// Commands for one key that this thread executed, reading.
+    executed_get,
+    /// Commands for one key that this thread executed, storing.
+    executed_store,
+    /// Commands for one key that this thread executed, of any other kind.
+    executed_other,
+    /// Keys of multi-gets that this thread executed.
+    executed_multi_key,
+    /// Multi-gets that this thread gathered and answered.
+    executed_multi,
+    /// Commands about all shards that this thread gathered and answered.
+    executed_global,
+    /// Commands that need no store, malformed ones included.
+    executed_immediate,
+    /// Request datagrams whose execution is complete.
+    requests_executed,
+    /// Replies sent, each of one or several datagrams.
+    replies_sent,
+    /// Datagrams of those replies.
+    reply_datagrams,
+    /// Request datagrams executed that ask for no reply.
+    noreply_executed,
+    /// Transfers of a request (or of a key of a multi-get, or of one shard's part of a global
+    /// command) to another thread before execution.
+    handoffs,
+    /// Single-key requests, addressed by client or XDP, that this thread dequeued and does not own.
+    misroutes,
+    /// Requests whose queue's NAPI CPU is not the CPU that executes them.
+    cross_core_hops,
+    /// Rounds in which a full ring to another thread held up receiving.
+    handoff_stalls,
+    /// Eventfd writes that this thread made to wake another.
+    wakeups_sent,
+    /// Datagrams that are no request: too short for the frame header, or one of several.
+    drop_bad_frame,
+    /// Replies (whole or in part) that the socket or ring did not take.
+    drop_transmit_refused,
+    /// Replies that do not fit the datagram format's 16-bit count.
+    drop_reply_too_long,
+}
+
+impl Counts {
+    /// Commands and keys that were executed on behalf of one key each.
+    pub fn executed_single(&self) -> u64 {
+        self.executed_get + self.executed_store + self.executed_other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_add_and_subtract_by_name() {
+        let live = LiveCounts::default();
+        live.handoffs.add(5);
+        let before = live.read();
+        live.handoffs.one();
+        live.misroutes.one();
+        let delta = live.read().since(before);
+        assert_eq!((delta.handoffs, delta.misroutes), (1, 1));
+        assert_eq!(delta.plus(delta).handoffs, 2);
+        assert!(delta.named().contains(&("handoffs", 1)));
+    }
+
+    #[test]
+    fn two_threads_counters_never_share_a_cache_line() {
+        assert_eq!(align_of::<LiveCounts>(), 128);
+        assert_eq!(size_of::<LiveCounts>() % 128, 0);
+    }
+}

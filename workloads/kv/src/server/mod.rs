@@ -1,0 +1,243 @@
+//! A running server: one system, its threads, its sockets or rings, and its life from load to stop.
+//!
+//! The control thread (an agent, or `experiment serve`) leads it through the phases of the
+//! agents' protocol: [`Server::load`] -> [`attach`](Server::attach) ->
+//! [`preload`](Server::preload) -> [`serve`](Server::serve), reads its counters at any time, and
+//! [`stop`](Server::stop)s it. Each owner thread allocates its own memory and loads its own
+//! partition. Everything that the choice of system, I/O and wakeup changes is decided once, in
+//! [`start`], by matches that lead into generic code.
+
+pub mod config;
+pub mod counters;
+mod gate;
+mod orders;
+mod plane;
+pub mod snapshot;
+mod start;
+mod worker;
+
+use std::time::{Duration, Instant};
+
+pub use config::{Preload, ServerConfig};
+pub use counters::Counts;
+pub use snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
+
+use crate::systems::Refusal;
+use gate::Phase;
+use plane::Plane;
+use start::{Running, Shared};
+
+/// How long a phase of the threads may take before the server counts as broken: allocating and
+/// filling memory on a slow, shared host.
+const PHASE_LIMIT: Duration = Duration::from_secs(120);
+
+/// Why a server cannot be had, or broke.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// No such system.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The configuration lacks something.
+    #[error("{0}")]
+    Config(String),
+    /// A socket, ring, thread or descriptor could not be had.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The XDP program could not be loaded, attached or told something.
+    #[error("XDP: {0}")]
+    Xdp(String),
+    /// A worker thread failed.
+    #[error("server thread: {0}")]
+    Thread(String),
+    /// Requests are still queued.
+    #[error("the server's queues were not empty within {0:?}")]
+    NotQuiet(Duration),
+}
+
+/// A thread of the server, for CPU accounting and for what the user is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThreadInfo {
+    /// Its name (`owner-0` .., `tcp`).
+    pub name: String,
+    /// Its thread id.
+    pub tid: u32,
+    /// The CPU it is pinned to, if it is.
+    pub cpu: Option<u32>,
+}
+
+/// What the machine gave, as opposed to what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Obtained {
+    /// `udp`, `af_xdp copy` or `af_xdp zero-copy`.
+    pub io: String,
+    /// Id and tag of the XDP program, where there is one.
+    pub program: Option<String>,
+    /// What it listens on, one line each.
+    pub listening: Vec<String>,
+    /// Whether arrival queues are known, so that cross-core hops mean something.
+    pub queues_known: bool,
+}
+
+/// What preloading did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreloadReport {
+    /// Keys stored, over all owners.
+    pub stored: u64,
+    /// Keys that the store refused (too large).
+    pub refused: u64,
+    /// Keys that were evicted again for want of memory.
+    pub evicted: u64,
+}
+
+/// A server. Dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    config: ServerConfig,
+    running: Running,
+    plane: Plane,
+}
+
+impl Server {
+    /// Opens sockets or rings, loads the XDP program and starts the threads, each of which
+    /// allocates its store. Call it inside the network namespace to serve in.
+    ///
+    /// # Errors
+    /// When the combination is illegal or the machine does not give what it needs.
+    pub fn load(config: &ServerConfig) -> Result<Self, ServerError> {
+        config.validate()?;
+        let (running, plane) = start::start(config)?;
+        running.shared.gate.wait_arrived(Phase::Loaded, PHASE_LIMIT).map_err(ServerError::Thread)?;
+        Ok(Self { config: config.clone(), running, plane })
+    }
+
+    /// Attaches the XDP program to the interface (AF_XDP), or does nothing (kernel sockets, which
+    /// receive from [`load`](Self::load) on).
+    ///
+    /// # Errors
+    /// When the driver has no native XDP, or somebody else's program is attached.
+    pub fn attach(&mut self) -> Result<(), ServerError> {
+        self.plane.attach()
+    }
+
+    /// Lets each owner store the keys of its partition, all owners in parallel.
+    ///
+    /// # Errors
+    /// When a thread fails.
+    pub fn preload(&mut self) -> Result<PreloadReport, ServerError> {
+        let shared = &self.running.shared;
+        shared.gate.open(Phase::Preloaded);
+        shared
+            .gate
+            .wait_arrived(Phase::Preloaded, PHASE_LIMIT)
+            .map_err(ServerError::Thread)?;
+        Ok(shared.preload_report())
+    }
+
+    /// Starts serving.
+    ///
+    /// # Errors
+    /// When a thread fails.
+    pub fn serve(&mut self) -> Result<(), ServerError> {
+        let shared = &self.running.shared;
+        shared.gate.open(Phase::Serving);
+        shared.gate.wait_arrived(Phase::Serving, PHASE_LIMIT).map_err(ServerError::Thread)
+    }
+
+    /// The counters, at any time from any thread. Exact after [`quiesce`](Self::quiesce).
+    pub fn snapshot(&self) -> ServerCounters {
+        let mut counters = self.running.shared.counters();
+        self.plane.add_counters(&mut counters);
+        counters
+    }
+
+    /// Waits until no request is in a socket, a ring or a thread. New arrivals keep it waiting.
+    ///
+    /// # Errors
+    /// When requests are still there after `limit`, or a thread has failed.
+    pub fn quiesce(&self, limit: Duration) -> Result<(), ServerError> {
+        let deadline = Instant::now() + limit;
+        let shared = &self.running.shared;
+        loop {
+            if let Some(failure) = shared.gate.failure() {
+                return Err(ServerError::Thread(failure));
+            }
+            let before = shared.activity();
+            let quiet = shared.wait_empty_round(deadline);
+            // Nothing moved between two complete empty rounds of every thread.
+            if quiet && shared.wait_empty_round(deadline) && shared.activity() == before {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(ServerError::NotQuiet(limit));
+            }
+        }
+    }
+
+    /// Moves a slot of the partition table, with the items in it, to another owner while
+    /// requests are served; returns the table's new epoch.
+    ///
+    /// The order is what keeps every request and every item: the old owner stops serving the slot
+    /// and sends its items; from then on it forwards the slot's requests to the new owner, behind
+    /// the items in the same ring. The new owner takes the items and changes the user-space
+    /// table. Only then is the kernel's table changed. A request steered by the old entry
+    /// meanwhile reaches the old owner, where it counts as a misroute and is handed over; the
+    /// other order would misroute as many, to an owner that does not have the items yet.
+    ///
+    /// # Errors
+    /// When the system is not partitioned or not serving, or the kernel's table refuses.
+    pub fn move_slot(&mut self, slot: u16, owner: u16) -> Result<u32, ServerError> {
+        if !self.config.system.is_partitioned() {
+            return Err(ServerError::Config(format!("{} has no partitions to move", self.config.system)));
+        }
+        let epoch = self.running.shared.move_slot(slot, owner)?;
+        self.plane.copy_slot(&self.running.shared.table, slot)?;
+        Ok(epoch)
+    }
+
+    /// The partition table as user space sees it.
+    pub fn table(&self) -> &steering::table::PartitionTable {
+        &self.running.shared.table
+    }
+
+    /// The loaded XDP program with the kernel's table, where there is one. Changing the kernel's
+    /// table alone misroutes the slot's requests: the end-to-end tests do so on purpose.
+    pub fn steer_mut(&mut self) -> Option<&mut loader::Steer> {
+        self.plane.steer_mut()
+    }
+
+    /// Tells the threads which CPU runs the NAPI poll of each receive queue (`None`: unknown), for
+    /// the count of cross-core hops.
+    pub fn set_napi_cpus(&self, cpus: Option<&[u32]>) {
+        self.running.shared.napi.set(cpus);
+    }
+
+    /// The threads, for CPU accounting.
+    pub fn threads(&self) -> Vec<ThreadInfo> {
+        self.running.shared.threads()
+    }
+
+    /// What the machine gave.
+    pub fn obtained(&self) -> Obtained {
+        self.plane.obtained(&self.config)
+    }
+
+    /// What the server was asked to be.
+    pub fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// Stops the threads, detaches and closes everything; returns the last counters.
+    ///
+    /// # Errors
+    /// When a thread had failed.
+    pub fn stop(mut self) -> Result<ServerCounters, ServerError> {
+        let outcome = self.running.join();
+        let counters = self.snapshot();
+        outcome.map(|()| counters)
+    }
+}

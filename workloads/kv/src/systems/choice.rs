@@ -1,0 +1,222 @@
+//! Which combinations of system, I/O and wakeup are legal, and why the others are not.
+
+use serde::{Deserialize, Serialize};
+
+use super::SystemKind;
+
+/// How a server's threads exchange packets with the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IoKind {
+    /// Kernel UDP sockets.
+    Udp,
+    /// AF_XDP sockets: kernel bypass.
+    AfXdp,
+}
+
+/// How a thread learns that another thread has handed it work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wakeup {
+    /// An eventfd write for each message whose receiver sleeps.
+    Eventfd,
+    /// Threads never sleep.
+    Spin,
+    /// One eventfd write per receive batch and receiver.
+    Batched,
+}
+
+/// One system with everything that its legality depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SystemChoice {
+    /// The system.
+    pub system: SystemKind,
+    /// Its packet I/O.
+    pub io: IoKind,
+    /// How its threads wake one another.
+    pub wakeup: Wakeup,
+    /// Owners: one thread each.
+    pub owners: u32,
+    /// Receive queues of the interface; only AF_XDP cares.
+    pub queues: u32,
+    /// First UDP port.
+    pub port: u16,
+    /// Whether TCP clients are served too.
+    pub tcp: bool,
+    /// Whether each owner has a CPU to itself.
+    pub cpu_per_owner: bool,
+}
+
+/// Why a combination cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Steering to sockets of owners happens in XDP, before any kernel socket exists for the packet.
+    #[error("xdp_steered redirects into AF_XDP sockets: it has no form over kernel UDP sockets; use io: af_xdp")]
+    SteeringNeedsAfXdp,
+    /// There is nothing to batch.
+    #[error("{0} hands nothing from thread to thread, so there is no wakeup to batch; use wakeup: eventfd (sleep) or spin")]
+    NothingToBatch(SystemKind),
+    /// The preset is defined by polling.
+    #[error("seastar is the polling preset of software steering; use sphinx for wakeup: eventfd or batched")]
+    SeastarPolls,
+    /// AF_XDP bypasses the kernel's TCP.
+    #[error("TCP needs the kernel's stack, which io: af_xdp bypasses; use io: udp, or switch tcp off")]
+    TcpNeedsKernelSockets,
+    /// Some owner would never receive anything.
+    #[error("{system} over af_xdp steers by receive queue: {owners} owners need at least as many queues, and there are {queues}")]
+    TooFewQueues {
+        /// The system.
+        system: SystemKind,
+        /// Owners asked for.
+        owners: u32,
+        /// Queues of the interface.
+        queues: u32,
+    },
+    /// No owner, or more than the partition table can name.
+    #[error("a server has 1 to {max} owners, not {asked}")]
+    OwnerCount {
+        /// What was asked for.
+        asked: u32,
+        /// The most that the partition table can spread keys over.
+        max: u32,
+    },
+    /// The ports of the partitions would not fit.
+    #[error("{owners} partitions from port {port} on do not fit below port 65536")]
+    PortsOverflow {
+        /// First port.
+        port: u16,
+        /// Partitions.
+        owners: u32,
+    },
+    /// Two spinning threads on one CPU wait for one another's time slices.
+    #[error("spinning threads need a CPU each: there are fewer CPUs than owners")]
+    SpinNeedsCpus,
+}
+
+/// Whether the combination is legal.
+///
+/// # Errors
+/// The first reason against it.
+pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
+    let max = u32::try_from(steering::table::SLOTS).unwrap_or(u32::MAX);
+    if choice.owners == 0 || choice.owners > max {
+        return Err(Refusal::OwnerCount { asked: choice.owners, max });
+    }
+    if choice.wakeup == Wakeup::Spin && !choice.cpu_per_owner {
+        return Err(Refusal::SpinNeedsCpus);
+    }
+    match choice.io {
+        IoKind::Udp => {}
+        IoKind::AfXdp if choice.tcp => return Err(Refusal::TcpNeedsKernelSockets),
+        IoKind::AfXdp => {}
+    }
+    match choice.system {
+        SystemKind::RssShared => {
+            if choice.wakeup == Wakeup::Batched {
+                return Err(Refusal::NothingToBatch(choice.system));
+            }
+            enough_queues(choice)
+        }
+        SystemKind::Sphinx => enough_queues(choice),
+        SystemKind::Seastar => match choice.wakeup {
+            Wakeup::Spin => enough_queues(choice),
+            Wakeup::Eventfd | Wakeup::Batched => Err(Refusal::SeastarPolls),
+        },
+        SystemKind::MicaErew => {
+            if u32::from(choice.port) + choice.owners - 1 > u32::from(u16::MAX) {
+                return Err(Refusal::PortsOverflow { port: choice.port, owners: choice.owners });
+            }
+            Ok(())
+        }
+        SystemKind::XdpSteered => match choice.io {
+            IoKind::Udp => Err(Refusal::SteeringNeedsAfXdp),
+            IoKind::AfXdp => Ok(()),
+        },
+    }
+}
+
+fn enough_queues(choice: &SystemChoice) -> Result<(), Refusal> {
+    match choice.io {
+        IoKind::AfXdp if choice.queues < choice.owners => Err(Refusal::TooFewQueues {
+            system: choice.system,
+            owners: choice.owners,
+            queues: choice.queues,
+        }),
+        IoKind::AfXdp | IoKind::Udp => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice(system: SystemKind, io: IoKind, wakeup: Wakeup) -> SystemChoice {
+        SystemChoice {
+            system,
+            io,
+            wakeup,
+            owners: 2,
+            queues: 2,
+            port: 11211,
+            tcp: false,
+            cpu_per_owner: true,
+        }
+    }
+
+    #[test]
+    fn the_legal_combinations_are_exactly_these() {
+        use {IoKind::*, SystemKind::*, Wakeup::*};
+        let mut legal = Vec::new();
+        for system in SystemKind::ALL {
+            for io in [Udp, AfXdp] {
+                for wakeup in [Eventfd, Spin, Batched] {
+                    if validate(&choice(system, io, wakeup)).is_ok() {
+                        legal.push((system, io, wakeup));
+                    }
+                }
+            }
+        }
+        assert_eq!(
+            legal,
+            [
+                (RssShared, Udp, Eventfd),
+                (RssShared, Udp, Spin),
+                (RssShared, AfXdp, Eventfd),
+                (RssShared, AfXdp, Spin),
+                (Sphinx, Udp, Eventfd),
+                (Sphinx, Udp, Spin),
+                (Sphinx, Udp, Batched),
+                (Sphinx, AfXdp, Eventfd),
+                (Sphinx, AfXdp, Spin),
+                (Sphinx, AfXdp, Batched),
+                (Seastar, Udp, Spin),
+                (Seastar, AfXdp, Spin),
+                (MicaErew, Udp, Eventfd),
+                (MicaErew, Udp, Spin),
+                (MicaErew, Udp, Batched),
+                (MicaErew, AfXdp, Eventfd),
+                (MicaErew, AfXdp, Spin),
+                (MicaErew, AfXdp, Batched),
+                (XdpSteered, AfXdp, Eventfd),
+                (XdpSteered, AfXdp, Spin),
+                (XdpSteered, AfXdp, Batched),
+            ]
+        );
+    }
+
+    #[test]
+    fn each_limit_has_its_reason() {
+        let base = choice(SystemKind::Sphinx, IoKind::AfXdp, Wakeup::Eventfd);
+        let refuse = |choice: SystemChoice| validate(&choice).unwrap_err();
+        assert_eq!(refuse(SystemChoice { tcp: true, ..base }), Refusal::TcpNeedsKernelSockets);
+        assert_eq!(
+            refuse(SystemChoice { queues: 1, ..base }),
+            Refusal::TooFewQueues { system: SystemKind::Sphinx, owners: 2, queues: 1 }
+        );
+        assert!(matches!(refuse(SystemChoice { owners: 0, ..base }), Refusal::OwnerCount { .. }));
+        let crowded = SystemChoice { wakeup: Wakeup::Spin, cpu_per_owner: false, ..base };
+        assert_eq!(refuse(crowded), Refusal::SpinNeedsCpus);
+        let mica = SystemChoice { system: SystemKind::MicaErew, port: 65535, ..base };
+        assert_eq!(refuse(mica), Refusal::PortsOverflow { port: 65535, owners: 2 });
+    }
+}

@@ -1,0 +1,30 @@
+//! `mica_erew`: the client computes the partition and addresses it by UDP port.
+//!
+//! MICA in its exclusive-read exclusive-write mode (Lim et al., NSDI'14, sections 3.1 and 4.1;
+//! ENCP'19 section 5): each core owns a partition and alone reads and writes it; "clients
+//! specify the CPU via a UDP port", and Flow Director maps the port to the core's queue. The
+//! steering costs the server nothing, and the partitioning is exposed to every client.
+//!
+//! Partition p listens on port `base + p`: a socket of its own over UDP, the XDP policy `port`
+//! over AF_XDP. The server trusts no client: the owner is recomputed from the key bytes, and a
+//! request at the wrong port is counted as a misroute and handed to its owner.
+
+use super::{Addressing, Description, Design, Steering, SystemKind};
+
+/// See the [module](self).
+#[derive(Debug, Clone, Copy)]
+pub struct MicaErew;
+
+impl Design for MicaErew {
+    const KIND: SystemKind = SystemKind::MicaErew;
+    const SHARED_STORE: bool = false;
+    const ADDRESSING: Addressing = Addressing::Key;
+    const STEERING: Steering = Steering::Port;
+    const DESCRIPTION: Description = Description {
+        name: "mica_erew",
+        summary: "the client computes the partition and addresses it by UDP port",
+        paper: "Lim, Han, Andersen, Kaminsky, NSDI'14 (MICA, EREW mode)",
+        fidelity: "MICA's addressing and exclusive partitions; memcached's protocol and this \
+                   project's engine instead of MICA's binary protocol, log and lossy index",
+    };
+}

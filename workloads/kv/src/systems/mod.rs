@@ -1,0 +1,160 @@
+//! The systems under test: named, complete server designs from papers, one file each.
+//!
+//! A system is a policy (packet to owner), the place where it executes, a store and a way of
+//! waking threads. What they share (worker loop, protocol, handoff) is shared code, so that two
+//! systems differ by what their papers differ in. [`SystemKind`] is matched once at start
+//! ([`crate::server`]) and leads into code generic over a [`Design`]: nothing is dynamic per packet.
+
+mod choice;
+pub mod mica_erew;
+pub mod rss_shared;
+pub mod seastar;
+pub mod sphinx;
+pub mod xdp_steered;
+
+pub use choice::{IoKind, Refusal, SystemChoice, Wakeup, validate};
+
+use serde::{Deserialize, Serialize};
+
+/// A system under test that runs in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemKind {
+    /// See [`rss_shared`].
+    RssShared,
+    /// See [`sphinx`].
+    Sphinx,
+    /// See [`seastar`].
+    Seastar,
+    /// See [`mica_erew`].
+    MicaErew,
+    /// See [`xdp_steered`].
+    XdpSteered,
+}
+
+/// What `experiment list` says of a system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Description {
+    /// The name in a spec.
+    pub name: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// Where the design is published.
+    pub paper: &'static str,
+    /// What is as in the paper and what is not.
+    pub fidelity: &'static str,
+}
+
+/// Who chose the thread that a request arrived at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressing {
+    /// Nobody who knows keys: the flow decides (RSS). Arriving elsewhere than at the owner is
+    /// the normal case.
+    Flow,
+    /// The client or the NIC, from the key: arriving elsewhere than at the owner is a misroute.
+    Key,
+}
+
+/// How the XDP program of a system places packets, over AF_XDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steering {
+    /// By receive queue.
+    Queue,
+    /// By UDP destination port.
+    Port,
+    /// By key hash and partition table.
+    Key,
+}
+
+/// What the code that serves requests needs to know of a system, at compile time.
+pub trait Design: Send + Sync + 'static {
+    /// Which system this is.
+    const KIND: SystemKind;
+    /// Any thread may serve any key, so requests never change threads.
+    const SHARED_STORE: bool;
+    /// Who chose the arrival thread.
+    const ADDRESSING: Addressing;
+    /// The XDP policy, over AF_XDP.
+    const STEERING: Steering;
+    /// The text for users.
+    const DESCRIPTION: Description;
+}
+
+impl SystemKind {
+    /// Every system, in the order in which they are listed.
+    pub const ALL: [Self; 5] =
+        [Self::RssShared, Self::Sphinx, Self::Seastar, Self::MicaErew, Self::XdpSteered];
+
+    /// The text for users.
+    pub const fn description(self) -> Description {
+        match self {
+            Self::RssShared => rss_shared::RssShared::DESCRIPTION,
+            Self::Sphinx => sphinx::Sphinx::DESCRIPTION,
+            Self::Seastar => seastar::Seastar::DESCRIPTION,
+            Self::MicaErew => mica_erew::MicaErew::DESCRIPTION,
+            Self::XdpSteered => xdp_steered::XdpSteered::DESCRIPTION,
+        }
+    }
+
+    /// The name in a spec.
+    pub const fn name(self) -> &'static str {
+        self.description().name
+    }
+
+    /// Whether clients address partition `p` by the UDP port `base + p`.
+    pub const fn client_addresses_partition(self) -> bool {
+        match self {
+            Self::MicaErew => true,
+            Self::RssShared | Self::Sphinx | Self::Seastar | Self::XdpSteered => false,
+        }
+    }
+
+    /// Whether handoffs are part of the design, or do not apply because any thread serves any key.
+    pub const fn is_partitioned(self) -> bool {
+        match self {
+            Self::RssShared => !rss_shared::RssShared::SHARED_STORE,
+            Self::Sphinx => !sphinx::Sphinx::SHARED_STORE,
+            Self::Seastar => !seastar::Seastar::SHARED_STORE,
+            Self::MicaErew => !mica_erew::MicaErew::SHARED_STORE,
+            Self::XdpSteered => !xdp_steered::XdpSteered::SHARED_STORE,
+        }
+    }
+}
+
+impl std::fmt::Display for SystemKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_design_sits_behind_its_own_kind() {
+        fn kind<D: Design>() -> SystemKind {
+            D::KIND
+        }
+        let kinds = [
+            kind::<rss_shared::RssShared>(),
+            kind::<sphinx::Sphinx>(),
+            kind::<seastar::Seastar>(),
+            kind::<mica_erew::MicaErew>(),
+            kind::<xdp_steered::XdpSteered>(),
+        ];
+        assert_eq!(kinds, SystemKind::ALL);
+    }
+
+    #[test]
+    fn names_are_unique_and_are_what_serde_reads() {
+        let mut names: Vec<_> = SystemKind::ALL.iter().map(|kind| kind.name()).collect();
+        for kind in SystemKind::ALL {
+            let json = serde_json::to_string(&kind).unwrap();
+            assert_eq!(json, format!("\"{}\"", kind.name()));
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), SystemKind::ALL.len());
+    }
+}

@@ -1,0 +1,32 @@
+//! `xdp_steered`: the paper's system. XDP reads the key and delivers to the owner's own socket.
+//!
+//! Enberg, Rao and Tarkoma, ENCP'19, section 3.3 and figure 3(b): a thread per core, the key
+//! space partitioned between threads, and a program at the NIC that "parses L7 packet headers to
+//! determine request keys and uses the same partitioning function p(k) to steer packets to the
+//! target CPU core". No client knows the partitioning, no request changes threads.
+//!
+//! A frame that arrived on queue q can only go to a socket bound to q, so K owners over Q queues
+//! need Q x K sockets, and each owner polls the Q rings that are its own. The reply is built in
+//! the received frame. The paper treats requests of a single key only (section 4); here a
+//! multi-get goes to the owner of its first key, and the keys of other owners travel by counted
+//! handoff.
+
+use super::{Addressing, Description, Design, Steering, SystemKind};
+
+/// See the [module](self).
+#[derive(Debug, Clone, Copy)]
+pub struct XdpSteered;
+
+impl Design for XdpSteered {
+    const KIND: SystemKind = SystemKind::XdpSteered;
+    const SHARED_STORE: bool = false;
+    const ADDRESSING: Addressing = Addressing::Key;
+    const STEERING: Steering = Steering::Key;
+    const DESCRIPTION: Description = Description {
+        name: "xdp_steered",
+        summary: "XDP parses the key and redirects to the owner's AF_XDP socket (Q x K mesh)",
+        paper: "Enberg, Rao, Tarkoma, ENCP'19 section 3.3",
+        fidelity: "the paper's design on the host's CPU (native XDP); no offload to a programmable \
+                   NIC, which the paper proposes and does not evaluate",
+    };
+}

@@ -1,7 +1,16 @@
 //! Packet I/O behind one batched interface, and the worker loop.
 //!
-//! A server thread owns one [`DatagramIo`]; the same store runs over kernel sockets and over
-//! AF_XDP, so that an experiment can tell steering from kernel bypass.
+//! A server thread owns one [`DatagramIo`]; the same store runs over kernel sockets ([`udp`]) and
+//! over AF_XDP ([`af_xdp`]), so that an experiment can tell steering from kernel bypass. The loop
+//! that drives either is [`worker::run`]; the generator's side of AF_XDP is [`client`]. What was
+//! lost is read from named counters ([`drops`]), never computed by subtraction.
+
+pub mod af_xdp;
+pub mod client;
+pub mod drops;
+
+pub mod wait;
+pub mod worker;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -20,7 +29,7 @@ pub struct Origin {
 pub struct IoCounters {
     /// Datagrams handed to the caller.
     pub received: u64,
-    /// Replies accepted by the transmit path.
+    /// Replies accepted by the transmit path, further datagrams of one reply included.
     pub transmitted: u64,
     /// Replies that the transmit path refused and that were discarded.
     pub transmit_refused: u64,
@@ -28,6 +37,12 @@ pub struct IoCounters {
     pub wakeups_kernel: u64,
     /// Frames recycled into the fill ring of a queue whose home is another thread.
     pub frame_returns: u64,
+    /// Further datagrams of a reply that found no free frame.
+    pub no_frame: u64,
+    /// Frames that reached this thread and were no UDP datagram for one of its ports.
+    pub foreign: u64,
+    /// Datagrams longer than a buffer, discarded.
+    pub truncated: u64,
 }
 
 /// One server thread's batched, non-blocking datagram I/O.
@@ -71,6 +86,17 @@ pub trait DatagramIo: Send {
     /// # Errors
     /// When the socket or ring is unusable.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// Flushes, and waits for locks where [`flush`](Self::flush) only tries them: call it before
+    /// sleeping. False when something could not be given back yet, so that the thread must not
+    /// sleep: a sleeper that holds frames starves the threads that share its queue.
+    ///
+    /// # Errors
+    /// When the socket or ring is unusable.
+    fn settle(&mut self) -> io::Result<bool>;
+
+    /// Tells the counters that packet arrival woke the thread after it really slept.
+    fn woken_by_packet(&mut self);
 
     /// Descriptors whose readability means that a datagram arrived.
     fn readable(&self) -> Vec<RawFd>;

@@ -1,0 +1,175 @@
+//! One socket of the mesh with what it needs to send, receive and recycle: an owner's lane to one
+//! queue.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libc::xdp_desc;
+
+use super::mesh::QueueFeeder;
+use super::socket::{Obtained, RxRing, TxRing, Xsk};
+use crate::wait;
+
+/// Kicks without progress after which a flush leaves the rest for the next one.
+const IDLE_KICKS: u32 = 2;
+
+/// How often a full TX ring is waited for, 1 ms each, before a reply is discarded and counted.
+const FULL_WAITS: u32 = 20;
+
+/// Frames taken at once for further datagrams.
+const SPARE: usize = 16;
+
+/// An owner's lane to one receive queue.
+#[derive(Debug)]
+pub(super) struct Lane {
+    rx: RxRing,
+    tx: TxRing,
+    feeder: Arc<QueueFeeder>,
+    released: Vec<u64>,
+    spare: Vec<u64>,
+    /// The TX ring may hold descriptors that the kernel has not taken.
+    unsent: bool,
+    /// Something was received or sent since the feeder was last fed.
+    worked: bool,
+    obtained: Obtained,
+    at_home: bool,
+    socket: Xsk,
+}
+
+impl Lane {
+    pub(super) fn new(
+        socket: Xsk,
+        (rx, tx): (RxRing, TxRing),
+        feeder: Arc<QueueFeeder>,
+        obtained: Obtained,
+        at_home: bool,
+    ) -> Self {
+        Self {
+            rx,
+            tx,
+            feeder,
+            released: Vec::with_capacity(256),
+            spare: Vec::with_capacity(SPARE),
+            unsent: false,
+            worked: false,
+            obtained,
+            at_home,
+            socket,
+        }
+    }
+
+    pub(super) fn raw(&self) -> RawFd {
+        self.socket.raw()
+    }
+
+    /// Hands at most `batch` received frames to `take` as (address, length).
+    pub(super) fn receive(&mut self, batch: usize, mut take: impl FnMut(&mut Self, u64, u32)) {
+        let mut received = 0;
+        while received < batch
+            && let Some(descriptor) = self.rx.pop()
+        {
+            take(self, descriptor.addr, descriptor.len);
+            received += 1;
+        }
+        if received > 0 {
+            self.rx.release();
+            self.worked = true;
+        }
+    }
+
+    pub(super) fn give_back(&mut self, addr: u64) {
+        self.released.push(addr);
+        self.worked = true;
+    }
+
+    /// A frame for a further datagram: one that was just released, or one of the reserve.
+    pub(super) fn free_frame(&mut self) -> Option<u64> {
+        if self.spare.is_empty() {
+            self.feeder.lock().take(SPARE, &mut self.spare);
+            self.worked = true;
+        }
+        self.spare.pop()
+    }
+
+    /// Queues a frame for transmission; false when the ring stayed full and the frame was
+    /// discarded.
+    pub(super) fn transmit(&mut self, addr: u64, len: u32) -> bool {
+        let descriptor = xdp_desc { addr, len, options: 0 };
+        self.worked = true;
+        let mut waits = 0;
+        while !self.tx.push(descriptor) {
+            if self.push_out().is_err() || waits == FULL_WAITS {
+                self.released.push(addr);
+                return false;
+            }
+            if self.tx.free(1) == 0 {
+                waits += 1;
+                wait::writable(self.raw(), Duration::from_millis(1));
+            }
+        }
+        self.unsent = true;
+        true
+    }
+
+    /// Sends what is queued and, unless another owner is at it, feeds the queue. Returns how
+    /// many frames were posted on behalf of another home owner.
+    pub(super) fn flush(&mut self) -> io::Result<u64> {
+        if self.unsent {
+            self.push_out()?;
+        }
+        if !self.worked {
+            return Ok(0);
+        }
+        let Some(mut feed) = self.feeder.try_lock() else { return Ok(0) };
+        let posted = feed.recycle(&mut self.released);
+        let kick = posted > 0 && feed.needs_wakeup();
+        drop(feed);
+        Ok(self.fed(posted, kick))
+    }
+
+    /// As [`flush`](Self::flush), waiting for the lock; also whether nothing is left to do.
+    pub(super) fn settle(&mut self) -> io::Result<(bool, u64)> {
+        let sent = !self.unsent || self.push_out()?;
+        if !self.worked {
+            return Ok((sent, 0));
+        }
+        self.released.append(&mut self.spare);
+        let mut feed = self.feeder.lock();
+        let posted = feed.recycle(&mut self.released);
+        let kick = posted > 0 && feed.needs_wakeup();
+        drop(feed);
+        Ok((sent, self.fed(posted, kick)))
+    }
+
+    fn fed(&mut self, posted: u64, kick: bool) -> u64 {
+        self.worked = false;
+        if kick && self.obtained == Obtained::ZeroCopy {
+            self.socket.kick_receive();
+        }
+        if self.at_home { 0 } else { posted }
+    }
+
+    /// Publishes the TX ring and kicks until the kernel has taken all of it or stands still.
+    /// True when all was taken.
+    fn push_out(&mut self) -> io::Result<bool> {
+        self.tx.publish();
+        let mut left = self.tx.outstanding();
+        let mut idle = 0;
+        while left > 0 && idle < IDLE_KICKS {
+            // A zero-copy driver drains by itself unless it asks. In copy mode nothing moves
+            // without the kick, whatever the flag says.
+            if self.obtained == Obtained::ZeroCopy && !self.tx.needs_wakeup() {
+                left = 0;
+                break;
+            }
+            self.socket.kick()?;
+            let now = self.tx.outstanding();
+            idle = if now == left { idle + 1 } else { 0 };
+            left = now;
+        }
+        self.unsent = left > 0;
+        Ok(left == 0)
+    }
+}

@@ -1,0 +1,398 @@
+//! One AF_XDP socket: creation, rings, binding, statistics, the transmit kick.
+
+#![expect(unsafe_code, reason = "socket options and ring mappings of AF_XDP are raw system calls")]
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libc::{xdp_desc, xdp_mmap_offsets, xdp_ring_offset, xdp_statistics, xdp_umem_reg};
+
+use super::ring::{Consumer, Producer, RingMemory};
+use super::umem::Umem;
+
+/// How the first socket of the device is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindMode {
+    /// Zero-copy where the driver has it, else copy.
+    Best,
+    /// Copy mode.
+    Copy,
+}
+
+/// What the kernel granted, read back through XDP_OPTIONS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obtained {
+    /// The device writes into the UMEM itself.
+    ZeroCopy,
+    /// The kernel copies each packet.
+    Copy,
+}
+
+impl Obtained {
+    /// The name used in results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ZeroCopy => "zero_copy",
+            Self::Copy => "copy",
+        }
+    }
+}
+
+/// How long a bind waits for a queue that a closed socket still holds: the kernel frees it
+/// from a work queue, some 30 ms after the last descriptor and mapping are gone.
+const BUSY_PATIENCE: Duration = Duration::from_millis(300);
+const BUSY_STEP: Duration = Duration::from_millis(10);
+
+/// One mapped ring. Unmapped on drop; [`Xsk`] drops its rings before its descriptor, since the
+/// queue stays busy while a ring is still mapped.
+#[derive(Debug)]
+pub struct KernelRing<S> {
+    map: NonNull<u8>,
+    map_len: usize,
+    producer: NonNull<AtomicU32>,
+    consumer: NonNull<AtomicU32>,
+    flags: NonNull<AtomicU32>,
+    slots: NonNull<S>,
+    size: u32,
+    // The descriptor must outlive the mapping, and the mapping must go first.
+    _socket: Arc<OwnedFd>,
+}
+
+// SAFETY: the mapping has no thread affinity, and a ring is used by one side only, which
+// `Producer` and `Consumer` guarantee by owning it.
+unsafe impl<S: Send> Send for KernelRing<S> {}
+
+impl<S> KernelRing<S> {
+    fn map(
+        socket: &Arc<OwnedFd>,
+        offsets: &xdp_ring_offset,
+        size: u32,
+        page_offset: libc::off_t,
+    ) -> io::Result<Self> {
+        let map_len = offsets.desc as usize + size as usize * size_of::<S>();
+        // SAFETY: a fresh mapping of the socket's ring at an address of the kernel's choice.
+        let map = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                map_len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_POPULATE,
+                socket.as_raw_fd(),
+                page_offset,
+            )
+        };
+        if map == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let map = NonNull::new(map.cast::<u8>()).expect("mmap never returns null here");
+        // SAFETY: the kernel gave these offsets for this mapping; the fields are aligned there.
+        let at = |offset: u64| unsafe { map.add(offset as usize) };
+        Ok(Self {
+            map,
+            map_len,
+            producer: at(offsets.producer).cast(),
+            consumer: at(offsets.consumer).cast(),
+            flags: at(offsets.flags).cast(),
+            slots: at(offsets.desc).cast(),
+            size,
+            _socket: Arc::clone(socket),
+        })
+    }
+
+    fn word(&self, word: NonNull<AtomicU32>) -> &AtomicU32 {
+        // SAFETY: the pointer lies in the mapping, which lives as long as `self`, and both
+        // sides access the word atomically.
+        unsafe { word.as_ref() }
+    }
+}
+
+impl<S: Copy> RingMemory for KernelRing<S> {
+    type Slot = S;
+
+    fn size(&self) -> u32 {
+        self.size
+    }
+
+    fn load_producer(&self) -> u32 {
+        self.word(self.producer).load(Ordering::Acquire)
+    }
+
+    fn store_producer(&self, index: u32) {
+        self.word(self.producer).store(index, Ordering::Release);
+    }
+
+    fn load_consumer(&self) -> u32 {
+        self.word(self.consumer).load(Ordering::Acquire)
+    }
+
+    fn store_consumer(&self, index: u32) {
+        self.word(self.consumer).store(index, Ordering::Release);
+    }
+
+    fn read(&self, slot: u32) -> S {
+        assert!(slot < self.size);
+        // SAFETY: the slot lies in the mapping; the kernel filled it before it moved its index.
+        unsafe { self.slots.add(slot as usize).read() }
+    }
+
+    fn write(&self, slot: u32, value: S) {
+        assert!(slot < self.size);
+        // SAFETY: the slot lies in the mapping; the kernel does not read it before we publish.
+        unsafe { self.slots.add(slot as usize).write(value) };
+    }
+
+    fn needs_wakeup(&self) -> bool {
+        self.word(self.flags).load(Ordering::Relaxed) & libc::XDP_RING_NEED_WAKEUP != 0
+    }
+}
+
+impl<S> Drop for KernelRing<S> {
+    fn drop(&mut self) {
+        // SAFETY: unmaps exactly what `map` mapped; the words and slots die with `self`.
+        unsafe { libc::munmap(self.map.as_ptr().cast(), self.map_len) };
+    }
+}
+
+/// The user's end of an RX ring.
+pub type RxRing = Consumer<KernelRing<xdp_desc>>;
+/// The user's end of a TX ring.
+pub type TxRing = Producer<KernelRing<xdp_desc>>;
+/// The user's end of a FILL ring.
+pub type FillRing = Producer<KernelRing<u64>>;
+/// The user's end of a COMPLETION ring.
+pub type CompletionRing = Consumer<KernelRing<u64>>;
+
+/// An AF_XDP socket. Its rings hold it open, so it closes after the last ring is unmapped.
+#[derive(Debug, Clone)]
+pub struct Xsk {
+    fd: Arc<OwnedFd>,
+}
+
+impl AsFd for Xsk {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Xsk {
+    /// A fresh socket in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// Without CAP_NET_RAW, or where the kernel lacks AF_XDP.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: no pointers.
+        let fd =
+            unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a fresh descriptor that nobody else owns.
+        Ok(Self { fd: Arc::new(unsafe { OwnedFd::from_raw_fd(fd) }) })
+    }
+
+    /// The descriptor's number, for polling.
+    #[must_use]
+    pub fn raw(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// Registers `umem` through this socket, which must be the first to use it.
+    ///
+    /// # Errors
+    /// When the kernel refuses, for example for the limit on locked memory.
+    pub fn register(&self, umem: &Umem) -> io::Result<()> {
+        // SAFETY: xdp_umem_reg is a plain structure of integers, for which zero is a value.
+        let mut registration: xdp_umem_reg = unsafe { mem::zeroed() };
+        registration.addr = umem.base() as u64;
+        registration.len = umem.len() as u64;
+        registration.chunk_size = umem.chunk() as u32;
+        self.set(libc::XDP_UMEM_REG, &registration)
+    }
+
+    /// Creates and maps the FILL and COMPLETION rings of `size` slots each.
+    ///
+    /// # Errors
+    /// When the kernel refuses the size or the mapping.
+    pub fn umem_rings(&self, size: u32) -> io::Result<(FillRing, CompletionRing)> {
+        self.set(libc::XDP_UMEM_FILL_RING, &size)?;
+        self.set(libc::XDP_UMEM_COMPLETION_RING, &size)?;
+        let offsets = self.offsets()?;
+        let fill = libc::XDP_UMEM_PGOFF_FILL_RING as libc::off_t;
+        let completion = libc::XDP_UMEM_PGOFF_COMPLETION_RING as libc::off_t;
+        Ok((
+            Producer::new(KernelRing::map(&self.fd, &offsets.fr, size, fill)?),
+            Consumer::new(KernelRing::map(&self.fd, &offsets.cr, size, completion)?),
+        ))
+    }
+
+    /// Creates and maps the RX and TX rings.
+    ///
+    /// # Errors
+    /// When the kernel refuses a size or a mapping.
+    pub fn packet_rings(&self, rx: u32, tx: u32) -> io::Result<(RxRing, TxRing)> {
+        self.set(libc::XDP_RX_RING, &rx)?;
+        self.set(libc::XDP_TX_RING, &tx)?;
+        let offsets = self.offsets()?;
+        Ok((
+            Consumer::new(KernelRing::map(&self.fd, &offsets.rx, rx, libc::XDP_PGOFF_RX_RING)?),
+            Producer::new(KernelRing::map(&self.fd, &offsets.tx, tx, libc::XDP_PGOFF_TX_RING)?),
+        ))
+    }
+
+    /// Binds the first socket of the UMEM to (`ifindex`, `queue`); zero-copy is tried first
+    /// under [`BindMode::Best`]. Returns what was obtained.
+    ///
+    /// # Errors
+    /// When the queue does not exist or stays busy.
+    pub fn bind_first(&self, ifindex: u32, queue: u32, mode: BindMode) -> io::Result<Obtained> {
+        if mode == BindMode::Best {
+            let flags = libc::XDP_ZEROCOPY | libc::XDP_USE_NEED_WAKEUP;
+            if self.bind(ifindex, queue, flags, 0).is_ok() {
+                return self.obtained();
+            }
+        }
+        self.bind(ifindex, queue, libc::XDP_COPY | libc::XDP_USE_NEED_WAKEUP, 0)?;
+        self.obtained()
+    }
+
+    /// Binds a further socket to the UMEM of `first`. XDP_SHARED_UMEM must stand alone; mode
+    /// and wakeup flags are inherited.
+    ///
+    /// # Errors
+    /// When the queue does not exist or stays busy.
+    pub fn bind_shared(&self, ifindex: u32, queue: u32, first: &Self) -> io::Result<()> {
+        self.bind(ifindex, queue, libc::XDP_SHARED_UMEM, first.raw() as u32)
+    }
+
+    fn bind(&self, ifindex: u32, queue: u32, flags: u16, shared: u32) -> io::Result<()> {
+        let address = libc::sockaddr_xdp {
+            sxdp_family: libc::AF_XDP as u16,
+            sxdp_flags: flags,
+            sxdp_ifindex: ifindex,
+            sxdp_queue_id: queue,
+            sxdp_shared_umem_fd: shared,
+        };
+        let patience = Instant::now() + BUSY_PATIENCE;
+        loop {
+            // SAFETY: the address is a live sockaddr_xdp of the length passed.
+            let done = unsafe {
+                libc::bind(
+                    self.raw(),
+                    (&raw const address).cast(),
+                    size_of::<libc::sockaddr_xdp>() as libc::socklen_t,
+                )
+            };
+            if done == 0 {
+                return Ok(());
+            }
+            let error = io::Error::last_os_error();
+            if error.raw_os_error() != Some(libc::EBUSY) || Instant::now() >= patience {
+                return Err(error);
+            }
+            thread::sleep(BUSY_STEP);
+        }
+    }
+
+    fn obtained(&self) -> io::Result<Obtained> {
+        let flags: u32 = self.get(libc::XDP_OPTIONS)?;
+        Ok(if flags & libc::XDP_OPTIONS_ZEROCOPY != 0 {
+            Obtained::ZeroCopy
+        } else {
+            Obtained::Copy
+        })
+    }
+
+    /// The kernel's statistics of this socket.
+    ///
+    /// # Errors
+    /// When the option cannot be read.
+    pub fn statistics(&self) -> io::Result<xdp_statistics> {
+        self.get(libc::XDP_STATISTICS)
+    }
+
+    /// Asks the kernel to transmit what lies in the TX ring. True when it took everything that
+    /// it looked at; false when it stopped early and must be asked again: EAGAIN (its batch or
+    /// the send buffer is used up), ENOBUFS (no memory), EBUSY (the device's queue was full
+    /// and, on veth, one frame was lost and counted in the device's tx_dropped).
+    ///
+    /// # Errors
+    /// Any other failure, such as ENETDOWN.
+    pub fn kick(&self) -> io::Result<bool> {
+        // SAFETY: an empty message to no address.
+        let sent = unsafe {
+            libc::sendto(self.raw(), ptr::null(), 0, libc::MSG_DONTWAIT, ptr::null(), 0)
+        };
+        if sent >= 0 {
+            return Ok(true);
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EAGAIN | libc::ENOBUFS | libc::EBUSY | libc::EINTR) => Ok(false),
+            _ => Err(error),
+        }
+    }
+
+    /// Tells the driver that the FILL ring has frames again; only zero-copy drivers ask for it.
+    pub fn kick_receive(&self) {
+        // SAFETY: an empty buffer and no address are allowed.
+        unsafe {
+            libc::recvfrom(
+                self.raw(),
+                ptr::null_mut(),
+                0,
+                libc::MSG_DONTWAIT,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+    }
+
+    fn offsets(&self) -> io::Result<xdp_mmap_offsets> {
+        self.get(libc::XDP_MMAP_OFFSETS)
+    }
+
+    fn set<T>(&self, option: libc::c_int, value: &T) -> io::Result<()> {
+        // SAFETY: the value is live and its size is passed.
+        let done = unsafe {
+            libc::setsockopt(
+                self.raw(),
+                libc::SOL_XDP,
+                option,
+                ptr::from_ref(value).cast(),
+                size_of::<T>() as libc::socklen_t,
+            )
+        };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Reads an option whose value is a structure of integers.
+    fn get<T: Copy>(&self, option: libc::c_int) -> io::Result<T> {
+        // SAFETY: every T used here consists of integers, for which zero is a value.
+        let mut value: T = unsafe { mem::zeroed() };
+        let mut length = size_of::<T>() as libc::socklen_t;
+        // SAFETY: the destination is live and writable, and its size is passed.
+        let done = unsafe {
+            libc::getsockopt(
+                self.raw(),
+                libc::SOL_XDP,
+                option,
+                (&raw mut value).cast(),
+                &raw mut length,
+            )
+        };
+        if done != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if length as usize != size_of::<T>() {
+            return Err(io::Error::other("the kernel is older than the AF_XDP layouts used here"));
+        }
+        Ok(value)
+    }
+}

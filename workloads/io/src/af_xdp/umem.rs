@@ -1,0 +1,177 @@
+//! The packet memory that all sockets of one device share, cut into equal chunks.
+//!
+//! Each receive queue owns a fixed range of chunks for ever: a frame comes out of the queue's
+//! FILL ring, is answered through a socket of the same queue and returns through the queue's
+//! COMPLETION ring. So the frames of a queue are conserved and can be counted.
+
+#![expect(unsafe_code, reason = "anonymous memory that the kernel writes packets into")]
+
+use std::io;
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Bytes that the kernel leaves free before each received packet (XDP_PACKET_HEADROOM).
+pub const HEADROOM: usize = 256;
+
+static NEXT_ID: AtomicU32 = AtomicU32::new(0);
+
+/// One mapped packet memory.
+#[derive(Debug)]
+pub struct Umem {
+    base: NonNull<u8>,
+    len: usize,
+    chunk: usize,
+    id: u32,
+}
+
+// SAFETY: the mapping is plain memory with no thread affinity. All access to its bytes goes
+// through `slice` and `slice_mut`, whose callers own the chunk they name.
+unsafe impl Send for Umem {}
+// SAFETY: as above: a shared `Umem` gives out only chunks that the caller owns.
+unsafe impl Sync for Umem {}
+
+impl Umem {
+    /// Maps `frames` chunks of `chunk` bytes (2048 or 4096), touched, so that no page fault
+    /// happens while packets flow.
+    ///
+    /// # Errors
+    /// When the memory cannot be mapped.
+    pub fn new(frames: usize, chunk: usize) -> io::Result<Self> {
+        assert!(chunk == 2048 || chunk == 4096, "the kernel takes chunks of 2048 or 4096 bytes");
+        let len = frames
+            .checked_mul(chunk)
+            .filter(|len| *len > 0)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
+        let base = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let base = NonNull::new(base.cast::<u8>()).expect("mmap never returns null here");
+        Ok(Self { base, len, chunk, id: NEXT_ID.fetch_add(1, Ordering::Relaxed) })
+    }
+
+    /// The address of the memory, for registration.
+    #[must_use]
+    pub fn base(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+
+    /// Bytes mapped.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Never true: a UMEM has at least one chunk.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes per chunk.
+    #[must_use]
+    pub fn chunk(&self) -> usize {
+        self.chunk
+    }
+
+    /// Tells this memory from others of the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The start of the chunk that `addr` lies in: received addresses keep their headroom.
+    #[must_use]
+    pub fn chunk_of(&self, addr: u64) -> u64 {
+        addr & !(self.chunk as u64 - 1)
+    }
+
+    fn check(&self, addr: u64, len: usize) -> usize {
+        let at = usize::try_from(addr).expect("an address in the UMEM");
+        let end = at.checked_add(len).expect("an address in the UMEM");
+        let offset = at & (self.chunk - 1);
+        assert!(end <= self.len && offset + len <= self.chunk, "frame outside its chunk");
+        at
+    }
+
+    /// The bytes of a frame.
+    ///
+    /// # Safety
+    /// The caller owns the chunk: it took it out of a ring, or never posted it, and nobody
+    /// writes to it while the slice lives.
+    ///
+    /// # Panics
+    /// When the range leaves its chunk.
+    #[must_use]
+    pub unsafe fn slice(&self, addr: u64, len: usize) -> &[u8] {
+        let at = self.check(addr, len);
+        // SAFETY: the range was checked against the mapping; the caller owns the chunk.
+        unsafe { slice::from_raw_parts(self.base.as_ptr().add(at), len) }
+    }
+
+    /// The bytes of a frame, to write.
+    ///
+    /// # Safety
+    /// As for [`slice`](Self::slice), and nobody else reads or writes it meanwhile.
+    ///
+    /// # Panics
+    /// When the range leaves its chunk.
+    #[must_use]
+    #[expect(clippy::mut_from_ref, reason = "ownership is per chunk, not per memory")]
+    pub unsafe fn slice_mut(&self, addr: u64, len: usize) -> &mut [u8] {
+        let at = self.check(addr, len);
+        // SAFETY: the range was checked against the mapping; the caller alone uses the chunk.
+        unsafe { slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) }
+    }
+}
+
+impl Drop for Umem {
+    fn drop(&mut self) {
+        // SAFETY: unmaps exactly what `new` mapped; no slice outlives `self`.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_headroom_leads_back_to_its_chunk() {
+        let umem = Umem::new(4, 2048).unwrap();
+        assert_eq!(umem.len(), 8192);
+        assert_eq!(umem.chunk_of(2048 + 256), 2048);
+        assert_eq!(umem.chunk_of(2048 + 256 - 32), 2048);
+        assert_eq!(umem.chunk_of(4096), 4096);
+    }
+
+    #[test]
+    fn what_is_written_to_a_frame_is_read_from_it() {
+        let umem = Umem::new(2, 2048).unwrap();
+        // SAFETY: nothing else uses this memory.
+        unsafe { umem.slice_mut(2048, 2) }.copy_from_slice(b"ab");
+        // SAFETY: as above.
+        assert_eq!(unsafe { umem.slice(2047, 1) }, [0]);
+        // SAFETY: as above.
+        assert_eq!(unsafe { umem.slice(2048, 2) }, b"ab");
+    }
+
+    #[test]
+    #[should_panic(expected = "frame outside its chunk")]
+    fn a_range_across_chunks_is_refused() {
+        let umem = Umem::new(2, 2048).unwrap();
+        // SAFETY: the call panics before it touches memory.
+        let _ = unsafe { umem.slice(2000, 100) };
+    }
+}

@@ -1,0 +1,117 @@
+//! Named losses and where the kernel counts them.
+//!
+//! The ledger attributes every lost request to exactly one counter, so only counters that never
+//! overlap are listed in [`Drop`]. The kernel's other figures are kept beside them as
+//! [`Related`]: they count an event that a [`Drop`] has already counted.
+
+use std::fmt;
+
+/// A loss between the device and the application, named by the counter it is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Drop {
+    /// AF_XDP: the socket's RX ring was full (`rx_ring_full` of XDP_STATISTICS).
+    XskRxRingFull,
+    /// AF_XDP: no posted frame was left, or the frame was too long for one (`rx_dropped` of
+    /// XDP_STATISTICS).
+    XskNoFrame,
+    /// Kernel UDP: the receive buffer was full or the checksum bad (`SK_MEMINFO_DROPS`).
+    UdpSocket,
+}
+
+impl Drop {
+    /// Every loss, in a fixed order.
+    pub const ALL: [Self; 3] = [Self::XskRxRingFull, Self::XskNoFrame, Self::UdpSocket];
+
+    /// The name used in results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::XskRxRingFull => "xsk_rx_ring_full",
+            Self::XskNoFrame => "xsk_no_frame",
+            Self::UdpSocket => "udp_socket",
+        }
+    }
+}
+
+impl fmt::Display for Drop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Counters that describe the same events as a [`Drop`], or replies: evidence, never ledger lines.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Related {
+    /// Times that the fill ring was found empty, summed over (device, queue); all sockets of a
+    /// queue report the same ring, so it is taken once per queue.
+    pub fill_ring_empty: u64,
+    /// Descriptors of the fill ring that pointed outside the UMEM.
+    pub rx_invalid: u64,
+    /// Descriptors of the TX rings that the kernel refused.
+    pub tx_invalid: u64,
+}
+
+/// What was lost so far.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Drops {
+    counts: [u64; Drop::ALL.len()],
+    /// Further counters about the same events.
+    pub related: Related,
+}
+
+impl Drops {
+    /// The count of one loss, in datagrams.
+    #[must_use]
+    pub fn get(&self, drop: Drop) -> u64 {
+        self.counts[drop as usize]
+    }
+
+    /// Adds to one loss.
+    pub fn add(&mut self, drop: Drop, count: u64) {
+        self.counts[drop as usize] += count;
+    }
+
+    /// All losses, each event counted once.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Every loss with its count, in the order of [`Drop::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (Drop, u64)> + '_ {
+        Drop::ALL.into_iter().map(|drop| (drop, self.get(drop)))
+    }
+
+    /// Adds another reading to this one.
+    pub fn merge(&mut self, other: &Self) {
+        for (drop, count) in other.iter() {
+            self.add(drop, count);
+        }
+        self.related.fill_ring_empty += other.related.fill_ring_empty;
+        self.related.rx_invalid += other.related.rx_invalid;
+        self.related.tx_invalid += other.related.tx_invalid;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_adds_per_name_and_the_order_of_all_is_the_index() {
+        let mut first = Drops::default();
+        first.add(Drop::XskNoFrame, 2);
+        let mut second = Drops::default();
+        second.add(Drop::XskNoFrame, 3);
+        second.add(Drop::UdpSocket, 4);
+        second.related.fill_ring_empty = 9;
+        first.merge(&second);
+        assert_eq!(first.get(Drop::XskNoFrame), 5);
+        assert_eq!(first.get(Drop::UdpSocket), 4);
+        assert_eq!(first.total(), 9);
+        assert_eq!(first.related.fill_ring_empty, 9);
+        for (index, drop) in Drop::ALL.into_iter().enumerate() {
+            assert_eq!(drop as usize, index);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The one worker loop that stores and packet processors plug into.
+//!
+//! Run to completion: receive a batch, hand every frame to the [`Handler`], take work from other
+//! threads, flush once. When there was nothing, a sleeping worker gives back what it holds,
+//! announces that it sleeps, and blocks in one `ppoll` over its sockets and its notification
+//! descriptor. Generic over the I/O and the handler: nothing is dispatched dynamically.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::wait::{PollSet, SleepMeter, drain_eventfd};
+use crate::{DatagramIo, IoCounters};
+
+/// What a worker does when there is no work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitMode {
+    /// Blocks until a datagram or a notification arrives, at most for `timeout`. The timeout bounds
+    /// how late [`Handler::tick`] and the stop flag are seen.
+    Sleep {
+        /// Longest sleep.
+        timeout: Duration,
+    },
+    /// Looks again at once. Never on the CPU of its own NAPI thread: it would starve it.
+    Spin,
+}
+
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// Datagrams arrived.
+    Packets,
+    /// Another thread notified this one (whether or not datagrams arrived as well).
+    Notified,
+    /// The timeout passed, or a signal came.
+    Timeout,
+}
+
+/// The work of one thread.
+pub trait Handler<I: DatagramIo> {
+    /// Serves one received frame: it must reply to it, release it, or pass it to another thread.
+    fn frame(&mut self, io: &mut I, frame: I::Frame);
+
+    /// Takes work from other threads, a bounded amount; returns how many items it took.
+    fn inbox(&mut self, io: &mut I) -> usize;
+
+    /// Called when there is no work. Publishes that this thread sleeps and then looks at the inbox
+    /// again (in that order, sequentially consistent, or a notification can be missed); false
+    /// when work has arrived meanwhile.
+    fn before_sleep(&mut self) -> bool;
+
+    /// Called after each wait that [`before_sleep`](Self::before_sleep) allowed: publishes that
+    /// this thread is awake.
+    fn after_sleep(&mut self, why: Woken);
+
+    /// The non-blocking eventfd through which other threads notify this one.
+    fn notification(&self) -> Option<RawFd>;
+
+    /// Called once per round with the present time (CLOCK_MONOTONIC, ns), before anything is
+    /// received: timers, expiry, batched notifications.
+    fn tick(&mut self, io: &mut I, now_ns: u64);
+}
+
+/// What the coordinator tells a worker.
+#[derive(Debug, Default)]
+pub struct Control {
+    stop: AtomicBool,
+}
+
+impl Control {
+    /// A worker under a new control runs until [`stop`](Self::stop).
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { stop: AtomicBool::new(false) }
+    }
+
+    /// Asks the workers to return; a sleeping one sees it at its timeout.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Whether the workers were asked to return.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+}
+
+/// What one worker has done so far.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct WorkerCounters {
+    /// The I/O's counters.
+    pub io: IoCounters,
+    /// Items taken from other threads.
+    pub inbox: u64,
+    /// Times that the thread slept and a notification woke it.
+    pub wakeups_app: u64,
+    /// Times that the thread slept until the timeout or a signal.
+    pub wakeups_timeout: u64,
+    /// Rounds that found work.
+    pub busy_rounds: u64,
+    /// Rounds that found none.
+    pub empty_rounds: u64,
+    /// A spinning worker's time in empty rounds, in ns; 0 for a sleeping one.
+    pub empty_ns: u64,
+}
+
+const CELLS: usize = 14;
+
+impl WorkerCounters {
+    fn to_cells(&self) -> [u64; CELLS] {
+        let io = &self.io;
+        [
+            io.received,
+            io.transmitted,
+            io.transmit_refused,
+            io.wakeups_kernel,
+            io.frame_returns,
+            io.no_frame,
+            io.foreign,
+            io.truncated,
+            self.inbox,
+            self.wakeups_app,
+            self.wakeups_timeout,
+            self.busy_rounds,
+            self.empty_rounds,
+            self.empty_ns,
+        ]
+    }
+
+    fn from_cells(cells: [u64; CELLS]) -> Self {
+        let [
+            received,
+            transmitted,
+            transmit_refused,
+            wakeups_kernel,
+            frame_returns,
+            no_frame,
+            foreign,
+            truncated,
+            inbox,
+            wakeups_app,
+            wakeups_timeout,
+            busy_rounds,
+            empty_rounds,
+            empty_ns,
+        ] = cells;
+        let io = IoCounters {
+            received,
+            transmitted,
+            transmit_refused,
+            wakeups_kernel,
+            frame_returns,
+            no_frame,
+            foreign,
+            truncated,
+        };
+        Self {
+            io,
+            inbox,
+            wakeups_app,
+            wakeups_timeout,
+            busy_rounds,
+            empty_rounds,
+            empty_ns,
+        }
+    }
+}
+
+/// A worker's counters as another thread may read them while it runs.
+///
+/// Written by the worker alone, on cache lines of its own, after each busy round and before
+/// each sleep: exact whenever the worker is idle, at most one round old otherwise.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Live {
+    cells: [AtomicU64; CELLS],
+}
+
+impl Live {
+    /// The counters as last published.
+    #[must_use]
+    pub fn read(&self) -> WorkerCounters {
+        WorkerCounters::from_cells(std::array::from_fn(|i| self.cells[i].load(Ordering::Relaxed)))
+    }
+
+    fn publish(&self, counters: &WorkerCounters) {
+        for (cell, value) in self.cells.iter().zip(counters.to_cells()) {
+            cell.store(value, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Runs `handler` over `io` on the calling thread until `control` says stop, then settles the I/O.
+/// Returns the final counters, which `live` shows as well.
+///
+/// # Errors
+/// When the I/O or the wait fails; never for one datagram.
+pub fn run<I: DatagramIo, H: Handler<I>>(
+    io: &mut I,
+    handler: &mut H,
+    mode: WaitMode,
+    control: &Control,
+    live: &Live,
+) -> io::Result<WorkerCounters> {
+    let mut worker = Worker {
+        poll: PollSet::new(&io.readable(), handler.notification()),
+        meter: SleepMeter::new(),
+        batch: Vec::with_capacity(256),
+        counters: WorkerCounters::default(),
+        live,
+    };
+    let mut before = now_ns();
+    while !control.stopped() {
+        handler.tick(io, before);
+        let done = worker.round(io, handler)?;
+        match (done, mode) {
+            (true, WaitMode::Spin) => before = now_ns(),
+            (true, WaitMode::Sleep { .. }) => before = now_ns(),
+            (false, WaitMode::Spin) => {
+                std::hint::spin_loop();
+                let now = now_ns();
+                worker.counters.empty_ns += now - before;
+                before = now;
+            }
+            (false, WaitMode::Sleep { timeout }) => {
+                worker.sleep(io, handler, timeout)?;
+                before = now_ns();
+            }
+        }
+    }
+    io.settle()?;
+    worker.publish(io);
+    Ok(worker.counters)
+}
+
+struct Worker<'a, I: DatagramIo> {
+    poll: PollSet,
+    meter: SleepMeter,
+    batch: Vec<I::Frame>,
+    counters: WorkerCounters,
+    live: &'a Live,
+}
+
+impl<I: DatagramIo> Worker<'_, I> {
+    /// One pass; whether it found work.
+    fn round<H: Handler<I>>(&mut self, io: &mut I, handler: &mut H) -> io::Result<bool> {
+        let received = io.receive(&mut self.batch)?;
+        for frame in self.batch.drain(..) {
+            handler.frame(io, frame);
+        }
+        let taken = handler.inbox(io);
+        io.flush()?;
+        self.counters.inbox += taken as u64;
+        let busy = received + taken > 0;
+        if busy {
+            self.counters.busy_rounds += 1;
+            self.publish(io);
+        } else {
+            self.counters.empty_rounds += 1;
+        }
+        Ok(busy)
+    }
+
+    fn sleep<H: Handler<I>>(
+        &mut self,
+        io: &mut I,
+        handler: &mut H,
+        timeout: Duration,
+    ) -> io::Result<()> {
+        if !io.settle()? {
+            std::thread::yield_now();
+            return Ok(());
+        }
+        if !handler.before_sleep() {
+            return Ok(());
+        }
+        self.publish(io);
+        let ready = self.poll.wait(timeout)?;
+        let slept = self.meter.slept();
+        let why = if ready.notified {
+            if let Some(fd) = handler.notification() {
+                let _ = drain_eventfd(fd);
+            }
+            Woken::Notified
+        } else if ready.packets {
+            Woken::Packets
+        } else {
+            Woken::Timeout
+        };
+        if slept {
+            match why {
+                Woken::Packets => io.woken_by_packet(),
+                Woken::Notified => self.counters.wakeups_app += 1,
+                Woken::Timeout => self.counters.wakeups_timeout += 1,
+            }
+        }
+        handler.after_sleep(why);
+        Ok(())
+    }
+
+    fn publish(&mut self, io: &I) {
+        self.counters.io = io.counters();
+        self.live.publish(&self.counters);
+    }
+}
+
+/// CLOCK_MONOTONIC in ns.
+fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}

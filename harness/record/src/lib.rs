@@ -1,1 +1,35 @@
-//! The result schema and its store.
+//! The result of a run: what is written, how, and how it is read back.
+//!
+//! A run is a folder of plain files (design: "Results of a run"): `spec.yaml`, `run.json`,
+//! `trials.csv`, `probes.csv`, and a folder per trial and per probe cell. Each trial is written
+//! whole or not at all: into a hidden folder first, then renamed. The tables are derived from the
+//! trials' own files and replaced by rename, so a run that was killed can be resumed by skipping
+//! the trials that are there ([`RunFolder::finished`]).
+//!
+//! Nothing here measures or draws. The crate depends on neither aya nor polars, so that
+//! everything which reads or writes results stays quick to build.
+
+mod error;
+mod folder;
+mod hlog;
+mod latency;
+mod ledger;
+mod probe;
+mod run;
+mod smell;
+mod table;
+mod time;
+mod trial;
+
+pub use error::RecordError;
+pub use folder::{RunFolder, runs_below};
+pub use latency::{Distribution, Percentiles};
+pub use ledger::{DropCount, Ledger};
+pub use probe::{ProbeRecord, ProbeStatus};
+pub use run::{Git, RunId, RunRecord, Seeds};
+pub use smell::{Severity, Smell};
+pub use time::Timestamp;
+pub use trial::{Cost, CounterRow, Steering, TrialData, TrialRecord};
+
+/// Version of the result folder's layout and of every file in it. A reader refuses any other.
+pub const SCHEMA_VERSION: u32 = 1;

@@ -1,0 +1,146 @@
+//! Reading: from the files of each trial, not from the tables.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use spec::TrialId;
+
+use super::RunFolder;
+use crate::SCHEMA_VERSION;
+use crate::error::RecordError;
+use crate::hlog;
+use crate::latency::Distribution;
+use crate::probe::ProbeRecord;
+use crate::run::RunRecord;
+use crate::trial::{CounterRow, TrialRecord};
+
+impl RunFolder {
+    /// Opens a recorded run.
+    ///
+    /// # Errors
+    /// When the folder is no result, has another schema version, or is damaged.
+    pub fn open(path: &Path) -> Result<Self, RecordError> {
+        let not = |reason: &str| RecordError::NotAResult {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if !path.is_dir() {
+            return Err(not("there is no such folder"));
+        }
+        let run_path = path.join("run.json");
+        if !run_path.is_file() {
+            return Err(not("it has no run.json"));
+        }
+        let run: RunRecord = read_json(&run_path)?;
+        let mut trials: Vec<TrialRecord> = read_each(&path.join("trials"), "trial.json")?;
+        trials.sort_by_key(|record| record.sequence);
+        let mut probes: Vec<ProbeRecord> = read_each(&path.join("probes"), "probe.json")?;
+        probes.sort_by(|a, b| a.cell_id.cmp(&b.cell_id));
+        Ok(Self {
+            path: path.to_owned(),
+            run,
+            trials,
+            probes,
+        })
+    }
+
+    /// The latency distribution of a trial.
+    ///
+    /// # Errors
+    /// When the trial is not recorded or its file is damaged.
+    pub fn latency(&self, trial: &TrialId) -> Result<Distribution, RecordError> {
+        read_distribution(&self.trial_folder(trial).join("latency.csv"))
+    }
+
+    /// The times of a probe cell.
+    ///
+    /// # Errors
+    /// When the cell was refused or is not recorded, or its file is damaged.
+    pub fn probe_times(&self, cell_id: &str) -> Result<Distribution, RecordError> {
+        read_distribution(&self.probe_folder(cell_id).join("latency.csv"))
+    }
+
+    /// The counters of a trial.
+    ///
+    /// # Errors
+    /// When the trial is not recorded or its file is damaged.
+    pub fn counters(&self, trial: &TrialId) -> Result<Vec<CounterRow>, RecordError> {
+        let path = self.trial_folder(trial).join("counters.csv");
+        let text = fs::read_to_string(&path).map_err(RecordError::io(&path))?;
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let rows = reader.deserialize().collect::<Result<_, _>>();
+        rows.map_err(|error| RecordError::damaged(&path, error))
+    }
+}
+
+/// The runs in `folder`: itself, or those one or two levels below (an experiment's folder, an
+/// output folder), sorted by path. Folders that hold no run are passed over.
+///
+/// # Errors
+/// When a folder cannot be listed.
+pub fn runs_below(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    let mut level = vec![folder.to_owned()];
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let (found, others): (Vec<_>, Vec<_>) = level
+            .into_iter()
+            .partition(|path| path.join("run.json").is_file());
+        runs.extend(found);
+        level = Vec::new();
+        for path in others {
+            level.extend(folders_in(&path)?);
+        }
+    }
+    runs.sort();
+    Ok(runs)
+}
+
+/// The folders in `path` whose names do not begin with a dot, sorted; none when it is missing.
+fn folders_in(path: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    if !path.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(path).map_err(RecordError::io(path))? {
+        let entry = entry.map_err(RecordError::io(path))?;
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if !hidden && entry.path().is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn read_each<T: DeserializeOwned>(path: &Path, file: &str) -> Result<Vec<T>, RecordError> {
+    folders_in(path)?
+        .into_iter()
+        .map(|folder| read_json(&folder.join(file)))
+        .collect()
+}
+
+/// Reads a JSON file after a look at its schema version, so that a file of another version is
+/// called that and not damaged.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RecordError> {
+    let text = fs::read_to_string(path).map_err(RecordError::io(path))?;
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| RecordError::damaged(path, error))?;
+    let found = value.get("schema_version").and_then(Value::as_u64);
+    let found = found.ok_or_else(|| RecordError::damaged(path, "it has no schema_version"))?;
+    if found != u64::from(SCHEMA_VERSION) {
+        let path = path.to_owned();
+        return Err(RecordError::SchemaVersion {
+            path,
+            found,
+            known: SCHEMA_VERSION,
+        });
+    }
+    serde_json::from_value(value).map_err(|error| RecordError::damaged(path, error))
+}
+
+fn read_distribution(path: &Path) -> Result<Distribution, RecordError> {
+    let text = fs::read_to_string(path).map_err(RecordError::io(path))?;
+    hlog::parse(&text).map_err(|reason| RecordError::damaged(path, reason))
+}

@@ -1,0 +1,249 @@
+//! Writing. Files that belong together are made in a hidden folder beside their place and moved
+//! there by one rename; single files likewise. A process that dies leaves at most such a hidden
+//! folder, which the next writer removes. Against a power failure nothing is promised.
+
+use std::fs;
+use std::path::Path;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::RunFolder;
+use crate::error::RecordError;
+use crate::hlog;
+use crate::latency::Distribution;
+use crate::probe::{ProbeRecord, ProbeStatus};
+use crate::run::RunRecord;
+use crate::table::{self, Rows};
+use crate::time::Timestamp;
+use crate::trial::{TrialData, TrialRecord};
+
+/// Names that begin so are unfinished.
+const UNFINISHED: &str = ".unfinished-";
+
+impl RunFolder {
+    /// Makes the folder of a new run and writes `spec.yaml` and `run.json`.
+    ///
+    /// # Errors
+    /// When the folder exists already or cannot be written.
+    pub fn create(output: &Path, run: RunRecord) -> Result<Self, RecordError> {
+        let parent = output.join(&run.experiment);
+        let path = parent.join(run.run_id.as_str());
+        fs::create_dir_all(&parent).map_err(RecordError::io(&parent))?;
+        if path.exists() {
+            return Err(RecordError::Exists(path));
+        }
+        let unfinished = parent.join(format!("{UNFINISHED}{}", run.run_id));
+        let trials = unfinished.join("trials");
+        fs::create_dir_all(&trials).map_err(RecordError::io(&trials))?;
+        let spec_path = unfinished.join("spec.yaml");
+        let yaml = run.spec.to_yaml();
+        let yaml = yaml.map_err(|error| RecordError::unwritable(&spec_path, error))?;
+        fs::write(&spec_path, yaml).map_err(RecordError::io(&spec_path))?;
+        write_json(&unfinished.join("run.json"), &run)?;
+        fs::rename(&unfinished, &path).map_err(RecordError::io(&path))?;
+        Ok(Self {
+            path,
+            run,
+            trials: Vec::new(),
+            probes: Vec::new(),
+        })
+    }
+
+    /// Opens a run to record more trials, and removes what an earlier process left unfinished.
+    ///
+    /// # Errors
+    /// As [`RunFolder::open`], or when the folder cannot be written.
+    pub fn resume(path: &Path) -> Result<Self, RecordError> {
+        let folder = Self::open(path)?;
+        for below in ["trials", "probes", "."] {
+            remove_unfinished(&folder.path.join(below))?;
+        }
+        folder.write_trials()?;
+        if !folder.probes.is_empty() {
+            folder.write_probes()?;
+        }
+        Ok(folder)
+    }
+
+    /// Changes the run's own record and writes it.
+    ///
+    /// # Errors
+    /// When `run.json` cannot be written.
+    pub fn update_run(&mut self, change: impl FnOnce(&mut RunRecord)) -> Result<(), RecordError> {
+        change(&mut self.run);
+        let path = self.path.join("run.json");
+        replace(&path, |unfinished| write_json(unfinished, &self.run))
+    }
+
+    /// Records a trial, whole or not at all, and brings `trials.csv` up to date. A trial that is
+    /// there already is replaced.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn record_trial(&mut self, data: &TrialData) -> Result<&TrialRecord, RecordError> {
+        let record = data.record();
+        let place = self.trial_folder(&record.trial_id);
+        let measure = data.trial.phases.measure.to_std();
+        replace(&place, |folder| {
+            fs::create_dir_all(folder).map_err(RecordError::io(folder))?;
+            write_json(&folder.join("trial.json"), &record)?;
+            let latency = Distribution::new(&data.latency, data.unanswered_measured);
+            write_csv(&folder.join("latency.csv"), &hlog::rows(&latency))?;
+            let counters = std::iter::once(["scope", "name", "value"].map(String::from).to_vec());
+            let counters = counters.chain(
+                data.counters
+                    .iter()
+                    .map(|row| vec![row.scope.clone(), row.name.clone(), row.value.to_string()]),
+            );
+            write_csv(&folder.join("counters.csv"), &counters.collect())?;
+            let started = data.measure_started;
+            write_hlog(
+                &folder.join("latency.hlog"),
+                &data.latency,
+                started,
+                measure,
+            )?;
+            write_hlog(
+                &folder.join("send_lag.hlog"),
+                &data.send_lag,
+                started,
+                measure,
+            )
+        })?;
+        self.trials
+            .retain(|known| known.trial_id != record.trial_id);
+        let at = self
+            .trials
+            .partition_point(|known| known.sequence < record.sequence);
+        self.trials.insert(at, record);
+        self.write_trials()?;
+        Ok(&self.trials[at])
+    }
+
+    /// Records a probe cell and brings `probes.csv` up to date. `measured` holds the times in
+    /// nanoseconds, when the measurement began and how long it took; a refused cell has none.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn record_probe(
+        &mut self,
+        mut record: ProbeRecord,
+        measured: Option<(&Histogram<u64>, Timestamp, std::time::Duration)>,
+    ) -> Result<&ProbeRecord, RecordError> {
+        let place = self.probe_folder(&record.cell_id);
+        if record.cell_id.is_empty() || record.cell_id.contains(['/', '.']) {
+            return Err(RecordError::unwritable(
+                &place,
+                "a cell id must be a plain name",
+            ));
+        }
+        if measured.is_none() && record.status == ProbeStatus::Ok {
+            return Err(RecordError::unwritable(
+                &place,
+                "a cell without times cannot be ok",
+            ));
+        }
+        record.schema_version = crate::SCHEMA_VERSION;
+        let times = measured.map(|(histogram, ..)| Distribution::new(histogram, 0));
+        if let Some(times) = &times {
+            record.samples = times.answered();
+            record.time = times.percentiles();
+        }
+        replace(&place, |folder| {
+            fs::create_dir_all(folder).map_err(RecordError::io(folder))?;
+            if let (Some((histogram, started, length)), Some(times)) = (measured, &times) {
+                write_csv(&folder.join("latency.csv"), &hlog::rows(times))?;
+                write_hlog(&folder.join("latency.hlog"), histogram, started, length)?;
+            }
+            write_json(&folder.join("probe.json"), &record)
+        })?;
+        self.probes.retain(|known| known.cell_id != record.cell_id);
+        self.probes.push(record);
+        self.write_probes()?;
+        Ok(&self.probes[self.probes.len() - 1])
+    }
+
+    fn write_trials(&self) -> Result<(), RecordError> {
+        let rows = table::trials(self.trials.iter());
+        replace(&self.path.join("trials.csv"), |unfinished| {
+            write_csv(unfinished, &rows)
+        })
+    }
+
+    fn write_probes(&self) -> Result<(), RecordError> {
+        let rows = table::probes(self.probes.iter());
+        replace(&self.path.join("probes.csv"), |unfinished| {
+            write_csv(unfinished, &rows)
+        })
+    }
+}
+
+/// Makes a file or folder under another name in the same folder, then moves it to `place`. A
+/// folder that stands there gives way first: rename replaces files and empty folders only.
+fn replace(
+    place: &Path,
+    make: impl FnOnce(&Path) -> Result<(), RecordError>,
+) -> Result<(), RecordError> {
+    let (Some(parent), Some(name)) = (place.parent(), place.file_name()) else {
+        return Err(RecordError::unwritable(place, "it has no name"));
+    };
+    let unfinished = parent.join(format!("{UNFINISHED}{}", name.to_string_lossy()));
+    if unfinished.is_dir() {
+        fs::remove_dir_all(&unfinished).map_err(RecordError::io(&unfinished))?;
+    }
+    fs::create_dir_all(parent).map_err(RecordError::io(parent))?;
+    make(&unfinished)?;
+    if place.is_dir() {
+        fs::remove_dir_all(place).map_err(RecordError::io(place))?;
+    }
+    fs::rename(&unfinished, place).map_err(RecordError::io(place))
+}
+
+fn remove_unfinished(folder: &Path) -> Result<(), RecordError> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).map_err(RecordError::io(folder))? {
+        let path = entry.map_err(RecordError::io(folder))?.path();
+        let unfinished = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED));
+        if unfinished {
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.map_err(RecordError::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), RecordError> {
+    let text = serde_json::to_string_pretty(value);
+    let text = text.map_err(|error| RecordError::unwritable(path, error))? + "\n";
+    fs::write(path, text).map_err(RecordError::io(path))
+}
+
+fn write_csv(path: &Path, rows: &Rows) -> Result<(), RecordError> {
+    let mut to = csv::Writer::from_path(path).map_err(|e| RecordError::unwritable(path, e))?;
+    for row in rows {
+        to.write_record(row)
+            .map_err(|error| RecordError::unwritable(path, error))?;
+    }
+    to.flush().map_err(RecordError::io(path))
+}
+
+fn write_hlog(
+    path: &Path,
+    histogram: &Histogram<u64>,
+    started: Timestamp,
+    length: std::time::Duration,
+) -> Result<(), RecordError> {
+    let mut bytes = Vec::new();
+    hlog::write(&mut bytes, histogram, started, length)
+        .map_err(|reason| RecordError::unwritable(path, reason))?;
+    fs::write(path, bytes).map_err(RecordError::io(path))
+}

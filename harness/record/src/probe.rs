@@ -1,0 +1,52 @@
+//! Records of the probes: one cell each.
+
+use serde::{Deserialize, Serialize};
+
+use crate::latency::Percentiles;
+
+/// Whether a cell was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeStatus {
+    /// It was.
+    Ok,
+    /// It cannot be measured on this machine or at all, for this reason.
+    Refused(String),
+}
+
+impl ProbeStatus {
+    /// The text in `probes.csv`.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused(reason) => reason,
+        }
+    }
+}
+
+/// One cell of a probe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeRecord {
+    /// The layout's version.
+    pub schema_version: u32,
+    /// The cell's name, such as `wakeup-eventfd-same_node-idle`; a folder's name.
+    pub cell_id: String,
+    /// How the reader is notified.
+    pub mechanism: String,
+    /// How the two CPUs lie to each other.
+    pub pair_class: String,
+    /// `idle` or `back_to_back`.
+    pub mode: String,
+    /// The CPU that notifies.
+    pub writer_cpu: Option<u32>,
+    /// The CPU that is notified.
+    pub reader_cpu: Option<u32>,
+    /// Samples obtained.
+    pub samples: u64,
+    /// The distribution; filled in when the cell is recorded.
+    pub time: Percentiles,
+    /// Whether it was measured.
+    pub status: ProbeStatus,
+}

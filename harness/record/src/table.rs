@@ -1,0 +1,217 @@
+//! The tables: one row per trial, one per probe cell, in the order of columns that is promised.
+
+use std::collections::BTreeSet;
+
+use crate::probe::ProbeRecord;
+use crate::trial::TrialRecord;
+
+/// Columns before the drops.
+const HEAD: [&str; 17] = [
+    "trial_id",
+    "block",
+    "system",
+    "label",
+    "io",
+    "topology",
+    "fidelity",
+    "keys",
+    "theta",
+    "get_ratio",
+    "offered_rps",
+    "achieved_rps",
+    "offered",
+    "unsent",
+    "sent",
+    "answered",
+    "timed_out",
+];
+
+/// Columns after the drops.
+const TAIL: [&str; 27] = [
+    "remainder",
+    "p50_ns",
+    "p90_ns",
+    "p99_ns",
+    "p99_9_ns",
+    "p99_99_ns",
+    "max_ns",
+    "mean_ns",
+    "send_lag_p99_ns",
+    "handoffs",
+    "frame_returns",
+    "wakeups_app",
+    "wakeups_kernel",
+    "cross_core_hops",
+    "misroutes",
+    "cpu_ns_per_request",
+    "server_cpu_ns_per_request",
+    "napi_cpu_ns_per_request",
+    "ksoftirqd_share",
+    "client_cpu_ns_per_request",
+    "client_napi_cpu_ns_per_request",
+    "replies_measured",
+    "requests_executed",
+    "valid",
+    "smells",
+    "started",
+    "sequence",
+];
+
+/// Columns of `probes.csv`.
+const PROBE: [&str; 13] = [
+    "cell_id",
+    "mechanism",
+    "pair_class",
+    "mode",
+    "writer_cpu",
+    "reader_cpu",
+    "samples",
+    "p50_ns",
+    "p90_ns",
+    "p99_ns",
+    "p99_9_ns",
+    "max_ns",
+    "mean_ns",
+];
+
+/// A table as rows of text, the header first.
+pub(crate) type Rows = Vec<Vec<String>>;
+
+fn cell<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// One decimal is below anything measured in nanoseconds.
+fn decimal(value: Option<f64>) -> String {
+    value.map(|value| format!("{value:.1}")).unwrap_or_default()
+}
+
+/// `trials.csv`: a column `drop_<reason>` for each reason that any trial of the run names.
+pub(crate) fn trials<'a>(records: impl Iterator<Item = &'a TrialRecord> + Clone) -> Rows {
+    let reasons: BTreeSet<&str> = records
+        .clone()
+        .flat_map(|record| record.ledger.drops.iter().map(|drop| drop.reason.as_str()))
+        .collect();
+    let drops = reasons.iter().map(|reason| format!("drop_{reason}"));
+    let head = HEAD.into_iter().map(String::from);
+    let header = head
+        .chain(drops)
+        .chain(TAIL.into_iter().map(String::from))
+        .collect();
+    let mut rows = vec![header];
+    rows.extend(records.map(|record| {
+        let mut row = before_drops(record);
+        row.extend(
+            reasons
+                .iter()
+                .map(|reason| record.ledger.dropped_for(reason).to_string()),
+        );
+        row.extend(after_drops(record));
+        row
+    }));
+    rows
+}
+
+fn before_drops(record: &TrialRecord) -> Vec<String> {
+    let (trial, ledger) = (&record.trial, &record.ledger);
+    let achieved = record.answered_measured as f64 / trial.phases.measure.to_std().as_secs_f64();
+    vec![
+        record.trial_id.to_string(),
+        trial.block.to_string(),
+        trial.system.system.to_string(),
+        trial.system.label.clone(),
+        trial.system.io.name().to_owned(),
+        trial.topology.kind.name().to_owned(),
+        trial.topology.kind.fidelity().to_owned(),
+        trial.workload.keys.get().to_string(),
+        trial.workload.popularity.theta().to_string(),
+        trial.workload.get_ratio.to_string(),
+        trial.rate.get().to_string(),
+        format!("{achieved:.1}"),
+        ledger.offered.to_string(),
+        ledger.unsent.to_string(),
+        ledger.sent.to_string(),
+        ledger.answered.to_string(),
+        ledger.timed_out.to_string(),
+    ]
+}
+
+fn after_drops(record: &TrialRecord) -> Vec<String> {
+    let (latency, steering, cost) = (&record.latency, &record.steering, &record.cost);
+    let per_reply = |ns: Option<u64>| {
+        let replies = cost.replies_measured;
+        decimal(
+            ns.filter(|_| replies > 0)
+                .map(|ns| ns as f64 / replies as f64),
+        )
+    };
+    let both = cost
+        .server_cpu_ns
+        .zip(cost.napi_cpu_ns)
+        .map(|(server, napi)| server + napi);
+    let smells: BTreeSet<&str> = record
+        .smells
+        .iter()
+        .map(crate::smell::Smell::code)
+        .collect();
+    vec![
+        record.ledger.remainder().to_string(),
+        cell(latency.p50_ns),
+        cell(latency.p90_ns),
+        cell(latency.p99_ns),
+        cell(latency.p99_9_ns),
+        cell(latency.p99_99_ns),
+        cell(latency.max_ns),
+        decimal(latency.mean_ns),
+        cell(record.send_lag.p99_ns),
+        cell(steering.handoffs),
+        cell(steering.frame_returns),
+        cell(steering.wakeups_app),
+        cell(steering.wakeups_kernel),
+        cell(steering.cross_core_hops),
+        cell(steering.misroutes),
+        per_reply(both),
+        per_reply(cost.server_cpu_ns),
+        per_reply(cost.napi_cpu_ns),
+        cost.ksoftirqd_share
+            .map(|share| format!("{share:.4}"))
+            .unwrap_or_default(),
+        per_reply(cost.client_cpu_ns),
+        per_reply(cost.client_napi_cpu_ns),
+        cost.replies_measured.to_string(),
+        cost.requests_executed.to_string(),
+        record.valid.to_string(),
+        smells.into_iter().collect::<Vec<_>>().join(";"),
+        record.started.to_string(),
+        record.sequence.to_string(),
+    ]
+}
+
+/// `probes.csv`.
+pub(crate) fn probes<'a>(records: impl Iterator<Item = &'a ProbeRecord>) -> Rows {
+    let header = PROBE
+        .into_iter()
+        .chain(["status"])
+        .map(String::from)
+        .collect();
+    let mut rows = vec![header];
+    rows.extend(records.map(|record| {
+        vec![
+            record.cell_id.clone(),
+            record.mechanism.clone(),
+            record.pair_class.clone(),
+            record.mode.clone(),
+            cell(record.writer_cpu),
+            cell(record.reader_cpu),
+            record.samples.to_string(),
+            cell(record.time.p50_ns),
+            cell(record.time.p90_ns),
+            cell(record.time.p99_ns),
+            cell(record.time.p99_9_ns),
+            cell(record.time.max_ns),
+            decimal(record.time.mean_ns),
+            record.status.text().to_owned(),
+        ]
+    }));
+    rows
+}

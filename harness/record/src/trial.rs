@@ -1,0 +1,166 @@
+//! One trial's record.
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use spec::{Trial, TrialId};
+
+use crate::latency::{Distribution, Percentiles};
+use crate::ledger::Ledger;
+use crate::smell::{Severity, Smell};
+use crate::time::Timestamp;
+
+/// Where requests went inside the server: totals over the measure phase, empty where a system
+/// has no such thing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Steering {
+    /// User-space transfers of a request to another thread before execution.
+    pub handoffs: Option<u64>,
+    /// Frames passed back to another core's fill ring.
+    pub frame_returns: Option<u64>,
+    /// Threads woken by a notification of the server's own.
+    pub wakeups_app: Option<u64>,
+    /// Sleeping workers woken by packet arrival.
+    pub wakeups_kernel: Option<u64>,
+    /// Requests whose NAPI CPU differs from the serving CPU.
+    pub cross_core_hops: Option<u64>,
+    /// Single-key requests dequeued by a thread that is not the owner.
+    pub misroutes: Option<u64>,
+}
+
+/// What the measure phase cost: CPU time in nanoseconds, empty where it cannot be attributed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// All server threads.
+    pub server_cpu_ns: Option<u64>,
+    /// The server side's NAPI threads.
+    pub napi_cpu_ns: Option<u64>,
+    /// ksoftirqd's share of all CPU time of the phase, 0 to 1.
+    pub ksoftirqd_share: Option<f64>,
+    /// The client's threads.
+    pub client_cpu_ns: Option<u64>,
+    /// The client side's NAPI threads.
+    pub client_napi_cpu_ns: Option<u64>,
+    /// Replies that the server sent in the phase: what costs are divided by.
+    pub replies_measured: u64,
+    /// Requests that the server executed in the phase: what steering counts are divided by.
+    pub requests_executed: u64,
+}
+
+/// A number read during the trial, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CounterRow {
+    /// Whose it is, such as `xdp:steer` or `server/owner0`.
+    pub scope: String,
+    /// Its name there.
+    pub name: String,
+    /// Its change over the trial.
+    pub value: u64,
+}
+
+/// Everything about a trial but its distributions and counters: `trial.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRecord {
+    /// The layout's version.
+    pub schema_version: u32,
+    /// The trial's name.
+    pub trial_id: TrialId,
+    /// Position in the run's order, from 0.
+    pub sequence: u32,
+    /// The trial, fully resolved.
+    pub trial: Trial,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was complete.
+    pub finished: Timestamp,
+    /// What became of its requests.
+    pub ledger: Ledger,
+    /// Requests due in the measure phase that were answered in time.
+    pub answered_measured: u64,
+    /// Requests due in the measure phase that were not.
+    pub unanswered_measured: u64,
+    /// Latency of the requests due in the measure phase.
+    pub latency: Percentiles,
+    /// How late requests were sent.
+    pub send_lag: Percentiles,
+    /// Where requests went inside the server.
+    pub steering: Steering,
+    /// What it cost.
+    pub cost: Cost,
+    /// What was obtained: XDP mode, copy mode, queues, CPUs, program tags.
+    pub obtained: Value,
+    /// What the reader should know.
+    pub smells: Vec<Smell>,
+    /// Whether no smell says `invalid`.
+    pub valid: bool,
+}
+
+/// A trial as it was measured, to be recorded.
+#[derive(Debug, Clone)]
+pub struct TrialData {
+    /// The trial.
+    pub trial: Trial,
+    /// Position in the run's order, from 0.
+    pub sequence: u32,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was complete.
+    pub finished: Timestamp,
+    /// When its measure phase began: the base of the interval logs.
+    pub measure_started: Timestamp,
+    /// What became of its requests; its smells are added by [`TrialData::record`].
+    pub ledger: Ledger,
+    /// Latency in nanoseconds of the answered requests that were due in the measure phase.
+    pub latency: Histogram<u64>,
+    /// Requests due in the measure phase without a complete reply in time, unsent ones included.
+    pub unanswered_measured: u64,
+    /// How late requests were sent, in nanoseconds.
+    pub send_lag: Histogram<u64>,
+    /// Where requests went inside the server.
+    pub steering: Steering,
+    /// What it cost.
+    pub cost: Cost,
+    /// What was obtained.
+    pub obtained: Value,
+    /// Every counter that was read.
+    pub counters: Vec<CounterRow>,
+    /// Smells beside the ledger's.
+    pub smells: Vec<Smell>,
+}
+
+impl TrialData {
+    /// The record: percentiles, the ledger's smells, the verdict.
+    #[must_use]
+    pub fn record(&self) -> TrialRecord {
+        let latency = Distribution::new(&self.latency, self.unanswered_measured);
+        let mut smells = self.ledger.check();
+        smells.extend(self.smells.iter().cloned());
+        if latency.answered() == 0 {
+            smells.push(Smell::NothingAnswered);
+        }
+        TrialRecord {
+            schema_version: crate::SCHEMA_VERSION,
+            trial_id: self.trial.id(),
+            sequence: self.sequence,
+            trial: self.trial.clone(),
+            started: self.started,
+            finished: self.finished,
+            ledger: self.ledger.clone(),
+            answered_measured: latency.answered(),
+            unanswered_measured: self.unanswered_measured,
+            latency: latency.percentiles(),
+            send_lag: Distribution::new(&self.send_lag, 0).percentiles(),
+            steering: self.steering,
+            cost: self.cost,
+            obtained: self.obtained.clone(),
+            valid: smells
+                .iter()
+                .all(|smell| smell.severity() != Severity::Invalid),
+            smells,
+        }
+    }
+}

@@ -94,13 +94,35 @@ impl SystemKind {
         }
     }
 
-    /// Ways to wake an owner that it can use, its default first; none when its threads wake nobody.
+    /// Ways of waking that may be asked of it. `spin` where nothing is handed over means that its
+    /// threads poll instead of sleeping until a packet arrives.
     #[must_use]
     pub const fn wakeups(self) -> &'static [Wakeup] {
         match self {
-            Self::Sphinx => &[Wakeup::Eventfd, Wakeup::Spin, Wakeup::Batched],
-            Self::Seastar => &[Wakeup::Spin],
-            Self::RssShared | Self::MicaErew | Self::XdpSteered | Self::Memcached => &[],
+            Self::Sphinx | Self::XdpSteered => &[Wakeup::Eventfd, Wakeup::Spin, Wakeup::Batched],
+            Self::Seastar | Self::RssShared | Self::MicaErew => &[Wakeup::Spin],
+            Self::Memcached => &[],
+        }
+    }
+
+    /// The way of waking when the spec names none; none where threads hand nothing to each other
+    /// and sleep until a packet arrives.
+    #[must_use]
+    pub const fn default_wakeup(self) -> Option<Wakeup> {
+        match self {
+            Self::Sphinx | Self::XdpSteered => Some(Wakeup::Eventfd),
+            Self::Seastar => Some(Wakeup::Spin),
+            Self::RssShared | Self::MicaErew | Self::Memcached => None,
+        }
+    }
+
+    /// Whether, over AF_XDP, an owner serves the packets of its own queue, so that there must be
+    /// a queue for each.
+    #[must_use]
+    pub const fn queue_per_owner(self) -> bool {
+        match self {
+            Self::RssShared | Self::Sphinx | Self::Seastar => true,
+            Self::MicaErew | Self::XdpSteered | Self::Memcached => false,
         }
     }
 }
@@ -301,7 +323,7 @@ pub struct System {
     pub io: Io,
     /// Threads that own partitions, or serve all of them.
     pub owners: u16,
-    /// How owners are woken; none where threads wake nobody.
+    /// How owners are woken; none where threads hand nothing over and sleep until packets come.
     pub wakeup: Option<Wakeup>,
     /// Bound of the store, all owners together.
     pub memory: Bytes,
@@ -331,7 +353,7 @@ impl SystemSpec {
             label: self.label().to_owned(),
             io: self.io(),
             owners: self.owners.unwrap_or(queues),
-            wakeup: self.wakeup.or(self.system.wakeups().first().copied()),
+            wakeup: self.wakeup.or(self.system.default_wakeup()),
             memory: self.memory.unwrap_or(Self::DEFAULT_MEMORY),
         }
     }

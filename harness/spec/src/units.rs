@@ -119,7 +119,21 @@ impl Serialize for Count {
     }
 }
 
+impl Rate {
+    /// Requests per second, for computing with.
+    #[must_use]
+    pub const fn per_second(self) -> f64 {
+        self.0 as f64
+    }
+}
+
 impl Duration {
+    /// Nanoseconds.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
     /// The same length as the standard library's type.
     #[must_use]
     pub const fn to_std(self) -> std::time::Duration {

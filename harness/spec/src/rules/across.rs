@@ -24,6 +24,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
     for (index, system) in spec.systems.iter().enumerate() {
         io(spec.topology.kind, system, index, &mut findings);
         wakeup(system, index, &mut findings);
+        queues(spec, system, index, &mut findings);
     }
     labels(&spec.systems, &mut findings);
     if let Some(workload) = &spec.workload {
@@ -105,15 +106,40 @@ fn wakeup(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
     }
     let allowed: Vec<_> = name.wakeups().iter().map(|wakeup| wakeup.name()).collect();
     let message = if allowed.is_empty() {
-        format!("the threads of {name} hand nothing to each other: leave `wakeup` out")
+        format!("how the threads of {name} sleep is not ours to choose: leave `wakeup` out")
     } else {
-        format!(
-            "{name} cannot use `{}`; allowed: {}",
-            wakeup.name(),
-            allowed.join(", ")
-        )
+        let (asked, allowed) = (wakeup.name(), allowed.join(", "));
+        format!("{name} cannot use `{asked}`; allowed: {allowed}, or leave `wakeup` out")
     };
     findings.push((format!("systems[{index}].wakeup"), message));
+}
+
+/// Over AF_XDP a frame stays with its receive queue; where packets are spread by queue alone, an
+/// owner without a queue would never receive anything.
+fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    if system.io() != Io::AfXdp || !system.system.queue_per_owner() {
+        return;
+    }
+    let queues = spec.topology.resolve().queues;
+    let swept = spec.sweep.as_ref().and_then(|sweep| sweep.owners.as_ref());
+    let (owners, place) = match swept {
+        Some(swept) => (
+            swept.iter().max().copied().unwrap_or(0),
+            "sweep.owners".to_owned(),
+        ),
+        None => (
+            system.owners.unwrap_or(queues),
+            format!("systems[{index}].owners"),
+        ),
+    };
+    if owners > queues {
+        let name = system.system;
+        let message = format!(
+            "{name} on af_xdp spreads packets by receive queue: {owners} owners need as many \
+             queues, and `topology.queues` is {queues}"
+        );
+        findings.push((place, message));
+    }
 }
 
 fn labels(systems: &[SystemSpec], findings: &mut Vec<Finding>) {
@@ -132,30 +158,26 @@ fn labels(systems: &[SystemSpec], findings: &mut Vec<Finding>) {
     }
 }
 
-/// Keys must be distinct within their size, and a set must fit into one datagram.
+/// Keys, numbered in base 62, must be distinct within their size, and a set must fit into one datagram.
 fn sizes(spec: &Spec, workload: &WorkloadSpec, findings: &mut Vec<Finding>) {
     let swept = spec.sweep.clone().unwrap_or_default();
-    let keys = swept
-        .keys
-        .iter()
-        .flatten()
-        .copied()
-        .fold(workload.keys, Count::max);
+    let most = |keys: &Vec<Count>| keys.iter().max().copied();
+    let keys = swept.keys.as_ref().and_then(most).unwrap_or(workload.keys);
     let (key_min, key_max) = bounds(&workload.key_size, swept.key_size.as_deref());
-    let digits = keys.get().saturating_sub(1).checked_ilog10().unwrap_or(0) + 1;
+    let digits = keys.get().saturating_sub(1).checked_ilog(62).unwrap_or(0) + 1;
     if key_min < Bytes(u64::from(digits)) {
         let count = keys.get();
         let message = format!("{key_min} cannot number {count} keys: at least {digits} B");
         findings.push(("workload.key_size".to_owned(), message));
     }
     let (_, value_max) = bounds(&workload.value_size, swept.value_size.as_deref());
-    let sets = swept
+    let least = |ratios: &Vec<f64>| ratios.iter().copied().reduce(f64::min);
+    let gets = swept
         .get_ratio
-        .iter()
-        .flatten()
-        .copied()
-        .fold(workload.get_ratio, f64::min)
-        < 1.0;
+        .as_ref()
+        .and_then(least)
+        .unwrap_or(workload.get_ratio);
+    let sets = gets < 1.0;
     let mtu = u64::from(spec.topology.resolve().mtu);
     if sets && SET_OVERHEAD + key_max.get() + value_max.get() > mtu {
         let room = Bytes(mtu.saturating_sub(SET_OVERHEAD + key_max.get()));

@@ -1,0 +1,294 @@
+//! What a reader of a message gets: place, offending text, what is allowed.
+
+use spec::{Place, Spec, SpecError};
+
+const GOOD: &str = "\
+name: small
+topology:
+  kind: veth
+  queues: 2
+systems:
+  - sphinx
+  - system: xdp_steered
+    io: af_xdp
+    owners: 2
+workload:
+  keys: 20 k
+  key_size: 16 B
+  value_size: 64 B
+  popularity: {zipf: 0.99}
+  get_ratio: 0.95
+load:
+  rates: [5 kreq/s, 15 kreq/s]
+phases: {warmup: 200 ms, measure: 700 ms, timeout: 100 ms}
+blocks: 3
+";
+
+/// The error of the good spec with one text replaced.
+fn error(from: &str, to: &str) -> SpecError {
+    assert_eq!(GOOD.matches(from).count(), 1, "{from:?} must occur once");
+    Spec::parse(&GOOD.replace(from, to), "small.yaml").expect_err("this spec is wrong")
+}
+
+/// The whole message of the good spec with one text replaced.
+fn message(from: &str, to: &str) -> String {
+    error(from, to).to_string()
+}
+
+#[test]
+fn the_good_spec_is_good() {
+    assert_eq!(
+        Spec::parse(GOOD, "small.yaml").map(|spec| spec.name),
+        Ok("small".to_owned())
+    );
+}
+
+#[test]
+fn a_bad_unit_shows_line_text_and_units() {
+    assert_eq!(
+        message("200 ms, m", "200 msec, m"),
+        "small.yaml:18:18: phases.warmup: `200 msec`: `msec` is no unit of a duration \
+         (units: ns, us, ms, s, min)\n 18 | phases: {warmup: 200 msec, measure: 700 ms, timeout: \
+         100 ms}\n    |                  ^^^^^^^^\n"
+    );
+}
+
+#[test]
+fn a_missing_unit_says_how_it_is_written() {
+    let message = message("16 B", "16");
+    assert!(message.starts_with("small.yaml:12:13: workload.key_size: `16` has no unit"));
+    assert!(
+        message.contains("such as `64 B`") || message.contains("like `64 B`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_unknown_field_is_shown_where_it_stands() {
+    let message = message("    owners: 2", "    ownres: 2");
+    assert!(
+        message.starts_with("small.yaml:9:5: systems[1]: unknown field `ownres`"),
+        "{message}"
+    );
+    assert!(message.contains("`owners`"), "{message}");
+    assert!(
+        message.contains(" 9 |     ownres: 2\n   |     ^^^^^^"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_missing_field_names_its_section() {
+    let message = message("  keys: 20 k\n", "");
+    assert!(
+        message.starts_with("small.yaml:10:1: workload: missing field `keys`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_unknown_system_lists_the_known_ones() {
+    let message = message("- sphinx", "- sphynx");
+    assert!(
+        message.starts_with("small.yaml:6:5: systems[0]: unknown variant `sphynx`"),
+        "{message}"
+    );
+    assert!(
+        message.contains("`rss_shared`") && message.contains("`memcached`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_illegal_io_gives_the_reason() {
+    let message = message("io: af_xdp", "io: udp");
+    assert!(
+        message.starts_with("small.yaml:8:9: systems[1].io: xdp_steered cannot run"),
+        "{message}"
+    );
+    assert!(
+        message.contains("redirects requests into AF_XDP sockets"),
+        "{message}"
+    );
+    assert!(message.contains("allowed: af_xdp"), "{message}");
+}
+
+#[test]
+fn each_system_refuses_what_it_cannot_do() {
+    for (entry, expected) in [
+        (
+            "{system: memcached, io: af_xdp}",
+            "memcached cannot run on `af_xdp`",
+        ),
+        ("{system: memcached, wakeup: spin}", "leave `wakeup` out"),
+        (
+            "{system: seastar, wakeup: eventfd}",
+            "seastar cannot use `eventfd`; allowed: spin",
+        ),
+        ("{system: rss_shared, wakeup: batched}", "allowed: spin"),
+        (
+            "{system: rss_shared, io: af_xdp, owners: 3}",
+            "3 owners need as many queues",
+        ),
+        ("{system: sphinx, label: 'a b'}", "`a b` cannot be a label"),
+        ("{system: sphinx, memory: 4 KiB}", "at least 1 MiB"),
+    ] {
+        let message = message("- sphinx", &format!("- {entry}"));
+        assert!(message.contains(expected), "{entry}: {message}");
+        assert!(message.starts_with("small.yaml:6:"), "{entry}: {message}");
+    }
+}
+
+#[test]
+fn loopback_has_no_af_xdp() {
+    let message = message("kind: veth\n  queues: 2", "kind: loopback");
+    assert!(
+        message.contains("systems[1].io: xdp_steered on af_xdp needs XDP"),
+        "{message}"
+    );
+    let message = self::message("kind: veth", "kind: loopback\n  client: af_xdp");
+    assert!(
+        message.contains("small.yaml:4:11: topology.client: the loopback"),
+        "{message}"
+    );
+    assert!(
+        message.contains("topology.queues: the loopback device has one queue"),
+        "{message}"
+    );
+}
+
+#[test]
+fn values_out_of_range_are_refused_where_they_stand() {
+    for (from, to, at, expected) in [
+        ("owners: 2", "owners: 0", "9:13", "lower than 1"),
+        ("zipf: 0.99", "zipf: -0.5", "14:", "a Zipf exponent of -0.5"),
+        (
+            "get_ratio: 0.95",
+            "get_ratio: 1.5",
+            "15:14",
+            "greater than 1",
+        ),
+        ("5 kreq/s, 15", "0 req/s, 15", "17:11", "at least 1 req/s"),
+        (
+            "rates: [5 kreq/s, 15 kreq/s]",
+            "rates: []",
+            "17:3",
+            "length is lower than 1",
+        ),
+        ("measure: 700 ms", "measure: 0 s", "18:", "longer than 0"),
+        ("blocks: 3", "blocks: 0", "19:9", "lower than 1"),
+        ("key_size: 16 B", "key_size: 251 B", "12:13", "1 B to 250 B"),
+        ("key_size: 16 B", "key_size: 2 B", "12:13", "at least 3 B"),
+        (
+            "value_size: 64 B",
+            "value_size: 2 KiB",
+            "13:15",
+            "does not fit into one datagram",
+        ),
+        ("keys: 20 k", "keys: 0", "11:9", "there must be 1 to"),
+        ("name: small", "name: Small One", "1:7", "cannot be a name"),
+    ] {
+        let message = message(from, to);
+        assert!(
+            message.starts_with(&format!("small.yaml:{at}")),
+            "{to}: {message}"
+        );
+        assert!(message.contains(expected), "{to}: {message}");
+    }
+}
+
+#[test]
+fn the_same_trial_twice_is_refused() {
+    let message = message("5 kreq/s, 15 kreq/s", "5 kreq/s, 5000 req/s");
+    assert!(
+        message.starts_with("small.yaml:17:21: load.rates[1]: `5 kreq/s` is listed twice"),
+        "{message}"
+    );
+    let message = self::message(
+        "  - sphinx",
+        "  - sphinx\n  - {system: sphinx, wakeup: spin}",
+    );
+    assert!(
+        message
+            .starts_with("small.yaml:7:5: systems[1]: the label `sphinx` is taken by systems[0]"),
+        "{message}"
+    );
+}
+
+#[test]
+fn several_problems_are_reported_together() {
+    let text = GOOD
+        .replace("owners: 2", "owners: 0")
+        .replace("blocks: 3", "blocks: 0");
+    let error = Spec::parse(&text, "small.yaml").expect_err("two values are wrong");
+    assert_eq!(error.problems.len(), 2);
+}
+
+#[test]
+fn text_that_is_no_yaml_is_shown() {
+    let error = error("  kind: veth", "  kind: [veth");
+    assert_eq!(error.problems.len(), 1);
+    assert!(
+        matches!(error.problems[0].place, Place::File { line: 3..=19, .. }),
+        "{error:?}"
+    );
+    let error = self::error("blocks: 3", "blocks: 3\nblocks: 4");
+    assert!(
+        error.to_string().starts_with("small.yaml:20:1: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn systems_need_their_sections_and_a_spec_something_to_do() {
+    let message = message("load:\n  rates: [5 kreq/s, 15 kreq/s]\n", "");
+    assert!(
+        message.contains("`systems` need the section `load`"),
+        "{message}"
+    );
+    let empty = Spec::parse("name: empty\ntopology: {kind: loopback}\n", "e.yaml");
+    let message = empty.expect_err("it asks for nothing").to_string();
+    assert!(message.contains("nothing to do"), "{message}");
+}
+
+#[test]
+fn overrides_change_and_add_settings() {
+    let set = [
+        "load.rates=[1 Mreq/s]",
+        "systems.1.owners=1",
+        "sweep.theta=[0, 0.5]",
+        "seed=7",
+    ];
+    let spec = Spec::parse_with(GOOD, "small.yaml", &set).expect("these overrides fit");
+    assert_eq!(spec.load.expect("given").rates, [spec::Rate(1_000_000)]);
+    assert_eq!(spec.systems[1].owners, Some(1));
+    assert_eq!(spec.sweep.expect("added").theta, Some(vec![0.0, 0.5]));
+    assert_eq!(spec.seed, Some(7));
+}
+
+#[test]
+fn a_wrong_override_is_named() {
+    for (set, expected) in [
+        (
+            "workload.rate=5 kreq/s",
+            "--set workload.rate=5 kreq/s: workload: unknown field `rate`",
+        ),
+        ("blocks=0", "--set blocks=0: blocks: lower than 1"),
+        (
+            "phases.measure=fast",
+            "--set phases.measure=fast: phases.measure: `fast` is not a duration",
+        ),
+        (
+            "systems[1].io=udp",
+            "--set systems[1].io=udp: systems[1].io: xdp_steered cannot run",
+        ),
+        ("systems.9.io=udp", "there is no item 9"),
+        ("systems.0.io=udp", "set the whole of it"),
+        ("systems.io=udp", "give the item's number first"),
+        ("blocks", "is written `path=value`"),
+    ] {
+        let error = Spec::parse_with(GOOD, "small.yaml", &[set]).expect_err(set);
+        assert!(error.to_string().starts_with("--set "), "{error}");
+        assert!(error.to_string().contains(expected), "{set}: {error}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Expansion to trials: what is in a block, what order, what names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use spec::{Popularity, Spec, Trial, expand};
+
+const TEXT: &str = "
+name: expansion
+topology: {kind: veth, queues: 2}
+systems: [rss_shared, sphinx, xdp_steered, mica_erew]
+workload:
+  keys: 1 k
+  key_size: 16 B
+  value_size: {uniform: {min: 16 B, max: 1 KiB}}
+  popularity: uniform
+  get_ratio: 1
+load: {rates: [10 kreq/s, 20 kreq/s]}
+phases: {warmup: 0 s, measure: 1 s, timeout: 100 ms}
+blocks: 4
+";
+
+fn trials(set: &[&str]) -> Vec<Trial> {
+    expand(&Spec::parse_with(TEXT, "expansion.yaml", set).expect("a good spec"))
+}
+
+fn labels(trials: &[Trial]) -> Vec<&str> {
+    trials
+        .iter()
+        .map(|trial| trial.system.label.as_str())
+        .collect()
+}
+
+#[test]
+fn a_block_is_one_pass_over_every_system_and_load() {
+    let trials = trials(&[]);
+    assert_eq!(trials.len(), 4 * 2 * 4);
+    for (index, cell) in trials.chunks(4).enumerate() {
+        let unique: BTreeSet<_> = labels(cell).into_iter().collect();
+        assert_eq!(unique.len(), 4, "every system once");
+        assert!(
+            cell.iter()
+                .all(|trial| trial.block as usize == index / 2 + 1)
+        );
+        assert!(cell.iter().all(|trial| trial.rate == cell[0].rate));
+        assert!(
+            cell.iter()
+                .all(|trial| trial.schedule_seed == cell[0].schedule_seed)
+        );
+    }
+    let seeds: BTreeSet<_> = trials.iter().map(|trial| trial.schedule_seed).collect();
+    assert_eq!(seeds.len(), 4, "blocks do not repeat each other");
+}
+
+#[test]
+fn the_order_is_random_and_follows_from_the_seed() {
+    let orders: BTreeSet<Vec<String>> = trials(&["blocks=50"])
+        .chunks(4)
+        .map(|cell| labels(cell).into_iter().map(String::from).collect())
+        .collect();
+    assert!(
+        orders.len() > 15,
+        "100 shuffles of 4 systems gave {} of 24 orders",
+        orders.len()
+    );
+    assert_eq!(
+        labels(&trials(&[])),
+        labels(&trials(&["seed=1"])),
+        "1 is the default"
+    );
+    assert_ne!(labels(&trials(&[])), labels(&trials(&["seed=2"])));
+}
+
+#[test]
+fn systems_take_each_position_about_equally_often() {
+    let mut firsts = BTreeMap::new();
+    for cell in trials(&["blocks=500"]).chunks(4) {
+        *firsts.entry(cell[0].system.label.clone()).or_insert(0) += 1;
+    }
+    // 1000 draws with p = 1/4: five standard deviations are 68.
+    assert!(
+        firsts.values().all(|&count: &i32| (count - 250).abs() < 68),
+        "{firsts:?}"
+    );
+}
+
+#[test]
+fn a_sweep_gives_every_combination() {
+    let trials =
+        trials(&["sweep={theta: [0, 0.99], owners: [1, 2], value_size: [64 B, 1 KiB, 256 B]}"]);
+    assert_eq!(trials.len(), 4 * 2 * 4 * 12);
+    let cells: BTreeSet<_> = trials
+        .iter()
+        .map(|trial| {
+            format!(
+                "{:?} {:?} {}",
+                trial.workload.popularity, trial.workload.value_size, trial.system.owners
+            )
+        })
+        .collect();
+    assert_eq!(cells.len(), 12);
+    assert!(
+        trials
+            .iter()
+            .any(|trial| trial.workload.popularity == Popularity::Zipf(0.99))
+    );
+}
+
+#[test]
+fn ids_are_unique_and_survive_what_does_not_matter() {
+    let plain = trials(&[]);
+    let ids: BTreeSet<_> = plain.iter().map(Trial::id).collect();
+    assert_eq!(ids.len(), plain.len());
+    for same in [
+        "name=other",
+        "description=other",
+        "topology.server_cpus=[0, 1]",
+        "workload.flows=1024",
+        "workload.arrivals=poisson",
+        "systems.1={system: sphinx, wakeup: eventfd, owners: 2}",
+        "workload.keys=1000",
+        "output=/elsewhere",
+    ] {
+        let others: BTreeSet<_> = trials(&[same]).iter().map(Trial::id).collect();
+        assert_eq!(ids, others, "{same} changes no trial");
+    }
+    for different in [
+        "workload.keys=1001",
+        "seed=9",
+        "workload.seed=9",
+        "topology.mtu=1400",
+    ] {
+        let others: BTreeSet<_> = trials(&[different]).iter().map(Trial::id).collect();
+        assert!(ids.is_disjoint(&others), "{different} changes every trial");
+    }
+    let longer: BTreeSet<_> = trials(&["blocks=5"]).iter().map(Trial::id).collect();
+    assert!(
+        ids.is_subset(&longer),
+        "further blocks keep the trials that there are"
+    );
+}
+
+/// Results are found by these names: a change here orphans every recorded run and needs a new
+/// schema version.
+#[test]
+fn an_id_stays_what_it_is() {
+    let trials = trials(&[]);
+    let trial = trials
+        .iter()
+        .find(|trial| trial.block == 2 && trial.system.label == "sphinx")
+        .expect("sphinx is in every block");
+    assert_eq!(trial.rate, spec::Rate(10_000));
+    assert_eq!(trial.id().as_str(), "062b11df25f65d19");
+}
+
+#[test]
+fn a_trial_survives_json() {
+    for trial in trials(&["sweep={theta: [0, 0.99]}"]) {
+        let text = serde_json::to_string(&trial).expect("a trial is plain data");
+        let back: Trial = serde_json::from_str(&text).expect("what was written");
+        assert_eq!(back, trial);
+        assert_eq!(back.id(), trial.id());
+    }
+}
+
+#[test]
+fn the_resolved_spec_is_complete_and_gives_the_same_trials() {
+    let spec = Spec::parse(TEXT, "expansion.yaml").expect("a good spec");
+    let yaml = spec.resolved().to_yaml().expect("a spec is plain data");
+    let back =
+        Spec::parse(&yaml, "resolved.yaml").unwrap_or_else(|error| panic!("{error}\n{yaml}"));
+    assert_eq!(back, spec.resolved());
+    assert_eq!(back.resolved(), back, "nothing was left to fill in");
+    assert_eq!(expand(&back), expand(&spec));
+}

@@ -11,13 +11,13 @@ use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 use libc::xdp_desc;
+use packet::Addresses;
 
 use crate::af_xdp::mesh::XskProbe;
-use crate::af_xdp::socket::{
-    BindMode, CompletionRing, FillRing, Obtained, RxRing, TxRing, Xsk,
-};
+use crate::af_xdp::socket::{BindMode, CompletionRing, FillRing, Obtained, RxRing, TxRing, Xsk};
 use crate::af_xdp::umem::{HEADROOM, Umem};
-use crate::af_xdp::wire::{self, Addresses, Headers};
+pub use crate::af_xdp::wire::Protocol;
+use crate::af_xdp::wire::{self, Headers, MOST_HEADERS, Tags};
 
 /// One end of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +28,6 @@ pub struct Station {
     pub v4: Ipv4Addr,
     /// IPv6 address.
     pub v6: Ipv6Addr,
-}
-
-/// The network protocol of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
 }
 
 /// A client to be opened on one device.
@@ -50,7 +41,7 @@ pub struct ClientConfig {
     pub rx_ring: u32,
     /// Slots of each TX ring, a power of two.
     pub tx_ring: u32,
-    /// Bytes per frame: 2048, or 4096 for an MTU above 1706.
+    /// Bytes per frame: 2048, or 4096 for an MTU above 1702.
     pub chunk: usize,
     /// The device's MTU, which bounds requests.
     pub mtu: u16,
@@ -138,7 +129,7 @@ impl ClientPort {
     /// # Errors
     /// When the sizes are impossible, or the kernel refuses a socket, ring or bind.
     pub fn open(config: &ClientConfig) -> io::Result<Self> {
-        if HEADROOM + 18 + usize::from(config.mtu) > config.chunk {
+        if HEADROOM + MOST_HEADERS + usize::from(config.mtu) > config.chunk {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "the chunk is too small for the MTU",
@@ -175,7 +166,13 @@ impl ClientPort {
     /// A reader of the loss counters that outlives this value. It keeps the sockets open.
     #[must_use]
     pub fn probe(&self) -> XskProbe {
-        XskProbe::new(self.queues.iter().map(|queue| queue.socket.clone()).collect(), 1)
+        XskProbe::new(
+            self.queues
+                .iter()
+                .map(|queue| queue.socket.clone())
+                .collect(),
+            1,
+        )
     }
 }
 
@@ -188,6 +185,7 @@ pub struct ClientQueue {
     fill: FillRing,
     completion: CompletionRing,
     free: Vec<u64>,
+    send_frames: usize,
     umem: Arc<Umem>,
     client: Station,
     server: Station,
@@ -216,7 +214,9 @@ impl ClientQueue {
             assert!(fill.push(frame * chunk), "the FILL ring holds every frame");
         }
         fill.publish();
-        let free = (u64::from(receive)..u64::from(receive + send)).map(|f| f * chunk).collect();
+        let free = (u64::from(receive)..u64::from(receive + send))
+            .map(|f| f * chunk)
+            .collect();
         let opened = Self {
             queue,
             rx,
@@ -224,6 +224,7 @@ impl ClientQueue {
             fill,
             completion,
             free,
+            send_frames: send as usize,
             umem,
             client: config.client,
             server: config.server,
@@ -270,14 +271,23 @@ impl ClientQueue {
         if self.free.is_empty() {
             self.reclaim();
         }
-        let Some(addr) = self.free.pop() else { return false };
+        let Some(addr) = self.free.pop() else {
+            return false;
+        };
         let headers = self.headers(flow);
         let total = headers.len() + len;
-        assert!(total - 14 <= self.mtu, "the request does not fit the MTU");
+        assert!(
+            len <= flow.protocol.payload_limit(self.mtu),
+            "the request does not fit the MTU"
+        );
         let frame = frame_mut(&self.umem, addr, total);
         write(&mut frame[headers.len()..]);
         headers.write(frame);
-        let accepted = self.tx.push(xdp_desc { addr, len: total as u32, options: 0 });
+        let accepted = self.tx.push(xdp_desc {
+            addr,
+            len: total as u32,
+            options: 0,
+        });
         assert!(accepted, "a slot was free");
         self.counters.accepted += 1;
         true
@@ -340,11 +350,12 @@ impl ClientQueue {
         replies
     }
 
-    /// Frames sent and not yet reported complete.
+    /// Requests accepted whose frames the far end has not yet consumed. 0 says that nothing
+    /// of this queue is on its way any more.
     #[must_use]
-    pub fn in_flight(&mut self, config: &ClientConfig) -> usize {
+    pub fn in_flight(&mut self) -> usize {
         self.reclaim();
-        2 * config.tx_ring as usize - self.free.len()
+        self.send_frames - self.free.len()
     }
 
     fn reclaim(&mut self) {
@@ -356,13 +367,13 @@ impl ClientQueue {
 
     fn headers(&self, flow: Flow) -> Headers {
         let addresses = match flow.protocol {
-            Protocol::V4 => Addresses::V4(self.client.v4, self.server.v4),
-            Protocol::V6 => Addresses::V6(self.client.v6, self.server.v6),
+            Protocol::V4 => Addresses::V4(self.client.v4.octets(), self.server.v4.octets()),
+            Protocol::V6 => Addresses::V6(self.client.v6.octets(), self.server.v6.octets()),
         };
         Headers {
             destination_mac: self.server.mac,
             source_mac: self.client.mac,
-            vlan: None,
+            tags: Tags::NONE,
             addresses,
             source_port: flow.source_port,
             destination_port: flow.server_port,
@@ -377,7 +388,10 @@ fn frame(umem: &Umem, addr: u64, len: usize) -> &[u8] {
 }
 
 #[expect(unsafe_code, reason = "a free frame belongs to its queue")]
-#[expect(clippy::mut_from_ref, reason = "ownership is per chunk, not per memory")]
+#[expect(
+    clippy::mut_from_ref,
+    reason = "ownership is per chunk, not per memory"
+)]
 fn frame_mut(umem: &Umem, addr: u64, len: usize) -> &mut [u8] {
     // SAFETY: the frame was taken off the free list and is not yet in the TX ring.
     unsafe { umem.slice_mut(addr, len) }

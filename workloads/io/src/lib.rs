@@ -8,6 +8,7 @@
 pub mod af_xdp;
 pub mod client;
 pub mod drops;
+pub mod udp;
 
 pub mod wait;
 pub mod worker;

@@ -3,7 +3,10 @@
 //! `ppoll(2)` is the only wait here. Busy polling socket options are absent on purpose: on
 //! AF_XDP over veth they are accepted and do nothing.
 
-#![expect(unsafe_code, reason = "ppoll, getrusage and the eventfd read are system calls")]
+#![expect(
+    unsafe_code,
+    reason = "ppoll, getrusage and the eventfd read are system calls"
+)]
 
 use std::io;
 use std::os::fd::RawFd;
@@ -34,9 +37,16 @@ impl PollSet {
             .iter()
             .copied()
             .chain(notification)
-            .map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 })
+            .map(|fd| libc::pollfd {
+                fd,
+                events: libc::POLLIN,
+                revents: 0,
+            })
             .collect();
-        Self { fds, sockets: sockets.len() }
+        Self {
+            fds,
+            sockets: sockets.len(),
+        }
     }
 
     /// Blocks until something is readable or `timeout` has passed. A signal ends the wait early,
@@ -94,7 +104,11 @@ impl PollSet {
 /// Blocks until the socket can send, or `timeout` has passed. An error counts as "try now": the
 /// send itself reports it.
 pub(crate) fn writable(fd: RawFd, timeout: Duration) {
-    let mut fd = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    let mut fd = libc::pollfd {
+        fd,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
     let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: one live, exclusively borrowed pollfd.
     unsafe { libc::poll(&raw mut fd, 1, milliseconds) };
@@ -115,7 +129,9 @@ impl SleepMeter {
     /// Starts from the calling thread's present count. Use it on this thread only.
     #[must_use]
     pub fn new() -> Self {
-        Self { switches: voluntary_switches() }
+        Self {
+            switches: voluntary_switches(),
+        }
     }
 
     /// Whether the thread slept since the previous call.
@@ -147,7 +163,11 @@ pub fn drain_eventfd(fd: RawFd) -> u64 {
     let mut count = 0_u64;
     // SAFETY: the destination is a live u64 and the length is its size.
     let read = unsafe { libc::read(fd, (&raw mut count).cast(), size_of::<u64>()) };
-    if read == size_of::<u64>() as isize { count } else { 0 }
+    if read == size_of::<u64>() as isize {
+        count
+    } else {
+        0
+    }
 }
 
 #[cfg(test)]
@@ -167,7 +187,10 @@ mod tests {
         rustix::io::write(&event, &3_u64.to_ne_bytes()).unwrap();
         assert_eq!(
             set.wait(Duration::from_secs(1)).unwrap(),
-            Ready { packets: false, notified: true }
+            Ready {
+                packets: false,
+                notified: true
+            }
         );
         assert_eq!(drain_eventfd(event.as_raw_fd()), 3);
         assert_eq!(drain_eventfd(event.as_raw_fd()), 0);
@@ -175,7 +198,10 @@ mod tests {
         socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
         assert_eq!(
             set.wait(Duration::from_secs(1)).unwrap(),
-            Ready { packets: true, notified: false }
+            Ready {
+                packets: true,
+                notified: false
+            }
         );
     }
 

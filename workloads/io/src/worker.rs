@@ -74,7 +74,9 @@ impl Control {
     /// A worker under a new control runs until [`stop`](Self::stop).
     #[must_use]
     pub const fn new() -> Self {
-        Self { stop: AtomicBool::new(false) }
+        Self {
+            stop: AtomicBool::new(false),
+        }
     }
 
     /// Asks the workers to return; a sleeping one sees it at its timeout.
@@ -184,7 +186,9 @@ impl Live {
     /// The counters as last published.
     #[must_use]
     pub fn read(&self) -> WorkerCounters {
-        WorkerCounters::from_cells(std::array::from_fn(|i| self.cells[i].load(Ordering::Relaxed)))
+        WorkerCounters::from_cells(std::array::from_fn(|i| {
+            self.cells[i].load(Ordering::Relaxed)
+        }))
     }
 
     fn publish(&self, counters: &WorkerCounters) {

@@ -37,7 +37,11 @@ impl QueueSize {
     pub fn new(owners: u32, rx: u32, tx: u32, held: u32) -> Self {
         let reserve = 64 * owners;
         let frames = owners * (rx + tx + held) + rx + reserve;
-        Self { frames, ring: frames.next_power_of_two(), reserve }
+        Self {
+            frames,
+            ring: frames.next_power_of_two(),
+            reserve,
+        }
     }
 }
 
@@ -100,7 +104,10 @@ impl<F: RingMemory<Slot = u64>, C: RingMemory<Slot = u64>> Feed<F, C> {
             self.reserve.push_back(chunk);
             return 0;
         }
-        assert!(self.fill.push(chunk), "the FILL ring holds every frame of its queue");
+        assert!(
+            self.fill.push(chunk),
+            "the FILL ring holds every frame of its queue"
+        );
         1
     }
 }
@@ -122,8 +129,9 @@ impl<F: RingMemory<Slot = u64>, C: RingMemory<Slot = u64>> Feeder<F, C> {
     ) -> Self {
         let chunk = umem.chunk() as u64;
         let first = u64::from(queue) * u64::from(size.frames);
-        let mut frames: Vec<u64> =
-            (first..first + u64::from(size.frames)).map(|frame| frame * chunk).collect();
+        let mut frames: Vec<u64> = (first..first + u64::from(size.frames))
+            .map(|frame| frame * chunk)
+            .collect();
         let mut feed = Feed {
             fill,
             completion,
@@ -132,7 +140,9 @@ impl<F: RingMemory<Slot = u64>, C: RingMemory<Slot = u64>> Feeder<F, C> {
             chunk_mask: !(chunk - 1),
         };
         feed.recycle(&mut frames);
-        Self { feed: Mutex::new(feed) }
+        Self {
+            feed: Mutex::new(feed),
+        }
     }
 
     /// The feed, unless another owner is at it.

@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use libc::xdp_desc;
@@ -17,6 +18,10 @@ const IDLE_KICKS: u32 = 2;
 
 /// How often a full TX ring is waited for, 1 ms each, before a reply is discarded and counted.
 const FULL_WAITS: u32 = 20;
+
+/// How often, and how long each time, a further datagram waits for a frame to come back.
+const FRAME_NAPS: u32 = 200;
+const FRAME_NAP: Duration = Duration::from_micros(100);
 
 /// Frames taken at once for further datagrams.
 const SPARE: usize = 16;
@@ -84,11 +89,20 @@ impl Lane {
         self.worked = true;
     }
 
-    /// A frame for a further datagram: one that was just released, or one of the reserve.
+    /// A frame for a further datagram, out of the reserve. When that is used up, frames on
+    /// their way are waited for: a long reply needs more frames than any reserve holds.
     pub(super) fn free_frame(&mut self) -> Option<u64> {
-        if self.spare.is_empty() {
-            self.feeder.lock().take(SPARE, &mut self.spare);
+        let mut naps = 0;
+        while self.spare.is_empty() {
             self.worked = true;
+            self.feeder.lock().take(SPARE, &mut self.spare);
+            if self.spare.is_empty() {
+                if naps == FRAME_NAPS || self.push_out().is_err() {
+                    return None;
+                }
+                naps += 1;
+                thread::sleep(FRAME_NAP);
+            }
         }
         self.spare.pop()
     }
@@ -96,7 +110,11 @@ impl Lane {
     /// Queues a frame for transmission; false when the ring stayed full and the frame was
     /// discarded.
     pub(super) fn transmit(&mut self, addr: u64, len: u32) -> bool {
-        let descriptor = xdp_desc { addr, len, options: 0 };
+        let descriptor = xdp_desc {
+            addr,
+            len,
+            options: 0,
+        };
         self.worked = true;
         let mut waits = 0;
         while !self.tx.push(descriptor) {
@@ -122,7 +140,9 @@ impl Lane {
         if !self.worked {
             return Ok(0);
         }
-        let Some(mut feed) = self.feeder.try_lock() else { return Ok(0) };
+        let Some(mut feed) = self.feeder.try_lock() else {
+            return Ok(0);
+        };
         let posted = feed.recycle(&mut self.released);
         let kick = posted > 0 && feed.needs_wakeup();
         drop(feed);

@@ -14,16 +14,12 @@ use super::feeder::{Feeder, QueueSize};
 use super::lane::Lane;
 use super::socket::{BindMode, KernelRing, Obtained, Xsk};
 use super::umem::{HEADROOM, Umem};
-use super::wire::{self, Headers, Layout};
+use super::wire::{self, Headers, Layout, MOST_HEADERS};
 use crate::drops::{Drop, Drops};
 use crate::{DatagramIo, IoCounters, Origin};
 
 /// One queue's FILL and COMPLETION in the kernel's memory.
 pub type QueueFeeder = Feeder<KernelRing<u64>, KernelRing<u64>>;
-
-/// Bytes of headers that a received frame may have before its payload: Ethernet, 802.1Q, the
-/// longest IPv4 header, UDP.
-const MOST_HEADERS: usize = 14 + 4 + 60 + 8;
 
 /// Datagrams taken from one RX ring per call: enough to pay for the system calls of a flush,
 /// few enough that the other queues do not wait long.
@@ -45,7 +41,7 @@ pub struct MeshConfig {
     /// Frames that one owner may hold received but not answered, per queue: its batch and what
     /// waits for it in other owners' inboxes.
     pub held_per_owner: u32,
-    /// Bytes per frame: 2048, or 4096 for an MTU above 1706.
+    /// Bytes per frame: 2048, or 4096 for an MTU above 1702.
     pub chunk: usize,
     /// The device's MTU, which bounds replies.
     pub mtu: u16,
@@ -88,7 +84,12 @@ impl MeshConfig {
     }
 
     fn size(&self) -> QueueSize {
-        QueueSize::new(u32::from(self.owners), self.rx_ring, self.tx_ring, self.held_per_owner)
+        QueueSize::new(
+            u32::from(self.owners),
+            self.rx_ring,
+            self.tx_ring,
+            self.held_per_owner,
+        )
     }
 }
 
@@ -131,7 +132,13 @@ impl Mesh {
             let home = queue % u32::from(config.owners);
             let lane = |owner: u16, socket: &Xsk, rings| {
                 let at_home = u32::from(owner) == home;
-                Lane::new(socket.clone(), rings, Arc::clone(&feeder), obtained, at_home)
+                Lane::new(
+                    socket.clone(),
+                    rings,
+                    Arc::clone(&feeder),
+                    obtained,
+                    at_home,
+                )
             };
             lanes[0].push(lane(0, &first, rings));
             sockets.push(first.clone());
@@ -155,7 +162,13 @@ impl Mesh {
                 counters: IoCounters::default(),
             })
             .collect();
-        Ok(Self { obtained, owners: config.owners, sockets, feeders, ios })
+        Ok(Self {
+            obtained,
+            owners: config.owners,
+            sockets,
+            feeders,
+            ios,
+        })
     }
 
     /// The mode that the kernel granted.
@@ -174,7 +187,11 @@ impl Mesh {
     pub fn sockets(&self) -> impl Iterator<Item = (u16, u16, BorrowedFd<'_>)> {
         self.sockets.iter().enumerate().map(|(index, socket)| {
             let owners = usize::from(self.owners);
-            ((index / owners) as u16, (index % owners) as u16, socket.as_fd())
+            (
+                (index / owners) as u16,
+                (index % owners) as u16,
+                socket.as_fd(),
+            )
         })
     }
 
@@ -302,15 +319,15 @@ impl MeshIo {
     /// Room for a payload: up to the MTU, and never beyond the chunk, which the configuration's
     /// check makes large enough.
     fn room_len(&self, layout: &Layout) -> usize {
-        let network = match layout.family {
-            wire::Family::V4 => 20,
-            wire::Family::V6 => 40,
-        };
-        self.mtu - network - 8
+        layout.protocol.payload_limit(self.mtu)
     }
 
     fn check(&self, frame: &MeshFrame) {
-        assert_eq!(frame.umem, self.umem.id(), "the frame belongs to another mesh");
+        assert_eq!(
+            frame.umem,
+            self.umem.id(),
+            "the frame belongs to another mesh"
+        );
     }
 }
 
@@ -329,7 +346,10 @@ impl DatagramIo for MeshIo {
     }
 
     fn origin(&self, frame: &MeshFrame) -> Origin {
-        Origin { queue: Some(frame.queue), port: frame.layout.destination_port }
+        Origin {
+            queue: Some(frame.queue),
+            port: frame.layout.destination_port,
+        }
     }
 
     fn payload<'a>(&'a self, frame: &'a MeshFrame) -> &'a [u8] {
@@ -347,7 +367,10 @@ impl DatagramIo for MeshIo {
 
     fn send_copy(&mut self, frame: &MeshFrame, payload: &[u8]) -> bool {
         self.check(frame);
-        assert!(payload.len() <= self.room_len(&frame.layout), "longer than the MTU allows");
+        assert!(
+            payload.len() <= self.room_len(&frame.layout),
+            "longer than the MTU allows"
+        );
         let lane = &mut self.lanes[usize::from(frame.queue)];
         let Some(addr) = lane.free_frame() else {
             self.counters.no_frame += 1;
@@ -430,7 +453,10 @@ fn frame_bytes(umem: &Umem, addr: u64, len: u32) -> &[u8] {
 
 /// The bytes of a frame that the caller alone holds.
 #[expect(unsafe_code, reason = "a token owns its chunk")]
-#[expect(clippy::mut_from_ref, reason = "ownership is per chunk, not per memory")]
+#[expect(
+    clippy::mut_from_ref,
+    reason = "ownership is per chunk, not per memory"
+)]
 fn frame_bytes_mut(umem: &Umem, addr: u64, len: usize) -> &mut [u8] {
     // SAFETY: as for `frame_bytes`; the callers hold no other slice of this chunk.
     unsafe { umem.slice_mut(addr, len) }

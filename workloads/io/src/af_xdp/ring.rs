@@ -45,7 +45,11 @@ impl<M: RingMemory> Producer<M> {
     pub fn new(memory: M) -> Self {
         let head = memory.load_producer();
         let seen_consumer = memory.load_consumer();
-        Self { memory, head, seen_consumer }
+        Self {
+            memory,
+            head,
+            seen_consumer,
+        }
     }
 
     /// Free slots. Looks at the shared index only if fewer than `wanted` are known to be free.
@@ -65,7 +69,8 @@ impl<M: RingMemory> Producer<M> {
         if self.free(1) == 0 {
             return false;
         }
-        self.memory.write(self.head & (self.memory.size() - 1), value);
+        self.memory
+            .write(self.head & (self.memory.size() - 1), value);
         self.head = self.head.wrapping_add(1);
         true
     }
@@ -100,7 +105,11 @@ impl<M: RingMemory> Consumer<M> {
     pub fn new(memory: M) -> Self {
         let tail = memory.load_consumer();
         let seen_producer = memory.load_producer();
-        Self { memory, tail, seen_producer }
+        Self {
+            memory,
+            tail,
+            seen_producer,
+        }
     }
 
     /// Filled slots. Looks at the shared index only if none is known.

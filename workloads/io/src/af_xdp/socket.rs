@@ -1,6 +1,9 @@
 //! One AF_XDP socket: creation, rings, binding, statistics, the transmit kick.
 
-#![expect(unsafe_code, reason = "socket options and ring mappings of AF_XDP are raw system calls")]
+#![expect(
+    unsafe_code,
+    reason = "socket options and ring mappings of AF_XDP are raw system calls"
+)]
 
 use std::io;
 use std::mem;
@@ -188,13 +191,14 @@ impl Xsk {
     /// Without CAP_NET_RAW, or where the kernel lacks AF_XDP.
     pub fn new() -> io::Result<Self> {
         // SAFETY: no pointers.
-        let fd =
-            unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+        let fd = unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: a fresh descriptor that nobody else owns.
-        Ok(Self { fd: Arc::new(unsafe { OwnedFd::from_raw_fd(fd) }) })
+        Ok(Self {
+            fd: Arc::new(unsafe { OwnedFd::from_raw_fd(fd) }),
+        })
     }
 
     /// The descriptor's number, for polling.
@@ -241,8 +245,18 @@ impl Xsk {
         self.set(libc::XDP_TX_RING, &tx)?;
         let offsets = self.offsets()?;
         Ok((
-            Consumer::new(KernelRing::map(&self.fd, &offsets.rx, rx, libc::XDP_PGOFF_RX_RING)?),
-            Producer::new(KernelRing::map(&self.fd, &offsets.tx, tx, libc::XDP_PGOFF_TX_RING)?),
+            Consumer::new(KernelRing::map(
+                &self.fd,
+                &offsets.rx,
+                rx,
+                libc::XDP_PGOFF_RX_RING,
+            )?),
+            Producer::new(KernelRing::map(
+                &self.fd,
+                &offsets.tx,
+                tx,
+                libc::XDP_PGOFF_TX_RING,
+            )?),
         ))
     }
 
@@ -258,7 +272,12 @@ impl Xsk {
                 return self.obtained();
             }
         }
-        self.bind(ifindex, queue, libc::XDP_COPY | libc::XDP_USE_NEED_WAKEUP, 0)?;
+        self.bind(
+            ifindex,
+            queue,
+            libc::XDP_COPY | libc::XDP_USE_NEED_WAKEUP,
+            0,
+        )?;
         self.obtained()
     }
 
@@ -327,7 +346,14 @@ impl Xsk {
     pub fn kick(&self) -> io::Result<bool> {
         // SAFETY: an empty message to no address.
         let sent = unsafe {
-            libc::sendto(self.raw(), ptr::null(), 0, libc::MSG_DONTWAIT, ptr::null(), 0)
+            libc::sendto(
+                self.raw(),
+                ptr::null(),
+                0,
+                libc::MSG_DONTWAIT,
+                ptr::null(),
+                0,
+            )
         };
         if sent >= 0 {
             return Ok(true);
@@ -369,7 +395,11 @@ impl Xsk {
                 size_of::<T>() as libc::socklen_t,
             )
         };
-        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if done == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     }
 
     /// Reads an option whose value is a structure of integers.
@@ -391,7 +421,9 @@ impl Xsk {
             return Err(io::Error::last_os_error());
         }
         if length as usize != size_of::<T>() {
-            return Err(io::Error::other("the kernel is older than the AF_XDP layouts used here"));
+            return Err(io::Error::other(
+                "the kernel is older than the AF_XDP layouts used here",
+            ));
         }
         Ok(value)
     }

@@ -4,7 +4,10 @@
 //! FILL ring, is answered through a socket of the same queue and returns through the queue's
 //! COMPLETION ring. So the frames of a queue are conserved and can be counted.
 
-#![expect(unsafe_code, reason = "anonymous memory that the kernel writes packets into")]
+#![expect(
+    unsafe_code,
+    reason = "anonymous memory that the kernel writes packets into"
+)]
 
 use std::io;
 use std::ptr::{self, NonNull};
@@ -38,7 +41,10 @@ impl Umem {
     /// # Errors
     /// When the memory cannot be mapped.
     pub fn new(frames: usize, chunk: usize) -> io::Result<Self> {
-        assert!(chunk == 2048 || chunk == 4096, "the kernel takes chunks of 2048 or 4096 bytes");
+        assert!(
+            chunk == 2048 || chunk == 4096,
+            "the kernel takes chunks of 2048 or 4096 bytes"
+        );
         let len = frames
             .checked_mul(chunk)
             .filter(|len| *len > 0)
@@ -58,7 +64,12 @@ impl Umem {
             return Err(io::Error::last_os_error());
         }
         let base = NonNull::new(base.cast::<u8>()).expect("mmap never returns null here");
-        Ok(Self { base, len, chunk, id: NEXT_ID.fetch_add(1, Ordering::Relaxed) })
+        Ok(Self {
+            base,
+            len,
+            chunk,
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+        })
     }
 
     /// The address of the memory, for registration.
@@ -101,7 +112,10 @@ impl Umem {
         let at = usize::try_from(addr).expect("an address in the UMEM");
         let end = at.checked_add(len).expect("an address in the UMEM");
         let offset = at & (self.chunk - 1);
-        assert!(end <= self.len && offset + len <= self.chunk, "frame outside its chunk");
+        assert!(
+            end <= self.len && offset + len <= self.chunk,
+            "frame outside its chunk"
+        );
         at
     }
 
@@ -128,7 +142,10 @@ impl Umem {
     /// # Panics
     /// When the range leaves its chunk.
     #[must_use]
-    #[expect(clippy::mut_from_ref, reason = "ownership is per chunk, not per memory")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "ownership is per chunk, not per memory"
+    )]
     pub unsafe fn slice_mut(&self, addr: u64, len: usize) -> &mut [u8] {
         let at = self.check(addr, len);
         // SAFETY: the range was checked against the mapping; the caller alone uses the chunk.

@@ -9,10 +9,20 @@
 //! `unsafe` is confined to the modules that say so at their top ([`netns`], [`process`], [`mem`],
 //! [`sockets`] and the ioctl file of [`ethtool`]).
 
+pub mod account;
 pub mod clock;
 pub mod cpu;
+pub mod environment;
 mod error;
+pub mod ethtool;
+pub mod journal;
 pub mod link;
+pub mod lock;
+pub mod mem;
+pub mod napi;
 mod netlink;
 pub mod netns;
+pub mod privilege;
 pub mod process;
+pub mod sockets;
+pub mod sysctl;

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use netlink_packet_core::NetlinkSerializable;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     LinkAttribute, LinkFlags, LinkMessage, LinkXdp, Stats64, XdpAttached,

@@ -22,10 +22,12 @@ mod slab;
 mod stats;
 mod striped;
 
+pub(crate) use delta::is_space;
 pub use delta::{Delta, DeltaError, parse_number};
 pub use expiry::{Exptime, deadline};
 pub use item::{ITEM_LIMIT, Item, ItemFacts, fits_limit};
 pub use key::{KEY_LIMIT, Key};
+pub(crate) use shard::{Annotation, Handle};
 pub use shard::{Shard, ShardConfig, ShardError, StoreMode, StoreRequest, Stored};
 pub use stats::{ClassUsage, Counters, Usage};
 pub use striped::Striped;

@@ -112,6 +112,9 @@ pub struct WorkerCounters {
 
 const CELLS: usize = 14;
 
+/// A spinning worker publishes its counters every so many empty rounds.
+const PUBLISH_EMPTY: u64 = 1024;
+
 impl WorkerCounters {
     fn to_cells(&self) -> [u64; CELLS] {
         let io = &self.io;
@@ -174,8 +177,9 @@ impl WorkerCounters {
 
 /// A worker's counters as another thread may read them while it runs.
 ///
-/// Written by the worker alone, on cache lines of its own, after each busy round and before
-/// each sleep: exact whenever the worker is idle, at most one round old otherwise.
+/// Written by the worker alone, on cache lines of its own, after each busy round and before each
+/// sleep (and now and then while it spins): exact once the worker has been idle for a moment,
+/// at most one round old otherwise.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Live {
@@ -222,8 +226,7 @@ pub fn run<I: DatagramIo, H: Handler<I>>(
         handler.tick(io, before);
         let done = worker.round(io, handler)?;
         match (done, mode) {
-            (true, WaitMode::Spin) => before = now_ns(),
-            (true, WaitMode::Sleep { .. }) => before = now_ns(),
+            (true, WaitMode::Spin | WaitMode::Sleep { .. }) => before = now_ns(),
             (false, WaitMode::Spin) => {
                 std::hint::spin_loop();
                 let now = now_ns();
@@ -265,6 +268,9 @@ impl<I: DatagramIo> Worker<'_, I> {
             self.publish(io);
         } else {
             self.counters.empty_rounds += 1;
+            if self.counters.empty_rounds.is_multiple_of(PUBLISH_EMPTY) {
+                self.publish(io);
+            }
         }
         Ok(busy)
     }
@@ -317,3 +323,7 @@ fn now_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -16,6 +16,8 @@
 pub mod feeder;
 mod lane;
 pub mod mesh;
+#[cfg(test)]
+mod plain;
 pub mod ring;
 pub mod socket;
 pub mod umem;

@@ -147,6 +147,19 @@ impl UdpIo {
     }
 }
 
+#[cfg(test)]
+impl UdpIo {
+    pub(super) fn free_buffers(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Takes home what others gave back; returns how many buffers are free then.
+    pub(super) fn collect_home(&mut self) -> usize {
+        self.homes.collect(usize::from(self.owner), &mut self.free);
+        self.free.len()
+    }
+}
+
 /// A buffer to receive into: one at hand, one that another owner gave back, or a new one.
 fn fresh(free: &mut Vec<Buffer>, homes: &Homes, owner: usize) -> Buffer {
     if free.is_empty() {

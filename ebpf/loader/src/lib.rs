@@ -1,1 +1,33 @@
 //! The compiled eBPF programs, embedded, with typed loading and attachment.
+//!
+//! One type per program. Loading and attaching act on the network namespace of the calling
+//! thread. Every attachment is a `bpf_link` held by a descriptor, so that the end of the process,
+//! however it comes, detaches; the one exception is a kernel before 6.6, where clsact knows no
+//! links and the filter goes with its device.
+
+mod attach;
+mod chain;
+mod counters;
+mod error;
+mod kernel;
+mod loss;
+mod object;
+mod provenance;
+mod receive;
+mod reflect;
+mod steer;
+mod test_run;
+mod txqueue;
+
+pub use attach::Attached;
+pub use chain::XdpProgram;
+pub use counters::{ReceiveCounters, ReflectCounters, SteerCounters};
+pub use error::{Error, Result};
+pub use kernel::{KernelVersion, refuse_kernel, running_kernel};
+pub use loss::{Lossy, LossyConfig};
+pub use provenance::Provenance;
+pub use receive::{ClientFilter, Receive};
+pub use reflect::{Pass, Reflect, ReflectConfig};
+pub use steer::{Steer, SteerConfig};
+pub use test_run::{TestContext, TestRun};
+pub use txqueue::{TxQueue, TxQueueConfig};

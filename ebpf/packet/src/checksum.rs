@@ -111,17 +111,14 @@ mod tests {
 
     #[test]
     fn odd_lengths_pad_with_zero() {
-        assert_eq!(
-            udp_v6([1; 16], [2; 16], &[1, 2, 3, 4, 0, 9, 0, 0, 0xab]),
-            {
-                let padded = Sum::new()
-                    .bytes(&[1; 16])
-                    .bytes(&[2; 16])
-                    .word(17)
-                    .word(9)
-                    .bytes(&[1, 2, 3, 4, 0, 9, 0, 0, 0xab, 0]);
-                padded.finish()
-            }
-        );
+        assert_eq!(udp_v6([1; 16], [2; 16], &[1, 2, 3, 4, 0, 9, 0, 0, 0xab]), {
+            let padded = Sum::new()
+                .bytes(&[1; 16])
+                .bytes(&[2; 16])
+                .word(17)
+                .word(9)
+                .bytes(&[1, 2, 3, 4, 0, 9, 0, 0, 0xab, 0]);
+            padded.finish()
+        });
     }
 }

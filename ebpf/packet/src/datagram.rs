@@ -117,7 +117,11 @@ fn over_ipv6<P: Packet + ?Sized>(p: &P, at: usize) -> Result<Datagram, Refusal> 
 fn port_behind_fragment_header<P: Packet + ?Sized>(p: &P, at: usize) -> Option<u16> {
     let [next, _, offset_high, offset_low] = p.read::<4>(at)?;
     let first = u16::from_be_bytes([offset_high, offset_low]) & 0xfff8 == 0;
-    if next == udp::PROTOCOL && first { p.be16(at + 8 + 2) } else { None }
+    if next == udp::PROTOCOL && first {
+        p.be16(at + 8 + 2)
+    } else {
+        None
+    }
 }
 
 /// Destination port where UDP follows exactly one extension header; longer chains are not walked.
@@ -128,7 +132,11 @@ fn port_behind_extension<P: Packet + ?Sized>(p: &P, at: usize, kind: u8) -> Opti
     // Lengths count units of 8 bytes beyond the first 8; the authentication header's count
     // units of 4 bytes beyond the first 8 (RFC 4302, 2.2).
     let unit = if kind == AUTHENTICATION { 4 } else { 8 };
-    if next == udp::PROTOCOL { p.be16(at + 8 + usize::from(len) * unit + 2) } else { None }
+    if next == udp::PROTOCOL {
+        p.be16(at + 8 + usize::from(len) * unit + 2)
+    } else {
+        None
+    }
 }
 
 #[inline(always)]
@@ -139,9 +147,17 @@ fn over_udp<P: Packet + ?Sized>(
     l3_end: usize,
 ) -> Result<Datagram, Refusal> {
     let Some(header) = Udp::read(p, udp_at) else {
-        return Err(Refusal { reason: Reason::Truncated, dst_port: p.be16(udp_at + 2) });
+        return Err(Refusal {
+            reason: Reason::Truncated,
+            dst_port: p.be16(udp_at + 2),
+        });
     };
-    let refuse = |reason| Err(Refusal { reason, dst_port: Some(header.dst_port) });
+    let refuse = |reason| {
+        Err(Refusal {
+            reason,
+            dst_port: Some(header.dst_port),
+        })
+    };
     if l3_end > p.len() {
         return refuse(Reason::Truncated);
     }

@@ -38,16 +38,25 @@ impl Link {
     pub fn read<P: Packet + ?Sized>(p: &P) -> Result<Self, Reason> {
         let ethertype = p.be16(12).ok_or(Reason::Truncated)?;
         if !is_tag(ethertype) {
-            return Ok(Self { ethertype, l3_at: HEADER_LEN });
+            return Ok(Self {
+                ethertype,
+                l3_at: HEADER_LEN,
+            });
         }
         let ethertype = p.be16(16).ok_or(Reason::Truncated)?;
         if !is_tag(ethertype) {
-            return Ok(Self { ethertype, l3_at: HEADER_LEN + VLAN_TAG_LEN });
+            return Ok(Self {
+                ethertype,
+                l3_at: HEADER_LEN + VLAN_TAG_LEN,
+            });
         }
         let ethertype = p.be16(20).ok_or(Reason::Truncated)?;
         if is_tag(ethertype) {
             return Err(Reason::VlanStacked);
         }
-        Ok(Self { ethertype, l3_at: HEADER_LEN + 2 * VLAN_TAG_LEN })
+        Ok(Self {
+            ethertype,
+            l3_at: HEADER_LEN + 2 * VLAN_TAG_LEN,
+        })
     }
 }

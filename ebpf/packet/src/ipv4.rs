@@ -39,8 +39,7 @@ impl Ipv4 {
     #[inline(always)]
     pub fn read<P: Packet + ?Sized>(p: &P, at: usize) -> Result<Self, Reason> {
         let [version_ihl, _, len_high, len_low] = p.read::<4>(at).ok_or(Reason::Truncated)?;
-        let [flags_high, offset_low, _, protocol] =
-            p.read::<4>(at + 6).ok_or(Reason::Truncated)?;
+        let [flags_high, offset_low, _, protocol] = p.read::<4>(at + 6).ok_or(Reason::Truncated)?;
         let header_len = usize::from(version_ihl & 0x0f) * 4;
         let total_len = usize::from(u16::from_be_bytes([len_high, len_low]));
         if version_ihl >> 4 != 4 || header_len < MIN_HEADER_LEN || total_len < header_len {
@@ -54,7 +53,13 @@ impl Ipv4 {
         } else {
             Fragment::Later
         };
-        Ok(Self { at, header_len, total_len, protocol, fragment })
+        Ok(Self {
+            at,
+            header_len,
+            total_len,
+            protocol,
+            fragment,
+        })
     }
 
     /// Source and destination address.

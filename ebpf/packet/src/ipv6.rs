@@ -31,7 +31,11 @@ impl Ipv6 {
             return Err(Reason::BadIpHeader);
         }
         let payload_len = usize::from(u16::from_be_bytes([len_high, len_low]));
-        Ok(Self { at, payload_len, next_header })
+        Ok(Self {
+            at,
+            payload_len,
+            next_header,
+        })
     }
 
     /// Source and destination address.

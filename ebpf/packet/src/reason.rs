@@ -38,6 +38,9 @@ impl Refusal {
     #[inline(always)]
     #[must_use]
     pub const fn anonymous(reason: Reason) -> Self {
-        Self { reason, dst_port: None }
+        Self {
+            reason,
+            dst_port: None,
+        }
     }
 }

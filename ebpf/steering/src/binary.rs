@@ -67,5 +67,8 @@ pub(crate) fn place<P: Packet + ?Sized>(
     if len > MAX_KEY_LEN {
         return Err(Drop::KeyTooLong);
     }
-    Ok(Place::Sized { at: key_at + extras, len })
+    Ok(Place::Sized {
+        at: key_at + extras,
+        len,
+    })
 }

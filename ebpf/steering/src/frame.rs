@@ -29,5 +29,9 @@ pub fn check<P: Packet + ?Sized>(p: &P, at: usize, end: usize) -> Result<usize, 
     if header & SEQUENCE_AND_TOTAL == ONLY_ONE {
         return Ok(body);
     }
-    Err(if header & TOTAL == ONLY_ONE { Drop::BadFrameHeader } else { Drop::MultiDatagram })
+    Err(if header & TOTAL == ONLY_ONE {
+        Drop::BadFrameHeader
+    } else {
+        Drop::MultiDatagram
+    })
 }

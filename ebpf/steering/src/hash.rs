@@ -56,7 +56,9 @@ const fn finish(chain: u64, last: u64, len: usize) -> u64 {
 pub fn hash_bytes(key: &[u8]) -> u64 {
     let key = key.get(..MAX_KEY_LEN).unwrap_or(key);
     let (words, rest) = key.as_chunks::<8>();
-    let chain = words.iter().fold(SEED, |chain, word| absorb(chain, u64::from_le_bytes(*word)));
+    let chain = words
+        .iter()
+        .fold(SEED, |chain, word| absorb(chain, u64::from_le_bytes(*word)));
     let mut last = [0; 8];
     for (to, from) in last.iter_mut().zip(rest) {
         *to = *from;
@@ -107,18 +109,16 @@ pub fn hash_text<P: Packet + ?Sized>(p: &P, at: usize, end: usize) -> Result<Has
         chain = absorb(chain, word);
         done += 8;
     }
-    Err(if at + MAX_KEY_LEN < end { Drop::KeyTooLong } else { Drop::Truncated })
+    Err(if at + MAX_KEY_LEN < end {
+        Drop::KeyTooLong
+    } else {
+        Drop::Truncated
+    })
 }
 
 /// Judges the word in which the key ends, `done` bytes into it.
 #[inline(always)]
-fn finish_text(
-    chain: u64,
-    word: u64,
-    done: usize,
-    at: usize,
-    end: usize,
-) -> Result<Hashed, Drop> {
+fn finish_text(chain: u64, word: u64, done: usize, at: usize, end: usize) -> Result<Hashed, Drop> {
     let last = split(word, delimiters(word));
     let len = done + last.len;
     // Beyond the payload there is padding, or the zeros of `last_word`.
@@ -134,5 +134,8 @@ fn finish_text(
     if len > MAX_KEY_LEN {
         return Err(Drop::KeyTooLong);
     }
-    Ok(Hashed { hash: finish(chain, last.word, len), len })
+    Ok(Hashed {
+        hash: finish(chain, last.word, len),
+        len,
+    })
 }

@@ -21,3 +21,8 @@ pub const COUNTERS: u32 = COUNTER_REDIRECTED + MAX_TARGETS;
 pub const fn mesh_index(rx_queue: u32, owners: u32, owner: u32) -> u32 {
     rx_queue * owners + owner
 }
+
+/// Mode of the transmit-queue program: RSS over the flow.
+pub const TX_BY_RSS: u32 = 0;
+/// Mode of the transmit-queue program: by UDP destination port.
+pub const TX_BY_PORT: u32 = 1;

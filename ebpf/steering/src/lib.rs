@@ -10,6 +10,8 @@ pub mod binary;
 pub mod frame;
 pub mod hash;
 pub mod layout;
+#[cfg(not(target_arch = "bpf"))]
+mod partition;
 pub mod policy;
 pub mod reason;
 pub mod request;
@@ -18,7 +20,9 @@ pub mod table;
 mod words;
 
 pub use hash::{MAX_KEY_LEN, hash_bytes, hash_key};
+#[cfg(not(target_arch = "bpf"))]
+pub use partition::PartitionTable;
 pub use policy::{Inputs, Policy, Verdict, steer};
 pub use reason::Drop;
 pub use request::{Located, locate_key};
-pub use table::{PartitionTable, SLOTS, Table, slot_of};
+pub use table::{SLOTS, Table, slot_of};

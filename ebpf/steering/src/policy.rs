@@ -2,9 +2,9 @@
 
 use packet::{Packet, datagram};
 
+use crate::Drop;
 use crate::request::{KeyHash, hash_first_key};
 use crate::table::{Table, owner_in, slot_of};
-use crate::Drop;
 
 /// How an owner is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,17 +69,17 @@ where
     }
     match inputs.policy {
         Policy::Rss => inputs.by_queue(),
-        Policy::Port => inputs.owner(u32::from(datagram.dst_port.wrapping_sub(inputs.server_port))),
-        Policy::Key => {
-            match hash_first_key(view, datagram.payload_at, datagram.payload_end()) {
-                Ok(KeyHash::Key(hash)) => match table.entry(slot_of(hash)) {
-                    Some(entry) => inputs.owner(owner_in(entry)),
-                    None => Verdict::Drop(Drop::NoOwner),
-                },
-                Ok(KeyHash::Keyless) => inputs.by_queue(),
-                Err(reason) => Verdict::Drop(reason),
-            }
-        }
+        Policy::Port => inputs.owner(u32::from(
+            datagram.dst_port.wrapping_sub(inputs.server_port),
+        )),
+        Policy::Key => match hash_first_key(view, datagram.payload_at, datagram.payload_end()) {
+            Ok(KeyHash::Key(hash)) => match table.entry(slot_of(hash)) {
+                Some(entry) => inputs.owner(owner_in(entry)),
+                None => Verdict::Drop(Drop::NoOwner),
+            },
+            Ok(KeyHash::Keyless) => inputs.by_queue(),
+            Err(reason) => Verdict::Drop(reason),
+        },
     }
 }
 
@@ -96,6 +96,10 @@ impl Inputs {
 
     #[inline(always)]
     const fn owner(&self, owner: u32) -> Verdict {
-        if owner < self.owners { Verdict::Owner(owner as u16) } else { Verdict::Drop(Drop::NoOwner) }
+        if owner < self.owners {
+            Verdict::Owner(owner as u16)
+        } else {
+            Verdict::Drop(Drop::NoOwner)
+        }
     }
 }

@@ -77,9 +77,9 @@ pub fn hash_first_key<P: Packet + ?Sized>(
 ) -> Result<KeyHash, Drop> {
     match place(p, payload_at, payload_end)? {
         Place::Text { at } => hash::hash_text(p, at, payload_end).map(|key| KeyHash::Key(key.hash)),
-        Place::Sized { at, len } => {
-            hash::hash_key(p, at, len).map(KeyHash::Key).ok_or(Drop::Truncated)
-        }
+        Place::Sized { at, len } => hash::hash_key(p, at, len)
+            .map(KeyHash::Key)
+            .ok_or(Drop::Truncated),
         Place::Keyless => Ok(KeyHash::Keyless),
     }
 }
@@ -154,8 +154,8 @@ fn command<P: Packet + ?Sized>(
         return Err(Drop::Truncated);
     }
     let skip_one_token = match token.word {
-        GET | GETS | SET | ADD | REPLACE | APPEND | PREPEND | CAS | DELETE | INCR | DECR | TOUCH
-        | META_GET | META_SET | META_DELETE | META_ARITHMETIC | META_DEBUG => false,
+        GET | GETS | SET | ADD | REPLACE | APPEND | PREPEND | CAS | DELETE | INCR | DECR
+        | TOUCH | META_GET | META_SET | META_DELETE | META_ARITHMETIC | META_DEBUG => false,
         GAT | GATS => true,
         VERSION | STATS | QUIT | META_NO_OP => return keyless(token.delimiter),
         _ => return Err(Drop::UnknownCommand),
@@ -165,7 +165,11 @@ fn command<P: Packet + ?Sized>(
         b'\r' | b'\n' => return Err(Drop::EmptyKey),
         _ => return Err(Drop::UnknownCommand),
     }
-    let at = if skip_one_token { behind_token(p, after + 1, end)? } else { after + 1 };
+    let at = if skip_one_token {
+        behind_token(p, after + 1, end)?
+    } else {
+        after + 1
+    };
     Ok(Place::Text { at })
 }
 
@@ -186,7 +190,11 @@ fn long_command<P: Packet + ?Sized>(
         return Err(Drop::Truncated);
     }
     let [letter, delimiter] = p.read::<2>(at + 8).ok_or(Drop::Truncated)?;
-    if letter == last_letter { keyless(delimiter) } else { Err(Drop::UnknownCommand) }
+    if letter == last_letter {
+        keyless(delimiter)
+    } else {
+        Err(Drop::UnknownCommand)
+    }
 }
 
 #[inline(always)]

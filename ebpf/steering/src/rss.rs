@@ -57,7 +57,12 @@ impl Toeplitz<'_> {
         let mut window = 0_u64;
         let mut i = 0;
         while i < 8 {
-            window = window << 8 | if at + i < KEY_LEN { key[at + i] as u64 } else { 0 };
+            window = window << 8
+                | if at + i < KEY_LEN {
+                    key[at + i] as u64
+                } else {
+                    0
+                };
             i += 1;
         }
         let input = u32::from_be_bytes(input);
@@ -67,7 +72,11 @@ impl Toeplitz<'_> {
             hash ^= (window >> (32 - bit)) as u32 & selected;
             bit += 1;
         }
-        Self { key, at: at + 4, hash }
+        Self {
+            key,
+            at: at + 4,
+            hash,
+        }
     }
 }
 
@@ -76,7 +85,11 @@ impl Toeplitz<'_> {
 #[inline(always)]
 #[must_use]
 pub fn toeplitz(key: &[u8; KEY_LEN], tuple: &Tuple) -> u32 {
-    let start = Toeplitz { key, at: 0, hash: 0 };
+    let start = Toeplitz {
+        key,
+        at: 0,
+        hash: 0,
+    };
     let addressed = match tuple.addresses {
         Addresses::V4(src, dst) => start.absorb(src).absorb(dst),
         Addresses::V6(src, dst) => {
@@ -108,34 +121,34 @@ pub const fn indirection_index(hash: u32) -> usize {
     hash as usize % INDIRECTION_LEN
 }
 
-/// The indirection table: queue numbers.
+/// The indirection table: queue numbers, of which there are at most 256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Indirection([u16; INDIRECTION_LEN]);
+pub struct Indirection([u8; INDIRECTION_LEN]);
 
 impl Indirection {
     /// Queues in turn, as drivers fill it by default. Zero queues count as one.
     #[must_use]
     pub fn even(queues: u16) -> Self {
         let queues = usize::from(queues.max(1));
-        Self(core::array::from_fn(|i| (i % queues) as u16))
+        Self(core::array::from_fn(|i| (i % queues) as u8))
     }
 
     /// A table as it is.
     #[must_use]
-    pub const fn new(entries: [u16; INDIRECTION_LEN]) -> Self {
+    pub const fn new(entries: [u8; INDIRECTION_LEN]) -> Self {
         Self(entries)
     }
 
     /// The entries.
     #[must_use]
-    pub const fn entries(&self) -> &[u16; INDIRECTION_LEN] {
+    pub const fn entries(&self) -> &[u8; INDIRECTION_LEN] {
         &self.0
     }
 
     /// The queue of a hash.
     #[must_use]
     pub const fn queue(&self, hash: u32) -> u16 {
-        self.0[indirection_index(hash)]
+        self.0[indirection_index(hash)] as u16
     }
 }
 

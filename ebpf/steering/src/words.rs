@@ -38,7 +38,11 @@ pub(crate) const fn split(word: u64, marks: u64) -> End {
     let first = marks & marks.wrapping_neg();
     let before = (first >> 7).wrapping_sub(1);
     let len = ((before & ONES).wrapping_mul(ONES) >> 56) as usize;
-    End { word: word & before, len, delimiter: (word >> (8 * len)) as u8 }
+    End {
+        word: word & before,
+        len,
+        delimiter: (word >> (8 * len)) as u8,
+    }
 }
 
 /// The eight bytes at `at`, filled up with zeros from `end` on where the frame ends first.

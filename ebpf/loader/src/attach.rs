@@ -1,0 +1,90 @@
+//! Attachment by `bpf_link`.
+
+use aya::programs::links::FdLink;
+use aya::programs::tc::{SchedClassifierLink, TcAttachType, TcError, qdisc_add_clsact};
+use aya::programs::{ProgramError, SchedClassifier, Xdp, XdpMode};
+
+use crate::object::program_error;
+use crate::{Error, KernelVersion, Result, running_kernel};
+
+/// A program attached to a device, for as long as this lives.
+#[derive(Debug)]
+#[must_use = "the program is detached when this is dropped"]
+pub struct Attached {
+    _link: Link,
+}
+
+#[derive(Debug)]
+enum Link {
+    Xdp { _link: FdLink },
+    Egress { _link: SchedClassifierLink },
+}
+
+/// Attaches in native mode, by a link; nothing else will do.
+pub(crate) fn xdp(name: &'static str, program: &mut Xdp, ifindex: u32) -> Result<Attached> {
+    let id = program
+        .attach_to_if_index(ifindex, XdpMode::Driver)
+        .map_err(|error| refused(name, ifindex, error))?;
+    let link = program.take_link(id).map_err(program_error(name))?;
+    // Where the kernel has no XDP links aya attaches by netlink, which would outlive a crash. Such
+    // a link does not convert; it is dropped here, and with that the program is detached.
+    let link = FdLink::try_from(link).map_err(|_| Error::NoNativeXdp {
+        ifindex,
+        reason: "the kernel has no XDP links: 5.9 or later has".to_owned(),
+    })?;
+    Ok(Attached {
+        _link: Link::Xdp { _link: link },
+    })
+}
+
+fn refused(name: &'static str, ifindex: u32, error: ProgramError) -> Error {
+    let reason = if let ProgramError::SyscallError(call) = &error {
+        call.io_error.to_string()
+    } else if let ProgramError::XdpError(reason) = &error {
+        reason.to_string()
+    } else {
+        return program_error(name)(error);
+    };
+    Error::NoNativeXdp { ifindex, reason }
+}
+
+/// tcx, which has links, came with this kernel.
+const TCX: KernelVersion = KernelVersion {
+    major: 6,
+    minor: 6,
+    patch: 0,
+};
+
+/// Attaches to clsact egress: by a tcx link where the kernel has them.
+pub(crate) fn egress(
+    name: &'static str,
+    program: &mut SchedClassifier,
+    device: &str,
+) -> Result<Attached> {
+    if running_kernel()? < TCX {
+        add_clsact(device)?;
+    }
+    let id = program
+        .attach(device, TcAttachType::Egress)
+        .map_err(program_error(name))?;
+    let link = program.take_link(id).map_err(program_error(name))?;
+    Ok(Attached {
+        _link: Link::Egress { _link: link },
+    })
+}
+
+fn add_clsact(device: &str) -> Result<()> {
+    match qdisc_add_clsact(device) {
+        Ok(()) | Err(TcError::AlreadyAttached) => Ok(()),
+        Err(error) => {
+            let source = std::io::Error::other(error);
+            if source.to_string().contains("File exists") {
+                return Ok(());
+            }
+            Err(Error::Clsact {
+                device: device.to_owned(),
+                source,
+            })
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What all XDP programs of this crate have in common.
+
+use aya::programs::ProgramFd;
+
+use crate::Result;
+
+/// A loaded XDP program of this crate.
+pub trait XdpProgram {
+    /// Its descriptor.
+    ///
+    /// # Errors
+    /// When the program is not loaded any more.
+    fn program_fd(&self) -> Result<&ProgramFd>;
+}
+
+/// Gives a type with a field `ebpf` and a constant `NAME` the methods of an XDP program.
+macro_rules! xdp_methods {
+    ($type:ident) => {
+        impl $type {
+            /// Attaches to a device of the calling thread's network namespace: native mode only, by
+            /// a link that the result holds.
+            ///
+            /// # Errors
+            /// [`crate::Error::NoNativeXdp`], with the remedy.
+            pub fn attach(&mut self, ifindex: u32) -> crate::Result<crate::Attached> {
+                let program = crate::object::program(&mut self.ebpf, Self::NAME)?;
+                crate::attach::xdp(Self::NAME, program, ifindex)
+            }
+
+            /// Runs the program `repeat` times over one frame, attached to nothing.
+            ///
+            /// # Errors
+            /// When the kernel refuses the frame (below 14 bytes, or beyond a page) or the context.
+            pub fn test_run(
+                &self,
+                frame: &[u8],
+                repeat: u32,
+                context: crate::TestContext,
+            ) -> crate::Result<crate::TestRun> {
+                crate::test_run::run(self.program()?, frame, repeat, context)
+                    .map_err(crate::object::program_error(Self::NAME))
+            }
+
+            /// The program as the kernel names it.
+            ///
+            /// # Errors
+            /// When the kernel does not tell.
+            pub fn provenance(&self) -> crate::Result<crate::Provenance> {
+                let error = crate::object::program_error(Self::NAME);
+                Ok(crate::Provenance::of(
+                    &self.program()?.info().map_err(error)?,
+                ))
+            }
+
+            fn program(&self) -> crate::Result<&aya::programs::Program> {
+                self.ebpf
+                    .program(Self::NAME)
+                    .ok_or(crate::Error::Incomplete {
+                        program: Self::NAME,
+                        part: "program section",
+                    })
+            }
+        }
+
+        impl crate::XdpProgram for $type {
+            fn program_fd(&self) -> crate::Result<&aya::programs::ProgramFd> {
+                let error = crate::object::program_error(Self::NAME);
+                self.program()?.fd().map_err(error)
+            }
+        }
+    };
+}
+pub(crate) use xdp_methods;

@@ -1,0 +1,87 @@
+//! The programs' counters, summed over CPUs.
+
+use aya::maps::{MapData, PerCpuArray};
+use steering::{Drop, layout};
+
+use crate::Result;
+use crate::object::map_error;
+
+/// What the steering program did. All counts are frames since it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SteerCounters {
+    /// Redirected to each owner's socket.
+    pub redirected: Vec<u64>,
+    /// Not ours: on to the network stack.
+    pub passed: u64,
+    /// Ours, but the mesh had no socket for queue and owner: dropped.
+    pub redirect_failed: u64,
+    /// Ours, but dropped, by reason; all reasons, in their order.
+    pub drops: Vec<(Drop, u64)>,
+}
+
+/// What the client's receive program did. All counts are frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiveCounters {
+    /// Redirected to each queue's socket.
+    pub redirected: Vec<u64>,
+    /// Not from the server: on to the network stack.
+    pub passed: u64,
+    /// From the server, but the queue had no socket: dropped.
+    pub redirect_failed: u64,
+}
+
+/// What the reflector did. All counts are frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReflectCounters {
+    /// Sent back.
+    pub reflected: u64,
+    /// Not ours: on to the network stack.
+    pub passed: u64,
+}
+
+/// A program's counter map.
+pub(crate) struct Counters(PerCpuArray<MapData, u64>);
+
+impl Counters {
+    pub(crate) const NAME: &str = "COUNTERS";
+
+    pub(crate) const fn new(map: PerCpuArray<MapData, u64>) -> Self {
+        Self(map)
+    }
+
+    fn sum(&self, index: u32) -> Result<u64> {
+        let values = self.0.get(&index, 0).map_err(map_error(Self::NAME))?;
+        Ok(values.iter().sum())
+    }
+
+    fn redirected(&self, targets: u32) -> Result<Vec<u64>> {
+        (0..targets)
+            .map(|target| self.sum(layout::COUNTER_REDIRECTED + target))
+            .collect()
+    }
+
+    pub(crate) fn steer(&self, owners: u32) -> Result<SteerCounters> {
+        let drop = |reason: Drop| Ok((reason, self.sum(layout::COUNTER_DROPS + reason.index())?));
+        Ok(SteerCounters {
+            redirected: self.redirected(owners)?,
+            passed: self.sum(layout::COUNTER_PASSED)?,
+            redirect_failed: self.sum(layout::COUNTER_REFUSED)?,
+            drops: Drop::ALL.into_iter().map(drop).collect::<Result<_>>()?,
+        })
+    }
+
+    pub(crate) fn receive(&self, queues: u32) -> Result<ReceiveCounters> {
+        Ok(ReceiveCounters {
+            redirected: self.redirected(queues)?,
+            passed: self.sum(layout::COUNTER_PASSED)?,
+            redirect_failed: self.sum(layout::COUNTER_REFUSED)?,
+        })
+    }
+
+    pub(crate) fn reflect(&self) -> Result<ReflectCounters> {
+        Ok(ReflectCounters {
+            reflected: self.sum(layout::COUNTER_REDIRECTED)?,
+            passed: self.sum(layout::COUNTER_PASSED)?,
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! What every loader does with an object: load it, find its program and its maps.
+
+use aya::maps::{Array, MapData, PerCpuArray, XskMap};
+use aya::programs::ProgramError;
+use aya::{Ebpf, EbpfError, EbpfLoader, Pod};
+
+use crate::{Error, Result};
+
+/// Loads an object's maps; the programs in it are not yet loaded.
+pub(crate) fn load(
+    program: &'static str,
+    loader: &mut EbpfLoader<'_>,
+    object: &[u8],
+) -> Result<Ebpf> {
+    loader.load(object).map_err(|source| match denied(&source) {
+        true => Error::NotPermitted,
+        false => Error::Load {
+            program,
+            source: Box::new(source),
+        },
+    })
+}
+
+fn denied(error: &EbpfError) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error());
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Turns aya's error into ours.
+pub(crate) fn program_error(program: &'static str) -> impl Fn(ProgramError) -> Error {
+    const NOT_PERMITTED: i32 = rustix::io::Errno::PERM.raw_os_error();
+    move |source| {
+        if let ProgramError::LoadError { io_error, .. } = &source
+            && io_error.raw_os_error() == Some(NOT_PERMITTED)
+        {
+            return Error::NotPermitted;
+        }
+        Error::Program {
+            program,
+            source: Box::new(source),
+        }
+    }
+}
+
+/// The program in an object, as its type, not yet loaded.
+pub(crate) fn program<'a, T>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut T>
+where
+    &'a mut T: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
+{
+    ebpf.program_mut(name)
+        .ok_or(Error::Incomplete {
+            program: name,
+            part: "program section",
+        })?
+        .try_into()
+        .map_err(program_error(name))
+}
+
+macro_rules! take_map {
+    ($(#[$doc:meta])* $function:ident -> $map:ty $(, $value:ident)?) => {
+        $(#[$doc])*
+        pub(crate) fn $function$(<$value: Pod>)?(
+            ebpf: &mut Ebpf,
+            program: &'static str,
+            name: &'static str,
+        ) -> Result<$map> {
+            ebpf.take_map(name)
+                .ok_or(Error::Incomplete { program, part: name })?
+                .try_into()
+                .map_err(map_error(name))
+        }
+    };
+}
+
+take_map!(
+    /// Takes an array out of an object.
+    array -> Array<MapData, V>, V
+);
+take_map!(
+    /// Takes a per-CPU array out of an object.
+    per_cpu -> PerCpuArray<MapData, V>, V
+);
+take_map!(
+    /// Takes an XSKMAP out of an object.
+    sockets -> XskMap<MapData>
+);
+
+/// Turns aya's error into ours.
+pub(crate) fn map_error(map: &'static str) -> impl Fn(aya::maps::MapError) -> Error {
+    move |source| Error::Map {
+        map,
+        source: Box::new(source),
+    }
+}

@@ -1,0 +1,158 @@
+//! The steering program.
+
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+use aya::maps::{Array, MapData, XskMap};
+use aya::programs::Xdp;
+use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
+use steering::{PartitionTable, Policy, SLOTS, layout};
+
+use crate::counters::Counters;
+use crate::object::{self, map_error, program_error};
+use crate::{Error, Result, SteerCounters, refuse_kernel, running_kernel};
+
+/// What the steering program is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SteerConfig {
+    /// How owners are chosen.
+    pub policy: Policy,
+    /// Receive queues of the device.
+    pub queues: u32,
+    /// Owners, 1 to 256.
+    pub owners: u32,
+    /// First UDP port of the server.
+    pub server_port: u16,
+    /// Number of consecutive ports (1, or one per partition for [`Policy::Port`]).
+    pub ports: u16,
+}
+
+/// The steering program, loaded: XDP -> AF_XDP socket of (receive queue, owner).
+pub struct Steer {
+    config: SteerConfig,
+    ebpf: Ebpf,
+    table: Array<MapData, u64>,
+    sockets: XskMap<MapData>,
+    counters: Counters,
+}
+
+impl Steer {
+    const NAME: &str = "steerer";
+
+    /// Loads the program with an even table.
+    ///
+    /// # Errors
+    /// A broken kernel, a configuration out of range, missing privilege, or the verifier's refusal.
+    pub fn load(config: &SteerConfig) -> Result<Self> {
+        Self::load_object(
+            config,
+            include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer")),
+        )
+    }
+
+    /// Loads the bare reference in the steering program's place: IPv4 without options or tags,
+    /// ASCII `get` only, everything else dropped as an unknown command. For the benchmark.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_bare(config: &SteerConfig) -> Result<Self> {
+        Self::load_object(
+            config,
+            include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bare")),
+        )
+    }
+
+    fn load_object(config: &SteerConfig, object: &[u8]) -> Result<Self> {
+        refuse_kernel(running_kernel()?)?;
+        let SteerConfig {
+            policy,
+            queues,
+            owners,
+            server_port,
+            ports,
+        } = *config;
+        if owners == 0 || owners > layout::MAX_TARGETS {
+            return Err(Error::BadConfig("the number of owners must be 1 to 256"));
+        }
+        if queues == 0 || queues > layout::MAX_TARGETS {
+            return Err(Error::BadConfig("the number of queues must be 1 to 256"));
+        }
+        let policy = policy as u32;
+        let mut loader = EbpfLoader::new();
+        loader
+            .override_global("POLICY", &policy, true)
+            .override_global("OWNERS", &owners, true)
+            .override_global("SERVER_PORT", &server_port, true)
+            .override_global("PORTS", &ports, true)
+            .map_max_entries("SOCKETS", queues * owners)
+            .map_max_entries(Counters::NAME, layout::COUNTER_REDIRECTED + owners);
+        let mut ebpf = object::load(Self::NAME, &mut loader, object)?;
+        object::program::<Xdp>(&mut ebpf, Self::NAME)?
+            .load()
+            .map_err(program_error(Self::NAME))?;
+        let mut steer = Self {
+            config: *config,
+            table: object::array(&mut ebpf, Self::NAME, "TABLE")?,
+            sockets: object::sockets(&mut ebpf, Self::NAME, "SOCKETS")?,
+            counters: Counters::new(object::per_cpu(&mut ebpf, Self::NAME, Counters::NAME)?),
+            ebpf,
+        };
+        steer.set_table(&PartitionTable::even(owners as u16))?;
+        Ok(steer)
+    }
+
+    /// Registers the AF_XDP socket of an owner on a receive queue. The socket may be unbound still,
+    /// but frames reach it only when it is bound to that queue of the device.
+    ///
+    /// # Errors
+    /// When the pair is outside the mesh or the descriptor is no AF_XDP socket.
+    pub fn register(&mut self, queue: u32, owner: u32, fd: BorrowedFd<'_>) -> Result<()> {
+        if queue >= self.config.queues || owner >= self.config.owners {
+            return Err(Error::BadConfig("no such queue or owner in the mesh"));
+        }
+        let index = layout::mesh_index(queue, self.config.owners, owner);
+        self.sockets
+            .set(index, fd.as_raw_fd(), 0)
+            .map_err(map_error("SOCKETS"))
+    }
+
+    /// Writes the whole partition table, slot by slot.
+    ///
+    /// # Errors
+    /// When the map cannot be written.
+    pub fn set_table(&mut self, table: &PartitionTable) -> Result<()> {
+        let entries = table.snapshot();
+        (0..)
+            .zip(entries)
+            .try_for_each(|(slot, entry)| self.set_slot(slot, entry))
+    }
+
+    /// Writes one slot ([`steering::table::entry`] makes the value).
+    ///
+    /// # Errors
+    /// When there is no such slot.
+    pub fn set_slot(&mut self, slot: u16, entry: u64) -> Result<()> {
+        self.table
+            .set(u32::from(slot), entry, 0)
+            .map_err(map_error("TABLE"))
+    }
+
+    /// The kernel's table.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn table(&self) -> Result<Vec<u64>> {
+        (0..SLOTS as u32)
+            .map(|slot| self.table.get(&slot, 0).map_err(map_error("TABLE")))
+            .collect()
+    }
+
+    /// What the program counted so far.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn counters(&self) -> Result<SteerCounters> {
+        self.counters.steer(self.config.owners)
+    }
+}
+
+crate::chain::xdp_methods!(Steer);

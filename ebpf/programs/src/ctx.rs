@@ -1,0 +1,177 @@
+//! The only unsafe code of the programs: reading and writing packets, counting, and the symbols
+//! that the loader finds by name.
+//!
+//! The verifier tracks a packet pointer by identity. It accepts a load through `p` only if
+//! that same register was compared against the packet's end, so the address is computed once
+//! and hidden from the optimiser ([`opaque`]), which otherwise likes to compute it again for the load.
+
+#![expect(unsafe_code, reason = "packet and map access")]
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::maps::{Array, ProgramArray};
+use aya_ebpf::programs::{TcContext, XdpContext};
+use packet::Packet;
+
+use crate::Counters;
+
+/// Offsets stay below this power of two, for the verifier refuses packet offsets that it cannot
+/// bound by 65535. No frame that XDP sees is longer.
+const OFFSET_MASK: usize = 0x3fff;
+
+/// Returns `value`, and the optimiser does not know that.
+#[inline(always)]
+fn opaque(value: usize) -> usize {
+    let mut value = value;
+    // SAFETY: the assembly is empty.
+    unsafe { core::arch::asm!("/* {0} */", inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
+    value
+}
+
+/// A frame in XDP.
+#[derive(Clone, Copy)]
+pub struct Frame {
+    start: usize,
+    end: usize,
+}
+
+impl Frame {
+    /// The frame of an XDP context.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(ctx: &XdpContext) -> Self {
+        Self { start: ctx.data(), end: ctx.data_end() }
+    }
+
+    /// The address of `at`, if `len` bytes from there on are inside.
+    #[inline(always)]
+    fn address(&self, at: usize, len: usize) -> Option<usize> {
+        let address = opaque(self.start + (opaque(at) & OFFSET_MASK));
+        if address + len > self.end { None } else { Some(address) }
+    }
+
+    /// Overwrites the bytes at `at`; false if they are not all inside.
+    #[inline(always)]
+    pub fn write<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool {
+        let Some(address) = self.address(at, N) else { return false };
+        // SAFETY: the bytes lie between data and data_end of this context, which stay
+        // put while the program runs, for it calls no helper that moves them.
+        unsafe { (address as *mut [u8; N]).write(bytes) };
+        true
+    }
+}
+
+impl Packet for Frame {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    #[inline(always)]
+    fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        let address = self.address(at, N)?;
+        // SAFETY: as in `write`; an array of bytes has no alignment.
+        Some(unsafe { (address as *const [u8; N]).read() })
+    }
+}
+
+/// The receive queue of an XDP frame.
+#[inline(always)]
+#[must_use]
+pub fn rx_queue(ctx: &XdpContext) -> u32 {
+    // SAFETY: the kernel passes a valid context.
+    unsafe { (*ctx.ctx).rx_queue_index }
+}
+
+/// A frame in clsact, read through the helper: a socket's frame need not be linear.
+pub struct Skb<'a>(pub &'a TcContext);
+
+impl Packet for Skb<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.0.len() as usize
+    }
+
+    #[inline(always)]
+    fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.0.load(at).ok()
+    }
+}
+
+/// Chooses the transmit queue of a frame in clsact egress. The kernel keeps queue + 1, 0 being
+/// "not chosen".
+#[inline(always)]
+pub fn set_queue(ctx: &TcContext, queue: u16) {
+    let skb = ctx.as_ptr().cast::<aya_ebpf::bindings::__sk_buff>();
+    // SAFETY: the kernel passes a valid context, and the field is writable in this program type.
+    unsafe { (*skb).queue_mapping = u32::from(queue) + 1 };
+}
+
+/// Adds one to a counter of this CPU.
+#[inline(always)]
+pub fn count(counters: &Counters, index: u32) {
+    if let Some(counter) = counters.get_ptr_mut(index) {
+        // SAFETY: the value is this CPU's own, and a program is not preempted by itself here.
+        unsafe { *counter += 1 };
+    }
+}
+
+/// Takes one from the number in slot 0, if it is not used up: true then. Frames on several CPUs
+/// may ask at once, so each subtracts first and puts back what was not there.
+#[inline(always)]
+#[must_use]
+pub fn take_one(left: &Array<u64>) -> bool {
+    let Some(left) = left.get_ptr_mut(0) else { return false };
+    if fetch_add(left, -1) > 0 {
+        return true;
+    }
+    fetch_add(left, 1);
+    false
+}
+
+/// Adds atomically and returns what was there. In assembly, for the target claims to have no
+/// read-modify-write operations, although every kernel since 5.12 has this one.
+#[inline(always)]
+fn fetch_add(number: *mut u64, added: i64) -> i64 {
+    let mut value = added;
+    // SAFETY: the pointer comes from a lookup that succeeded; the map's values are aligned, and
+    // live as long as the program.
+    unsafe {
+        core::arch::asm!(
+            "{value} = atomic_fetch_add((u64 *)({number} + 0), {value})",
+            number = in(reg) number,
+            value = inout(reg) value,
+            options(nostack),
+        );
+    }
+    value
+}
+
+/// Hands the frame to the program in slot 0; returns if there is none.
+#[inline(always)]
+pub fn go_on(ctx: &XdpContext, programs: &ProgramArray) {
+    // SAFETY: nothing of this program lives on behind a tail call that succeeds.
+    unsafe { programs.tail_call(ctx, 0) };
+}
+
+/// Declares a read-only setting that the loader fills in. It is a constant to the verifier, which
+/// prunes whatever the value excludes.
+#[macro_export]
+macro_rules! setting {
+    ($name:ident: $type:ty = $default:expr) => {
+        #[expect(unsafe_code, reason = "the loader finds the symbol by its name")]
+        #[unsafe(no_mangle)]
+        static $name: aya_ebpf::Global<$type> = aya_ebpf::Global::new($default);
+    };
+}
+
+/// Declares the program's licence to the kernel: the Rust sources are MIT or Apache-2.0, and the
+/// program may be used under the GPL, as some helpers demand.
+#[macro_export]
+macro_rules! license {
+    () => {
+        #[expect(unsafe_code, reason = "the kernel finds the licence by its section")]
+        #[unsafe(link_section = "license")]
+        #[unsafe(no_mangle)]
+        static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+    };
+}

@@ -1,0 +1,98 @@
+//! The partition table of user space. Not compiled for BPF, which has a map in its place and lacks
+//! the atomic types.
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::table::{SLOTS, Table, entry, owner_in, slot_of};
+
+/// The table of user space, shared by threads.
+#[derive(Debug)]
+pub struct PartitionTable {
+    slots: [AtomicU64; SLOTS],
+    epoch: AtomicU32,
+}
+
+impl PartitionTable {
+    /// Slots dealt to `owners` in turn, at epoch 0, so that owners differ by at most one slot.
+    /// Zero owners count as one.
+    #[must_use]
+    pub fn even(owners: u16) -> Self {
+        let owners = usize::from(owners.max(1));
+        Self {
+            slots: core::array::from_fn(|slot| AtomicU64::new(entry(0, (slot % owners) as u16))),
+            epoch: AtomicU32::new(0),
+        }
+    }
+
+    /// Owner of a key by its hash.
+    #[must_use]
+    pub fn owner_of(&self, hash: u64) -> u16 {
+        owner_in(self.load(slot_of(hash))) as u16
+    }
+
+    /// Gives a slot (taken modulo [`SLOTS`]) to another owner; returns the epoch of the change.
+    pub fn move_slot(&self, slot: u16, owner: u16) -> u32 {
+        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        self.slots[usize::from(slot) % SLOTS].store(entry(epoch, owner), Ordering::Release);
+        epoch
+    }
+
+    /// Number of changes so far.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// All slots' values, each read atomically.
+    #[must_use]
+    pub fn snapshot(&self) -> [u64; SLOTS] {
+        core::array::from_fn(|slot| self.slots[slot].load(Ordering::Acquire))
+    }
+
+    fn load(&self, slot: u16) -> u64 {
+        self.slots[usize::from(slot)].load(Ordering::Acquire)
+    }
+}
+
+impl Table for PartitionTable {
+    fn entry(&self, slot: u16) -> Option<u64> {
+        self.slots
+            .get(usize::from(slot))
+            .map(|slot| slot.load(Ordering::Acquire))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::epoch_in;
+
+    #[test]
+    fn slots_are_dealt_evenly() {
+        for owners in [1_u16, 2, 3, 7, 64] {
+            let table = PartitionTable::even(owners);
+            let mut counts = [0_usize; 64];
+            for value in table.snapshot() {
+                counts[owner_in(value) as usize] += 1;
+            }
+            let used = &counts[..usize::from(owners)];
+            let spread = used.iter().max().unwrap() - used.iter().min().unwrap();
+            assert!(spread <= 1, "{owners} owners: {used:?}");
+            assert_eq!(used.iter().sum::<usize>(), SLOTS);
+        }
+    }
+
+    #[test]
+    fn a_move_changes_one_slot_and_the_epoch() {
+        let table = PartitionTable::even(4);
+        let before = table.snapshot();
+        assert_eq!(table.move_slot(10, 3), 1);
+        assert_eq!(table.move_slot(11, 2), 2);
+        let after = table.snapshot();
+        assert_eq!(table.epoch(), 2);
+        assert_eq!((epoch_in(after[11]), owner_in(after[11])), (2, 2));
+        let changed = before.iter().zip(&after).filter(|(a, b)| a != b).count();
+        assert_eq!(changed, 2);
+        assert_eq!(table.owner_of(10 << 54), 3);
+    }
+}

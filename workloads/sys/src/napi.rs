@@ -3,12 +3,12 @@
 //! XDP on veth runs on the sender's CPU unless the receiving end is threaded; then each receive queue
 //! has a thread `napi/DEV-ID` that can be pinned: the stand-in for interrupt affinity. Facts
 //! (drivers/net/veth.c and net/core/dev.c of 6.x, checked by this crate's tests on 6.18):
-//! - veth has NAPI instances only while an XDP program is attached or GRO is on, so the threads exist
-//!   only then; [`set_threaded`] may come before or after.
+//! - veth has NAPI instances only while it is up with an XDP program attached or GRO on, so the threads
+//!   exist only then, and [`set_threaded`] is refused (EOPNOTSUPP) before.
 //! - Instances are registered queue by queue and numbered upwards, hence ascending NAPI ids are
 //!   ascending queues. [`threads`] relies on it for devices whose driver does not report its queues.
-//! - Detaching and attaching again makes new threads, which must be pinned again; replacing a program
-//!   in place keeps them.
+//! - The setting stays with the device: detaching and attaching again makes new threads, which must be
+//!   pinned again; replacing a program in place keeps them.
 //!
 //! Kernel threads live in the initial pid namespace and have no network namespace of their own, so
 //! that two devices of one name in two namespaces have threads of the same name. The netdev netlink
@@ -52,12 +52,22 @@ pub struct NapiThread {
 ///
 /// # Errors
 /// A sentence that names the remedy when /sys shows another network namespace (a write would hit a
-/// foreign device); `NotFound` when there is no such device.
+/// foreign device); `NotFound` when there is no such device; `Unsupported` when it has no NAPI instance
+/// at the moment.
 pub fn set_threaded(device: &str, on: bool) -> io::Result<()> {
     link::ifindex(device)?;
     netns::sysfs_is_ours()?;
     let path = threaded_file(device);
-    fs::write(&path, if on { "1" } else { "0" }).doing(|| format!("write {path}"))
+    let written = fs::write(&path, if on { "1" } else { "0" });
+    written
+        .map_err(|error| match error.raw_os_error() {
+            Some(libc::EOPNOTSUPP) => io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the device has no NAPI instance (on veth: attach XDP or switch GRO on, and bring it up, first)",
+            ),
+            Some(_) | None => error,
+        })
+        .doing(|| format!("write {path}"))
 }
 
 /// Whether threaded NAPI is on for a device.

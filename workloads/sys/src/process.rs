@@ -171,14 +171,13 @@ pub(crate) fn pid(number: u32) -> io::Result<Pid> {
 
 fn stat(number: u32) -> io::Result<procfs::process::Stat> {
     let process = Process::new(pid(number)?.as_raw_nonzero().get());
-    process
-        .and_then(|process| process.stat())
-        .map_err(|error| match error {
-            procfs::ProcError::NotFound(_) => {
-                io::Error::new(io::ErrorKind::NotFound, format!("no process {number}"))
-            }
-            error => io::Error::other(error),
-        })
+    process.and_then(|process| process.stat()).map_err(|error| {
+        if matches!(error, procfs::ProcError::NotFound(_)) {
+            io::Error::new(io::ErrorKind::NotFound, format!("no process {number}"))
+        } else {
+            io::Error::other(error)
+        }
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Links, addresses and neighbours of the calling thread's network namespace, through rtnetlink.
 //!
 //! Everything that the kernel would send by itself spoils the ledger, since each frame that a program
-//! sees must be a request or a reply. So a pair made by [`create_veth`] gets no link-local IPv6
-//! address ([`disable_ipv6_autoconf`]): without one there are no router solicitations. Addresses are
+//! sees must be a request or a reply. So a pair made by [`create_veth`] is [`quiet`], addresses are
 //! added without duplicate detection, and neighbours are permanent, so that nobody resolves.
 
 mod address;
@@ -55,6 +54,22 @@ pub fn disable_ipv6_autoconf(name: &str) -> io::Result<()> {
     );
     change(RouteNetlinkMessage::SetLink(message), 0)
         .doing(|| format!("switch IPv6 autoconfiguration off on {name}"))
+}
+
+/// Keeps the kernel from sending anything of its own accord over the link. Call it before the link is
+/// up and has addresses. Neighbours must then be told by [`add_neighbour`].
+///
+/// Two sources of frames exist beside the resolution of addresses. A link-local IPv6 address asks for
+/// routers: see [`disable_ipv6_autoconf`]. And every IPv6 address joins its solicited-node group, which
+/// is reported twice (MLDv2, within the first seconds) even when no resolution is ever needed; a link
+/// without address resolution (`IFF_NOARP`) joins none.
+///
+/// # Errors
+/// As [`set_up`]; also where the kernel was built or booted without IPv6.
+pub fn quiet(name: &str) -> io::Result<()> {
+    disable_ipv6_autoconf(name)?;
+    set_flags(name, LinkFlags::Noarp, LinkFlags::Noarp)
+        .doing(|| format!("switch address resolution off on {name}"))
 }
 
 /// Changes the MTU in bytes (without the Ethernet header).

@@ -12,7 +12,7 @@ use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
 };
 
-use super::{MacAddress, change, disable_ipv6_autoconf};
+use super::{MacAddress, change, quiet};
 use crate::error::Doing;
 use crate::netns::Namespace;
 
@@ -46,12 +46,11 @@ pub struct VethSpec<'a> {
     pub peer_namespace: Peer<'a>,
 }
 
-/// Makes a veth pair; both ends are down. IPv6 autoconfiguration is off on this end; whoever owns the
-/// other namespace calls [`disable_ipv6_autoconf`] there before bringing its end up (for
-/// [`Peer::Here`] and [`Peer::In`] this is done).
+/// Makes a veth pair; both ends are [`quiet`] and down.
 ///
 /// # Errors
-/// `AlreadyExists` when a name is taken; `PermissionDenied` without CAP_NET_ADMIN in both namespaces.
+/// `AlreadyExists` when a name is taken; `PermissionDenied` without CAP_NET_ADMIN in both namespaces
+/// and CAP_SYS_ADMIN for entering the other one.
 pub fn create_veth(spec: &VethSpec<'_>) -> io::Result<()> {
     let mut peer = end(spec.peer, spec.peer_mac, spec);
     match spec.peer_namespace {
@@ -72,11 +71,11 @@ pub fn create_veth(spec: &VethSpec<'_>) -> io::Result<()> {
         NLM_F_CREATE | NLM_F_EXCL,
     )
     .doing(|| format!("create the veth pair {} - {}", spec.name, spec.peer))?;
-    disable_ipv6_autoconf(spec.name)?;
+    quiet(spec.name)?;
     match spec.peer_namespace {
-        Peer::Here => disable_ipv6_autoconf(spec.peer),
-        Peer::OfPid(_) => Ok(()),
-        Peer::In(namespace) => namespace.run(|| disable_ipv6_autoconf(spec.peer))?,
+        Peer::Here => quiet(spec.peer),
+        Peer::OfPid(pid) => Namespace::of_pid(pid)?.run(|| quiet(spec.peer))?,
+        Peer::In(namespace) => namespace.run(|| quiet(spec.peer))?,
     }
 }
 

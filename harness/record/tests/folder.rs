@@ -1,0 +1,381 @@
+//! The folder: whole trials or none, the promised tables, everything read back.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use record::{
+    DropCount, Percentiles, ProbeRecord, ProbeStatus, RecordError, RunFolder, Severity, Smell,
+    Timestamp, runs_below,
+};
+use support::{create, data, histogram, spec, trials};
+
+/// The rows of a table as maps from column to text, with the header.
+fn table(path: &Path) -> (Vec<String>, Vec<BTreeMap<String, String>>) {
+    let mut reader = csv::Reader::from_path(path).expect("a table");
+    let header = reader
+        .headers()
+        .expect("a header")
+        .iter()
+        .map(String::from)
+        .collect();
+    (
+        header,
+        reader
+            .deserialize()
+            .collect::<Result<_, _>>()
+            .expect("rows as wide as the header"),
+    )
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<_> = entries
+        .map(|entry| {
+            entry
+                .expect("readable")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_run_is_laid_out_as_promised() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let mut folder = create(output.path());
+    assert_eq!(
+        folder.path().parent(),
+        Some(output.path().join("tiny").as_path())
+    );
+    assert_eq!(files(folder.path()), ["run.json", "spec.yaml", "trials"]);
+    let trial = trials().remove(0);
+    let id = trial.id();
+    folder.record_trial(&data(trial, 0)).expect("recorded");
+    assert_eq!(
+        files(folder.path()),
+        ["run.json", "spec.yaml", "trials", "trials.csv"]
+    );
+    assert_eq!(
+        files(&folder.trial_folder(&id)),
+        [
+            "counters.csv",
+            "latency.csv",
+            "latency.hlog",
+            "send_lag.hlog",
+            "trial.json"
+        ]
+    );
+    let yaml = fs::read_to_string(folder.path().join("spec.yaml")).expect("written");
+    let back = spec::Spec::parse(&yaml, "spec.yaml").expect("a run can be repeated from it");
+    assert_eq!(back, spec().resolved());
+}
+
+#[test]
+fn the_table_has_the_promised_columns_in_order() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let mut folder = create(output.path());
+    for (sequence, trial) in (0..).zip(trials()) {
+        let mut data = data(trial, sequence);
+        if sequence == 2 {
+            data.ledger.drops[0].requests = 60;
+            data.ledger.drops.push(DropCount {
+                reason: "fill_empty".to_owned(),
+                counter: "xsk/fill_empty".to_owned(),
+                requests: 39,
+            });
+        }
+        folder.record_trial(&data).expect("recorded");
+    }
+    let (header, rows) = table(&folder.path().join("trials.csv"));
+    let promised = "trial_id,block,system,label,io,topology,fidelity,keys,theta,get_ratio,\
+        offered_rps,achieved_rps,offered,unsent,sent,answered,timed_out,drop_fill_empty,\
+        drop_rx_ring_full,remainder,p50_ns,p90_ns,p99_ns,p99_9_ns,p99_99_ns,max_ns,mean_ns,\
+        send_lag_p99_ns,handoffs,frame_returns,wakeups_app,wakeups_kernel,cross_core_hops,\
+        misroutes,cpu_ns_per_request,server_cpu_ns_per_request,napi_cpu_ns_per_request,\
+        ksoftirqd_share,client_cpu_ns_per_request,client_napi_cpu_ns_per_request,\
+        replies_measured,requests_executed,valid,smells,started,sequence";
+    assert_eq!(header.join(","), promised);
+    assert_eq!(rows.len(), 4);
+    let row = &rows[0];
+    for (column, value) in [
+        ("block", "1"),
+        ("topology", "veth"),
+        ("keys", "1000"),
+        ("theta", "0.99"),
+        ("offered_rps", "10000"),
+        ("achieved_rps", "9900.0"),
+        ("drop_rx_ring_full", "100"),
+        ("drop_fill_empty", "0"),
+        ("remainder", "0"),
+        ("p99_9_ns", ""),
+        ("max_ns", ""),
+        ("mean_ns", ""),
+        ("handoffs", "2500"),
+        ("frame_returns", ""),
+        ("misroutes", "0"),
+        ("cpu_ns_per_request", "15000.0"),
+        ("server_cpu_ns_per_request", "10000.0"),
+        ("napi_cpu_ns_per_request", "5000.0"),
+        ("client_cpu_ns_per_request", ""),
+        ("valid", "true"),
+        ("smells", ""),
+    ] {
+        assert_eq!(row[column], value, "{column}");
+    }
+    // 4950 of 5000 answered: the 99th percentile is the last answer, to HDR's three digits.
+    let p99: u64 = row["p99_ns"].parse().expect("answered");
+    assert!((495_000..=495_600).contains(&p99), "{p99}");
+    assert_eq!(rows[2]["remainder"], "1");
+    assert_eq!(
+        (rows[2]["valid"].as_str(), rows[2]["smells"].as_str()),
+        ("false", "remainder")
+    );
+}
+
+#[test]
+fn everything_is_read_back() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let mut folder = create(output.path());
+    for (sequence, trial) in (0..).zip(trials()) {
+        folder
+            .record_trial(&data(trial, sequence))
+            .expect("recorded");
+    }
+    let finished = Timestamp::now();
+    folder
+        .update_run(|run| run.finished = Some(finished))
+        .expect("written");
+    let back = RunFolder::open(folder.path()).expect("a result");
+    assert_eq!(back.run(), folder.run());
+    assert_eq!(back.run().finished, Some(finished));
+    assert_eq!(back.trials(), folder.trials());
+    assert!(trials().iter().all(|trial| back.finished(&trial.id())));
+    let id = &back.trials()[0].trial_id;
+    let latency = back.latency(id).expect("its distribution");
+    assert_eq!((latency.answered(), latency.unanswered), (4950, 50));
+    assert_eq!(
+        latency.percentiles().p50_ns,
+        back.trials()[0].latency.p50_ns
+    );
+    assert_eq!(
+        back.counters(id).expect("its counters"),
+        data(trials().remove(0), 0).counters
+    );
+    assert_eq!(runs_below(output.path()).expect("listed"), [folder.path()]);
+    assert_eq!(runs_below(folder.path()).expect("listed"), [folder.path()]);
+}
+
+#[test]
+fn hlog_files_hold_the_same_histogram() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let mut folder = create(output.path());
+    let data = data(trials().remove(0), 0);
+    let id = folder
+        .record_trial(&data)
+        .expect("recorded")
+        .trial_id
+        .clone();
+    let log = fs::read(folder.trial_folder(&id).join("latency.hlog")).expect("written");
+    let mut intervals = 0;
+    let mut started = None;
+    for entry in IntervalLogIterator::new(&log) {
+        match entry.expect("a well-formed log") {
+            LogEntry::Interval(interval) => {
+                assert_eq!(interval.duration(), Duration::from_millis(500));
+                let bytes = base64::engine::general_purpose::STANDARD
+                    .decode(interval.encoded_histogram())
+                    .expect("base64");
+                let histogram: Histogram<u64> = Deserializer::new()
+                    .deserialize(&mut bytes.as_slice())
+                    .expect("version 2");
+                assert_eq!(histogram, data.latency);
+                intervals += 1;
+            }
+            LogEntry::StartTime(time) => started = Some(time),
+            LogEntry::BaseTime(_) => {}
+        }
+    }
+    assert_eq!(intervals, 1);
+    let since_epoch = data
+        .measure_started
+        .system_time()
+        .duration_since(std::time::UNIX_EPOCH);
+    let difference = started
+        .expect("a start")
+        .abs_diff(since_epoch.expect("after 1970"));
+    assert!(difference < Duration::from_millis(2), "{difference:?}");
+}
+
+#[test]
+fn a_killed_run_leaves_whole_trials_and_resumes() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let mut folder = create(output.path());
+    folder
+        .record_trial(&data(trials().remove(0), 0))
+        .expect("recorded");
+    // What a process leaves that died in the middle of its second trial, before the table.
+    let unfinished = folder.path().join("trials/.unfinished-0123456789abcdef");
+    fs::create_dir(&unfinished).expect("made");
+    fs::write(unfinished.join("trial.json"), "{\"schema_ver").expect("written");
+    fs::remove_file(folder.path().join("trials.csv")).expect("removed");
+
+    let read = RunFolder::open(folder.path()).expect("unfinished trials do not disturb a reader");
+    assert_eq!(read.trials().len(), 1);
+    let mut resumed = RunFolder::resume(folder.path()).expect("resumable");
+    assert!(!unfinished.exists());
+    assert_eq!(
+        table(&folder.path().join("trials.csv")).1.len(),
+        1,
+        "the table is back"
+    );
+    let open: Vec<_> = trials()
+        .into_iter()
+        .filter(|trial| !resumed.finished(&trial.id()))
+        .collect();
+    assert_eq!(open.len(), trials().len() - 1);
+    // Recorded out of order, listed in the run's order.
+    for (sequence, trial) in (1..).zip(open).collect::<Vec<_>>().into_iter().rev() {
+        resumed
+            .record_trial(&data(trial, sequence))
+            .expect("recorded");
+    }
+    let (_, rows) = table(&folder.path().join("trials.csv"));
+    let sequence: Vec<_> = rows.iter().map(|row| row["sequence"].as_str()).collect();
+    assert_eq!(sequence, ["0", "1", "2", "3"]);
+}
+
+#[test]
+fn recording_again_replaces() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let mut folder = create(output.path());
+    folder
+        .record_trial(&data(trials().remove(0), 0))
+        .expect("recorded");
+    let mut again = data(trials().remove(0), 0);
+    again.steering.handoffs = Some(7);
+    folder.record_trial(&again).expect("replaced");
+    assert_eq!(folder.trials().len(), 1);
+    let (_, rows) = table(&folder.path().join("trials.csv"));
+    assert_eq!((rows.len(), rows[0]["handoffs"].as_str()), (1, "7"));
+}
+
+#[test]
+fn what_is_no_result_is_called_that() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    for path in [output.path().to_owned(), output.path().join("missing")] {
+        let error = RunFolder::open(&path).expect_err("no result");
+        assert!(matches!(error, RecordError::NotAResult { .. }), "{error}");
+    }
+    let folder = create(output.path());
+    let again = RunFolder::create(output.path(), folder.run().clone());
+    assert!(matches!(again.expect_err("taken"), RecordError::Exists(_)));
+
+    let run_json = folder.path().join("run.json");
+    let text = fs::read_to_string(&run_json).expect("written");
+    fs::write(
+        &run_json,
+        text.replace("\"schema_version\": 1", "\"schema_version\": 99"),
+    )
+    .expect("written");
+    let error = RunFolder::open(folder.path()).expect_err("another version");
+    assert!(
+        error
+            .to_string()
+            .contains("has schema version 99, and this program reads version 1"),
+        "{error}"
+    );
+    fs::write(&run_json, &text[..text.len() / 2]).expect("written");
+    let error = RunFolder::open(folder.path()).expect_err("cut off");
+    assert!(matches!(error, RecordError::Damaged { .. }), "{error}");
+}
+
+fn probe(cell_id: &str, status: ProbeStatus) -> ProbeRecord {
+    ProbeRecord {
+        schema_version: record::SCHEMA_VERSION,
+        cell_id: cell_id.to_owned(),
+        mechanism: "eventfd".to_owned(),
+        pair_class: "same_node".to_owned(),
+        mode: "idle".to_owned(),
+        writer_cpu: Some(0),
+        reader_cpu: Some(1),
+        samples: 0,
+        time: Percentiles::default(),
+        status,
+    }
+}
+
+#[test]
+fn probes_are_recorded_refused_ones_too() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let mut folder = create(output.path());
+    let times = histogram([4_320; 999].into_iter().chain([6_090]));
+    let measured = Some((&times, Timestamp::now(), Duration::from_secs(1)));
+    folder
+        .record_probe(probe("wakeup-a", ProbeStatus::Ok), measured)
+        .expect("recorded");
+    let refused = ProbeStatus::Refused("no, \"never\"".to_owned());
+    folder
+        .record_probe(probe("wakeup-b", refused), None)
+        .expect("recorded");
+
+    let (header, rows) = table(&folder.path().join("probes.csv"));
+    assert_eq!(
+        header.join(","),
+        "cell_id,mechanism,pair_class,mode,writer_cpu,reader_cpu,samples,p50_ns,p90_ns,p99_ns,\
+         p99_9_ns,max_ns,mean_ns,status"
+    );
+    assert_eq!(
+        (rows[0]["samples"].as_str(), rows[0]["status"].as_str()),
+        ("1000", "ok")
+    );
+    assert_eq!(
+        (rows[1]["p50_ns"].as_str(), rows[1]["status"].as_str()),
+        ("", "no, \"never\"")
+    );
+    assert_eq!(
+        files(&folder.probe_folder("wakeup-a")),
+        ["latency.csv", "latency.hlog", "probe.json"]
+    );
+    let back = RunFolder::open(folder.path()).expect("a result");
+    assert_eq!(back.probes(), folder.probes());
+    assert_eq!(
+        back.probe_times("wakeup-a").expect("its times").answered(),
+        1000
+    );
+
+    for (cell, status) in [
+        ("../up", ProbeStatus::Refused(String::new())),
+        ("c", ProbeStatus::Ok),
+    ] {
+        let error = folder
+            .record_probe(probe(cell, status), None)
+            .expect_err(cell);
+        assert!(matches!(error, RecordError::Unwritable { .. }), "{error}");
+    }
+}
+
+#[test]
+fn few_blocks_are_said_from_the_start() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let folder = create(output.path());
+    assert_eq!(
+        folder.run().smells,
+        [Smell::FewBlocks {
+            blocks: 2,
+            wanted: 10
+        }]
+    );
+    assert_eq!(folder.run().smells[0].severity(), Severity::Advice);
+    assert_eq!(folder.run().trials_planned, 4);
+}

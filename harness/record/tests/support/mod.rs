@@ -1,0 +1,96 @@
+//! A small run to record.
+
+use hdrhistogram::Histogram;
+use record::{
+    Cost, CounterRow, DropCount, Ledger, RunFolder, RunId, RunRecord, Steering, Timestamp,
+    TrialData,
+};
+use serde_json::json;
+use spec::{Spec, Trial, expand};
+
+const TEXT: &str = "
+name: tiny
+topology: {kind: veth, queues: 2}
+systems: [sphinx, xdp_steered]
+workload:
+  keys: 1 k
+  key_size: 16 B
+  value_size: 64 B
+  popularity: {zipf: 0.99}
+  get_ratio: 0.95
+load: {rates: [10 kreq/s]}
+phases: {warmup: 100 ms, measure: 500 ms, timeout: 100 ms}
+blocks: 2
+";
+
+pub(crate) fn spec() -> Spec {
+    Spec::parse(TEXT, "tiny.yaml").expect("a good spec")
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    expand(&spec())
+}
+
+/// A new folder below `output`.
+pub(crate) fn create(output: &std::path::Path) -> RunFolder {
+    let started = Timestamp::now();
+    let run = RunRecord::begin(&spec(), RunId::new(started, "a test"), started);
+    RunFolder::create(output, run).expect("a writable folder")
+}
+
+pub(crate) fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
+    let mut histogram = Histogram::new_with_bounds(1, 10_000_000_000, 3).expect("sane bounds");
+    for value in values {
+        histogram.record(value).expect("within bounds");
+    }
+    histogram
+}
+
+/// A trial of 6000 requests of which 100 were dropped for a named reason, 50 of them measured.
+pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
+    let now = Timestamp::now();
+    TrialData {
+        trial,
+        sequence,
+        started: now,
+        finished: now,
+        measure_started: now,
+        ledger: Ledger {
+            offered: 6000,
+            unsent: 0,
+            sent: 6000,
+            answered: 5900,
+            timed_out: 100,
+            drops: vec![DropCount {
+                reason: "rx_ring_full".to_owned(),
+                counter: "xsk/rx_ring_full".to_owned(),
+                requests: 100,
+            }],
+            duplicates: 0,
+        },
+        latency: histogram((1..=4950).map(|index| index * 100)),
+        unanswered_measured: 50,
+        send_lag: histogram([500; 1000]),
+        steering: Steering {
+            handoffs: Some(2500),
+            misroutes: Some(0),
+            ..Steering::default()
+        },
+        cost: Cost {
+            server_cpu_ns: Some(50_000_000),
+            napi_cpu_ns: Some(25_000_000),
+            ksoftirqd_share: Some(0.001),
+            client_cpu_ns: None,
+            client_napi_cpu_ns: None,
+            replies_measured: 5000,
+            requests_executed: 5000,
+        },
+        obtained: json!({"xdp": "native", "bind": "copy"}),
+        counters: vec![CounterRow {
+            scope: "xdp:steer".to_owned(),
+            name: "redirected".to_owned(),
+            value: 5900,
+        }],
+        smells: Vec::new(),
+    }
+}

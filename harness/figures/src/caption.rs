@@ -1,0 +1,90 @@
+//! What every caption says: fidelity and topology, blocks, invalid trials, machine, advice.
+
+use stats::MIN_BLOCKS;
+
+use crate::canvas::page::{Entry, Surround};
+use crate::run::{Cell, Run, Trials};
+
+/// What the marks of a figure show of the blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shows {
+    /// Medians over blocks with whiskers.
+    Whiskers,
+    /// Histograms merged over blocks.
+    Merged,
+    /// Sums over blocks.
+    Sums,
+}
+
+/// Title, subtitle and caption of a figure of trials; `lead` is the sentence that is the figure's
+/// own.
+pub(crate) fn of_trials(
+    run: &Run,
+    trials: &Trials,
+    cells: &[Cell],
+    shows: Shows,
+    (title, lead): (&str, &str),
+    legend: Vec<Entry>,
+) -> Surround {
+    let settings = match trials.settings.as_slice() {
+        [one] => one.describe(),
+        _ => "topology, fidelity and workload differ between panels: see their titles".to_owned(),
+    };
+    let (fewest, most) = block_range(cells);
+    let blocks = match (fewest, most) {
+        (1, 1) => "1 block".to_owned(),
+        (a, b) if a == b => format!("{a} blocks"),
+        (a, b) => format!("{a} to {b} blocks"),
+    };
+    let mut caption = vec![lead.to_owned(), spread(shows, fewest, most)];
+    caption.push(match trials.invalid {
+        0 => "No trial was invalid.".to_owned(),
+        1 => "1 invalid trial is left out.".to_owned(),
+        n => format!("{n} invalid trials are left out."),
+    });
+    caption.push(format!("Machine: {}.", run.machine.describe()));
+    caption.extend(advice(trials));
+    caption.retain(|sentence| !sentence.is_empty());
+    Surround {
+        title: title.to_owned(),
+        subtitle: format!("{settings} · {blocks}"),
+        caption: caption.join(" "),
+        legend,
+    }
+}
+
+fn block_range(cells: &[Cell]) -> (usize, usize) {
+    let counts = || cells.iter().map(Cell::blocks);
+    (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
+}
+
+fn spread(shows: Shows, fewest: usize, most: usize) -> String {
+    let few = fewest < MIN_BLOCKS;
+    let text = match shows {
+        Shows::Whiskers if !few => "Median over blocks; whiskers: its 95% bootstrap interval.",
+        Shows::Whiskers if most < MIN_BLOCKS => {
+            "Fewer than 10 blocks, too few for an interval: median over blocks, whiskers from the smallest to the largest block."
+        }
+        Shows::Whiskers => {
+            "Median over blocks; whiskers: its 95% bootstrap interval, or, with fewer than 10 blocks, from the smallest to the largest block."
+        }
+        Shows::Merged if few => "Histograms merged over blocks, fewer than 10.",
+        Shows::Merged => "Histograms merged over blocks.",
+        Shows::Sums if few => "Summed over blocks, fewer than 10.",
+        Shows::Sums => "Summed over blocks.",
+    };
+    text.to_owned()
+}
+
+/// The smells of valid trials, in short words.
+fn advice(trials: &Trials) -> Option<String> {
+    let smell = |(name, count): (&String, &usize)| {
+        format!(
+            "{} ({count} {})",
+            name.replace('_', " "),
+            if *count == 1 { "trial" } else { "trials" }
+        )
+    };
+    let all: Vec<String> = trials.smells.iter().map(smell).collect();
+    (!all.is_empty()).then(|| format!("Advice: {}.", all.join(", ")))
+}

@@ -1,0 +1,96 @@
+//! The closed set of figures.
+
+use crate::canvas::scene::Scene;
+use crate::data::Data;
+use crate::error::Result;
+use crate::plot;
+use crate::run::Run;
+
+/// A figure; each has a file of its own in `plot`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Figure {
+    /// Distribution of the time to wake a thread (Enberg et al., ENCP'19, Figure 4).
+    NotificationTime,
+    /// Distribution of latency for each system and load.
+    LatencyCdf,
+    /// Median and tail latency against offered load.
+    LatencyOverLoad,
+    /// CPU time per request by component.
+    CpuCost,
+    /// Handoffs, wakeups and cross-core hops per request.
+    Crossings,
+    /// Where the offered requests ended.
+    Ledger,
+}
+
+impl Figure {
+    /// Every figure, in the order they are drawn.
+    pub const ALL: [Self; 6] = [
+        Self::NotificationTime,
+        Self::LatencyCdf,
+        Self::LatencyOverLoad,
+        Self::CpuCost,
+        Self::Crossings,
+        Self::Ledger,
+    ];
+
+    /// The name of its files, without extension.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::NotificationTime => "notification_time",
+            Self::LatencyCdf => "latency_cdf",
+            Self::LatencyOverLoad => "latency_over_load",
+            Self::CpuCost => "cpu_cost",
+            Self::Crossings => "crossings",
+            Self::Ledger => "ledger",
+        }
+    }
+
+    pub(crate) fn draw(self, run: &Run) -> Result<Drawing> {
+        match self {
+            Self::NotificationTime => plot::notification_time::draw(run),
+            Self::LatencyCdf => plot::latency_cdf::draw(run),
+            Self::LatencyOverLoad => plot::latency_over_load::draw(run),
+            Self::CpuCost => plot::cpu_cost::draw(run),
+            Self::Crossings => plot::crossings::draw(run),
+            Self::Ledger => plot::ledger::draw(run),
+        }
+    }
+}
+
+/// Why a figure was not drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Skip {
+    /// The run has no trials.csv, or an empty one.
+    #[error("the run recorded no trials")]
+    NoTrials,
+    /// Every trial is invalid.
+    #[error("no trial of the run is valid")]
+    NoValidTrials,
+    /// The run has no probes.csv, or an empty one.
+    #[error("the run recorded no probes")]
+    NoProbes,
+    /// Every probe was refused.
+    #[error("every probe of the run was refused")]
+    NoProbeRan,
+}
+
+/// A picture with the numbers behind it.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    pub(crate) scene: Scene,
+    pub(crate) data: Data,
+}
+
+/// What drawing a figure gave.
+#[derive(Debug)]
+pub(crate) enum Drawing {
+    Picture(Picture),
+    Skipped(Skip),
+}
+
+impl Drawing {
+    pub(crate) fn picture(scene: Scene, data: Data) -> Self {
+        Self::Picture(Picture { scene, data })
+    }
+}

@@ -1,0 +1,33 @@
+//! One file per figure.
+
+mod bars;
+pub(crate) mod cpu_cost;
+pub(crate) mod crossings;
+pub(crate) mod latency_cdf;
+pub(crate) mod latency_over_load;
+pub(crate) mod ledger;
+pub(crate) mod notification_time;
+
+use stats::{Estimate, estimate_median};
+
+use crate::figure::Skip;
+use crate::run::{Run, Trials};
+
+/// The same bounds whenever a run is drawn again.
+const SEED: u64 = 0x5eed_b10c;
+
+/// The trials of the run, if there is a valid one.
+fn usable(run: &Run) -> Result<&Trials, Skip> {
+    let trials = run.trials.as_ref().ok_or(Skip::NoTrials)?;
+    if trials.series.is_empty() {
+        Err(Skip::NoValidTrials)
+    } else {
+        Ok(trials)
+    }
+}
+
+/// The estimate over the blocks that recorded a value.
+fn estimate(values: &[Option<f64>]) -> Option<Estimate> {
+    let recorded: Vec<f64> = values.iter().copied().flatten().collect();
+    estimate_median(&recorded, SEED)
+}

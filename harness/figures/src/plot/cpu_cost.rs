@@ -1,0 +1,173 @@
+//! CPU time per request by component: what the server's threads and its NAPI threads ran during
+//! the measure phase, for each reply sent in it. The client's own cost stands apart.
+
+use polars::prelude::col;
+use stats::{Estimate, median};
+
+use crate::canvas::page::{Entry, Sample};
+use crate::canvas::style::Rgb;
+use crate::caption::{self, Shows};
+use crate::data::{Data, estimate_fields};
+use crate::error::Result;
+use crate::facets;
+use crate::figure::Drawing;
+use crate::run::{Cell, Run, Trials};
+
+use super::bars::{self, Bar};
+use super::{estimate, usable};
+
+/// A component: its column, its name, its colour, and whether it is part of the server's cost.
+const COMPONENTS: [(&str, &str, Rgb, bool); 4] = [
+    (
+        "server_cpu_ns_per_request",
+        "server threads",
+        Rgb(0x00, 0x72, 0xb2),
+        true,
+    ),
+    (
+        "napi_cpu_ns_per_request",
+        "server NAPI",
+        Rgb(0xe6, 0x9f, 0x00),
+        true,
+    ),
+    (
+        "client_cpu_ns_per_request",
+        "client threads",
+        Rgb(0x9a, 0x9a, 0x9a),
+        false,
+    ),
+    (
+        "client_napi_cpu_ns_per_request",
+        "client NAPI",
+        Rgb(0xcc, 0xcc, 0xcc),
+        false,
+    ),
+];
+
+const TOTAL: &str = "cpu_ns_per_request";
+
+const LEAD: &str = "Run time of the server's threads and NAPI threads over the measure phase for each reply; the \
+                    client's is drawn thinner below and is not part of the server's.";
+
+/// Why the columns are empty on loopback, in the empty panel.
+const NONE: [&str; 3] = [
+    "not measured here: on loopback,",
+    "softirq time is charged",
+    "to the sender",
+];
+
+struct Cost {
+    total: Option<Estimate>,
+    components: [Option<f64>; COMPONENTS.len()],
+}
+
+fn cost(cell: &Cell) -> Cost {
+    let middle = |i: usize| {
+        let recorded: Vec<f64> = cell.values[i].iter().copied().flatten().collect();
+        median(&recorded)
+    };
+    let components = std::array::from_fn(|i| middle(i + 1));
+    Cost {
+        total: estimate(&cell.values[0]),
+        components,
+    }
+}
+
+fn bar(cell: &Cell) -> Bar {
+    let Cost { total, components } = cost(cell);
+    let part = |of_server: bool| {
+        let all = COMPONENTS.iter().zip(components);
+        let ours = all.filter(move |((.., server), _)| *server == of_server);
+        ours.filter_map(|((_, _, colour, _), value)| Some((value?, *colour)))
+            .collect()
+    };
+    Bar {
+        stack: part(true),
+        apart: part(false),
+        whole: total,
+    }
+}
+
+pub(crate) fn draw(run: &Run) -> Result<Drawing> {
+    let trials = match usable(run) {
+        Ok(trials) => trials,
+        Err(skip) => return Ok(Drawing::Skipped(skip)),
+    };
+    let columns = std::iter::once(TOTAL).chain(COMPONENTS.map(|(column, ..)| column));
+    let cells = trials.cells(&columns.map(col).collect::<Vec<_>>())?;
+    let facets = facets::by_load(trials, &cells, 4);
+    let heading = |text| Entry::new(Sample::Heading, text);
+    let entry = |i: usize| Entry::new(Sample::Bar(COMPONENTS[i].2), COMPONENTS[i].1);
+    let legend = vec![
+        heading("server"),
+        entry(0),
+        entry(1),
+        heading("client, apart"),
+        entry(2),
+        entry(3),
+    ];
+    let spins = |i: usize| run.machine.spinning.contains(&trials.series[i].label);
+    let name = |i| {
+        if spins(i) {
+            format!("{} *", trials.name(i))
+        } else {
+            trials.name(i)
+        }
+    };
+    let names: Vec<String> = (0..trials.series.len()).map(name).collect();
+    let mut lead = LEAD.to_owned();
+    if (0..trials.series.len()).any(spins) {
+        lead.push_str(" * spins: it also burns CPU time without work, so its total is not comparable with a sleeper's.");
+    }
+    let title = ("CPU time per request", lead.as_str());
+    let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
+    let scene = bars::draw(
+        &around,
+        &facets,
+        &names,
+        "CPU time (ns/request)",
+        &bar,
+        &NONE,
+    );
+    Ok(Drawing::picture(scene, data(trials, &cells, &spins)))
+}
+
+fn data(trials: &Trials, cells: &[Cell], spins: &dyn Fn(usize) -> bool) -> Data {
+    let header = [
+        "fidelity",
+        "topology",
+        "workload",
+        "label",
+        "io",
+        "offered_rps",
+        "spins",
+        "cpu_ns_per_request",
+        "low_ns_per_request",
+        "high_ns_per_request",
+        "blocks",
+        "spread",
+    ];
+    let mut data = Data::new(
+        header
+            .into_iter()
+            .chain(COMPONENTS.map(|(column, ..)| column)),
+    );
+    for cell in cells {
+        let setting = &trials.settings[cell.setting];
+        let series = &trials.series[cell.series];
+        let Cost { total, components } = cost(cell);
+        let mut row = vec![
+            setting.fidelity.clone(),
+            setting.topology.clone(),
+            setting.workload.clone(),
+            series.label.clone(),
+            series.io.clone(),
+            cell.load_rps.to_string(),
+            spins(cell.series).to_string(),
+        ];
+        row.extend(estimate_fields(total.as_ref()));
+        row.extend(components.map(|c| c.map_or_else(String::new, |v| v.to_string())));
+        data.push(row);
+    }
+    data
+}

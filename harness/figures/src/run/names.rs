@@ -1,0 +1,76 @@
+//! How rates, times and workloads are written for people.
+
+/// Three significant digits at most, without trailing zeros.
+fn short(value: f64) -> String {
+    let decimals = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+fn scaled(value: f64) -> String {
+    if value >= 1e6 {
+        format!("{} M", short(value / 1e6))
+    } else if value >= 1e4 {
+        format!("{} k", short(value / 1e3))
+    } else {
+        short(value)
+    }
+}
+
+/// A rate of requests: `200 kreq/s`.
+pub(crate) fn rate(rps: f64) -> String {
+    let scaled = scaled(rps);
+    if scaled.contains(' ') {
+        format!("{scaled}req/s")
+    } else {
+        format!("{scaled} req/s")
+    }
+}
+
+/// Nanoseconds as microseconds.
+pub(crate) fn micros(ns: f64) -> f64 {
+    ns / 1e3
+}
+
+/// The workload of a setting, from the recorded columns `keys`, `theta` and `get_ratio`.
+pub(super) fn workload(keys: &str, theta: &str, get_ratio: &str) -> String {
+    let mut parts = Vec::new();
+    if let Ok(keys) = keys.parse::<f64>() {
+        parts.push(format!("{} keys", scaled(keys)));
+    }
+    match theta.parse::<f64>() {
+        Ok(theta) if theta > 0.0 => parts.push(format!("Zipf {}", short(theta))),
+        Ok(_) | Err(_) => parts.push("uniform".to_owned()),
+    }
+    if let Ok(ratio) = get_ratio.parse::<f64>() {
+        parts.push(format!("{}% get", short(ratio * 100.0)));
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_and_workloads_read_well() {
+        assert_eq!(rate(200_000.0), "200 kreq/s");
+        assert_eq!(rate(1_250_000.0), "1.25 Mreq/s");
+        assert_eq!(rate(900.0), "900 req/s");
+        assert_eq!(
+            workload("100000", "0.99", "0.95"),
+            "100 k keys, Zipf 0.99, 95% get"
+        );
+        assert_eq!(workload("1000", "", "1"), "1000 keys, uniform, 100% get");
+    }
+}

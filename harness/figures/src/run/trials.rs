@@ -1,0 +1,292 @@
+//! The recorded trials, grouped into cells: one system at one load, over all blocks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+use stats::Histogram;
+
+use super::{histogram, names, table};
+use crate::error::{Error, Result};
+
+/// What must be equal for two trials to share an axis.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Setting {
+    pub(crate) fidelity: String,
+    pub(crate) topology: String,
+    pub(crate) workload: String,
+}
+
+impl Setting {
+    /// Fidelity, topology and workload, in that order.
+    pub(crate) fn describe(&self) -> String {
+        let Self {
+            fidelity,
+            topology,
+            workload,
+        } = self;
+        if fidelity == topology {
+            format!("{topology} (fidelity too) · {workload}")
+        } else {
+            format!("{topology}, fidelity {fidelity} · {workload}")
+        }
+    }
+}
+
+/// One line of a figure: a label on one kind of I/O.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Series {
+    pub(crate) label: String,
+    pub(crate) io: String,
+}
+
+/// One label at one load, with the values of its valid trials in the order of their blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell {
+    /// Index into [`Trials::settings`].
+    pub(crate) setting: usize,
+    /// Index into [`Trials::series`].
+    pub(crate) series: usize,
+    /// Offered load in requests a second.
+    pub(crate) load_rps: f64,
+    trial_ids: Vec<String>,
+    /// For each asked expression, one value a block; `None` where it was not recorded.
+    pub(crate) values: Vec<Vec<Option<f64>>>,
+}
+
+impl Cell {
+    /// The number of blocks.
+    pub(crate) fn blocks(&self) -> usize {
+        self.trial_ids.len()
+    }
+}
+
+/// The trials of a run.
+#[derive(Debug)]
+pub(crate) struct Trials {
+    run: PathBuf,
+    valid: DataFrame,
+    pub(crate) invalid: usize,
+    /// Settings in which a valid trial was recorded.
+    pub(crate) settings: Vec<Setting>,
+    /// Series of which a valid trial was recorded; the same index gives the same colour everywhere.
+    pub(crate) series: Vec<Series>,
+    /// Smells of valid trials with the number of trials that have them.
+    pub(crate) smells: BTreeMap<String, usize>,
+}
+
+/// Columns of text; every other one is a number.
+const TEXT: [&str; 8] = [
+    "trial_id", "system", "label", "io", "topology", "fidelity", "valid", "smells",
+];
+
+/// Columns whose text tells settings apart: as numbers they would be compared after rounding.
+const WORKLOAD: [&str; 3] = ["keys", "theta", "get_ratio"];
+
+impl Trials {
+    pub(super) fn read(run: &Path) -> Result<Option<Self>> {
+        let path = run.join("trials.csv");
+        let Some(frame) = table::read(&path)? else {
+            return Ok(None);
+        };
+        Self::from_frame(run, frame)
+            .map(Some)
+            .map_err(Error::table(&path))
+    }
+
+    fn from_frame(run: &Path, frame: DataFrame) -> PolarsResult<Self> {
+        let all = frame.height();
+        let numbers: Vec<Expr> = frame
+            .get_column_names()
+            .into_iter()
+            .filter(|name| !TEXT.contains(&name.as_str()) && !WORKLOAD.contains(&name.as_str()))
+            .map(|name| col(name.clone()).strict_cast(DataType::Float64))
+            .collect();
+        let texts = TEXT
+            .into_iter()
+            .chain(WORKLOAD)
+            .map(|name| col(name).fill_null(lit("")));
+        let valid = frame
+            .lazy()
+            .with_columns(numbers)
+            .with_columns(texts.collect::<Vec<_>>())
+            .filter(col("valid").eq(lit("true")))
+            .sort(
+                ["block"],
+                SortMultipleOptions::default().with_maintain_order(true),
+            )
+            .collect()?;
+        let mut trials = Self {
+            run: run.to_owned(),
+            invalid: all - valid.height(),
+            settings: Vec::new(),
+            series: Vec::new(),
+            smells: smells(&valid)?,
+            valid,
+        };
+        let rows = trials.keys(&trials.valid)?;
+        let distinct = rows
+            .iter()
+            .map(|(setting, series)| (setting.clone(), series.clone()));
+        let (settings, series): (BTreeSet<_>, BTreeSet<_>) = distinct.unzip();
+        trials.settings = settings.into_iter().collect();
+        trials.series = series.into_iter().collect();
+        Ok(trials)
+    }
+
+    /// The setting and series of each row.
+    fn keys(&self, frame: &DataFrame) -> PolarsResult<Vec<(Setting, Series)>> {
+        let names = [
+            "fidelity",
+            "topology",
+            "keys",
+            "theta",
+            "get_ratio",
+            "label",
+            "io",
+        ];
+        let columns: Vec<&StringChunked> = names
+            .iter()
+            .map(|name| frame.column(name)?.str())
+            .collect::<PolarsResult<_>>()?;
+        let row = |row| {
+            let text = |column: usize| columns[column].get(row).unwrap_or_default();
+            let workload = names::workload(text(2), text(3), text(4));
+            let setting = Setting {
+                fidelity: text(0).to_owned(),
+                topology: text(1).to_owned(),
+                workload,
+            };
+            (
+                setting,
+                Series {
+                    label: text(5).to_owned(),
+                    io: text(6).to_owned(),
+                },
+            )
+        };
+        Ok((0..frame.height()).map(row).collect())
+    }
+
+    /// The columns named `drop_<reason>`.
+    pub(crate) fn drop_columns(&self) -> Vec<String> {
+        let names = self.valid.get_column_names();
+        names
+            .iter()
+            .filter(|n| n.starts_with("drop_"))
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// Groups the valid trials into cells, in the order of settings, loads and series, with
+    /// `values` computed for each trial.
+    pub(crate) fn cells(&self, values: &[Expr]) -> Result<Vec<Cell>> {
+        self.group(values)
+            .map_err(Error::table(&self.run.join("trials.csv")))
+    }
+
+    fn group(&self, values: &[Expr]) -> PolarsResult<Vec<Cell>> {
+        let keys = [
+            "fidelity",
+            "topology",
+            "keys",
+            "theta",
+            "get_ratio",
+            "label",
+            "io",
+            "offered_rps",
+        ];
+        let named = |i| format!("value {i}");
+        let mut aggregates = vec![col("trial_id")];
+        let value = |(i, e): (usize, &Expr)| e.clone().cast(DataType::Float64).alias(named(i));
+        aggregates.extend(values.iter().enumerate().map(value));
+        let frame = self
+            .valid
+            .clone()
+            .lazy()
+            .group_by_stable(keys.map(col))
+            .agg(aggregates)
+            .collect()?;
+
+        let (ids, loads) = (
+            frame.column("trial_id")?.list()?,
+            frame.column("offered_rps")?.f64()?,
+        );
+        let mut cells = Vec::with_capacity(frame.height());
+        for (row, (setting, series)) in self.keys(&frame)?.into_iter().enumerate() {
+            let list = |column: &ListChunked| column.get_as_series(row).unwrap_or_default();
+            let trial_ids = list(ids)
+                .str()?
+                .iter()
+                .flatten()
+                .map(str::to_owned)
+                .collect();
+            let one = |i| -> PolarsResult<Vec<Option<f64>>> {
+                Ok(list(frame.column(&named(i))?.list()?)
+                    .f64()?
+                    .iter()
+                    .collect())
+            };
+            let missing = || polars_err!(ComputeError: "a trial has no offered_rps");
+            cells.push(Cell {
+                setting: self.settings.partition_point(|s| *s < setting),
+                series: self.series.partition_point(|s| *s < series),
+                load_rps: loads.get(row).ok_or_else(missing)?,
+                trial_ids,
+                values: (0..values.len()).map(one).collect::<PolarsResult<_>>()?,
+            });
+        }
+        cells.sort_by(|a, b| {
+            let key = |c: &Cell| (c.setting, c.series);
+            let (a_key, b_key) = (key(a), key(b));
+            a_key
+                .0
+                .cmp(&b_key.0)
+                .then(a.load_rps.total_cmp(&b.load_rps))
+                .then(a_key.1.cmp(&b_key.1))
+        });
+        Ok(cells)
+    }
+
+    /// The merged latency of a cell over its blocks, in nanoseconds from the intended send time.
+    pub(crate) fn histogram(&self, cell: &Cell) -> Result<Histogram> {
+        let folders: Vec<_> = cell
+            .trial_ids
+            .iter()
+            .map(|id| self.run.join("trials").join(id))
+            .collect();
+        histogram::merged(folders.iter().map(PathBuf::as_path))
+    }
+
+    /// The series' name: its label, with the I/O where the run has several.
+    pub(crate) fn name(&self, series: usize) -> String {
+        let Series { label, io } = &self.series[series];
+        if self.ios().len() > 1 {
+            format!("{label} · {io}")
+        } else {
+            label.clone()
+        }
+    }
+
+    /// The kinds of I/O in the run.
+    pub(crate) fn ios(&self) -> Vec<&str> {
+        let ios: BTreeSet<_> = self.series.iter().map(|s| s.io.as_str()).collect();
+        ios.into_iter().collect()
+    }
+
+    /// The labels in the run.
+    pub(crate) fn labels(&self) -> Vec<&str> {
+        let labels: BTreeSet<_> = self.series.iter().map(|s| s.label.as_str()).collect();
+        labels.into_iter().collect()
+    }
+}
+
+fn smells(valid: &DataFrame) -> PolarsResult<BTreeMap<String, usize>> {
+    let mut counts = BTreeMap::new();
+    for cell in valid.column("smells")?.str()?.iter().flatten() {
+        for smell in cell.split(';').map(str::trim).filter(|s| !s.is_empty()) {
+            *counts.entry(smell.to_owned()).or_default() += 1;
+        }
+    }
+    Ok(counts)
+}

@@ -3,7 +3,7 @@
 use aya::programs::SchedClassifier;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::layout::{TX_BY_PORT, TX_BY_RSS};
-use steering::rss::{Indirection, KEY_LEN};
+use steering::rss::{Indirection, KEY_LEN, key_words};
 
 use crate::object::{self, map_error, program_error};
 use crate::{Attached, Error, Provenance, Result, attach};
@@ -49,6 +49,7 @@ impl TxQueue {
         if queues == 0 {
             return Err(Error::BadConfig("the number of queues must be at least 1"));
         }
+        let key = key_words(&key);
         let mut loader = EbpfLoader::new();
         loader
             .override_global("MODE", &mode, true)

@@ -1,9 +1,11 @@
 //! The only unsafe code of the programs: reading and writing packets, counting, and the symbols
 //! that the loader finds by name.
 //!
-//! The verifier tracks a packet pointer by identity. It accepts a load through `p` only if
-//! that same register was compared against the packet's end, so the address is computed once
-//! and hidden from the optimiser ([`opaque`]), which otherwise likes to compute it again for the load.
+//! The verifier tracks a packet pointer by identity. It accepts a load through a register only if
+//! that same register was compared against the packet's end. The optimiser, left alone, computes
+//! the address once for the comparison and again for the load; so the address is computed in
+//! assembly, which it cannot repeat. An empty assembly block would do as well, but it breaks the
+//! line information of BTF (two lines at one instruction).
 
 #![expect(unsafe_code, reason = "packet and map access")]
 
@@ -17,15 +19,6 @@ use crate::Counters;
 /// Offsets stay below this power of two, for the verifier refuses packet offsets that it cannot
 /// bound by 65535. No frame that XDP sees is longer.
 const OFFSET_MASK: usize = 0x3fff;
-
-/// Returns `value`, and the optimiser does not know that.
-#[inline(always)]
-fn opaque(value: usize) -> usize {
-    let mut value = value;
-    // SAFETY: the assembly is empty.
-    unsafe { core::arch::asm!("/* {0} */", inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
-    value
-}
 
 /// A frame in XDP.
 #[derive(Clone, Copy)]
@@ -45,7 +38,18 @@ impl Frame {
     /// The address of `at`, if `len` bytes from there on are inside.
     #[inline(always)]
     fn address(&self, at: usize, len: usize) -> Option<usize> {
-        let address = opaque(self.start + (opaque(at) & OFFSET_MASK));
+        let mut address = at;
+        // SAFETY: two operations on a register.
+        unsafe {
+            core::arch::asm!(
+                "{address} &= {mask}",
+                "{address} += {start}",
+                address = inout(reg) address,
+                start = in(reg) self.start,
+                mask = const OFFSET_MASK,
+                options(pure, nomem, nostack),
+            );
+        }
         if address + len > self.end { None } else { Some(address) }
     }
 
@@ -82,18 +86,31 @@ pub fn rx_queue(ctx: &XdpContext) -> u32 {
     unsafe { (*ctx.ctx).rx_queue_index }
 }
 
-/// A frame in clsact, read through the helper: a socket's frame need not be linear.
-pub struct Skb<'a>(pub &'a TcContext);
+/// A frame in clsact. Only its linear part can be read; the headers always lie there.
+pub struct Skb {
+    linear: Frame,
+    len: usize,
+}
 
-impl Packet for Skb<'_> {
+impl Skb {
+    /// The frame of a clsact context.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(ctx: &TcContext) -> Self {
+        let linear = Frame { start: ctx.data(), end: ctx.data_end() };
+        Self { linear, len: ctx.len() as usize }
+    }
+}
+
+impl Packet for Skb {
     #[inline(always)]
     fn len(&self) -> usize {
-        self.0.len() as usize
+        self.len
     }
 
     #[inline(always)]
     fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
-        self.0.load(at).ok()
+        self.linear.read(at)
     }
 }
 

@@ -91,7 +91,11 @@ impl Inputs {
 
     #[inline(always)]
     const fn by_queue(&self) -> Verdict {
-        Verdict::Owner((self.rx_queue % self.owners) as u16)
+        // Checked, for BPF has no panic to divide by zero with.
+        match self.rx_queue.checked_rem(self.owners) {
+            Some(owner) => Verdict::Owner(owner as u16),
+            None => Verdict::Drop(Drop::NoOwner),
+        }
     }
 
     #[inline(always)]

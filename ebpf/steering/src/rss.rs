@@ -42,9 +42,19 @@ impl Tuple {
     }
 }
 
+/// The key as big-endian words.
+pub type KeyWords = [u32; KEY_LEN / 4];
+
+/// Splits a key into words.
+#[must_use]
+pub fn key_words(key: &[u8; KEY_LEN]) -> KeyWords {
+    let (words, _) = key.as_chunks::<4>();
+    core::array::from_fn(|i| u32::from_be_bytes(words[i]))
+}
+
 /// A Toeplitz computation: the key's bits slide under the input's.
 struct Toeplitz<'a> {
-    key: &'a [u8; KEY_LEN],
+    key: &'a KeyWords,
     at: usize,
     hash: u32,
 }
@@ -54,42 +64,28 @@ impl Toeplitz<'_> {
     #[inline(always)]
     fn absorb(self, input: [u8; 4]) -> Self {
         let Self { key, at, mut hash } = self;
-        let mut window = 0_u64;
-        let mut i = 0;
-        while i < 8 {
-            window = window << 8
-                | if at + i < KEY_LEN {
-                    key[at + i] as u64
-                } else {
-                    0
-                };
-            i += 1;
-        }
+        let window = u64::from(key[at]) << 32 | u64::from(key[at + 1]);
         let input = u32::from_be_bytes(input);
-        let mut bit = 0;
-        while bit < 32 {
+        for bit in 0..32 {
             let selected = (input >> (31 - bit) & 1).wrapping_neg();
             hash ^= (window >> (32 - bit)) as u32 & selected;
-            bit += 1;
         }
-        Self {
-            key,
-            at: at + 4,
-            hash,
-        }
+        Self { key, at: at + 1, hash }
     }
 }
 
 /// The Toeplitz hash of a flow: source address, destination address, source port, destination
 /// port, in network byte order.
-#[inline(always)]
 #[must_use]
 pub fn toeplitz(key: &[u8; KEY_LEN], tuple: &Tuple) -> u32 {
-    let start = Toeplitz {
-        key,
-        at: 0,
-        hash: 0,
-    };
+    toeplitz_words(&key_words(key), tuple)
+}
+
+/// [`toeplitz`] with the key in words, as the kernel holds it.
+#[inline(always)]
+#[must_use]
+pub fn toeplitz_words(key: &KeyWords, tuple: &Tuple) -> u32 {
+    let start = Toeplitz { key, at: 0, hash: 0 };
     let addressed = match tuple.addresses {
         Addresses::V4(src, dst) => start.absorb(src).absorb(dst),
         Addresses::V6(src, dst) => {

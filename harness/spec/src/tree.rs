@@ -137,7 +137,7 @@ fn place<T>(spanned: &Spanned<T>) -> Place {
     Place::File {
         line: location.line(),
         column: location.column(),
-        width: u64::from(location.span().len()).max(1),
+        width: location.span().len().max(1),
     }
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{Access, FlockOperation, Mode, OFlags, access, fchmod, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Doing;
@@ -70,16 +70,18 @@ pub struct MachineLock {
 }
 
 impl MachineLock {
-    /// Where the lock file lies unless the user says otherwise: in /run/lock for root, else in the
-    /// folder for temporary files. An unprivileged experiment uses loopback only and need not
-    /// exclude root's.
+    /// Where the lock file lies unless the user says otherwise: in /run/lock where the caller may write
+    /// (on Debian everybody may), else in the folder for temporary files.
     #[must_use]
     pub fn default_path() -> PathBuf {
-        if rustix::process::geteuid().is_root() && Path::new("/run/lock").is_dir() {
-            PathBuf::from("/run/lock/steerbench.lock")
+        let shared = Path::new("/run/lock");
+        let writable = access(shared, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+        let folder = if writable {
+            shared.to_owned()
         } else {
-            std::env::temp_dir().join("steerbench.lock")
-        }
+            std::env::temp_dir()
+        };
+        folder.join("steerbench.lock")
     }
 
     /// Takes the lock, or says at once who has it. `what` tells others what is running.
@@ -155,24 +157,27 @@ impl Drop for MachineLock {
     }
 }
 
-/// Opens or creates the file. An existing one is opened without O_CREAT first: in a sticky folder the
-/// kernel may forbid even root to "create" another user's file (fs.protected_regular).
+/// Opens or creates the file, for everybody to write: a crash leaves it behind, and the next user may
+/// be another one. An existing file is opened without O_CREAT, since in a sticky folder the kernel may
+/// forbid even root to "create" another user's file (fs.protected_regular).
 fn open(path: &Path) -> io::Result<File> {
+    let what = || format!("open the lock file {}", path.display());
     let mut options = OpenOptions::new();
     options
         .read(true)
         .write(true)
         .custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    let opened = match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            options
-                .create(true)
-                .mode((Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH).bits());
-            options.open(path)
-        }
-        opened => opened,
-    };
-    opened.doing(|| format!("open the lock file {}", path.display()))
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened.doing(what),
+    }
+    let file = options.create(true).open(path).doing(what)?;
+    // Another user may have created it first; then it has the mode already.
+    let everybody = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
+    match fchmod(&file, everybody) {
+        Ok(()) | Err(rustix::io::Errno::PERM) => Ok(file),
+        Err(error) => Err(error).doing(what),
+    }
 }
 
 fn write(file: &mut File, what: &str) -> io::Result<()> {

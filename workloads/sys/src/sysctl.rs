@@ -65,7 +65,7 @@ impl Guard {
     /// disk before the change; nothing is done, or noted, when the setting has the value already.
     ///
     /// # Errors
-    /// As [`write`]; also when the journal cannot be written, in which case nothing was changed.
+    /// As [`write()`]; also when the journal cannot be written, in which case nothing was changed.
     pub fn set(name: &str, value: &str, journal: Option<&mut Journal>) -> io::Result<Self> {
         Self::set_file(path(name)?, value, journal)
     }

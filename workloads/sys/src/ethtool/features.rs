@@ -5,11 +5,9 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::ioctl::{Words, command, exchange, returned};
+use super::ioctl::{Words, command, exchange};
 use super::statistics::{StringSet, strings};
 
-/// Bit of SFEATURES' result: some of the wanted changes had no effect.
-const SOME_UNSUPPORTED: u32 = 1;
 /// Words in front of the blocks: command and number of blocks.
 const HEAD: usize = 2;
 
@@ -84,14 +82,14 @@ pub fn set_features(device: &str, wanted: &[(&str, bool)]) -> io::Result<Vec<(St
             words.set(valid + 1, words.get(valid + 1) | bit);
         }
     }
-    let flags = returned(device, "change the offloads of", &mut words)?;
+    exchange(device, "change the offloads of", &mut words)?;
     let after = features(device)?;
     let refused: Vec<&str> = wanted
         .iter()
         .filter(|(name, on)| after.get(*name).is_none_or(|state| state.active != *on))
         .map(|(name, _)| *name)
         .collect();
-    if !refused.is_empty() || flags & SOME_UNSUPPORTED != 0 {
+    if !refused.is_empty() {
         let reason = format!(
             "{device} keeps the offloads {} as they are",
             refused.join(", ")
@@ -108,4 +106,60 @@ pub fn set_features(device: &str, wanted: &[(&str, bool)]) -> io::Result<Vec<(St
         .filter(changed)
         .map(|(name, state)| (name.clone(), state.active))
         .collect())
+}
+
+/// Switches off every changeable offload that joins frames or leaves large ones to be split by the
+/// device, so that what XDP sees on a veth is what a NIC would have received. Returns what
+/// [`set_features`] takes to undo it.
+///
+/// Checksums are left alone: XDP sees unfinished ones from kernel senders, unless
+/// `tx-checksum-ip-generic` is switched off at the sender, which has its price there.
+///
+/// # Errors
+/// As [`set_features`].
+pub fn single_frames(device: &str) -> io::Result<Vec<(String, bool)>> {
+    let features = features(device)?;
+    let off: Vec<(&str, bool)> = features
+        .iter()
+        .filter(|(name, state)| joins_or_splits(name) && state.active && state.changeable)
+        .map(|(name, _)| (name.as_str(), false))
+        .collect();
+    set_features(device, &off)
+}
+
+fn joins_or_splits(name: &str) -> bool {
+    name == "rx-lro"
+        || name.starts_with("rx-gro")
+        || name.starts_with("rx-udp-gro")
+        || name.starts_with("tx-gso")
+        || (name.starts_with("tx-") && name.ends_with("-segmentation"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offloads_that_change_the_number_of_frames_are_known() {
+        for name in [
+            "rx-gro",
+            "rx-gro-list",
+            "rx-lro",
+            "rx-udp-gro-forwarding",
+            "tx-tcp-mangleid-segmentation",
+            "tx-udp-segmentation",
+            "tx-generic-segmentation",
+            "tx-gso-partial",
+        ] {
+            assert!(joins_or_splits(name), "{name}");
+        }
+        for name in [
+            "rx-checksum",
+            "tx-checksum-ip-generic",
+            "rx-vlan-hw-parse",
+            "tx-lockless",
+        ] {
+            assert!(!joins_or_splits(name), "{name}");
+        }
+    }
 }

@@ -68,12 +68,7 @@ pub(super) fn exchange(device: &str, doing: &str, words: &mut Words) -> io::Resu
     Ok(words.bytes())
 }
 
-/// As [`exchange`], but returns the number that the ioctl returned.
-pub(super) fn returned(device: &str, doing: &str, words: &mut Words) -> io::Result<u32> {
-    call(device, words).doing(|| format!("{doing} {device}"))
-}
-
-fn call(device: &str, words: &mut Words) -> io::Result<u32> {
+fn call(device: &str, words: &mut Words) -> io::Result<()> {
     let socket: OwnedFd = socket_with(
         AddressFamily::INET,
         SocketType::DGRAM,
@@ -99,7 +94,7 @@ fn call(device: &str, words: &mut Words) -> io::Result<u32> {
     // for which SLACK_WORDS leaves room beyond the number that it gave just before.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &mut request) };
     if result >= 0 {
-        return Ok(result as u32);
+        return Ok(());
     }
     let error = io::Error::last_os_error();
     match error.raw_os_error() {

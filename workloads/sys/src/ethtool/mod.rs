@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::netlink::text;
 use ioctl::{Words, command, exchange};
 
-pub use features::{Feature, features, set_features};
+pub use features::{Feature, features, set_features, single_frames};
 pub use statistics::{statistics, sum_matching};
 
 /// Which driver a device has.

@@ -98,14 +98,19 @@ impl Journal {
     }
 
     fn create(folder: &Path, header: &Header) -> io::Result<Self> {
-        fs::create_dir_all(folder).doing(|| format!("create {}", folder.display()))?;
         let Identity { pid, start_ticks } = header.process;
         let path = folder.join(format!("{pid}-{start_ticks}{SUFFIX}"));
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)
-            .doing(|| format!("create the journal {}", path.display()))?;
+        let what = || format!("create the journal {}", path.display());
+        let mut options = OpenOptions::new();
+        options.append(true).create_new(true);
+        let file = loop {
+            fs::create_dir_all(folder).doing(what)?;
+            match options.open(&path) {
+                // The last of the others removed the folder just now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => break opened.doing(what)?,
+            }
+        };
         let mut journal = Self { path, file };
         journal.append(header)?;
         Ok(journal)
@@ -121,12 +126,12 @@ impl Journal {
         self.append(change)
     }
 
-    /// Removes the journal, after everything in it has been undone.
+    /// Removes the journal, after everything in it has been undone; the folder too when it is empty.
     ///
     /// # Errors
     /// When the file cannot be removed.
     pub fn clear(self) -> io::Result<()> {
-        fs::remove_file(&self.path).doing(|| format!("remove the journal {}", self.path.display()))
+        remove(&self.path)
     }
 
     /// The file.
@@ -231,11 +236,22 @@ pub fn replay(folder: &Path) -> io::Result<Vec<Undone>> {
             .iter()
             .any(|one| matches!(one.outcome, Outcome::Failed(_)));
         if !failed {
-            fs::remove_file(&found.path).doing(|| format!("remove {}", found.path.display()))?;
+            remove(&found.path)?;
         }
         undone.extend(done);
     }
     Ok(undone)
+}
+
+fn remove(journal: &Path) -> io::Result<()> {
+    fs::remove_file(journal).doing(|| format!("remove the journal {}", journal.display()))?;
+    // Fails while others have journals there, which is as it should be.
+    if let Some(Err(error)) = journal.parent().map(fs::remove_dir)
+        && error.kind() != io::ErrorKind::DirectoryNotEmpty
+    {
+        tracing::debug!(%error, "the folder of journals stays");
+    }
+    Ok(())
 }
 
 /// Splits a journal into its header and changes. A last line without its end was being written when

@@ -89,6 +89,13 @@ pub(crate) fn offloads() {
     ethtool::set_features("server", &back).unwrap();
     assert_eq!(ethtool::features("server").unwrap(), before);
 
+    let joined = ethtool::single_frames("server").unwrap();
+    assert!(
+        joined.contains(&("tx-tcp-segmentation".to_owned(), true)),
+        "{joined:?}"
+    );
+    assert_eq!(ethtool::single_frames("server").unwrap(), []);
+
     let unknown = ethtool::set_features("server", &[("warp", true)]).unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::InvalidInput);
     let fixed = ethtool::set_features("lo", &[("loopback", false)]);

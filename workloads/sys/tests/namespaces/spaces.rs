@@ -1,9 +1,9 @@
 //! Namespaces themselves: unsharing, entering, naming, and that they end with their processes.
 
 use std::fs;
-use std::io::{ErrorKind, Read as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::mount::{MountFlags, mount};
 use steerbench_sys::link::{self, Peer, VethSpec};
@@ -136,28 +136,41 @@ pub(crate) fn spawn() {
     }
 }
 
-/// A shell plays the run that is killed: it cannot clean up, and its child must still end.
+/// The run that [`crash`] kills: it puts an agent into a namespace and holds nothing but descriptors.
+pub(crate) fn doomed() {
+    let space = Namespace::create().unwrap();
+    link::create_veth(&spec(1, Peer::In(&space))).unwrap();
+    let mut agent = Command::new("sleep");
+    agent.arg("60").stdout(Stdio::null());
+    die_with_parent_on_exec(&mut agent);
+    println!("{}", space.spawn(agent).unwrap().id());
+    std::thread::sleep(Duration::from_secs(60));
+}
+
 pub(crate) fn crash() {
     netns::unshare_here().unwrap();
     let me = std::env::current_exe().unwrap();
-    let case = "spaces::a_process_starts_inside_and_outlives_the_call";
-    let mut command = Command::new(me);
-    command.args(["--case", case]).stdout(Stdio::null());
-    die_with_parent_on_exec(&mut command);
-    let (starter, started) = std::sync::mpsc::channel();
-    let child = std::thread::spawn(move || {
-        let child = command.spawn().unwrap();
-        let identity = Identity::of(child.id()).unwrap();
-        starter.send(identity).unwrap();
-        child
-    });
-    let identity = started.recv().unwrap();
-    let mut child = child.join().unwrap();
-    assert!(identity.wait(Duration::from_secs(5)).unwrap());
-    assert!(
-        !child.wait().unwrap().success(),
-        "it was killed before it ended well"
-    );
+    let arguments = ["--case", super::DOOMED];
+    let mut run = Command::new(me)
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(run.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let agent = Identity::of(line.trim().parse().unwrap()).unwrap();
+    assert!(agent.is_alive() && link::get("server").is_ok());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert!(agent.wait(Duration::from_secs(5)).unwrap());
+    // With the namespace goes the other end of the pair, hence ours too; the kernel takes its time.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while link::get("server").is_ok() {
+        assert!(Instant::now() < deadline, "the namespace is still there");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 pub(crate) fn named() {

@@ -10,7 +10,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use sys::clock::now_ns;
 
 use crate::wait::{PollSet, SleepMeter, drain_eventfd};
 use crate::{DatagramIo, IoCounters};
@@ -316,12 +316,6 @@ impl<I: DatagramIo> Worker<'_, I> {
         self.counters.io = io.counters();
         self.live.publish(&self.counters);
     }
-}
-
-/// CLOCK_MONOTONIC in ns.
-fn now_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 #[cfg(test)]

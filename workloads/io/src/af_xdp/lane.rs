@@ -152,7 +152,7 @@ impl Lane {
     /// As [`flush`](Self::flush), waiting for the lock; also whether nothing is left to do.
     pub(super) fn settle(&mut self) -> io::Result<(bool, u64)> {
         let sent = !self.unsent || self.push_out()?;
-        if !self.worked {
+        if !self.worked && self.spare.is_empty() {
             return Ok((sent, 0));
         }
         self.released.append(&mut self.spare);

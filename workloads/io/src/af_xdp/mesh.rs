@@ -98,6 +98,7 @@ impl MeshConfig {
 pub struct Mesh {
     obtained: Obtained,
     owners: u16,
+    size: QueueSize,
     sockets: Vec<Xsk>,
     feeders: Vec<Arc<QueueFeeder>>,
     ios: Vec<MeshIo>,
@@ -164,6 +165,7 @@ impl Mesh {
             .collect();
         Ok(Self {
             obtained,
+            size,
             owners: config.owners,
             sockets,
             feeders,
@@ -209,16 +211,23 @@ impl Mesh {
         }
     }
 
-    /// Frames posted for each queue and not yet used by the kernel, plus those in reserve.
+    /// Frames of each queue that are at rest: posted and not yet taken by the kernel, in
+    /// reserve, or sent and complete. When every owner has settled and holds no frame, and
+    /// nothing is on its way, this is [`frames_per_queue`](Self::frames_per_queue).
     #[must_use]
-    pub fn idle_frames(&self) -> Vec<u32> {
-        self.feeders
-            .iter()
-            .map(|feeder| {
-                let mut feed = feeder.lock();
-                feed.posted() + feed.reserved() as u32
-            })
-            .collect()
+    pub fn frames_at_rest(&self) -> Vec<u32> {
+        let at_rest = |feeder: &Arc<QueueFeeder>| {
+            let mut feed = feeder.lock();
+            feed.recycle(&mut Vec::new());
+            feed.posted() + feed.reserved() as u32
+        };
+        self.feeders.iter().map(at_rest).collect()
+    }
+
+    /// Frames that each queue owns for ever.
+    #[must_use]
+    pub const fn frames_per_queue(&self) -> u32 {
+        self.size.frames
     }
 }
 

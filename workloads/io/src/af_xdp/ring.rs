@@ -141,3 +141,7 @@ impl<M: RingMemory> Consumer<M> {
 #[cfg(test)]
 #[path = "ring_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "ring_model.rs"]
+mod model;

@@ -25,7 +25,8 @@ use pool::Homes;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharding {
     /// A datagram of receive queue q goes to owner `q % owners`, by a filter on the sockets'
-    /// group: what a NIC with RSS and one thread per queue does.
+    /// group: what a NIC with RSS and one thread per queue does. Exact over veth; see the
+    /// filter's module for NICs. Not for loopback.
     RxQueue,
     /// The kernel's flow hash over the group: for loopback, which has no queues.
     FlowHash,

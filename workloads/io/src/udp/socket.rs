@@ -1,10 +1,8 @@
 //! Opening one UDP socket, and reading what it lost.
 
-#![expect(unsafe_code, reason = "SO_MEMINFO has no safe wrapper")]
-
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::net::{
@@ -88,41 +86,18 @@ impl UdpProbe {
         Ok(drops)
     }
 
-    /// What the sockets of one owner lost so far.
+    /// What the sockets of one owner lost so far; the kernel counts with 32 bits per socket.
     ///
     /// # Errors
     /// When the option cannot be read.
     pub fn owner_drops(&self, owner: usize) -> io::Result<Drops> {
         let mut drops = Drops::default();
         for socket in &self.sockets[owner] {
-            drops.add(Drop::UdpSocket, socket_drops(socket)?);
+            drops.add(
+                Drop::UdpSocket,
+                u64::from(sys::sockets::drops(socket.as_fd())?),
+            );
         }
         Ok(drops)
     }
-}
-
-/// The socket's drop counter (`SK_MEMINFO_DROPS`), exact but of 32 bits.
-fn socket_drops(socket: &OwnedFd) -> io::Result<u64> {
-    let mut values = [0_u32; 16];
-    let mut length = size_of_val(&values) as libc::socklen_t;
-    // SAFETY: the destination is live and writable, and its size is passed.
-    let done = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_MEMINFO,
-            values.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    if done != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let index = libc::SK_MEMINFO_DROPS as usize;
-    if (length as usize) < (index + 1) * size_of::<u32>() {
-        return Err(io::Error::other(
-            "the kernel reports no drops in SO_MEMINFO",
-        ));
-    }
-    Ok(u64::from(values[index]))
 }

@@ -1,0 +1,12 @@
+//! AF_XDP and kernel sockets end to end, over veth pairs in fresh network namespaces.
+//!
+//! Needs root. Without it every case says `SKIPPED` and passes, or fails when
+//! `STEERBENCH_REQUIRE_ALL_TIERS=1`.
+
+extern crate steerbench_io as pktio;
+
+mod echo;
+mod handoff;
+mod ledger;
+mod rig;
+mod udp_queue;

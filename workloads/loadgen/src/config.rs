@@ -1,6 +1,7 @@
 //! What a client is told. The workload itself is a [`model::Schedule`].
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,15 @@ const fn default_linger_ns() -> u64 {
 const fn default_threads() -> u16 {
     1
 }
+const fn default_mtu() -> u16 {
+    1500
+}
+const fn default_rx_ring() -> u32 {
+    4096
+}
+const fn default_tx_ring() -> u32 {
+    2048
+}
 
 impl ClientConfig {
     /// A client with every default.
@@ -109,12 +119,19 @@ pub enum TransportConfig {
         queues: u16,
         /// Which queue a request leaves by: the emulation of the server's NIC.
         queue_choice: QueueChoice,
-        /// Link address of the client, as in `02:53:42:00:00:02` without the colons.
+        /// Link address of the client.
         client_mac: [u8; 6],
         /// Link address of the server.
         server_mac: [u8; 6],
-        /// Entries of each ring, a power of two.
-        ring: u32,
+        /// MTU of the interface, bytes. Default 1500.
+        #[serde(default = "default_mtu")]
+        mtu: u16,
+        /// Entries of each RX ring, a power of two. Default 4096.
+        #[serde(default = "default_rx_ring")]
+        rx_ring: u32,
+        /// Entries of each TX ring, a power of two. Default 2048.
+        #[serde(default = "default_tx_ring")]
+        tx_ring: u32,
     },
 }
 
@@ -151,6 +168,21 @@ pub enum Addressing {
         #[serde(default)]
         table: Option<Vec<u16>>,
     },
+}
+
+impl Addressing {
+    /// The ports that requests can go to, and replies come from.
+    #[must_use]
+    pub fn server_ports(&self) -> RangeInclusive<u16> {
+        match self {
+            Self::Server { port } => *port..=*port,
+            Self::Partition {
+                base_port,
+                owners,
+                table: _,
+            } => *base_port..=base_port.saturating_add(owners.saturating_sub(1)),
+        }
+    }
 }
 
 /// How requests are written and replies read.

@@ -35,6 +35,8 @@ pub struct Ledger {
     pub duplicates: u64,
     /// Datagrams with a request id that the flow has not in use, or that are no reply frames.
     pub unknown: u64,
+    /// Datagrams that are a frame header alone and announce no datagram; memcached sends some.
+    pub empty: u64,
 }
 
 /// A ledger that does not close: a bug of the client, and the trial is void.
@@ -98,6 +100,7 @@ impl Ledger {
             wrong_values,
             duplicates,
             unknown,
+            empty,
         } = other;
         self.offered += offered;
         self.unsent += unsent;
@@ -114,6 +117,7 @@ impl Ledger {
         self.wrong_values += wrong_values;
         self.duplicates += duplicates;
         self.unknown += unknown;
+        self.empty += empty;
     }
 }
 
@@ -137,6 +141,7 @@ mod tests {
         wrong_values: 0,
         duplicates: 4,
         unknown: 1,
+        empty: 0,
     };
 
     #[test]

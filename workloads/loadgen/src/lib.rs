@@ -5,12 +5,29 @@
 //! Latency counts from the intended send time, so that a stall of the client or of the server is
 //! seen by every request that it delays (Tene's "coordinated omission").
 
+mod addressing;
+mod af_xdp;
+mod assembly;
+mod client;
 mod config;
+mod drive;
+mod engine;
+mod error;
 mod latency;
 mod ledger;
+mod phases;
 mod report;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod udp;
+mod window;
+mod wire;
 
+pub use client::{Armed, Client};
 pub use config::{Addressing, ClientConfig, Pacing, Protocol, QueueChoice, TransportConfig};
+pub use error::ClientError;
 pub use latency::Latency;
 pub use ledger::{Ledger, Unbalanced};
-pub use report::{ClientReport, Interval, Measured, NamedDrop};
+pub use report::{ClientReport, Interval, Losses, Measured, NamedCount};

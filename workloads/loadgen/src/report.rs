@@ -17,8 +17,8 @@ pub struct ClientReport {
     pub intervals: Vec<Interval>,
     /// Actual minus intended send time of requests of the measure phase that were sent, ns.
     pub send_lag: Latency,
-    /// Datagrams lost on the client's side, by counter.
-    pub drops: Vec<NamedDrop>,
+    /// What the client's side lost, and what else it counted.
+    pub losses: Losses,
     /// Fingerprint of the schedule, as 16 hexadecimal digits.
     pub schedule: String,
     /// What carried the datagrams, as obtained.
@@ -59,15 +59,48 @@ pub struct Interval {
     pub latency: Latency,
 }
 
-/// Datagrams that a counter says were lost.
+/// What a transport counted since it was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Losses {
+    /// Datagrams lost, each under one name only.
+    pub drops: Vec<NamedCount>,
+    /// Other events, which may describe the same datagrams again.
+    pub evidence: Vec<NamedCount>,
+}
+
+impl Losses {
+    /// Adds the counts of a transport of the same kind.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in [
+            (&mut self.drops, &other.drops),
+            (&mut self.evidence, &other.evidence),
+        ] {
+            for (sum, more) in mine.iter_mut().zip(theirs) {
+                sum.count += more.count;
+            }
+        }
+    }
+}
+
+/// A counter's reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NamedDrop {
-    /// What happened, as in `rx_ring_full`.
+pub struct NamedCount {
+    /// What happened, as in `xsk_rx_ring_full`.
     pub name: String,
     /// The counter that it was read from.
     pub source: String,
-    /// How many datagrams.
-    pub datagrams: u64,
+    /// How many datagrams or events.
+    pub count: u64,
+}
+
+impl NamedCount {
+    pub(crate) fn new(name: &str, source: &str, count: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            source: source.to_owned(),
+            count,
+        }
+    }
 }
 
 impl ClientReport {

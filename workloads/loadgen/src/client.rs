@@ -1,0 +1,304 @@
+//! A client from configuration to report.
+
+use std::sync::Arc;
+use std::thread;
+
+use model::{Op, Schedule};
+use sys::cpu::CpuId;
+
+use crate::addressing::Destinations;
+use crate::af_xdp::{AfXdpPlan, AfXdpTransport};
+use crate::drive::{Clock, drive};
+use crate::engine::{Engine, Rules};
+use crate::phases::Phases;
+use crate::tally::Tally;
+use crate::transport::Transport;
+use crate::udp::{UdpPlan, UdpTransport};
+use crate::{ClientConfig, ClientError, ClientReport, Losses, Protocol, TransportConfig, wire};
+
+/// A client whose configuration and schedule fit each other.
+#[derive(Debug)]
+pub struct Client {
+    config: ClientConfig,
+    schedule: Arc<Schedule>,
+    destinations: Arc<Destinations>,
+}
+
+/// A client with open sockets, ready to run once.
+pub struct Armed {
+    client: Client,
+    transports: Transports,
+}
+
+enum Transports {
+    Udp(Vec<UdpTransport>),
+    AfXdp(Box<AfXdpTransport>),
+}
+
+impl Client {
+    /// Checks that the configuration can be carried out. Touches no network.
+    ///
+    /// # Errors
+    /// [`ClientError::Config`] says what does not fit.
+    pub fn new(config: ClientConfig, schedule: Schedule) -> Result<Self, ClientError> {
+        let refuse = |reason: String| Err(ClientError::Config(reason));
+        let spec = schedule.spec();
+        if config.client.is_ipv4() != config.server.is_ipv4() {
+            return refuse("client and server: addresses of different families".into());
+        }
+        if config.source_port.checked_add(spec.flows - 1).is_none() || config.source_port == 0 {
+            return refuse(format!(
+                "source_port: {} flows from port {} do not fit into 1 to 65535",
+                spec.flows, config.source_port
+            ));
+        }
+        if config.threads == 0 || config.threads > spec.flows {
+            return refuse("threads: at least one, and no more than flows".into());
+        }
+        if !config.cpus.is_empty() && config.cpus.len() != usize::from(config.threads) {
+            return refuse("cpus: one for each thread, or none".into());
+        }
+        if config.timeout_ns == 0 || config.interval_ns == 0 {
+            return refuse("timeout_ns and interval_ns must be above 0".into());
+        }
+        match config.transport {
+            TransportConfig::Udp { .. } => {}
+            TransportConfig::AfXdp { .. } if config.threads == 1 => {}
+            TransportConfig::AfXdp { .. } => {
+                // A reply comes back on the queue that the server chose, which may be any.
+                return refuse("threads: one thread drives all queues of an AF_XDP client".into());
+            }
+        }
+        match config.protocol {
+            Protocol::Ascii => {}
+            Protocol::Meta | Protocol::Binary if spec.keys_per_get == 1 => {}
+            Protocol::Meta | Protocol::Binary => {
+                return refuse("keys_per_get: a multi-get needs the ASCII protocol".into());
+            }
+        }
+        let destinations = Destinations::new(&config.addressing, schedule.keyspace())?;
+        let (schedule, destinations) = (Arc::new(schedule), Arc::new(destinations));
+        Ok(Self {
+            config,
+            schedule,
+            destinations,
+        })
+    }
+
+    /// Opens sockets (and attaches what they need) in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// When the system refuses, or the longest request does not fit into one frame.
+    pub fn arm(self) -> Result<Armed, ClientError> {
+        let threads = self.config.threads;
+        let transports = match &self.config.transport {
+            TransportConfig::Udp { receive_buffer } => {
+                let plan = UdpPlan {
+                    client: self.config.client,
+                    server: self.config.server,
+                    server_ports: self.config.addressing.server_ports(),
+                    source_port: self.config.source_port,
+                    flows: self.schedule.spec().flows,
+                    receive_buffer: *receive_buffer,
+                };
+                let open = |thread| UdpTransport::open(&plan, |flow| flow % threads == thread);
+                let opened: Result<Vec<_>, _> = (0..threads).map(open).collect();
+                let opened = opened.map_err(ClientError::io("opening the client's sockets"))?;
+                self.check_requests(&opened[0])?;
+                Transports::Udp(opened)
+            }
+            TransportConfig::AfXdp {
+                interface,
+                queues,
+                queue_choice,
+                client_mac,
+                server_mac,
+                mtu,
+                rx_ring,
+                tx_ring,
+            } => {
+                let plan = AfXdpPlan {
+                    interface,
+                    queues: *queues,
+                    queue_choice: *queue_choice,
+                    client_mac: *client_mac,
+                    server_mac: *server_mac,
+                    mtu: *mtu,
+                    rx_ring: *rx_ring,
+                    tx_ring: *tx_ring,
+                    server_ports: self.config.addressing.server_ports(),
+                    flows: self.schedule.spec().flows,
+                };
+                let opened = AfXdpTransport::open(&self.config, &plan)?;
+                self.check_requests(&opened)?;
+                Transports::AfXdp(Box::new(opened))
+            }
+        };
+        Ok(Armed {
+            client: self,
+            transports,
+        })
+    }
+
+    /// Every request must leave in one frame: memcached takes no request of several datagrams,
+    /// and steering sees no key in an IP fragment.
+    fn check_requests(&self, transport: &impl Transport) -> Result<(), ClientError> {
+        let room = transport.max_payload();
+        let schedule = &*self.schedule;
+        let keys = schedule.keyspace();
+        let bound = |planned: &&model::Planned| match planned.op {
+            Op::Set => keys.key_len(planned.key) + planned.value_len as usize,
+            Op::Get => {
+                let further = schedule.further_keys(planned).iter();
+                keys.key_len(planned.key) + further.map(|id| keys.key_len(*id) + 1).sum::<usize>()
+            }
+        };
+        // Sets carry about 30 bytes that gets do not; the longest of each kind settles it.
+        for op in [Op::Get, Op::Set] {
+            let longest = schedule
+                .requests
+                .iter()
+                .filter(|p| p.op == op)
+                .max_by_key(bound);
+            let Some(longest) = longest else { continue };
+            let mut datagram = Vec::new();
+            wire::encode(self.config.protocol, schedule, longest, 0, 0, &mut datagram);
+            if datagram.len() > room {
+                return Err(ClientError::Config(format!(
+                    "the longest {op:?} takes {} bytes and one frame holds {room}",
+                    datagram.len()
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Armed {
+    /// Runs the trial: warmup from `start_ns` (CLOCK_MONOTONIC) for `warmup_ns`, then the measure
+    /// phase for `measure_ns`, then the drain. Give a start some tens of milliseconds ahead.
+    /// Requests of the schedule beyond both phases are not offered.
+    ///
+    /// # Errors
+    /// When the schedule is too short, the transport fails, or the ledger does not close.
+    pub fn run(
+        self,
+        start_ns: u64,
+        warmup_ns: u64,
+        measure_ns: u64,
+    ) -> Result<ClientReport, ClientError> {
+        let grace_ns = self.client.config.send_grace_ns;
+        let phases = Phases {
+            start_ns,
+            warmup_ns,
+            measure_ns,
+            grace_ns,
+        };
+        let covered = self.client.schedule.duration_ns();
+        if measure_ns == 0 || phases.scheduled_ns() > covered {
+            return Err(ClientError::Config(format!(
+                "the schedule covers {covered} ns, warmup and measure phase {}",
+                phases.scheduled_ns()
+            )));
+        }
+        match self.transports {
+            Transports::Udp(transports) => run_threads(&self.client, transports, phases),
+            Transports::AfXdp(transport) => run_threads(&self.client, vec![*transport], phases),
+        }
+    }
+}
+
+struct Monotonic;
+
+impl Clock for Monotonic {
+    fn now_ns(&self) -> u64 {
+        sys::clock::now_ns()
+    }
+
+    /// The kernel's exact run time of the thread: schedstat shows the same sum, but only as of
+    /// the last tick (4 ms at 250 Hz) while the thread runs.
+    fn cpu_ns(&self) -> u64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    }
+}
+
+/// Runs one thread for each transport; flow `f` belongs to thread `f mod threads`.
+fn run_threads<T: Transport + Send>(
+    client: &Client,
+    transports: Vec<T>,
+    phases: Phases,
+) -> Result<ClientReport, ClientError> {
+    let Client {
+        config,
+        schedule,
+        destinations,
+    } = client;
+    let threads = transports.len() as u16;
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let handles: Vec<_> = (0u16..)
+            .zip(transports)
+            .map(|(thread, mut transport)| {
+                let run = move || {
+                    prepare_thread(config.cpus.get(usize::from(thread)).copied())?;
+                    let mut engine = Engine::new(
+                        Arc::clone(schedule),
+                        |flow| flow % threads == thread,
+                        Arc::clone(destinations),
+                        Rules::from(config),
+                        phases,
+                    );
+                    let cpu_ns = drive(&mut engine, &mut transport, &Monotonic, config.pacing)
+                        .map_err(ClientError::io("sending and receiving"))?;
+                    let losses = transport
+                        .losses()
+                        .map_err(ClientError::io("reading the client's drop counters"))?;
+                    Ok((engine.finish(cpu_ns), losses, transport.describe()))
+                };
+                thread::Builder::new()
+                    .name(format!("client-{thread}"))
+                    .spawn_scoped(scope, run)
+            })
+            .collect();
+        handles
+            .into_iter()
+            .map(|handle| {
+                let handle = handle.map_err(ClientError::io("starting a client thread"))?;
+                handle.join().map_err(|_| ClientError::Panicked)?
+            })
+            .collect::<Result<Vec<_>, ClientError>>()
+    })?;
+    report(outcomes, schedule.fingerprint())
+}
+
+fn prepare_thread(cpu: Option<u32>) -> Result<(), ClientError> {
+    sys::clock::set_timerslack(1).map_err(ClientError::io("setting the timer slack"))?;
+    if let Some(cpu) = cpu {
+        sys::cpu::pin_current(CpuId(cpu)).map_err(ClientError::io(format!(
+            "pinning a client thread to CPU {cpu}"
+        )))?;
+    }
+    Ok(())
+}
+
+type Outcome = (Tally, Losses, String);
+
+fn report(outcomes: Vec<Outcome>, fingerprint: u64) -> Result<ClientReport, ClientError> {
+    let mut outcomes = outcomes.into_iter();
+    let (mut tally, mut losses, transport) = outcomes.next().ok_or(ClientError::Panicked)?;
+    for (other, lost, _) in outcomes {
+        tally.merge(&other);
+        losses.merge(&lost);
+    }
+    tally.ledger.check()?;
+    Ok(ClientReport {
+        ledger: tally.ledger,
+        measured: tally.measured,
+        latency: tally.latency,
+        intervals: tally.intervals,
+        send_lag: tally.send_lag,
+        losses,
+        schedule: format!("{fingerprint:016x}"),
+        transport,
+    })
+}

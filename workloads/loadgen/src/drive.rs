@@ -1,0 +1,64 @@
+//! The loop of a client thread: receive, send what is due, expire, sleep.
+//!
+//! Each turn receives and sends a bounded batch, so that neither a flood of replies nor a backlog
+//! of requests starves the other.
+
+use std::io;
+
+use crate::Pacing;
+use crate::engine::{Engine, Next};
+use crate::transport::Transport;
+
+const RECEIVE_BATCH: usize = 256;
+const SEND_BATCH: usize = 64;
+
+/// What a client thread reads time from.
+pub(crate) trait Clock {
+    /// CLOCK_MONOTONIC, ns.
+    fn now_ns(&self) -> u64;
+    /// CPU time of the calling thread, ns.
+    fn cpu_ns(&self) -> u64;
+}
+
+/// Runs `engine` to its end; returns the thread's CPU time in the measure phase, ns.
+///
+/// # Errors
+/// When the transport fails.
+pub(crate) fn drive(
+    engine: &mut Engine,
+    transport: &mut impl Transport,
+    clock: &impl Clock,
+    pacing: Pacing,
+) -> io::Result<u64> {
+    let (measure_start, measure_end) = (
+        engine.phases().measure_start(),
+        engine.phases().measure_end(),
+    );
+    let (mut cpu_at_start, mut cpu_at_end) = (None, None);
+    loop {
+        let received = transport.receive(RECEIVE_BATCH, &mut |flow, datagram| {
+            engine.on_datagram(clock.now_ns(), flow, datagram);
+        })?;
+        let sent = engine.send_due(&mut || clock.now_ns(), transport, SEND_BATCH)?;
+        let now_ns = clock.now_ns();
+        engine.expire(now_ns);
+        if now_ns >= measure_start && cpu_at_start.is_none() {
+            cpu_at_start = Some(clock.cpu_ns());
+        }
+        if now_ns >= measure_end && cpu_at_end.is_none() {
+            cpu_at_end = Some(clock.cpu_ns());
+        }
+        match engine.next(now_ns) {
+            Next::Done => break,
+            Next::At(at_ns) => {
+                let idle = received == 0 && sent == 0 && at_ns > now_ns;
+                if idle && pacing == Pacing::Sleep {
+                    transport.wait(at_ns - now_ns)?;
+                }
+            }
+        }
+    }
+    Ok(cpu_at_end
+        .unwrap_or(0)
+        .saturating_sub(cpu_at_start.unwrap_or(0)))
+}

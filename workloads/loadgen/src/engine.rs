@@ -1,0 +1,421 @@
+//! The client as a state machine: what is due, what is awaited, what came. It knows no clock and
+//! no socket; [`crate::drive`] gives it both.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+
+use model::Schedule;
+
+use crate::addressing::Destinations;
+use crate::assembly::{Assembly, Gathered};
+use crate::phases::Phases;
+use crate::tally::Tally;
+use crate::transport::{Destination, Transport};
+use crate::window::{Slot, State, Window};
+use crate::wire::frame::{self, Frame};
+use crate::wire::{self, Reading, Step, Verdict};
+use crate::{ClientConfig, Protocol};
+
+/// What an engine needs to know beyond the schedule.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) protocol: Protocol,
+    pub(crate) timeout_ns: u64,
+    pub(crate) quiet_ns: u64,
+    pub(crate) linger_ns: u64,
+    pub(crate) interval_ns: u64,
+}
+
+impl From<&ClientConfig> for Rules {
+    fn from(config: &ClientConfig) -> Self {
+        Self {
+            protocol: config.protocol,
+            timeout_ns: config.timeout_ns,
+            quiet_ns: config.quiet_ns,
+            linger_ns: config.linger_ns,
+            interval_ns: config.interval_ns,
+        }
+    }
+}
+
+/// What the engine waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing: the trial is over.
+    Done,
+    /// A reply, or this moment.
+    At(u64),
+}
+
+/// How long to wait before a full transmit path is tried again, ns.
+const RETRY_NS: u64 = 50_000;
+
+/// One client thread's share of a trial.
+pub(crate) struct Engine {
+    schedule: Arc<Schedule>,
+    /// Indices into the schedule of the requests of this thread, in order.
+    part: Vec<u32>,
+    next: usize,
+    destinations: Arc<Destinations>,
+    rules: Rules,
+    phases: Phases,
+    windows: Vec<Window>,
+    /// Awaited requests in the order of their sends, which is that of their timeouts.
+    awaited: VecDeque<Awaited>,
+    pending: u64,
+    assemblies: HashMap<(u16, u16), Assembly>,
+    reading: Reading,
+    datagram: Vec<u8>,
+    /// `datagram` holds the next request, which the transmit path did not accept so far.
+    encoded: bool,
+    blocked: bool,
+    heard_ns: u64,
+    gave_up_ns: u64,
+    tally: Tally,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Awaited {
+    sent_ns: u64,
+    flow: u16,
+    id: u16,
+}
+
+impl Engine {
+    /// An engine for the requests of `schedule` whose flow `mine` accepts.
+    pub(crate) fn new(
+        schedule: Arc<Schedule>,
+        mine: impl Fn(u16) -> bool,
+        destinations: Arc<Destinations>,
+        rules: Rules,
+        phases: Phases,
+    ) -> Self {
+        let mut tally = Tally::new(&phases, rules.interval_ns);
+        let mut part = Vec::new();
+        for (index, planned) in schedule.requests.iter().enumerate() {
+            if mine(planned.flow) && planned.at_ns < phases.scheduled_ns() {
+                tally.offered(&phases, planned);
+                part.push(index as u32);
+            }
+        }
+        let windows = (0..schedule.spec().flows)
+            .map(|_| Window::default())
+            .collect();
+        Self {
+            schedule,
+            part,
+            next: 0,
+            destinations,
+            rules,
+            phases,
+            windows,
+            awaited: VecDeque::new(),
+            pending: 0,
+            assemblies: HashMap::new(),
+            reading: Reading::default(),
+            datagram: Vec::new(),
+            encoded: false,
+            blocked: false,
+            heard_ns: 0,
+            gave_up_ns: 0,
+            tally,
+        }
+    }
+
+    /// Sends what is due, at most `budget` requests; returns how many the transmit path accepted.
+    pub(crate) fn send_due(
+        &mut self,
+        clock: &mut impl FnMut() -> u64,
+        transport: &mut impl Transport,
+        budget: usize,
+    ) -> io::Result<usize> {
+        let mut accepted = 0;
+        self.blocked = false;
+        while accepted < budget && self.next < self.part.len() {
+            let now_ns = clock();
+            let request = self.part[self.next];
+            let planned = self.schedule.requests[request as usize];
+            if self.phases.start_ns + planned.at_ns > now_ns {
+                break;
+            }
+            if now_ns >= self.phases.deadline() {
+                self.give_up_sending();
+                break;
+            }
+            self.forget(planned.flow, now_ns);
+            let Some(id) = self.windows[usize::from(planned.flow)].next_id() else {
+                self.blocked = true;
+                break;
+            };
+            if !self.encoded {
+                self.datagram.clear();
+                let Self {
+                    schedule,
+                    datagram,
+                    rules,
+                    ..
+                } = self;
+                wire::encode(rules.protocol, schedule, &planned, request, id, datagram);
+                self.encoded = true;
+            }
+            let to = Destination {
+                flow: planned.flow,
+                port: self.destinations.port_of(planned.key),
+            };
+            if !transport.send(to, &self.datagram)? {
+                self.blocked = true;
+                break;
+            }
+            self.encoded = false;
+            self.next += 1;
+            accepted += 1;
+            self.enter(request, id, now_ns);
+        }
+        if accepted > 0 || self.blocked {
+            transport.flush()?;
+        }
+        Ok(accepted)
+    }
+
+    fn enter(&mut self, request: u32, id: u16, sent_ns: u64) {
+        let planned = &self.schedule.requests[request as usize];
+        self.tally.sent(&self.phases, planned, sent_ns);
+        let state = if planned.noreply {
+            State::NoReply
+        } else {
+            State::Pending
+        };
+        if state == State::Pending {
+            self.pending += 1;
+            self.awaited.push_back(Awaited {
+                sent_ns,
+                flow: planned.flow,
+                id,
+            });
+        }
+        let slot = Slot {
+            sent_ns,
+            request,
+            state,
+            begun: false,
+        };
+        self.windows[usize::from(planned.flow)].push(slot);
+    }
+
+    fn give_up_sending(&mut self) {
+        self.tally.ledger.unsent += (self.part.len() - self.next) as u64;
+        self.next = self.part.len();
+        self.encoded = false;
+    }
+
+    /// Takes a datagram that came back to `flow`.
+    pub(crate) fn on_datagram(&mut self, now_ns: u64, flow: u16, datagram: &[u8]) {
+        self.heard_ns = now_ns;
+        if frame::is_empty(datagram) {
+            self.tally.ledger.empty += 1;
+            return;
+        }
+        let found = frame::parse(datagram).and_then(|frame| {
+            let slot = self.windows.get_mut(usize::from(flow))?.get_mut(frame.id)?;
+            Some((frame, slot))
+        });
+        let Some((frame, slot)) = found else {
+            self.tally.ledger.unknown += 1;
+            return;
+        };
+        match slot.state {
+            State::NoReply => self.tally.ledger.unknown += 1,
+            State::Answered | State::Late => self.tally.ledger.duplicates += 1,
+            // A reply that comes after the timeout is late, also before `expire` has noticed.
+            State::Pending if now_ns >= slot.sent_ns + self.rules.timeout_ns => {
+                slot.state = State::TimedOut;
+                self.pending -= 1;
+                self.tally.ledger.timed_out += 1;
+                self.gave_up_ns = now_ns;
+                self.take_part(now_ns, flow, &frame);
+            }
+            State::Pending | State::TimedOut => self.take_part(now_ns, flow, &frame),
+        }
+    }
+
+    /// Takes a datagram of a reply that is not complete so far.
+    fn take_part(&mut self, now_ns: u64, flow: u16, frame: &Frame<'_>) {
+        let at = (flow, frame.id);
+        let Some(slot) = self.windows[usize::from(flow)].get_mut(frame.id) else {
+            return;
+        };
+        let planned = self.schedule.requests[slot.request as usize];
+        slot.begun = true;
+        let (protocol, schedule) = (self.rules.protocol, &*self.schedule);
+
+        let step = if frame.total == 1 {
+            match self.assemblies.get_mut(&at) {
+                Some(assembly) => assembly
+                    .reading
+                    .read(protocol, schedule, &planned, frame.id, frame.body),
+                None => {
+                    self.reading.start(schedule, &planned);
+                    let step = self
+                        .reading
+                        .read(protocol, schedule, &planned, frame.id, frame.body);
+                    if step == Step::More {
+                        self.assemblies
+                            .insert(at, Assembly::new(self.reading.clone()));
+                    }
+                    step
+                }
+            }
+        } else {
+            let assembly = self.assemblies.entry(at).or_insert_with(|| {
+                self.reading.start(schedule, &planned);
+                Assembly::new(self.reading.clone())
+            });
+            match assembly.add(frame) {
+                Gathered::Missing => Step::More,
+                Gathered::Repeated => Step::Repeated,
+                Gathered::Whole(body) => assembly
+                    .reading
+                    .read(protocol, schedule, &planned, frame.id, &body),
+            }
+        };
+        match step {
+            Step::More => {}
+            Step::Repeated => self.tally.ledger.duplicates += 1,
+            Step::Done(verdict) => {
+                if let Some(assembly) = self.assemblies.remove(&at) {
+                    self.reading = assembly.reading;
+                }
+                self.complete(now_ns, at, verdict);
+            }
+        }
+    }
+
+    /// The reply in `self.reading` is complete.
+    fn complete(&mut self, now_ns: u64, (flow, id): (u16, u16), verdict: Verdict) {
+        let Some(slot) = self.windows[usize::from(flow)].get_mut(id) else {
+            return;
+        };
+        let planned = &self.schedule.requests[slot.request as usize];
+        if slot.state == State::TimedOut {
+            slot.state = State::Late;
+            self.tally.late(&self.phases, now_ns);
+            return;
+        }
+        slot.state = State::Answered;
+        self.pending -= 1;
+        self.tally.answered(&self.phases, planned, now_ns);
+        let ledger = &mut self.tally.ledger;
+        match verdict {
+            Verdict::Ok => {
+                ledger.hits += self.reading.hits;
+                ledger.wrong_values += self.reading.wrong;
+                ledger.misses += self.reading.outstanding.len() as u64;
+            }
+            Verdict::Error => ledger.errors += 1,
+            Verdict::Malformed => ledger.malformed += 1,
+        }
+    }
+
+    /// Gives up on requests whose timeout has passed, and on sending after the deadline.
+    pub(crate) fn expire(&mut self, now_ns: u64) {
+        if now_ns >= self.phases.deadline() {
+            self.give_up_sending();
+        }
+        while let Some(awaited) = self.awaited.front() {
+            let window = &mut self.windows[usize::from(awaited.flow)];
+            if let Some(slot) = window.get_mut(awaited.id)
+                && slot.state == State::Pending
+            {
+                if awaited.sent_ns + self.rules.timeout_ns > now_ns {
+                    break;
+                }
+                slot.state = State::TimedOut;
+                self.pending -= 1;
+                self.tally.ledger.timed_out += 1;
+                self.gave_up_ns = now_ns;
+            }
+            self.awaited.pop_front();
+        }
+    }
+
+    /// Forgets old slots of a flow: the resolved after two timeouts, and those without a reply
+    /// when none is listened for any more. Pending ones are never that old.
+    fn forget(&mut self, flow: u16, now_ns: u64) {
+        let resolved_ns = self.rules.timeout_ns * 2;
+        let lost_ns = self.rules.timeout_ns + self.rules.linger_ns;
+        let may_forget = |slot: &Slot| {
+            let age_ns = now_ns.saturating_sub(slot.sent_ns);
+            match slot.state {
+                State::Pending => false,
+                State::Answered | State::Late | State::NoReply => age_ns > resolved_ns,
+                State::TimedOut => age_ns > lost_ns,
+            }
+        };
+        while let Some((id, slot)) = self.windows[usize::from(flow)].forget(may_forget) {
+            self.dismiss(flow, id, slot);
+        }
+    }
+
+    fn dismiss(&mut self, flow: u16, id: u16, slot: Slot) {
+        if slot.begun && slot.state == State::TimedOut {
+            self.tally.ledger.partial += 1;
+            self.assemblies.remove(&(flow, id));
+        }
+    }
+
+    /// What to wait for at `now_ns`.
+    pub(crate) fn next(&self, now_ns: u64) -> Next {
+        let unsent = self.part.get(self.next);
+        let lost = self.tally.ledger.timed_out - self.tally.ledger.late;
+        if unsent.is_none() && self.pending == 0 {
+            let last_ns = self.heard_ns.max(self.gave_up_ns);
+            let until_ns =
+                (last_ns + self.rules.quiet_ns).min(self.gave_up_ns + self.rules.linger_ns);
+            let over = now_ns >= self.phases.measure_end();
+            if over && (lost == 0 || now_ns >= until_ns) {
+                return Next::Done;
+            }
+            let listening = (lost > 0).then_some(until_ns);
+            let edge = self.phases.next_edge(now_ns);
+            return Next::At(
+                [listening, edge]
+                    .into_iter()
+                    .flatten()
+                    .min()
+                    .unwrap_or(now_ns),
+            );
+        }
+        let send = match unsent {
+            Some(_) if self.blocked => Some(now_ns + RETRY_NS),
+            Some(request) => {
+                Some(self.phases.start_ns + self.schedule.requests[*request as usize].at_ns)
+            }
+            None => None,
+        };
+        let timeout = self
+            .awaited
+            .front()
+            .map(|a| a.sent_ns + self.rules.timeout_ns);
+        let edge = self.phases.next_edge(now_ns);
+        let soonest = [send, timeout, edge].into_iter().flatten().min();
+        Next::At(soonest.unwrap_or(now_ns))
+    }
+
+    /// The times of the trial.
+    pub(crate) const fn phases(&self) -> &Phases {
+        &self.phases
+    }
+
+    /// Ends the trial: what is known is final. `cpu_ns` is this thread's in the measure phase.
+    pub(crate) fn finish(mut self, cpu_ns: u64) -> Tally {
+        for flow in 0..self.windows.len() {
+            while let Some((id, slot)) = self.windows[flow].forget(|_| true) {
+                self.dismiss(flow as u16, id, slot);
+            }
+        }
+        self.tally.measured.cpu_ns = cpu_ns;
+        self.tally.close();
+        self.tally
+    }
+}

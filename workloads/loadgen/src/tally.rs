@@ -1,0 +1,115 @@
+//! What a client thread records: counts and histograms, merged over threads at the end.
+
+use model::Planned;
+
+use crate::phases::Phases;
+use crate::{Interval, Latency, Ledger, Measured};
+
+/// More intervals than this would cost more memory (about 200 kB each) than they tell.
+const MOST_INTERVALS: u64 = 3000;
+
+/// The records of one thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Tally {
+    pub(crate) ledger: Ledger,
+    pub(crate) measured: Measured,
+    pub(crate) latency: Latency,
+    pub(crate) intervals: Vec<Interval>,
+    pub(crate) send_lag: Latency,
+    interval_ns: u64,
+}
+
+impl Tally {
+    /// Empty records for a measure phase; intervals widen where there would be too many.
+    pub(crate) fn new(phases: &Phases, interval_ns: u64) -> Self {
+        let interval_ns = interval_ns.max(phases.measure_ns / MOST_INTERVALS).max(1);
+        let intervals = (0..phases.measure_ns.div_ceil(interval_ns))
+            .map(|n| Interval {
+                start_ns: n * interval_ns,
+                latency: Latency::new(),
+            })
+            .collect();
+        Self {
+            ledger: Ledger::default(),
+            measured: Measured {
+                length_ns: phases.measure_ns,
+                ..Measured::default()
+            },
+            latency: Latency::new(),
+            intervals,
+            send_lag: Latency::new(),
+            interval_ns,
+        }
+    }
+
+    /// A request of the schedule is offered.
+    pub(crate) fn offered(&mut self, phases: &Phases, planned: &Planned) {
+        self.ledger.offered += 1;
+        if phases.into_measure(planned.at_ns).is_some() && !planned.noreply {
+            self.measured.requests += 1;
+        }
+    }
+
+    /// It was accepted by the transmit path at `now_ns`.
+    pub(crate) fn sent(&mut self, phases: &Phases, planned: &Planned, now_ns: u64) {
+        self.ledger.sent += 1;
+        self.ledger.noreply += u64::from(planned.noreply);
+        if phases.into_measure(planned.at_ns).is_some() {
+            self.send_lag
+                .record(now_ns.saturating_sub(phases.start_ns + planned.at_ns));
+        }
+    }
+
+    /// Its complete reply came at `now_ns`, within the timeout.
+    pub(crate) fn answered(&mut self, phases: &Phases, planned: &Planned, now_ns: u64) {
+        self.ledger.answered += 1;
+        self.reply(phases, now_ns);
+        let Some(into) = phases.into_measure(planned.at_ns) else {
+            return;
+        };
+        let latency_ns = now_ns.saturating_sub(phases.start_ns + planned.at_ns);
+        self.measured.answered += 1;
+        self.latency.record(latency_ns);
+        self.intervals[(into / self.interval_ns) as usize]
+            .latency
+            .record(latency_ns);
+    }
+
+    /// Its complete reply came at `now_ns`, after the timeout.
+    pub(crate) fn late(&mut self, phases: &Phases, now_ns: u64) {
+        self.ledger.late += 1;
+        self.reply(phases, now_ns);
+    }
+
+    fn reply(&mut self, phases: &Phases, now_ns: u64) {
+        self.measured.replies += u64::from(phases.measuring(now_ns));
+    }
+
+    /// No more requests or replies come.
+    pub(crate) fn close(&mut self) {
+        self.measured.unanswered = self.measured.requests - self.measured.answered;
+    }
+
+    /// Adds the records of another thread.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.ledger.merge(&other.ledger);
+        self.latency.merge(&other.latency);
+        self.send_lag.merge(&other.send_lag);
+        for (mine, theirs) in self.intervals.iter_mut().zip(&other.intervals) {
+            mine.latency.merge(&theirs.latency);
+        }
+        let Measured {
+            length_ns: _,
+            requests,
+            answered,
+            unanswered,
+            replies,
+            cpu_ns,
+        } = other.measured;
+        self.measured.requests += requests;
+        self.measured.answered += answered;
+        self.measured.unanswered += unanswered;
+        self.measured.replies += replies;
+        self.measured.cpu_ns += cpu_ns;
+    }
+}

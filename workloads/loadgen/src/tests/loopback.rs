@@ -1,0 +1,193 @@
+//! Kernel UDP on the loopback device, against a server thread inside the test.
+
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use model::{Schedule, WorkloadSpec};
+
+use super::server::{Cut, Server};
+use super::workload;
+use crate::{Addressing, Client, ClientConfig, ClientReport, Protocol, TransportConfig};
+
+pub(crate) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const WARMUP_NS: u64 = 50_000_000;
+const MEASURE_NS: u64 = 250_000_000;
+
+/// Answers on one port until it is dropped.
+struct Echo {
+    port: u16,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<u64>>,
+}
+
+impl Echo {
+    fn start(mut server: Server) -> Self {
+        let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(20)))
+            .unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let (mut buffer, mut requests) = ([0; 2048], 0);
+            while !stopped.load(Ordering::Relaxed) {
+                let Ok((length, from)) = socket.recv_from(&mut buffer) else {
+                    continue;
+                };
+                requests += 1;
+                for datagram in server.answer(&buffer[..length]) {
+                    socket.send_to(&datagram, from).unwrap();
+                }
+            }
+            requests
+        });
+        Self {
+            port,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// Requests received.
+    fn stop(mut self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().expect("stopped once").join().unwrap()
+    }
+}
+
+/// A run of free ports below the ephemeral ones that no other test of this process was given.
+pub(crate) fn free_ports(count: u16) -> u16 {
+    static RUNS: AtomicU16 = AtomicU16::new(0);
+    let shift = std::process::id() as u16 % 100;
+    loop {
+        let run = RUNS.fetch_add(1, Ordering::Relaxed) + shift;
+        let first = 2048 + run % 450 * 64;
+        let mut ports = first..first + count;
+        if ports.all(|port| UdpSocket::bind((LOCALHOST, port)).is_ok()) {
+            return first;
+        }
+    }
+}
+
+pub(crate) fn config(addressing: Addressing, flows: u16) -> ClientConfig {
+    let udp = TransportConfig::Udp {
+        receive_buffer: 1 << 18,
+    };
+    let mut config = ClientConfig::new(udp, LOCALHOST, LOCALHOST, addressing);
+    config.source_port = free_ports(flows);
+    // Other programs may compete for the CPUs while tests run.
+    config.timeout_ns = 2_000_000_000;
+    config
+}
+
+pub(crate) fn run(config: ClientConfig, spec: &WorkloadSpec) -> ClientReport {
+    let schedule = Schedule::generate(spec, WARMUP_NS + MEASURE_NS).unwrap();
+    let armed = Client::new(config, schedule).unwrap().arm().unwrap();
+    armed
+        .run(sys::clock::now_ns() + 20_000_000, WARMUP_NS, MEASURE_NS)
+        .unwrap()
+}
+
+fn echo(spec: &WorkloadSpec) -> Echo {
+    let keys = model::KeySpace::new(spec).unwrap();
+    Echo::start(Server::preloaded(
+        &keys,
+        Cut {
+            chunk: 1392,
+            message_per_key: false,
+        },
+    ))
+}
+
+#[test]
+fn every_request_is_answered_at_a_low_rate() {
+    for (protocol, threads) in [
+        (Protocol::Ascii, 1),
+        (Protocol::Meta, 2),
+        (Protocol::Binary, 1),
+    ] {
+        let spec = workload(4000.0, 21);
+        let echo = echo(&spec);
+        let mut config = config(Addressing::Server { port: echo.port }, spec.flows);
+        (config.protocol, config.threads) = (protocol, threads);
+        let report = run(config, &spec);
+        let ledger = &report.ledger;
+        assert_eq!(echo.stop(), ledger.sent);
+        assert_eq!(
+            (ledger.answered, ledger.unsent),
+            (ledger.offered, 0),
+            "{ledger:?}"
+        );
+        let gets = ledger.hits + ledger.misses;
+        assert!(gets > ledger.offered / 2 && ledger.hits > 0, "{ledger:?}");
+        assert_eq!(
+            (ledger.wrong_values, ledger.malformed, ledger.errors),
+            (0, 0, 0)
+        );
+        assert_eq!(report.measured.unanswered, 0);
+        assert!(report.measured.cpu_ns > 0 && report.measured.cpu_ns < 2 * MEASURE_NS);
+        assert!(report.quantile(0.5).is_some());
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<ClientReport>(&text).unwrap(), report);
+    }
+}
+
+#[test]
+fn nobody_listening_means_timed_out_not_an_error() {
+    let spec = workload(2000.0, 22);
+    let unused = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    let port = unused.local_addr().unwrap().port();
+    drop(unused);
+    let mut config = config(Addressing::Server { port }, spec.flows);
+    config.timeout_ns = 20_000_000;
+    let report = run(config, &spec);
+    let ledger = &report.ledger;
+    assert_eq!(
+        (ledger.timed_out, ledger.answered),
+        (ledger.offered, 0),
+        "{ledger:?}"
+    );
+    assert_eq!(report.quantile(0.01), None);
+}
+
+#[test]
+fn partitions_are_addressed_by_port() {
+    let spec = workload(2000.0, 23);
+    // Two owners need two neighbouring ports.
+    let keys = model::KeySpace::new(&spec).unwrap();
+    let first = free_ports(2);
+    let sockets = [first, first + 1].map(|port| UdpSocket::bind((LOCALHOST, port)).unwrap());
+    let addressing = Addressing::Partition {
+        base_port: first,
+        owners: 2,
+        table: None,
+    };
+    let mut config = config(addressing, spec.flows);
+    (config.timeout_ns, config.quiet_ns) = (10_000_000, 1_000_000);
+    run(config, &spec);
+    let table = steering::PartitionTable::even(2);
+    let owner_by_key: std::collections::HashMap<Vec<u8>, u16> = (0..keys.len())
+        .map(|id| {
+            let key = keys.key_bytes(id, &mut Vec::new()).to_vec();
+            let owner = table.owner_of(steering::hash_bytes(&key));
+            (key, owner)
+        })
+        .collect();
+    for (owner, socket) in (0u16..).zip(&sockets) {
+        socket.set_nonblocking(true).unwrap();
+        let (mut buffer, mut requests) = ([0; 2048], 0);
+        while let Ok(length) = socket.recv(&mut buffer) {
+            let key = buffer[12..length]
+                .split(|b| b" \r".contains(b))
+                .next()
+                .unwrap();
+            assert_eq!(owner_by_key[key], owner);
+            requests += 1;
+        }
+        assert!(requests > 50, "{requests}");
+    }
+}

@@ -1,0 +1,27 @@
+//! The client against a fake transport, a server inside the test, and memcached.
+
+mod conservation;
+mod encoding;
+mod fake;
+mod loopback;
+mod memcached;
+mod server;
+
+use model::{Arrivals, Popularity, Size, WorkloadSpec};
+
+/// A small workload.
+pub(crate) fn workload(rate_rps: f64, seed: u64) -> WorkloadSpec {
+    WorkloadSpec {
+        keys: 500,
+        key_size: Size::Uniform { min: 4, max: 40 },
+        value_size: Size::Uniform { min: 0, max: 300 },
+        popularity: Popularity::Zipf { theta: 0.9 },
+        get_ratio: 0.8,
+        keys_per_get: 1,
+        noreply_ratio: 0.0,
+        arrivals: Arrivals::Poisson,
+        rate_rps,
+        flows: 16,
+        seed,
+    }
+}

@@ -1,0 +1,113 @@
+//! The requests of one flow by request id.
+//!
+//! Ids count up and wrap, so that the slots of a flow are a queue and finding one is a subtraction.
+//! A slot outlives its request: an answered one to recognise duplicates, a timed-out one to
+//! recognise late replies. An id is used again only after its slot was forgotten.
+
+use std::collections::VecDeque;
+
+/// Half of the ids, so that a reply to a forgotten request cannot pass for one to a newer request
+/// until as many requests again were sent.
+const CAPACITY: usize = 1 << 15;
+
+/// Where a sent request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Awaited.
+    Pending,
+    /// Answered within the timeout.
+    Answered,
+    /// The timeout passed.
+    TimedOut,
+    /// Answered after the timeout.
+    Late,
+    /// No reply is expected.
+    NoReply,
+}
+
+/// A sent request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot {
+    /// When it was sent, ns.
+    pub(crate) sent_ns: u64,
+    /// Its index in the schedule.
+    pub(crate) request: u32,
+    /// Where it stands.
+    pub(crate) state: State,
+    /// Some datagrams of the reply came, but not all so far.
+    pub(crate) begun: bool,
+}
+
+/// The remembered requests of one flow.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    first: u16,
+    slots: VecDeque<Slot>,
+}
+
+impl Window {
+    /// The id of the next request; `None` when all are in use.
+    pub(crate) fn next_id(&self) -> Option<u16> {
+        (self.slots.len() < CAPACITY).then(|| self.first.wrapping_add(self.slots.len() as u16))
+    }
+
+    /// Enters the request whose id [`next_id`](Self::next_id) gave.
+    pub(crate) fn push(&mut self, slot: Slot) {
+        debug_assert!(self.slots.len() < CAPACITY);
+        self.slots.push_back(slot);
+    }
+
+    /// The slot of `id`.
+    pub(crate) fn get_mut(&mut self, id: u16) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::from(id.wrapping_sub(self.first)))
+    }
+
+    /// Forgets the oldest slot when `may_forget` allows it, and returns it with its id.
+    pub(crate) fn forget(&mut self, may_forget: impl Fn(&Slot) -> bool) -> Option<(u16, Slot)> {
+        let slot = self.slots.pop_front_if(|slot| may_forget(slot))?;
+        let id = self.first;
+        self.first = id.wrapping_add(1);
+        Some((id, slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOT: Slot = Slot {
+        sent_ns: 0,
+        request: 0,
+        state: State::Pending,
+        begun: false,
+    };
+
+    #[test]
+    fn ids_wrap_and_still_find_their_slots() {
+        let mut window = Window::default();
+        for request in 0..200_000u32 {
+            let id = window.next_id().unwrap();
+            assert_eq!(id, request as u16);
+            window.push(Slot { request, ..SLOT });
+            if request >= 100 {
+                let (id, slot) = window.forget(|_| true).unwrap();
+                assert_eq!((id, slot.request), ((request - 100) as u16, request - 100));
+            }
+            let middle = (request - request.min(50)) as u16;
+            assert_eq!(window.get_mut(middle).unwrap().request as u16, middle);
+        }
+        assert!(window.get_mut(window.next_id().unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_full_window_gives_no_id_until_one_is_forgotten() {
+        let mut window = Window::default();
+        while window.next_id().is_some() {
+            window.push(SLOT);
+        }
+        assert!(window.forget(|_| false).is_none());
+        assert!(window.next_id().is_none());
+        assert_eq!(window.forget(|_| true).unwrap().0, 0);
+        assert_eq!(window.next_id(), Some(CAPACITY as u16));
+    }
+}

@@ -78,6 +78,28 @@ impl Packet for Frame {
     }
 }
 
+/// The first `N` bytes of a frame, compared against its end once: for the reference program, which
+/// supports only one shape of frame and reads everything at fixed offsets.
+pub struct Head<const N: usize>(*const u8);
+
+impl<const N: usize> Head<N> {
+    /// The head of a frame that is long enough.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(frame: &Frame) -> Option<Self> {
+        if frame.start + N > frame.end { None } else { Some(Self(frame.start as *const u8)) }
+    }
+
+    /// The `M` bytes at `AT`.
+    #[inline(always)]
+    #[must_use]
+    pub fn read<const AT: usize, const M: usize>(&self) -> [u8; M] {
+        const { assert!(AT + M <= N, "outside the head") };
+        // SAFETY: `of` has compared, and the assertion holds the offset inside.
+        unsafe { self.0.add(AT).cast::<[u8; M]>().read() }
+    }
+}
+
 /// The receive queue of an XDP frame.
 #[inline(always)]
 #[must_use]

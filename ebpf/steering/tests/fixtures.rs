@@ -1,0 +1,124 @@
+//! Every packet of the fixture table through the steering decision, in user space.
+
+#[path = "../../fixtures/mod.rs"]
+mod fixtures;
+
+use fixtures::build::PORT;
+use fixtures::table::{Expected, fixtures};
+use packet::datagram;
+use steering::table::owner_in;
+use steering::{
+    Drop, Inputs, Located, PartitionTable, Policy, Table, Verdict, hash_bytes, locate_key, slot_of,
+    steer,
+};
+
+const OWNERS: u32 = 7;
+const RX_QUEUE: u32 = 12;
+
+fn inputs(policy: Policy) -> Inputs {
+    Inputs { policy, owners: OWNERS, server_port: PORT, ports: 1, rx_queue: RX_QUEUE }
+}
+
+#[test]
+fn every_packet_gets_its_verdict() {
+    let table = PartitionTable::even(OWNERS as u16);
+    let mut wrong = Vec::new();
+    for fixture in fixtures() {
+        let expected = match &fixture.expected {
+            Expected::Key(key) => Verdict::Owner(table.owner_of(hash_bytes(key))),
+            Expected::Keyless => Verdict::Owner((RX_QUEUE % OWNERS) as u16),
+            Expected::Pass => Verdict::Pass,
+            Expected::Drop(reason) => Verdict::Drop(*reason),
+        };
+        let verdict = steer(fixture.frame.as_slice(), &table, &inputs(Policy::Key));
+        if verdict != expected {
+            wrong.push(format!("{}: {verdict:?}, not {expected:?}", fixture.description));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_located_key_is_the_key() {
+    for fixture in fixtures() {
+        let frame = fixture.frame.as_slice();
+        let Ok(datagram) = datagram(frame) else { continue };
+        let located = locate_key(frame, datagram.payload_at, datagram.payload_len);
+        match fixture.expected {
+            Expected::Key(key) => match located {
+                Ok(Located::Key { at, len }) => {
+                    assert_eq!(&frame[at..at + len], key, "{}", fixture.description);
+                }
+                Ok(Located::Keyless) | Err(_) => panic!("{}: {located:?}", fixture.description),
+            },
+            Expected::Keyless => assert_eq!(located, Ok(Located::Keyless)),
+            Expected::Drop(reason) => assert_eq!(located, Err(reason), "{}", fixture.description),
+            Expected::Pass => {}
+        }
+    }
+}
+
+#[test]
+fn every_reason_has_a_fixture() {
+    let fixtures = fixtures();
+    for reason in Drop::ALL {
+        let known = fixtures.iter().any(|fixture| fixture.expected == Expected::Drop(reason));
+        // No packet leads there: only a broken table or port range does, tested below.
+        assert_eq!(known, reason != Drop::NoOwner, "{}", reason.name());
+    }
+}
+
+fn get(key: &[u8]) -> Vec<u8> {
+    let request = [b"get ".as_slice(), key, b"\r\n"].concat();
+    fixtures::build::Wrapping::default().frame(&fixtures::build::framed(&request))
+}
+
+#[test]
+fn an_owner_that_does_not_exist_is_a_named_drop() {
+    let table = [steering::table::entry(1, OWNERS as u16); steering::SLOTS];
+    let verdict = steer(get(b"foo").as_slice(), table.as_slice(), &inputs(Policy::Key));
+    assert_eq!(verdict, Verdict::Drop(Drop::NoOwner));
+}
+
+#[test]
+fn a_moved_slot_moves_its_keys_only() {
+    let table = PartitionTable::even(OWNERS as u16);
+    let slot = slot_of(hash_bytes(b"foo"));
+    let old = owner_in(table.entry(slot).unwrap()) as u16;
+    let new = (old + 1) % OWNERS as u16;
+    let other = (0..).map(|i| format!("key{i}")).find(|key| {
+        slot_of(hash_bytes(key.as_bytes())) != slot
+    });
+    let other = get(other.unwrap().as_bytes());
+    let before = steer(other.as_slice(), &table, &inputs(Policy::Key));
+    assert_eq!(steer(get(b"foo").as_slice(), &table, &inputs(Policy::Key)), Verdict::Owner(old));
+    table.move_slot(slot, new);
+    assert_eq!(steer(get(b"foo").as_slice(), &table, &inputs(Policy::Key)), Verdict::Owner(new));
+    assert_eq!(steer(other.as_slice(), &table, &inputs(Policy::Key)), before);
+}
+
+#[test]
+fn rss_does_not_look_at_the_request() {
+    let table = PartitionTable::even(OWNERS as u16);
+    let frame = fixtures::build::Wrapping::default().frame(b"nonsense");
+    let verdict = steer(frame.as_slice(), &table, &inputs(Policy::Rss));
+    assert_eq!(verdict, Verdict::Owner((RX_QUEUE % OWNERS) as u16));
+}
+
+#[test]
+fn port_counts_from_the_first() {
+    let table = PartitionTable::even(OWNERS as u16);
+    let inputs = Inputs { ports: 9, ..inputs(Policy::Port) };
+    for offset in 0..9 {
+        let wrapping = fixtures::build::Wrapping {
+            dst_port: PORT + offset,
+            ..fixtures::build::Wrapping::default()
+        };
+        let expected = if u32::from(offset) < OWNERS {
+            Verdict::Owner(offset)
+        } else {
+            Verdict::Drop(Drop::NoOwner)
+        };
+        assert_eq!(steer(wrapping.frame(b"x").as_slice(), &table, &inputs), expected);
+    }
+}

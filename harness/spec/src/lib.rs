@@ -24,6 +24,7 @@ mod system;
 mod topology;
 mod tree;
 mod trial;
+mod typing;
 pub mod units;
 mod workload;
 

@@ -59,7 +59,7 @@ pub(crate) fn yaml(text: &str) -> Result<Node, serde_saphyr::Error> {
 
 /// Types the tree, reporting the first thing that does not fit.
 fn typed(tree: &Node, text: &str) -> Result<Spec, Problem> {
-    serde_path_to_error::deserialize(tree.to_value()).map_err(|error| {
+    serde_path_to_error::deserialize(tree).map_err(|error| {
         let path = path_of(error.path());
         let message = error.into_inner().to_string();
         let unknown = message

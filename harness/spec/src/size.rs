@@ -3,7 +3,7 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::units::Bytes;
@@ -59,7 +59,38 @@ impl<'de> Visitor<'de> for SizeVisitor {
         self.visit_str(&number.to_string())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SizeSpec, A::Error> {
-        SizeSpec::deserialize(MapAccessDeserializer::new(map))
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SizeSpec, A::Error> {
+        let size = match map.next_key()? {
+            Some(Form::Fixed) => SizeSpec::Fixed(map.next_value()?),
+            Some(Form::Uniform) => {
+                let Range { min, max } = map.next_value()?;
+                SizeSpec::Uniform { min, max }
+            }
+            Some(Form::Mix) => SizeSpec::Mix(map.next_value()?),
+            None => return Err(de::Error::invalid_length(0, &self)),
+        };
+        match map.next_key::<Form>()? {
+            None => Ok(size),
+            Some(_) => Err(de::Error::custom(
+                "give exactly one of `fixed`, `uniform`, `mix`",
+            )),
+        }
     }
+}
+
+/// The distributions by name.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Form {
+    Fixed,
+    Uniform,
+    Mix,
+}
+
+/// What belongs to `uniform`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Range {
+    min: Bytes,
+    max: Bytes,
 }

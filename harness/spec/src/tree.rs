@@ -45,19 +45,6 @@ pub(crate) enum Step {
 }
 
 impl Node {
-    /// The same tree without places.
-    pub(crate) fn to_value(&self) -> Value {
-        match &self.content {
-            Content::Scalar(value) => value.clone(),
-            Content::List(items) => items.iter().map(Self::to_value).collect(),
-            Content::Map(entries) => entries
-                .iter()
-                .map(|entry| (entry.key.clone(), entry.value.to_value()))
-                .collect::<serde_json::Map<_, _>>()
-                .into(),
-        }
-    }
-
     /// Says that this node and everything in it came from elsewhere.
     pub(crate) fn relocate(&mut self, place: &Place) {
         self.place = place.clone();
@@ -83,9 +70,11 @@ impl Node {
                         break;
                     };
                     node = &entry.value;
-                    place = match node.content {
-                        Content::Scalar(_) => &node.place,
-                        Content::List(_) | Content::Map(_) => &entry.key_place,
+                    place = match (&node.content, &node.place) {
+                        (Content::Scalar(_), _) | (_, Place::Override(_)) => &node.place,
+                        (Content::List(_) | Content::Map(_), Place::File { .. }) => {
+                            &entry.key_place
+                        }
                     };
                 }
                 (Step::Index(index), Content::List(items)) => {

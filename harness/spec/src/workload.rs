@@ -28,7 +28,7 @@ impl Popularity {
 }
 
 /// A size in bytes: one number, or a distribution over the keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SizeSpec {
     /// Always this size.

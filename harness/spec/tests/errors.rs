@@ -292,3 +292,98 @@ fn a_wrong_override_is_named() {
         assert!(error.to_string().contains(expected), "{set}: {error}");
     }
 }
+
+#[test]
+fn a_mapping_set_by_an_override_is_blamed_on_it() {
+    let set = ["workload.popularity={zipf: -1}"];
+    let error = Spec::parse_with(GOOD, "small.yaml", &set)
+        .expect_err("below 0")
+        .to_string();
+    assert!(
+        error.starts_with("--set workload.popularity={zipf: -1}: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn sections_are_mappings_and_choices_are_one() {
+    for (from, to, at, expected) in [
+        (
+            "phases: {warmup: 200 ms, measure: 700 ms, timeout: 100 ms}",
+            "phases: [200 ms, 700 ms, 100 ms]",
+            "18:1: phases",
+            "a list stands where a mapping (fields: `warmup`, `measure`, `timeout`) is expected",
+        ),
+        (
+            "{zipf: 0.99}",
+            "zipf",
+            "14:15: workload.popularity",
+            "`zipf` needs a value",
+        ),
+        (
+            "{zipf: 0.99}",
+            "{uniform: 1}",
+            "14:",
+            "`uniform` stands alone",
+        ),
+        (
+            "{zipf: 0.99}",
+            "{zipf: 1, uniform: 2}",
+            "14:3: ",
+            "exactly one of `uniform`, `zipf`",
+        ),
+        (
+            "{zipf: 0.99}",
+            "0.99",
+            "14:15: ",
+            "`0.99` stands where one of",
+        ),
+        (
+            "key_size: 16 B",
+            "key_size: {uniform: [1 B, 2 B]}",
+            "12:",
+            "a mapping (fields: `min`, `max`)",
+        ),
+        (
+            "get_ratio: 0.95",
+            "get_ratio: 0.95\n  arrivals: {bursty: [1 ms, 9 ms]}",
+            "16:",
+            "a mapping (fields: `on`, `off`)",
+        ),
+        (
+            "blocks: 3",
+            "blocks: three",
+            "19:9: blocks",
+            "invalid type: string \"three\"",
+        ),
+        (
+            "blocks: 3",
+            "blocks: 3.5",
+            "19:9: blocks",
+            "invalid type: floating point",
+        ),
+        (
+            "blocks: 3",
+            "blocks: -3",
+            "19:9: blocks",
+            "invalid value: integer `-3`",
+        ),
+    ] {
+        let message = message(from, to);
+        assert!(
+            message.starts_with(&format!("small.yaml:{at}")),
+            "{to}: {message}"
+        );
+        assert!(message.contains(expected), "{to}: {message}");
+    }
+    for text in ["", "- a\n", "just text\n"] {
+        let error = Spec::parse(text, "odd.yaml")
+            .expect_err("no mapping")
+            .to_string();
+        assert!(error.starts_with("odd.yaml:1:1: "), "{error}");
+        assert!(
+            error.contains("stands where a mapping (fields: `name`, "),
+            "{error}"
+        );
+    }
+}

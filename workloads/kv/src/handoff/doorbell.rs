@@ -93,7 +93,10 @@ impl Doorbell {
     /// When the process has no descriptor left.
     pub fn new() -> std::io::Result<Self> {
         let event = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        Ok(Self { handshake: Handshake::new(AtomicBool::new(false)), event })
+        Ok(Self {
+            handshake: Handshake::new(AtomicBool::new(false)),
+            event,
+        })
     }
 
     /// Wakes the owner if it sleeps; returns whether an eventfd write was made. Call it after the
@@ -182,7 +185,8 @@ mod tests {
             let rung = Arc::new(AtomicBool::new(false));
             let threads: Vec<_> = (0..senders)
                 .map(|_| {
-                    let (handshake, published, rung) = (handshake.clone(), published.clone(), rung.clone());
+                    let (handshake, published, rung) =
+                        (handshake.clone(), published.clone(), rung.clone());
                     loom::thread::spawn(move || {
                         published.fetch_add(1, Ordering::Release);
                         if handshake.must_wake() {
@@ -197,7 +201,10 @@ mod tests {
                 thread.join().unwrap();
             }
             let asleep_with_work = seen == 0 && published.load(Ordering::Acquire) > 0;
-            assert!(!asleep_with_work || rung.load(Ordering::Acquire), "lost wakeup");
+            assert!(
+                !asleep_with_work || rung.load(Ordering::Acquire),
+                "lost wakeup"
+            );
         });
     }
 

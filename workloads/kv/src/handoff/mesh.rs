@@ -68,7 +68,9 @@ pub struct Port<T> {
 
 impl<T> std::fmt::Debug for Port<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Port").field("threads", &self.inbound.len()).finish_non_exhaustive()
+        f.debug_struct("Port")
+            .field("threads", &self.inbound.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,7 +90,10 @@ pub fn mesh<T>(doorbells: &Arc<[Doorbell]>, capacity: usize) -> Vec<Port<T>> {
         for receiver in 0..threads {
             let (producer, consumer) = RingBuffer::new(capacity);
             ports[receiver].inbound.push(consumer);
-            ports[sender].lanes.push(Lane { ring: producer, waiting: VecDeque::new() });
+            ports[sender].lanes.push(Lane {
+                ring: producer,
+                waiting: VecDeque::new(),
+            });
         }
     }
     ports
@@ -133,6 +138,13 @@ impl<T> Port<T> {
     /// thread must not take in new requests until they are out.
     pub fn congested(&self) -> bool {
         self.lanes.iter().any(|lane| !lane.waiting.is_empty())
+    }
+
+    /// Whether more waits for one receiver than a whole ring holds, besides the full ring.
+    pub fn overfull(&self) -> bool {
+        self.lanes
+            .iter()
+            .any(|lane| lane.waiting.len() > lane.ring.buffer().capacity())
     }
 
     /// Moves what other threads sent into `out`, at most `limit` from each; returns how many.

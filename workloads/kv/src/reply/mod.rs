@@ -6,13 +6,13 @@
 
 use pktio::DatagramIo;
 
+use crate::protocol::Sink;
 use crate::protocol::frame::{DATA_LIMIT, FrameHeader, HEADER_LEN, PAYLOAD_LIMIT, datagrams};
-use crate::protocol::sink::Sink;
 use crate::server::counters::LiveCounts;
 
 /// Writes a reply behind the room for its header, and spills what one datagram cannot hold.
 #[derive(Debug)]
-pub struct FrameWriter<'a> {
+pub(crate) struct FrameWriter<'a> {
     room: &'a mut [u8],
     len: usize,
     spill: &'a mut Vec<u8>,
@@ -20,14 +20,18 @@ pub struct FrameWriter<'a> {
 
 impl<'a> FrameWriter<'a> {
     /// A writer over a frame's room (from where the UDP payload starts) and an empty spill buffer.
-    pub fn new(room: &'a mut [u8], spill: &'a mut Vec<u8>) -> Self {
+    pub(crate) fn new(room: &'a mut [u8], spill: &'a mut Vec<u8>) -> Self {
         let end = room.len().min(PAYLOAD_LIMIT).max(HEADER_LEN);
         spill.clear();
-        Self { room: &mut room[HEADER_LEN..end], len: 0, spill }
+        Self {
+            room: &mut room[HEADER_LEN..end],
+            len: 0,
+            spill,
+        }
     }
 
     /// Bytes of the reply that are in the frame.
-    pub fn in_frame(&self) -> usize {
+    pub(crate) fn in_frame(&self) -> usize {
         self.len
     }
 }
@@ -46,9 +50,9 @@ impl Sink for FrameWriter<'_> {
 
 /// Buffers that a thread keeps for replies of several datagrams.
 #[derive(Debug, Default)]
-pub struct Spill {
+pub(crate) struct Spill {
     /// What did not fit into the frame.
-    pub rest: Vec<u8>,
+    pub(crate) rest: Vec<u8>,
     datagram: Vec<u8>,
 }
 
@@ -58,7 +62,7 @@ pub struct Spill {
 /// Datagrams go out in order, the last of them in the frame. When one is refused the reply
 /// cannot be completed, so the rest is not sent: the request counts as refused here if nothing
 /// went out, and is left to the client's count of partial replies otherwise.
-pub fn deliver<I: DatagramIo>(
+pub(crate) fn deliver<I: DatagramIo>(
     io: &mut I,
     mut frame: I::Frame,
     request_id: u16,
@@ -73,7 +77,11 @@ pub fn deliver<I: DatagramIo>(
         return;
     }
     if spill.rest.is_empty() {
-        let header = FrameHeader { request_id, sequence: 0, total: 1 };
+        let header = FrameHeader {
+            request_id,
+            sequence: 0,
+            total: 1,
+        };
         io.room(&mut frame)[..HEADER_LEN].copy_from_slice(&header.encode());
         counts.replies_sent.one();
         counts.reply_datagrams.one();
@@ -87,7 +95,7 @@ pub fn deliver<I: DatagramIo>(
 }
 
 /// Sends `reply`, which was built elsewhere, in as many datagrams as it takes.
-pub fn deliver_bytes<I: DatagramIo>(
+pub(crate) fn deliver_bytes<I: DatagramIo>(
     io: &mut I,
     mut frame: I::Frame,
     request_id: u16,
@@ -108,11 +116,18 @@ pub fn deliver_bytes<I: DatagramIo>(
     let last = total - 1;
     for (sequence, data) in (0..last).zip(reply.chunks(DATA_LIMIT)) {
         spill.datagram.clear();
-        spill.datagram.extend(FrameHeader { request_id, sequence, total }.encode());
+        spill.datagram.extend(
+            FrameHeader {
+                request_id,
+                sequence,
+                total,
+            }
+            .encode(),
+        );
         spill.datagram.extend_from_slice(data);
         if !io.send_copy(&frame, &spill.datagram) {
             if sequence == 0 {
-                counts.drop_transmit_refused.one();
+                counts.drop_no_frame.one();
             }
             io.release(frame);
             return;
@@ -121,7 +136,14 @@ pub fn deliver_bytes<I: DatagramIo>(
     }
     let tail = &reply[usize::from(last) * DATA_LIMIT..];
     let room = io.room(&mut frame);
-    room[..HEADER_LEN].copy_from_slice(&FrameHeader { request_id, sequence: last, total }.encode());
+    room[..HEADER_LEN].copy_from_slice(
+        &FrameHeader {
+            request_id,
+            sequence: last,
+            total,
+        }
+        .encode(),
+    );
     room[HEADER_LEN..HEADER_LEN + tail.len()].copy_from_slice(tail);
     counts.replies_sent.one();
     counts.reply_datagrams.one();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,19 +43,41 @@ pub struct Preload {
     pub workload: model::WorkloadSpec,
 }
 
-/// The longest sleep of a worker: bounds how late it sees that it should stop. Everything else
-/// wakes it by descriptor.
-pub(crate) const LONGEST_SLEEP_MS: u64 = 100;
+/// The longest sleep of a worker: bounds how late it sees the control thread's questions, for
+/// which nobody wakes it. Fifty empty rounds a second cost far below a thousandth of a CPU.
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_millis(20);
 
 /// Messages that each ring between two threads holds. A receive batch has at most 64, so this is
 /// slack for a receiver that was not scheduled for a while, before pressure goes back to the
 /// sender's receive queue.
 pub(crate) const RING_MESSAGES: usize = 1024;
 
+/// Stripes of a shared store per thread, before rounding.
+const STRIPES_PER_THREAD: u32 = 16;
+
+/// The least memory of a stripe, in bytes.
+const LEAST_STRIPE: u64 = 8 << 20;
+
 impl ServerConfig {
     /// Owners of partitions: one thread each.
     pub fn owners(&self) -> u32 {
         u32::try_from(self.cores.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Shards that the store consists of: one per owner, or the stripes of a shared store: several
+    /// per thread, so that two threads seldom want the same one, each with memory enough for
+    /// several pages of each size in use.
+    pub(crate) fn shards(&self) -> u32 {
+        if self.system.is_partitioned() {
+            return self.owners();
+        }
+        let by_memory = u32::try_from(self.memory_bytes / LEAST_STRIPE)
+            .unwrap_or(u32::MAX)
+            .max(1);
+        let largest = 1 << by_memory.ilog2();
+        (self.owners() * STRIPES_PER_THREAD)
+            .next_power_of_two()
+            .min(largest)
     }
 
     /// What decides the legality of this server.

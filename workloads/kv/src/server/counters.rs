@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::Single;
+
 /// One counter with a single writer.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
@@ -22,7 +24,8 @@ impl Count {
     /// Adds `n`. Call it from the owning thread only.
     #[inline]
     pub fn add(&self, n: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+        self.0
+            .store(self.0.load(Ordering::Relaxed) + n, Ordering::Relaxed);
     }
 
     /// The present value, from any thread.
@@ -80,12 +83,10 @@ counters! {
     requests_received,
     /// Commands received over TCP.
     tcp_requests,
-    /// Commands for one key that this thread executed, reading.
+    /// Commands for one key that this thread executed, only reading.
     executed_get,
-    /// Commands for one key that this thread executed, storing.
-    executed_store,
-    /// Commands for one key that this thread executed, of any other kind.
-    executed_other,
+    /// Commands for one key that this thread executed, changing something.
+    executed_write,
     /// Keys of multi-gets that this thread executed.
     executed_multi_key,
     /// Multi-gets that this thread gathered and answered.
@@ -115,16 +116,30 @@ counters! {
     wakeups_sent,
     /// Datagrams that are no request: too short for the frame header, or one of several.
     drop_bad_frame,
-    /// Replies (whole or in part) that the socket or ring did not take.
-    drop_transmit_refused,
+    /// Datagrams that end before the request does.
+    drop_incomplete,
+    /// Replies of several datagrams whose first found no free frame or socket space.
+    drop_no_frame,
     /// Replies that do not fit the datagram format's 16-bit count.
     drop_reply_too_long,
 }
 
+impl LiveCounts {
+    /// A command for one key was executed.
+    #[inline]
+    pub fn executed(&self, single: &Single) {
+        if single.is_read() {
+            self.executed_get.one();
+        } else {
+            self.executed_write.one();
+        }
+    }
+}
+
 impl Counts {
-    /// Commands and keys that were executed on behalf of one key each.
+    /// Commands for one key that were executed.
     pub fn executed_single(&self) -> u64 {
-        self.executed_get + self.executed_store + self.executed_other
+        self.executed_get + self.executed_write
     }
 }
 

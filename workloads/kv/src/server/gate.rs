@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// The phases of a worker thread, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Pinned, memory allocated.
     Loaded,
     /// Its part of the preload is in its store.
@@ -29,46 +29,56 @@ struct State {
 
 /// See the [module](self).
 #[derive(Debug)]
-pub struct Gate {
+pub(crate) struct Gate {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 impl Gate {
     /// A gate for so many threads; the first phase is open.
-    pub fn new(threads: usize) -> Self {
-        let state = State { open: Phase::Loaded, arrived: vec![None; threads], failure: None };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+    pub(crate) fn new(threads: usize) -> Self {
+        let state = State {
+            open: Phase::Loaded,
+            arrived: vec![None; threads],
+            failure: None,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 
     /// The thread has finished `phase`.
-    pub fn arrive(&self, thread: usize, phase: Phase) {
+    pub(crate) fn arrive(&self, thread: usize, phase: Phase) {
         self.lock().arrived[thread] = Some(phase);
         self.changed.notify_all();
     }
 
     /// Waits until `phase` is open; returns the phase that is (a later one when the server stops early).
-    pub fn wait_open(&self, phase: Phase) -> Phase {
+    pub(crate) fn wait_open(&self, phase: Phase) -> Phase {
         let mut state = self.lock();
         while state.open < phase {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.open
     }
 
     /// A thread cannot go on. The first failure is kept.
-    pub fn fail(&self, what: String) {
+    pub(crate) fn fail(&self, what: String) {
         self.lock().failure.get_or_insert(what);
         self.changed.notify_all();
     }
 
     /// What went wrong in a thread, if anything did.
-    pub fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<String> {
         self.lock().failure.clone()
     }
 
     /// Opens `phase`.
-    pub fn open(&self, phase: Phase) {
+    pub(crate) fn open(&self, phase: Phase) {
         self.lock().open = phase;
         self.changed.notify_all();
     }
@@ -77,23 +87,36 @@ impl Gate {
     ///
     /// # Errors
     /// A thread's failure, or that `limit` has passed.
-    pub fn wait_arrived(&self, phase: Phase, limit: Duration) -> Result<(), String> {
+    pub(crate) fn wait_arrived(&self, phase: Phase, limit: Duration) -> Result<(), String> {
         let deadline = Instant::now() + limit;
         let mut state = self.lock();
         loop {
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
             }
-            if state.arrived.iter().all(|at| at.is_some_and(|at| at >= phase)) {
+            if state
+                .arrived
+                .iter()
+                .all(|at| at.is_some_and(|at| at >= phase))
+            {
                 return Ok(());
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let late = state.arrived.iter().filter(|at| at.is_none_or(|at| at < phase)).count();
-                return Err(format!("{late} threads did not reach {phase:?} within {limit:?}"));
+                let late = state
+                    .arrived
+                    .iter()
+                    .filter(|at| at.is_none_or(|at| at < phase))
+                    .count();
+                return Err(format!(
+                    "{late} threads did not reach {phase:?} within {limit:?}"
+                ));
             }
-            state =
-                self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -119,10 +142,16 @@ mod tests {
                 });
             }
             let soon = Duration::from_millis(20);
-            gate.wait_arrived(Phase::Loaded, Duration::from_secs(5)).unwrap();
-            assert!(gate.wait_arrived(Phase::Preloaded, soon).unwrap_err().contains("2 threads"));
+            gate.wait_arrived(Phase::Loaded, Duration::from_secs(5))
+                .unwrap();
+            assert!(
+                gate.wait_arrived(Phase::Preloaded, soon)
+                    .unwrap_err()
+                    .contains("2 threads")
+            );
             gate.open(Phase::Preloaded);
-            gate.wait_arrived(Phase::Preloaded, Duration::from_secs(5)).unwrap();
+            gate.wait_arrived(Phase::Preloaded, Duration::from_secs(5))
+                .unwrap();
         });
     }
 
@@ -131,6 +160,10 @@ mod tests {
         let gate = Gate::new(1);
         gate.fail("no memory".into());
         gate.fail("later".into());
-        assert_eq!(gate.wait_arrived(Phase::Loaded, Duration::from_secs(5)).unwrap_err(), "no memory");
+        assert_eq!(
+            gate.wait_arrived(Phase::Loaded, Duration::from_secs(5))
+                .unwrap_err(),
+            "no memory"
+        );
     }
 }

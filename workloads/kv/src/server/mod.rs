@@ -9,11 +9,19 @@
 
 pub mod config;
 pub mod counters;
+pub(crate) mod desk;
+pub(crate) mod engine;
 mod gate;
+pub(crate) mod message;
+mod migrate;
 mod orders;
 mod plane;
+mod preload;
+mod quiet;
+mod shared;
 pub mod snapshot;
 mod start;
+pub(crate) mod time;
 mod worker;
 
 use std::time::{Duration, Instant};
@@ -25,7 +33,7 @@ pub use snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
 use crate::systems::Refusal;
 use gate::Phase;
 use plane::Plane;
-use start::{Running, Shared};
+use start::Running;
 
 /// How long a phase of the threads may take before the server counts as broken: allocating and
 /// filling memory on a slow, shared host.
@@ -59,8 +67,21 @@ pub enum ServerError {
     NotQuiet(Duration),
 }
 
+impl ServerError {
+    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}
+
+impl From<loader::Error> for ServerError {
+    fn from(error: loader::Error) -> Self {
+        Self::Xdp(error.to_string())
+    }
+}
+
 /// A thread of the server, for CPU accounting and for what the user is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ThreadInfo {
     /// Its name (`owner-0` .., `tcp`).
     pub name: String,
@@ -84,7 +105,7 @@ pub struct Obtained {
 }
 
 /// What preloading did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PreloadReport {
     /// Keys stored, over all owners.
     pub stored: u64,
@@ -111,8 +132,16 @@ impl Server {
     pub fn load(config: &ServerConfig) -> Result<Self, ServerError> {
         config.validate()?;
         let (running, plane) = start::start(config)?;
-        running.shared.gate.wait_arrived(Phase::Loaded, PHASE_LIMIT).map_err(ServerError::Thread)?;
-        Ok(Self { config: config.clone(), running, plane })
+        running
+            .shared
+            .gate
+            .wait_arrived(Phase::Loaded, PHASE_LIMIT)
+            .map_err(ServerError::Thread)?;
+        Ok(Self {
+            config: config.clone(),
+            running,
+            plane,
+        })
     }
 
     /// Attaches the XDP program to the interface (AF_XDP), or does nothing (kernel sockets, which
@@ -145,14 +174,20 @@ impl Server {
     pub fn serve(&mut self) -> Result<(), ServerError> {
         let shared = &self.running.shared;
         shared.gate.open(Phase::Serving);
-        shared.gate.wait_arrived(Phase::Serving, PHASE_LIMIT).map_err(ServerError::Thread)
+        shared
+            .gate
+            .wait_arrived(Phase::Serving, PHASE_LIMIT)
+            .map_err(ServerError::Thread)
     }
 
     /// The counters, at any time from any thread. Exact after [`quiesce`](Self::quiesce).
-    pub fn snapshot(&self) -> ServerCounters {
+    ///
+    /// # Errors
+    /// When the kernel does not tell its part: a ledger must not be closed on a guess.
+    pub fn snapshot(&self) -> Result<ServerCounters, ServerError> {
         let mut counters = self.running.shared.counters();
-        self.plane.add_counters(&mut counters);
-        counters
+        self.plane.add_counters(&mut counters)?;
+        Ok(counters)
     }
 
     /// Waits until no request is in a socket, a ring or a thread. New arrivals keep it waiting.
@@ -192,7 +227,10 @@ impl Server {
     /// When the system is not partitioned or not serving, or the kernel's table refuses.
     pub fn move_slot(&mut self, slot: u16, owner: u16) -> Result<u32, ServerError> {
         if !self.config.system.is_partitioned() {
-            return Err(ServerError::Config(format!("{} has no partitions to move", self.config.system)));
+            return Err(ServerError::Config(format!(
+                "{} has no partitions to move",
+                self.config.system
+            )));
         }
         let epoch = self.running.shared.move_slot(slot, owner)?;
         self.plane.copy_slot(&self.running.shared.table, slot)?;
@@ -200,7 +238,7 @@ impl Server {
     }
 
     /// The partition table as user space sees it.
-    pub fn table(&self) -> &steering::table::PartitionTable {
+    pub fn table(&self) -> &steering::PartitionTable {
         &self.running.shared.table
     }
 
@@ -236,8 +274,8 @@ impl Server {
     /// # Errors
     /// When a thread had failed.
     pub fn stop(mut self) -> Result<ServerCounters, ServerError> {
-        let outcome = self.running.join();
-        let counters = self.snapshot();
-        outcome.map(|()| counters)
+        self.plane.detach();
+        self.running.join()?;
+        self.snapshot()
     }
 }

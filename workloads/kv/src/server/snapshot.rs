@@ -65,12 +65,16 @@ pub struct ServerCounters {
 impl ServerCounters {
     /// All threads' request counters together.
     pub fn total(&self) -> Counts {
-        self.threads.iter().fold(Counts::default(), |sum, thread| sum.plus(thread.counts))
+        self.threads
+            .iter()
+            .fold(Counts::default(), |sum, thread| sum.plus(thread.counts))
     }
 
     /// All threads' I/O counters together.
     pub fn io_total(&self) -> IoCounts {
-        self.threads.iter().fold(IoCounts::default(), |sum, thread| sum.plus(thread.io))
+        self.threads
+            .iter()
+            .fold(IoCounts::default(), |sum, thread| sum.plus(thread.io))
     }
 
     /// Losses as (name, requests, source).
@@ -91,7 +95,9 @@ impl ServerCounters {
         }
         for line in &mut delta.drops {
             let before = earlier.drops.iter().find(|old| old.name == line.name);
-            line.requests = line.requests.saturating_sub(before.map_or(0, |old| old.requests));
+            line.requests = line
+                .requests
+                .saturating_sub(before.map_or(0, |old| old.requests));
         }
         for (name, value) in &mut delta.related {
             let before = earlier.related.iter().find(|(old, _)| old == name);

@@ -10,6 +10,7 @@ use super::region::Region;
 use super::slab::{PAGE, PageId, SMALLEST, Slab};
 use super::stats::{Counters, Usage};
 
+mod extract;
 mod store;
 
 pub use store::{StoreMode, StoreRequest, Stored};

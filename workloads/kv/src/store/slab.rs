@@ -137,6 +137,11 @@ impl Slab {
         }
     }
 
+    /// The pages that belong to a class.
+    pub(super) fn used_pages(&self) -> impl Iterator<Item = PageId> + use<> {
+        (0..(self.owner.len() - self.unused_pages) as u32).map(PageId)
+    }
+
     /// The slots of a page, in address order.
     pub(super) fn slots_of(&self, page: PageId) -> impl Iterator<Item = Slot> + use<> {
         let class = self.class(self.owner[page.0 as usize]);

@@ -51,19 +51,29 @@ pub struct SystemChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Steering to sockets of owners happens in XDP, before any kernel socket exists for the packet.
-    #[error("xdp_steered redirects into AF_XDP sockets: it has no form over kernel UDP sockets; use io: af_xdp")]
+    #[error(
+        "xdp_steered redirects into AF_XDP sockets: it has no form over kernel UDP sockets; use io: af_xdp"
+    )]
     SteeringNeedsAfXdp,
     /// There is nothing to batch.
-    #[error("{0} hands nothing from thread to thread, so there is no wakeup to batch; use wakeup: eventfd (sleep) or spin")]
+    #[error(
+        "{0} hands nothing from thread to thread, so there is no wakeup to batch; use wakeup: eventfd (sleep) or spin"
+    )]
     NothingToBatch(SystemKind),
     /// The preset is defined by polling.
-    #[error("seastar is the polling preset of software steering; use sphinx for wakeup: eventfd or batched")]
+    #[error(
+        "seastar is the polling preset of software steering; use sphinx for wakeup: eventfd or batched"
+    )]
     SeastarPolls,
     /// AF_XDP bypasses the kernel's TCP.
-    #[error("TCP needs the kernel's stack, which io: af_xdp bypasses; use io: udp, or switch tcp off")]
+    #[error(
+        "TCP needs the kernel's stack, which io: af_xdp bypasses; use io: udp, or switch tcp off"
+    )]
     TcpNeedsKernelSockets,
     /// Some owner would never receive anything.
-    #[error("{system} over af_xdp steers by receive queue: {owners} owners need at least as many queues, and there are {queues}")]
+    #[error(
+        "{system} over af_xdp steers by receive queue: {owners} owners need at least as many queues, and there are {queues}"
+    )]
     TooFewQueues {
         /// The system.
         system: SystemKind,
@@ -100,7 +110,10 @@ pub enum Refusal {
 pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
     let max = u32::try_from(steering::table::SLOTS).unwrap_or(u32::MAX);
     if choice.owners == 0 || choice.owners > max {
-        return Err(Refusal::OwnerCount { asked: choice.owners, max });
+        return Err(Refusal::OwnerCount {
+            asked: choice.owners,
+            max,
+        });
     }
     if choice.wakeup == Wakeup::Spin && !choice.cpu_per_owner {
         return Err(Refusal::SpinNeedsCpus);
@@ -124,7 +137,10 @@ pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
         },
         SystemKind::MicaErew => {
             if u32::from(choice.port) + choice.owners - 1 > u32::from(u16::MAX) {
-                return Err(Refusal::PortsOverflow { port: choice.port, owners: choice.owners });
+                return Err(Refusal::PortsOverflow {
+                    port: choice.port,
+                    owners: choice.owners,
+                });
             }
             Ok(())
         }
@@ -208,15 +224,39 @@ mod tests {
     fn each_limit_has_its_reason() {
         let base = choice(SystemKind::Sphinx, IoKind::AfXdp, Wakeup::Eventfd);
         let refuse = |choice: SystemChoice| validate(&choice).unwrap_err();
-        assert_eq!(refuse(SystemChoice { tcp: true, ..base }), Refusal::TcpNeedsKernelSockets);
+        assert_eq!(
+            refuse(SystemChoice { tcp: true, ..base }),
+            Refusal::TcpNeedsKernelSockets
+        );
         assert_eq!(
             refuse(SystemChoice { queues: 1, ..base }),
-            Refusal::TooFewQueues { system: SystemKind::Sphinx, owners: 2, queues: 1 }
+            Refusal::TooFewQueues {
+                system: SystemKind::Sphinx,
+                owners: 2,
+                queues: 1
+            }
         );
-        assert!(matches!(refuse(SystemChoice { owners: 0, ..base }), Refusal::OwnerCount { .. }));
-        let crowded = SystemChoice { wakeup: Wakeup::Spin, cpu_per_owner: false, ..base };
+        assert!(matches!(
+            refuse(SystemChoice { owners: 0, ..base }),
+            Refusal::OwnerCount { .. }
+        ));
+        let crowded = SystemChoice {
+            wakeup: Wakeup::Spin,
+            cpu_per_owner: false,
+            ..base
+        };
         assert_eq!(refuse(crowded), Refusal::SpinNeedsCpus);
-        let mica = SystemChoice { system: SystemKind::MicaErew, port: 65535, ..base };
-        assert_eq!(refuse(mica), Refusal::PortsOverflow { port: 65535, owners: 2 });
+        let mica = SystemChoice {
+            system: SystemKind::MicaErew,
+            port: 65535,
+            ..base
+        };
+        assert_eq!(
+            refuse(mica),
+            Refusal::PortsOverflow {
+                port: 65535,
+                owners: 2
+            }
+        );
     }
 }

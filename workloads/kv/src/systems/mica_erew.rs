@@ -10,12 +10,14 @@
 //! request at the wrong port is counted as a misroute and handed to its owner.
 
 use super::{Addressing, Description, Design, Steering, SystemKind};
+use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
 pub struct MicaErew;
 
 impl Design for MicaErew {
+    type Polling = SpinPerMessage;
     const KIND: SystemKind = SystemKind::MicaErew;
     const SHARED_STORE: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;

@@ -16,6 +16,8 @@ pub use choice::{IoKind, Refusal, SystemChoice, Wakeup, validate};
 
 use serde::{Deserialize, Serialize};
 
+use crate::handoff::mesh::Notify;
+
 /// A system under test that runs in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,6 +70,8 @@ pub enum Steering {
 
 /// What the code that serves requests needs to know of a system, at compile time.
 pub trait Design: Send + Sync + 'static {
+    /// How messages travel when threads spin.
+    type Polling: Notify;
     /// Which system this is.
     const KIND: SystemKind;
     /// Any thread may serve any key, so requests never change threads.
@@ -82,8 +86,13 @@ pub trait Design: Send + Sync + 'static {
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
-    pub const ALL: [Self; 5] =
-        [Self::RssShared, Self::Sphinx, Self::Seastar, Self::MicaErew, Self::XdpSteered];
+    pub const ALL: [Self; 5] = [
+        Self::RssShared,
+        Self::Sphinx,
+        Self::Seastar,
+        Self::MicaErew,
+        Self::XdpSteered,
+    ];
 
     /// The text for users.
     pub const fn description(self) -> Description {

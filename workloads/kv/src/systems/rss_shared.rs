@@ -6,12 +6,14 @@
 //! cache lines that move between cores.
 
 use super::{Addressing, Description, Design, Steering, SystemKind};
+use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
 pub struct RssShared;
 
 impl Design for RssShared {
+    type Polling = SpinPerMessage;
     const KIND: SystemKind = SystemKind::RssShared;
     const SHARED_STORE: bool = true;
     const ADDRESSING: Addressing = Addressing::Flow;

@@ -6,12 +6,14 @@
 //! as Seastar's inter-core queues do. Everything else is [`sphinx`](super::sphinx).
 
 use super::{Addressing, Description, Design, Steering, SystemKind};
+use crate::handoff::mesh::SpinPerBatch;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
 pub struct Seastar;
 
 impl Design for Seastar {
+    type Polling = SpinPerBatch;
     const KIND: SystemKind = SystemKind::Seastar;
     const SHARED_STORE: bool = false;
     const ADDRESSING: Addressing = Addressing::Flow;

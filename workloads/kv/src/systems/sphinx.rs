@@ -15,12 +15,14 @@
 //! against it does not exaggerate. Requests over TCP do go back to the connection's thread.
 
 use super::{Addressing, Description, Design, Steering, SystemKind};
+use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
 pub struct Sphinx;
 
 impl Design for Sphinx {
+    type Polling = SpinPerMessage;
     const KIND: SystemKind = SystemKind::Sphinx;
     const SHARED_STORE: bool = false;
     const ADDRESSING: Addressing = Addressing::Flow;

@@ -12,12 +12,14 @@
 //! handoff.
 
 use super::{Addressing, Description, Design, Steering, SystemKind};
+use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
 pub struct XdpSteered;
 
 impl Design for XdpSteered {
+    type Polling = SpinPerMessage;
     const KIND: SystemKind = SystemKind::XdpSteered;
     const SHARED_STORE: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;

@@ -1,0 +1,380 @@
+//! Requests that one thread cannot finish alone: gets of several owners' keys, commands about all
+//! keys, several commands in one datagram, and everything that comes over TCP.
+//!
+//! Such a request becomes a [`Job`]. Its commands are executed one after the other, so that a
+//! later one sees what an earlier one did; the keys of one multi-get are asked for in parallel,
+//! and their answers are put in key order. Every question is answered, since nothing is lost
+//! between threads, so a job needs no timeout.
+
+use std::sync::Arc;
+
+use super::engine::Engine;
+use super::message::{Answer, Ask, Content, Message, Question, Ticket};
+use super::shared::Shared;
+use crate::handoff::mesh::{Notify, Port};
+use crate::protocol::{self, Gathered, Global, Multi, Parsed, ServerFacts, Single};
+
+/// A request in several parts. `O` says where the reply goes.
+#[derive(Debug)]
+pub(crate) struct Job<O> {
+    /// Where the reply goes.
+    pub(crate) origin: O,
+    /// The reply so far.
+    pub(crate) output: Vec<u8>,
+    /// The connection is to be closed after the reply.
+    pub(crate) close: bool,
+    /// The bytes ended within a command.
+    pub(crate) incomplete: bool,
+    request: Arc<[u8]>,
+    at: usize,
+    gather: Option<Gather>,
+}
+
+/// Answers that one command waits for.
+#[derive(Debug)]
+struct Gather {
+    answers: Vec<Option<Content>>,
+    missing: usize,
+    closing: Closing,
+}
+
+/// What follows the gathered answers.
+#[derive(Debug, Clone, Copy)]
+enum Closing {
+    Nothing,
+    Trailer(Multi),
+    Sum(Global),
+}
+
+/// Jobs by number; numbers are used again.
+#[derive(Debug)]
+struct Slots<T> {
+    slots: Vec<Option<T>>,
+    free: Vec<usize>,
+}
+
+/// What one thread needs for its part in other threads' requests and for its own jobs.
+pub(crate) struct Desk<F, O, E> {
+    /// This thread's number, owners first.
+    pub(crate) me: usize,
+    /// What all threads share.
+    pub(crate) shared: Arc<Shared>,
+    /// This thread's end of the rings.
+    pub(crate) port: Port<Message<F>>,
+    /// The store as this thread reaches it.
+    pub(crate) engine: E,
+    /// Unix time in seconds.
+    pub(crate) now: u32,
+    jobs: Slots<Job<O>>,
+}
+
+impl<F, O, E: Engine> Desk<F, O, E> {
+    /// A desk without jobs.
+    pub(crate) fn new(me: usize, shared: Arc<Shared>, port: Port<Message<F>>, engine: E) -> Self {
+        let jobs = Slots {
+            slots: Vec::new(),
+            free: Vec::new(),
+        };
+        Self {
+            me,
+            shared,
+            port,
+            engine,
+            now: 0,
+            jobs,
+        }
+    }
+
+    /// Whether jobs wait for answers.
+    pub(crate) fn waits(&self) -> bool {
+        self.jobs.free.len() != self.jobs.slots.len()
+    }
+
+    /// Starts on a request; returns the finished job, or nothing while answers are outstanding.
+    pub(crate) fn begin<N: Notify>(&mut self, origin: O, request: Arc<[u8]>) -> Option<Job<O>> {
+        let job = Job {
+            origin,
+            output: Vec::new(),
+            close: false,
+            incomplete: false,
+            request,
+            at: 0,
+            gather: None,
+        };
+        let number = self.jobs.put(job);
+        self.advance::<N>(number)
+    }
+
+    /// Takes an answer in; returns the job that it finished, if it did.
+    pub(crate) fn answered<N: Notify>(&mut self, answer: Answer) -> Option<Job<O>> {
+        let Ticket {
+            job: number, part, ..
+        } = answer.ticket;
+        let gather = self.jobs.slots[number].as_mut()?.gather.as_mut()?;
+        if gather.answers[part].replace(answer.content).is_none() {
+            gather.missing -= 1;
+        }
+        if gather.missing > 0 {
+            return None;
+        }
+        self.close_gather(number);
+        self.advance::<N>(number)
+    }
+
+    /// Answers another thread's question, or passes it on to who owns the key by now.
+    pub(crate) fn serve<N: Notify>(&mut self, ask: Ask) {
+        let counts = &self.shared.states[self.me].counts;
+        let content = match ask.what {
+            Question::One(single) => {
+                match self.engine.shard(single.store_hash(&ask.request[ask.at..])) {
+                    Ok(mut shard) => {
+                        let mut bytes = Vec::new();
+                        let request = &ask.request[ask.at..];
+                        protocol::execute(&mut shard, request, &single, self.now, &mut bytes);
+                        counts.executed(&single);
+                        Content::Bytes(bytes)
+                    }
+                    Err(owner) => {
+                        counts.handoffs.one();
+                        self.port.send::<N>(owner, Message::Ask(ask));
+                        return;
+                    }
+                }
+            }
+            Question::All(global) => Content::Share(self.share(&global)),
+        };
+        let answer = Answer {
+            ticket: ask.ticket,
+            content,
+        };
+        self.port
+            .send::<N>(ask.ticket.thread, Message::Answer(answer));
+    }
+
+    /// Works on a job until it is finished (and returned) or waits.
+    fn advance<N: Notify>(&mut self, number: usize) -> Option<Job<O>> {
+        loop {
+            let job = self.jobs.slots[number].as_mut()?;
+            let at = job.at;
+            if at >= job.request.len() {
+                return self.jobs.take(number);
+            }
+            let Ok(command) = protocol::parse(&job.request[at..]) else {
+                job.incomplete = true;
+                return self.jobs.take(number);
+            };
+            job.at = if command.close {
+                usize::MAX
+            } else {
+                at + command.consumed + command.swallow
+            };
+            job.close |= command.close;
+            let request = Arc::clone(&job.request);
+            let done = match command.parsed {
+                Parsed::Single(single) => self.one::<N>(number, &request, at, single),
+                Parsed::Multi(multi) => self.several::<N>(number, &request, at, multi),
+                Parsed::Global(global) => self.all::<N>(number, &request, global),
+                Parsed::Immediate(immediate) => {
+                    self.shared.states[self.me].counts.executed_immediate.one();
+                    immediate.answer(&mut job.output);
+                    true
+                }
+            };
+            if !done {
+                return None;
+            }
+        }
+    }
+
+    fn one<N: Notify>(
+        &mut self,
+        number: usize,
+        request: &Arc<[u8]>,
+        at: usize,
+        single: Single,
+    ) -> bool {
+        let command = &request[at..];
+        let owner = match self.engine.shard(single.store_hash(command)) {
+            Ok(mut shard) => {
+                if let Some(job) = &mut self.jobs.slots[number] {
+                    protocol::execute(&mut shard, command, &single, self.now, &mut job.output);
+                }
+                self.shared.states[self.me].counts.executed(&single);
+                return true;
+            }
+            Err(owner) => owner,
+        };
+        self.expect(number, Gather::of(1, Closing::Nothing));
+        self.ask::<N>(owner, number, 0, request, at, Question::One(single));
+        false
+    }
+
+    fn several<N: Notify>(
+        &mut self,
+        number: usize,
+        request: &Arc<[u8]>,
+        at: usize,
+        multi: Multi,
+    ) -> bool {
+        self.shared.states[self.me].counts.executed_multi.one();
+        let mut gather = Gather::of(0, Closing::Trailer(multi));
+        let mut foreign = Vec::new();
+        for (part, single) in multi.parts(&request[at..]).enumerate() {
+            let content = match self.engine.shard(single.store_hash(&request[at..])) {
+                Ok(mut shard) => {
+                    let mut bytes = Vec::new();
+                    protocol::execute(&mut shard, &request[at..], &single, self.now, &mut bytes);
+                    self.shared.states[self.me].counts.executed_multi_key.one();
+                    Some(Content::Bytes(bytes))
+                }
+                Err(owner) => {
+                    foreign.push((owner, part, single));
+                    None
+                }
+            };
+            gather.answers.push(content);
+        }
+        gather.missing = foreign.len();
+        self.expect(number, gather);
+        for (owner, part, single) in foreign {
+            self.ask::<N>(owner, number, part, request, at, Question::One(single));
+        }
+        self.closed_already(number)
+    }
+
+    fn all<N: Notify>(&mut self, number: usize, request: &Arc<[u8]>, global: Global) -> bool {
+        self.shared.states[self.me].counts.executed_global.one();
+        let others = if E::OTHERS_TAKE_PART {
+            self.shared.owners
+        } else {
+            0
+        };
+        let mut gather = Gather::of(others, Closing::Sum(global));
+        // The last place is this thread's own, whether or not it has a shard.
+        let share = self.share(&global);
+        gather.answers.push(Some(Content::Share(share)));
+        if self.me < others {
+            gather.answers[self.me] = Some(Content::Bytes(Vec::new()));
+            gather.missing -= 1;
+        }
+        self.expect(number, gather);
+        let me = self.me;
+        for owner in (0..others).filter(|owner| *owner != me) {
+            self.ask::<N>(owner, number, owner, request, 0, Question::All(global));
+        }
+        self.closed_already(number)
+    }
+
+    /// This thread's share of a command about all keys.
+    fn share(&mut self, global: &Global) -> Box<Gathered> {
+        let now = self.now;
+        let mut share = Box::<Gathered>::default();
+        self.engine
+            .own_shards(|shard| global.apply(shard, now, &mut share));
+        share
+    }
+
+    fn expect(&mut self, number: usize, gather: Gather) {
+        if let Some(job) = &mut self.jobs.slots[number] {
+            job.gather = Some(gather);
+        }
+    }
+
+    fn ask<N: Notify>(
+        &mut self,
+        owner: usize,
+        job: usize,
+        part: usize,
+        request: &Arc<[u8]>,
+        at: usize,
+        what: Question,
+    ) {
+        self.shared.states[self.me].counts.handoffs.one();
+        let ticket = Ticket {
+            thread: self.me,
+            job,
+            part,
+        };
+        let ask = Ask {
+            ticket,
+            request: Arc::clone(request),
+            at,
+            what,
+        };
+        self.port.send::<N>(owner, Message::Ask(ask));
+    }
+
+    /// Closes a gather that misses nothing; whether it did.
+    fn closed_already(&mut self, number: usize) -> bool {
+        let gather = self.jobs.slots[number]
+            .as_ref()
+            .and_then(|job| job.gather.as_ref());
+        let complete = gather.is_some_and(|gather| gather.missing == 0);
+        if complete {
+            self.close_gather(number);
+        }
+        complete
+    }
+
+    /// Puts complete answers behind the job's output.
+    fn close_gather(&mut self, number: usize) {
+        let extra = self.shared.statistics();
+        let facts = ServerFacts {
+            now: self.now,
+            extra: &extra,
+            ..self.shared.facts()
+        };
+        let Some(job) = &mut self.jobs.slots[number] else {
+            return;
+        };
+        let Some(gather) = job.gather.take() else {
+            return;
+        };
+        let mut sum = Gathered::default();
+        for content in gather.answers.into_iter().flatten() {
+            match content {
+                Content::Bytes(bytes) => job.output.extend_from_slice(&bytes),
+                Content::Share(share) => sum.merge(&share),
+            }
+        }
+        match gather.closing {
+            Closing::Nothing => {}
+            Closing::Trailer(multi) => multi.finish(&mut job.output),
+            Closing::Sum(global) => global.answer(&sum, &facts, &mut job.output),
+        }
+    }
+}
+
+impl Gather {
+    fn of(missing: usize, closing: Closing) -> Self {
+        let answers = std::iter::repeat_with(|| None).take(missing).collect();
+        Self {
+            answers,
+            missing,
+            closing,
+        }
+    }
+}
+
+impl<T> Slots<T> {
+    fn put(&mut self, value: T) -> usize {
+        match self.free.pop() {
+            Some(number) => {
+                self.slots[number] = Some(value);
+                number
+            }
+            None => {
+                self.slots.push(Some(value));
+                self.slots.len() - 1
+            }
+        }
+    }
+
+    fn take(&mut self, number: usize) -> Option<T> {
+        let value = self.slots[number].take();
+        if value.is_some() {
+            self.free.push(number);
+        }
+        value
+    }
+}

@@ -1,0 +1,104 @@
+//! What threads of a server send one another.
+
+use std::sync::Arc;
+
+use crate::protocol::{Gathered, Global, Single};
+
+/// A message between two threads. `F` is the token of a received frame.
+#[derive(Debug)]
+pub(crate) enum Message<F> {
+    /// A whole request for one key, to be executed and answered by its owner.
+    Request(Handed<F>),
+    /// A part of a request whose answer comes back.
+    Ask(Ask),
+    /// The answer to a part.
+    Answer(Answer),
+    /// Items of a slot that has changed owners.
+    Items(Box<Moved>),
+}
+
+/// A request that changes threads together with its frame: nothing of it is copied.
+#[derive(Debug)]
+pub(crate) struct Handed<F> {
+    /// The received frame.
+    pub(crate) frame: F,
+    /// The request id that the reply echoes.
+    pub(crate) request_id: u16,
+    /// What is asked, in offsets into the frame's payload behind the frame header.
+    pub(crate) single: Single,
+}
+
+/// Where an answer belongs: a thread, one of its waiting jobs, and which part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    /// The thread that asks.
+    pub(crate) thread: usize,
+    /// Its job.
+    pub(crate) job: usize,
+    /// The part of the job.
+    pub(crate) part: usize,
+}
+
+/// A part of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    /// Where the answer goes.
+    pub(crate) ticket: Ticket,
+    /// The bytes that `what` refers to.
+    pub(crate) request: Arc<[u8]>,
+    /// Where in them the command starts.
+    pub(crate) at: usize,
+    /// What is asked.
+    pub(crate) what: Question,
+}
+
+/// What one thread asks another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Question {
+    /// To execute this on its key.
+    One(Single),
+    /// To do its share of a command about all keys.
+    All(Global),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Where it belongs.
+    pub(crate) ticket: Ticket,
+    /// What came of it.
+    pub(crate) content: Content,
+}
+
+/// The result of a part.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Reply bytes.
+    Bytes(Vec<u8>),
+    /// A shard's share of a command about all keys.
+    Share(Box<Gathered>),
+}
+
+/// Items on their way to their new owner.
+#[derive(Debug)]
+pub(crate) struct Moved {
+    /// The slot.
+    pub(crate) slot: u16,
+    /// Its new owner.
+    pub(crate) to: u16,
+    /// Its items.
+    pub(crate) items: Vec<MovedItem>,
+}
+
+/// One item without its place in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MovedItem {
+    /// The key.
+    pub(crate) key: Vec<u8>,
+    /// The value.
+    pub(crate) value: Vec<u8>,
+    /// The client's flags.
+    pub(crate) flags: u32,
+    /// When it expires, in Unix seconds; 0 is never.
+    pub(crate) deadline: u32,
+}

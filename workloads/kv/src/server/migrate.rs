@@ -1,0 +1,63 @@
+//! Moving a slot's items from one owner's shard to another's.
+//!
+//! The protocol is described at [`super::Server::move_slot`]; here is what each side does to its
+//! shard. Items travel with value, flags and deadline. Their cas numbers are given anew by the
+//! receiving shard, as if each item had just been stored: a client that holds an older number is
+//! told that the item has changed, which is safe.
+
+use super::engine::{Common, Owned};
+use super::message::{Moved, MovedItem};
+use crate::store::{Key, StoreRequest};
+
+/// See the [module](self).
+pub(crate) trait Migrate {
+    /// Takes a slot's items out; the slot is served by `to` from now on.
+    fn give_away(&mut self, slot: u16, to: u16, now: u32) -> Moved;
+
+    /// Takes a slot's items in; the slot is served here from now on.
+    fn adopt(&mut self, moved: &Moved, now: u32);
+}
+
+impl Migrate for Owned {
+    fn give_away(&mut self, slot: u16, to: u16, now: u32) -> Moved {
+        let mut items = Vec::new();
+        self.shard_mut().take_slot(slot, now, |item| {
+            items.push(MovedItem {
+                key: item.key.to_vec(),
+                value: item.value.to_vec(),
+                flags: item.facts.flags,
+                deadline: item.facts.deadline,
+            });
+        });
+        self.give(slot, usize::from(to));
+        Moved { slot, to, items }
+    }
+
+    fn adopt(&mut self, moved: &Moved, now: u32) {
+        for item in &moved.items {
+            if let Some(key) = Key::new(&item.key) {
+                let request = StoreRequest {
+                    flags: item.flags,
+                    deadline: item.deadline,
+                    ..StoreRequest::set(key, &item.value)
+                };
+                // A receiver without room evicts, as for any other store.
+                let _ = self.shard_mut().store(&request, now);
+            }
+        }
+        self.take_back(moved.slot);
+    }
+}
+
+impl Migrate for Common {
+    /// A common store has no owners to move between; [`super::Server::move_slot`] refuses before.
+    fn give_away(&mut self, slot: u16, to: u16, _now: u32) -> Moved {
+        Moved {
+            slot,
+            to,
+            items: Vec::new(),
+        }
+    }
+
+    fn adopt(&mut self, _moved: &Moved, _now: u32) {}
+}

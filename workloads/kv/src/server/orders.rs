@@ -1,0 +1,60 @@
+//! What the control thread asks of a worker while it serves: rare, so behind a lock that the
+//! worker looks at only when a flag says so.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Something for a worker to do between two rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Give a slot of the partition table, with its items, to another owner.
+    GiveAway {
+        /// The slot.
+        slot: u16,
+        /// The new owner.
+        to: u16,
+    },
+}
+
+/// One worker's orders.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    waiting: AtomicBool,
+    orders: Mutex<Vec<Order>>,
+}
+
+impl Mailbox {
+    /// Leaves an order; the worker sees it in its next round.
+    pub(crate) fn put(&self, order: Order) {
+        self.orders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(order);
+        self.waiting.store(true, Ordering::Release);
+    }
+
+    /// The orders since the last call, oldest first. Costs one load when there are none.
+    pub(crate) fn take(&self) -> Vec<Order> {
+        if !self.waiting.load(Ordering::Relaxed) || !self.waiting.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_come_once_and_in_order() {
+        let mailbox = Mailbox::default();
+        assert!(mailbox.take().is_empty());
+        let first = Order::GiveAway { slot: 1, to: 0 };
+        let second = Order::GiveAway { slot: 2, to: 1 };
+        mailbox.put(first);
+        mailbox.put(second);
+        assert_eq!(mailbox.take(), [first, second]);
+        assert!(mailbox.take().is_empty());
+    }
+}

@@ -1,0 +1,305 @@
+//! The packet side of a server: kernel sockets, or the XDP program with its mesh of sockets.
+
+use std::net::{IpAddr, SocketAddr};
+
+use loader::{Attached, Steer, SteerConfig};
+use pktio::af_xdp::{Mesh, MeshConfig, MeshIo, Obtained as Granted, XskProbe};
+use pktio::drops::Drops;
+use pktio::udp::{Sharding, UdpConfig, UdpGroup, UdpIo, UdpProbe};
+use steering::PartitionTable;
+use steering::Policy;
+use steering::table::Table;
+
+use super::config::ServerConfig;
+use super::snapshot::{DropLine, ServerCounters};
+use super::{Obtained, ServerError};
+use crate::systems::Steering;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) enum Plane {
+    /// Kernel UDP sockets.
+    Sockets(Sockets),
+    /// AF_XDP sockets behind an XDP program.
+    Rings(Box<Rings>),
+}
+
+/// Kernel UDP sockets, seen from the control thread.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    probe: UdpProbe,
+    ports: Vec<u16>,
+    sharding: Sharding,
+}
+
+/// An XDP program and its mesh, seen from the control thread.
+pub(crate) struct Rings {
+    probe: XskProbe,
+    granted: Granted,
+    ifindex: u32,
+    ports: Vec<u16>,
+    // The link goes before the program and its maps.
+    attached: Option<Attached>,
+    steer: Steer,
+}
+
+impl Sockets {
+    /// Opens the sockets; returns each owner's I/O beside them.
+    ///
+    /// # Errors
+    /// When an address cannot be bound.
+    pub(crate) fn open(config: &ServerConfig) -> Result<(Self, Vec<UdpIo>), ServerError> {
+        let sharding = if config.system.client_addresses_partition() {
+            Sharding::PerPort
+        } else if has_queues(config) {
+            Sharding::RxQueue
+        } else {
+            Sharding::FlowHash
+        };
+        let owners = owners(config)?;
+        let udp = UdpConfig::new(config.addresses.clone(), config.port, owners, sharding);
+        let mut group = UdpGroup::open(&udp).map_err(ServerError::io("UDP sockets"))?;
+        let ports = group.ports().to_vec();
+        Ok((
+            Self {
+                probe: group.probe(),
+                ports,
+                sharding,
+            },
+            group.take_ios(),
+        ))
+    }
+
+    /// Where TCP is to listen.
+    pub(crate) fn tcp_addresses(&self, config: &ServerConfig) -> Vec<SocketAddr> {
+        let port = self.ports.first().copied().unwrap_or(config.port);
+        config
+            .addresses
+            .iter()
+            .map(|address| SocketAddr::new(*address, port))
+            .collect()
+    }
+}
+
+impl Rings {
+    /// Loads the program, opens the mesh and registers its sockets; returns each owner's I/O beside
+    /// it.
+    ///
+    /// # Errors
+    /// When the program is refused, or the kernel does not give the sockets.
+    pub(crate) fn open(
+        config: &ServerConfig,
+        steering: Steering,
+    ) -> Result<(Self, Vec<MeshIo>), ServerError> {
+        let Some(interface) = &config.interface else {
+            return Err(ServerError::Config(
+                "io: af_xdp needs an interface".to_owned(),
+            ));
+        };
+        let link = sys::link::get(interface).map_err(|error| ServerError::Io {
+            what: format!("the interface {interface}"),
+            source: std::io::Error::other(error),
+        })?;
+        let owners = owners(config)?;
+        let queues = u16::try_from(config.queues)
+            .map_err(|_| ServerError::Config("more than 65535 queues".to_owned()))?;
+        let (policy, ports) = match steering {
+            Steering::Queue => (Policy::Rss, 1),
+            Steering::Port => (Policy::Port, owners),
+            Steering::Key => (Policy::Key, 1),
+        };
+        let mut steer = Steer::load(&SteerConfig {
+            policy,
+            queues: config.queues,
+            owners: u32::from(owners),
+            server_port: config.port,
+            ports,
+        })?;
+        let last = config.port + (ports - 1);
+        let mesh = MeshConfig::new(link.index, queues, owners, config.port..=last);
+        let mut mesh =
+            Mesh::open(&mesh).map_err(ServerError::io(format!("AF_XDP sockets on {interface}")))?;
+        for (queue, owner, socket) in mesh.sockets() {
+            steer.register(u32::from(queue), u32::from(owner), socket)?;
+        }
+        let ios = mesh.take_ios();
+        let rings = Self {
+            probe: mesh.probe(),
+            granted: mesh.obtained(),
+            ifindex: link.index,
+            ports: (config.port..=last).collect(),
+            attached: None,
+            steer,
+        };
+        Ok((rings, ios))
+    }
+}
+
+impl std::fmt::Debug for Rings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rings")
+            .field("ifindex", &self.ifindex)
+            .field("ports", &self.ports)
+            .field("attached", &self.attached.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plane {
+    /// Lets packets in.
+    ///
+    /// # Errors
+    /// When the driver has no native XDP.
+    pub(crate) fn attach(&mut self) -> Result<(), ServerError> {
+        match self {
+            Self::Sockets(_) => Ok(()),
+            Self::Rings(rings) => {
+                if rings.attached.is_none() {
+                    rings.attached = Some(rings.steer.attach(rings.ifindex)?);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps packets out.
+    pub(crate) fn detach(&mut self) {
+        match self {
+            Self::Sockets(_) => {}
+            Self::Rings(rings) => rings.attached = None,
+        }
+    }
+
+    /// Copies one slot of user space's table to the kernel's.
+    ///
+    /// # Errors
+    /// When the map cannot be written.
+    pub(crate) fn copy_slot(
+        &mut self,
+        table: &PartitionTable,
+        slot: u16,
+    ) -> Result<(), ServerError> {
+        match (self, table.entry(slot)) {
+            (Self::Rings(rings), Some(entry)) => Ok(rings.steer.set_slot(slot, entry)?),
+            (Self::Rings(_), None) | (Self::Sockets(_), _) => Ok(()),
+        }
+    }
+
+    /// The XDP program.
+    pub(crate) fn steer_mut(&mut self) -> Option<&mut Steer> {
+        match self {
+            Self::Sockets(_) => None,
+            Self::Rings(rings) => Some(&mut rings.steer),
+        }
+    }
+
+    /// Adds what kernel and XDP program counted.
+    ///
+    /// # Errors
+    /// When a counter cannot be read: a ledger must not be closed on a guess.
+    pub(crate) fn add_counters(&self, counters: &mut ServerCounters) -> Result<(), ServerError> {
+        match self {
+            Self::Sockets(sockets) => {
+                let drops = sockets
+                    .probe
+                    .drops()
+                    .map_err(ServerError::io("UDP drop counters"))?;
+                add_drops(counters, &drops);
+            }
+            Self::Rings(rings) => {
+                let drops = rings
+                    .probe
+                    .drops()
+                    .map_err(ServerError::io("AF_XDP statistics"))?;
+                add_drops(counters, &drops);
+                let steer = rings.steer.counters()?;
+                for (reason, count) in steer.drops {
+                    counters.drops.push(DropLine {
+                        name: format!("xdp_{}", reason.name()),
+                        requests: count,
+                        source: format!("xdp: {}", reason.name()),
+                    });
+                }
+                counters.drops.push(DropLine {
+                    name: "xdp_no_socket".to_owned(),
+                    requests: steer.redirect_failed,
+                    source: "xdp: redirect_failed".to_owned(),
+                });
+                counters
+                    .related
+                    .push(("xdp_passed".to_owned(), steer.passed));
+                for (owner, count) in steer.redirected.iter().enumerate() {
+                    counters
+                        .related
+                        .push((format!("xdp_redirected_{owner}"), *count));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the machine gave.
+    pub(crate) fn obtained(&self, config: &ServerConfig) -> Obtained {
+        let udp = |port: &u16| {
+            let address = |ip: &IpAddr| format!("udp {}", SocketAddr::new(*ip, *port));
+            config.addresses.iter().map(address).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Sockets(sockets) => {
+                let mut ports = sockets.ports.clone();
+                ports.dedup();
+                let mut listening: Vec<_> = ports.iter().flat_map(udp).collect();
+                if config.tcp {
+                    let tcp = sockets.tcp_addresses(config);
+                    listening.extend(tcp.iter().map(|address| format!("tcp {address}")));
+                }
+                Obtained {
+                    io: "udp".to_owned(),
+                    program: None,
+                    listening,
+                    queues_known: sockets.sharding == Sharding::RxQueue,
+                }
+            }
+            Self::Rings(rings) => Obtained {
+                io: format!("af_xdp {}", rings.granted.name()),
+                program: rings
+                    .steer
+                    .provenance()
+                    .ok()
+                    .map(|program| format!("{} tag {:016x}", program.name, program.tag)),
+                listening: rings.ports.iter().flat_map(udp).collect(),
+                queues_known: true,
+            },
+        }
+    }
+}
+
+fn add_drops(counters: &mut ServerCounters, drops: &Drops) {
+    for (drop, count) in drops.iter() {
+        counters.drops.push(DropLine {
+            name: drop.name().to_owned(),
+            requests: count,
+            source: format!("kernel: {}", drop.name()),
+        });
+    }
+    let related = drops.related;
+    counters
+        .related
+        .push(("fill_ring_empty".to_owned(), related.fill_ring_empty));
+    counters
+        .related
+        .push(("rx_invalid_descriptors".to_owned(), related.rx_invalid));
+    counters
+        .related
+        .push(("tx_invalid_descriptors".to_owned(), related.tx_invalid));
+}
+
+fn owners(config: &ServerConfig) -> Result<u16, ServerError> {
+    u16::try_from(config.owners())
+        .map_err(|_| ServerError::Config("more than 65535 owners".to_owned()))
+}
+
+/// Loopback has no receive queues; any named interface but it has.
+fn has_queues(config: &ServerConfig) -> bool {
+    config.interface.as_deref().is_some_and(|name| name != "lo")
+}

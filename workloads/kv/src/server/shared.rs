@@ -1,0 +1,338 @@
+//! What the threads of a server share with its control thread.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pktio::worker::{Control, Live};
+use steering::PartitionTable;
+use steering::table::{SLOTS, Table, owner_in};
+
+use super::config::ServerConfig;
+use super::counters::{Counts, LiveCounts};
+use super::gate::Gate;
+use super::orders::{Mailbox, Order};
+use super::quiet::Quiet;
+use super::snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
+use super::{PreloadReport, ServerError, ThreadInfo};
+use crate::handoff::doorbell::Doorbell;
+use crate::protocol::ServerFacts;
+
+/// How often the control thread looks whether something it waits for has happened.
+const LOOK_EVERY: Duration = Duration::from_micros(200);
+
+/// How long moving one slot may take: extracting and storing its items on a busy owner.
+const MOVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// One thread as others see it.
+#[derive(Debug)]
+pub(crate) struct ThreadState {
+    /// Its name.
+    pub(crate) name: String,
+    /// The CPU it is pinned to.
+    pub(crate) cpu: Option<u32>,
+    /// Its thread id, once it runs.
+    pub(crate) tid: AtomicU32,
+    /// What its request processing counts.
+    pub(crate) counts: LiveCounts,
+    /// What the worker loop counts.
+    pub(crate) live: Live,
+    /// Its report of empty rounds.
+    pub(crate) quiet: Quiet,
+    /// Orders for it.
+    pub(crate) mailbox: Mailbox,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Slot to owner, the truth of user space.
+    pub(crate) table: PartitionTable,
+    /// One per thread, owners first.
+    pub(crate) doorbells: Arc<[Doorbell]>,
+    /// One per thread, owners first.
+    pub(crate) states: Vec<ThreadState>,
+    /// Tells the threads to leave.
+    pub(crate) control: Control,
+    /// Leads them from phase to phase.
+    pub(crate) gate: Gate,
+    /// Which CPU polls which queue.
+    pub(crate) napi: NapiCpus,
+    /// What preloading did, summed by the owners.
+    pub(crate) preloaded: Mutex<PreloadReport>,
+    /// Number of owners; threads beyond them serve TCP.
+    pub(crate) owners: usize,
+    shards: u32,
+    started: Instant,
+}
+
+impl Shared {
+    /// The state of a server of this configuration before its threads exist.
+    ///
+    /// # Errors
+    /// When there are not enough descriptors for the doorbells.
+    pub(crate) fn new(config: &ServerConfig) -> Result<Self, ServerError> {
+        let owners = config.cores.len();
+        let names = (0..owners)
+            .map(|owner| (format!("owner-{owner}"), Some(config.cores[owner])))
+            .chain(config.tcp.then(|| ("tcp".to_owned(), None)));
+        let states: Vec<_> = names
+            .map(|(name, cpu)| ThreadState::new(name, cpu))
+            .collect();
+        let doorbells = states
+            .iter()
+            .map(|_| Doorbell::new())
+            .collect::<Result<_, _>>();
+        Ok(Self {
+            table: PartitionTable::even(u16::try_from(owners).unwrap_or(u16::MAX)),
+            doorbells: doorbells.map_err(ServerError::io("an eventfd per thread"))?,
+            control: Control::new(),
+            gate: Gate::new(states.len()),
+            napi: NapiCpus::new(config.queues),
+            preloaded: Mutex::default(),
+            owners,
+            shards: config.shards(),
+            started: Instant::now(),
+            states,
+        })
+    }
+
+    /// The threads.
+    pub(crate) fn threads(&self) -> Vec<ThreadInfo> {
+        self.states
+            .iter()
+            .map(|state| ThreadInfo {
+                name: state.name.clone(),
+                tid: state.tid.load(Ordering::Acquire),
+                cpu: state.cpu,
+            })
+            .collect()
+    }
+
+    /// What the server says of itself to `stats`; time and further lines are the caller's.
+    pub(crate) fn facts(&self) -> ServerFacts<'static> {
+        ServerFacts {
+            uptime_s: self.started.elapsed().as_secs(),
+            threads: u32::try_from(self.owners).unwrap_or(u32::MAX),
+            shards: self.shards,
+            ..ServerFacts::default()
+        }
+    }
+
+    /// Further lines of `stats`: what steering did.
+    pub(crate) fn statistics(&self) -> Vec<(&'static str, u64)> {
+        let total = self.states.iter().map(|state| state.counts.read());
+        let total = total.fold(Counts::default(), Counts::plus);
+        vec![
+            ("requests_received", total.requests_received),
+            ("requests_executed", total.requests_executed),
+            ("handoffs", total.handoffs),
+            ("misroutes", total.misroutes),
+        ]
+    }
+
+    /// What preloading did.
+    pub(crate) fn preload_report(&self) -> PreloadReport {
+        *self
+            .preloaded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The threads' counters, and the losses that they themselves count.
+    pub(crate) fn counters(&self) -> ServerCounters {
+        let threads: Vec<_> = self.states.iter().map(ThreadState::counters).collect();
+        let mut counters = ServerCounters {
+            threads,
+            drops: Vec::new(),
+            related: Vec::new(),
+        };
+        let total = counters.total();
+        let io = self.states.iter().map(|state| state.live.read().io);
+        let refused = io.clone().map(|io| io.transmit_refused).sum();
+        let truncated = io.clone().map(|io| io.truncated).sum();
+        let lines = [
+            ("bad_frame", total.drop_bad_frame, "server: drop_bad_frame"),
+            (
+                "incomplete_request",
+                total.drop_incomplete,
+                "server: drop_incomplete",
+            ),
+            (
+                "reply_no_frame",
+                total.drop_no_frame,
+                "server: drop_no_frame",
+            ),
+            (
+                "reply_too_long",
+                total.drop_reply_too_long,
+                "server: drop_reply_too_long",
+            ),
+            ("transmit_refused", refused, "io: transmit_refused"),
+            ("request_truncated", truncated, "io: truncated"),
+        ];
+        counters.drops = lines
+            .into_iter()
+            .map(|(name, requests, source)| DropLine {
+                name: name.to_owned(),
+                requests,
+                source: source.to_owned(),
+            })
+            .collect();
+        counters.related.push((
+            "foreign_frames".to_owned(),
+            io.clone().map(|io| io.foreign).sum(),
+        ));
+        counters.related.push((
+            "replies_without_frame".to_owned(),
+            io.map(|io| io.no_frame).sum(),
+        ));
+        counters
+    }
+
+    /// Things done by all threads so far.
+    pub(crate) fn activity(&self) -> u64 {
+        self.states.iter().map(|state| state.quiet.activity()).sum()
+    }
+
+    /// Waits for an empty round of every thread; false when `deadline` passes first.
+    pub(crate) fn wait_empty_round(&self, deadline: Instant) -> bool {
+        let questions: Vec<_> = self.states.iter().map(|state| state.quiet.ask()).collect();
+        self.wait(deadline, || {
+            self.states
+                .iter()
+                .zip(&questions)
+                .all(|(state, q)| state.quiet.answered(*q))
+        })
+    }
+
+    /// Moves a slot and its items; see [`super::Server::move_slot`].
+    ///
+    /// # Errors
+    /// When slot or owner do not exist, or the threads do not get to it.
+    pub(crate) fn move_slot(&self, slot: u16, owner: u16) -> Result<u32, ServerError> {
+        if usize::from(slot) >= SLOTS || usize::from(owner) >= self.owners {
+            return Err(ServerError::Config(format!(
+                "no slot {slot} or no owner {owner}"
+            )));
+        }
+        let from = self.owner_of_slot(slot);
+        if from == usize::from(owner) {
+            return Ok(self.table.epoch());
+        }
+        self.states[from]
+            .mailbox
+            .put(Order::GiveAway { slot, to: owner });
+        let done = || self.owner_of_slot(slot) == usize::from(owner);
+        if self.wait(Instant::now() + MOVE_LIMIT, done) {
+            Ok(self.table.epoch())
+        } else {
+            let failure = self.gate.failure();
+            Err(ServerError::Thread(
+                failure.unwrap_or_else(|| "the slot was not handed over".into()),
+            ))
+        }
+    }
+
+    /// The slot's owner in user space.
+    pub(crate) fn owner_of_slot(&self, slot: u16) -> usize {
+        self.table
+            .entry(slot)
+            .map_or(0, |entry| owner_in(entry) as usize)
+    }
+
+    fn wait(&self, deadline: Instant, done: impl Fn() -> bool) -> bool {
+        loop {
+            if done() {
+                return true;
+            }
+            if Instant::now() >= deadline || self.gate.failure().is_some() {
+                return false;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+impl ThreadState {
+    fn new(name: String, cpu: Option<u32>) -> Self {
+        Self {
+            name,
+            cpu,
+            tid: AtomicU32::new(0),
+            counts: LiveCounts::default(),
+            live: Live::default(),
+            quiet: Quiet::default(),
+            mailbox: Mailbox::default(),
+        }
+    }
+
+    fn counters(&self) -> ThreadCounters {
+        let worker = self.live.read();
+        ThreadCounters {
+            name: self.name.clone(),
+            tid: self.tid.load(Ordering::Acquire),
+            cpu: self.cpu,
+            counts: self.counts.read(),
+            io: IoCounts {
+                received: worker.io.received,
+                transmitted: worker.io.transmitted,
+                frame_returns: worker.io.frame_returns,
+                wakeups_kernel: worker.io.wakeups_kernel,
+                wakeups_app: worker.wakeups_app,
+                busy_rounds: worker.busy_rounds,
+                empty_rounds: worker.empty_rounds,
+                empty_ns: worker.empty_ns,
+            },
+        }
+    }
+}
+
+/// Which CPU runs the NAPI poll of each receive queue.
+#[derive(Debug)]
+pub(crate) struct NapiCpus {
+    cpus: Vec<AtomicU32>,
+}
+
+impl NapiCpus {
+    const UNKNOWN: u32 = u32::MAX;
+
+    fn new(queues: u32) -> Self {
+        let cpus = (0..queues).map(|_| AtomicU32::new(Self::UNKNOWN)).collect();
+        Self { cpus }
+    }
+
+    /// Sets all queues' CPUs; queues beyond the slice become unknown.
+    pub(crate) fn set(&self, cpus: Option<&[u32]>) {
+        for (queue, cell) in self.cpus.iter().enumerate() {
+            let cpu = cpus.and_then(|cpus| cpus.get(queue)).copied();
+            cell.store(cpu.unwrap_or(Self::UNKNOWN), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a request of this queue, executed on `cpu`, changed CPUs on its way.
+    #[inline]
+    pub(crate) fn hopped(&self, queue: Option<u16>, cpu: u32) -> bool {
+        queue
+            .and_then(|queue| self.cpus.get(usize::from(queue)))
+            .map(|cell| cell.load(Ordering::Relaxed))
+            .is_some_and(|napi| napi != Self::UNKNOWN && napi != cpu)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hop_is_counted_only_where_the_napi_cpu_is_known() {
+        let napi = NapiCpus::new(2);
+        assert!(!napi.hopped(Some(0), 1));
+        napi.set(Some(&[0, 1]));
+        assert!(napi.hopped(Some(0), 1));
+        assert!(!napi.hopped(Some(1), 1));
+        assert!(!napi.hopped(Some(9), 1) && !napi.hopped(None, 1));
+        napi.set(None);
+        assert!(!napi.hopped(Some(0), 1));
+    }
+}

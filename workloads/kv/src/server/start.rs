@@ -1,0 +1,339 @@
+//! From a configuration to running threads: the one place where the choice is looked at.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use pktio::DatagramIo;
+use pktio::worker::{self, WaitMode};
+use sys::cpu::CpuId;
+
+use super::config::{LONGEST_SLEEP, RING_MESSAGES, ServerConfig};
+use super::desk::Desk;
+use super::engine::{Common, Elsewhere, Engine, Owned};
+use super::gate::Phase;
+use super::message::Message;
+use super::migrate::Migrate;
+use super::plane::{Plane, Rings, Sockets};
+use super::preload::preload;
+use super::shared::Shared;
+use super::worker::Owner;
+use super::{PreloadReport, ServerError};
+use crate::handoff::mesh::{EventfdPerBatch, EventfdPerMessage, Notify, Port, mesh};
+use crate::store::{Shard, ShardConfig, Striped};
+use crate::systems::mica_erew::MicaErew;
+use crate::systems::rss_shared::RssShared;
+use crate::systems::seastar::Seastar;
+use crate::systems::sphinx::Sphinx;
+use crate::systems::xdp_steered::XdpSteered;
+use crate::systems::{Design, IoKind, SystemKind, Wakeup};
+use crate::tcp::{self, TcpThread};
+
+/// The threads of a server.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// What they share.
+    pub(crate) shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Everything that the threads are made of, before the choice is looked at.
+struct Parts<I> {
+    config: ServerConfig,
+    shared: Arc<Shared>,
+    ios: Vec<I>,
+    listeners: Vec<TcpListener>,
+}
+
+/// Opens the packet side and starts the threads.
+///
+/// # Errors
+/// When something cannot be had.
+pub(crate) fn start(config: &ServerConfig) -> Result<(Running, Plane), ServerError> {
+    match config.system {
+        SystemKind::RssShared => start_system::<RssShared>(config),
+        SystemKind::Sphinx => start_system::<Sphinx>(config),
+        SystemKind::Seastar => start_system::<Seastar>(config),
+        SystemKind::MicaErew => start_system::<MicaErew>(config),
+        SystemKind::XdpSteered => start_system::<XdpSteered>(config),
+    }
+}
+
+fn start_system<D: Design>(config: &ServerConfig) -> Result<(Running, Plane), ServerError> {
+    let shared = Arc::new(Shared::new(config)?);
+    let config = config.clone();
+    match config.io {
+        IoKind::Udp => {
+            let (sockets, ios) = Sockets::open(&config)?;
+            let listeners = if config.tcp {
+                let addresses = sockets.tcp_addresses(&config);
+                tcp::listen(&addresses).map_err(ServerError::io("TCP listeners"))?
+            } else {
+                Vec::new()
+            };
+            let running = start_threads::<D, _>(Parts {
+                config,
+                shared,
+                ios,
+                listeners,
+            })?;
+            Ok((running, Plane::Sockets(sockets)))
+        }
+        IoKind::AfXdp => {
+            let (rings, ios) = Rings::open(&config, D::STEERING)?;
+            let parts = Parts {
+                config,
+                shared,
+                ios,
+                listeners: Vec::new(),
+            };
+            Ok((start_threads::<D, _>(parts)?, Plane::Rings(Box::new(rings))))
+        }
+    }
+}
+
+fn start_threads<D, I>(parts: Parts<I>) -> Result<Running, ServerError>
+where
+    D: Design,
+    I: DatagramIo + 'static,
+{
+    match parts.config.wakeup {
+        Wakeup::Eventfd => with_store::<D, EventfdPerMessage, I>(parts),
+        Wakeup::Batched => with_store::<D, EventfdPerBatch, I>(parts),
+        Wakeup::Spin => with_store::<D, D::Polling, I>(parts),
+    }
+}
+
+fn with_store<D, N, I>(parts: Parts<I>) -> Result<Running, ServerError>
+where
+    D: Design,
+    N: Notify,
+    I: DatagramIo + 'static,
+{
+    let bytes = usize::try_from(parts.config.memory_bytes).unwrap_or(usize::MAX);
+    let shared = Arc::clone(&parts.shared);
+    if D::SHARED_STORE {
+        let stripes = parts.config.shards() as usize;
+        let store = Striped::new(ShardConfig { bytes }, stripes)
+            .map_err(|error| ServerError::Config(error.to_string()))?;
+        let store = Common(Arc::new(store));
+        let tcp = store.clone();
+        spawn_all::<D, N, I, _, _>(parts, move |_| Ok(store.clone()), tcp)
+    } else {
+        let config = ShardConfig {
+            bytes: bytes / parts.config.cores.len(),
+        };
+        let tcp = Elsewhere(Arc::clone(&shared));
+        let make = move |owner| {
+            let shard = Shard::new(config).map_err(|error| error.to_string())?;
+            Ok(Owned::new(shard, owner, Arc::clone(&shared)))
+        };
+        spawn_all::<D, N, I, _, _>(parts, make, tcp)
+    }
+}
+
+/// Starts the owners, each of which makes its own store with `make`, and the TCP thread.
+fn spawn_all<D, N, I, E, T>(
+    parts: Parts<I>,
+    make: impl Fn(usize) -> Result<E, String> + Clone + Send + 'static,
+    tcp_engine: T,
+) -> Result<Running, ServerError>
+where
+    D: Design,
+    N: Notify,
+    I: DatagramIo + 'static,
+    E: Engine + Migrate + 'static,
+    T: Engine + 'static,
+{
+    let Parts {
+        config,
+        shared,
+        ios,
+        listeners,
+    } = parts;
+    let mut running = Running {
+        shared: Arc::clone(&shared),
+        threads: Vec::new(),
+    };
+    let mut ports = mesh::<Message<I::Frame>>(&shared.doorbells, RING_MESSAGES);
+    let tcp_port = config.tcp.then(|| ports.pop()).flatten();
+    for (me, (io, port)) in ios.into_iter().zip(ports).enumerate() {
+        let (config, make) = (config.clone(), make.clone());
+        running.spawn(me, move |shared| {
+            owner_thread::<D, N, I, E>(&config, me, shared, io, port, || make(me))
+        })?;
+    }
+    if let Some(port) = tcp_port {
+        let me = config.cores.len();
+        let cpus: Vec<_> = config.cores.iter().copied().map(CpuId).collect();
+        running.spawn(me, move |shared| {
+            let cpus = sys::cpu::set_affinity(None, &cpus);
+            cpus.map_err(|error| error.to_string())?;
+            let desk = Desk::new(me, Arc::clone(shared), port, tcp_engine);
+            tcp_thread::<N, _, _>(desk, listeners)
+        })?;
+    }
+    Ok(running)
+}
+
+fn owner_thread<D, N, I, E>(
+    config: &ServerConfig,
+    me: usize,
+    shared: &Arc<Shared>,
+    mut io: I,
+    port: Port<Message<I::Frame>>,
+    make: impl FnOnce() -> Result<E, String>,
+) -> Result<(), String>
+where
+    D: Design,
+    N: Notify,
+    I: DatagramIo,
+    E: Engine + Migrate,
+{
+    let cpu = config.cores[me];
+    sys::cpu::pin_current(CpuId(cpu)).map_err(|error| format!("pinning to CPU {cpu}: {error}"))?;
+    let mut desk = Desk::new(me, Arc::clone(shared), port, make()?);
+    shared.gate.arrive(me, Phase::Loaded);
+    if shared.gate.wait_open(Phase::Preloaded) == Phase::Stopped {
+        return Ok(());
+    }
+    if let Some(plan) = &config.preload {
+        let owners = u32::from(u16::try_from(shared.owners).unwrap_or(u16::MAX));
+        let mine = |id: u32, hash: u64| {
+            if D::SHARED_STORE {
+                id % owners == me as u32
+            } else {
+                usize::from(shared.table.owner_of(hash)) == me
+            }
+        };
+        let now = super::time::UnixClock::new().unix(sys::clock::now_ns());
+        shared.add_preloaded(preload(&mut desk.engine, plan, now, mine)?);
+    }
+    shared.gate.arrive(me, Phase::Preloaded);
+    if shared.gate.wait_open(Phase::Serving) == Phase::Stopped {
+        return Ok(());
+    }
+    shared.gate.arrive(me, Phase::Serving);
+    let mode = if N::SPIN {
+        WaitMode::Spin
+    } else {
+        WaitMode::Sleep {
+            timeout: LONGEST_SLEEP,
+        }
+    };
+    let mut owner = Owner::<D, N, I, E>::new(desk, cpu);
+    worker::run(
+        &mut io,
+        &mut owner,
+        mode,
+        &shared.control,
+        &shared.states[me].live,
+    )
+    .map(|_| ())
+    .map_err(|error| error.to_string())
+}
+
+fn tcp_thread<N, F, E>(
+    desk: Desk<F, tcp::ConnectionId, E>,
+    listeners: Vec<TcpListener>,
+) -> Result<(), String>
+where
+    N: Notify,
+    E: Engine,
+{
+    let (me, shared) = (desk.me, Arc::clone(&desk.shared));
+    let mut thread = TcpThread::new(desk, listeners).map_err(|error| error.to_string())?;
+    for phase in [Phase::Loaded, Phase::Preloaded] {
+        shared.gate.arrive(me, phase);
+    }
+    if shared.gate.wait_open(Phase::Serving) == Phase::Stopped {
+        return Ok(());
+    }
+    shared.gate.arrive(me, Phase::Serving);
+    thread
+        .run::<N>(LONGEST_SLEEP)
+        .map_err(|error| error.to_string())
+}
+
+/// Tells the gate when a thread ends by panic, so that nobody waits for it.
+struct Alarm<'a> {
+    shared: &'a Shared,
+    me: usize,
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared
+                .gate
+                .fail(format!("{} panicked", self.shared.states[self.me].name));
+        }
+    }
+}
+
+impl Running {
+    fn spawn(
+        &mut self,
+        me: usize,
+        body: impl FnOnce(&Arc<Shared>) -> Result<(), String> + Send + 'static,
+    ) -> Result<(), ServerError> {
+        let shared = Arc::clone(&self.shared);
+        let name = shared.states[me].name.clone();
+        let thread = std::thread::Builder::new()
+            .name(name.clone())
+            .spawn(move || {
+                let state = &shared.states[me];
+                let tid = rustix::thread::gettid().as_raw_pid();
+                state.tid.store(tid.unsigned_abs(), Ordering::Release);
+                let alarm = Alarm {
+                    shared: &shared,
+                    me,
+                };
+                if let Err(error) = body(&shared) {
+                    shared.gate.fail(format!("{}: {error}", state.name));
+                }
+                drop(alarm);
+            })
+            .map_err(ServerError::io(format!("the thread {name}")))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Stops the threads and waits for their end.
+    ///
+    /// # Errors
+    /// The first failure of a thread.
+    pub(crate) fn join(&mut self) -> Result<(), ServerError> {
+        self.shared.control.stop();
+        self.shared.gate.open(Phase::Stopped);
+        for thread in self.threads.drain(..) {
+            // A panic has been told to the gate.
+            let _ = thread.join();
+        }
+        match self.shared.gate.failure() {
+            Some(failure) => Err(ServerError::Thread(failure)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.join() {
+            tracing::warn!(%error, "a server thread had failed");
+        }
+    }
+}
+
+impl Shared {
+    fn add_preloaded(&self, part: PreloadReport) {
+        let mut sum = self
+            .preloaded
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        sum.stored += part.stored;
+        sum.refused += part.refused;
+        sum.evicted += part.evicted;
+    }
+}

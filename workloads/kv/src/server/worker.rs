@@ -1,0 +1,337 @@
+//! One owner thread at work: what it does with a received datagram and with messages.
+//!
+//! The fast path is a datagram with one command whose keys this thread serves: parsed once,
+//! executed, and the reply built in the frame it came in. The request bytes and the reply share
+//! that frame, so the shorter of the two is copied aside: a get's request is short and its reply
+//! is written in place; a set's request is long, and its reply is written aside and copied.
+
+use std::marker::PhantomData;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use pktio::DatagramIo;
+use pktio::worker::{Handler, Woken};
+
+use super::desk::{Desk, Job};
+use super::engine::Engine;
+use super::message::{Handed, Message};
+use super::migrate::Migrate;
+use super::time::UnixClock;
+use crate::handoff::doorbell::Doorbell;
+use crate::handoff::mesh::Notify;
+use crate::protocol::frame::{HEADER_LEN, decode_request};
+use crate::protocol::{self, Immediate, Multi, Parsed, Single};
+use crate::reply::{FrameWriter, Spill, deliver, deliver_bytes};
+use crate::server::counters::LiveCounts;
+use crate::systems::{Addressing, Design};
+
+/// Requests up to this many bytes are copied aside so that the reply can be built in place: longer
+/// than a get of the longest key, shorter than a reply is likely to be.
+const SHORT: usize = 320;
+
+/// Messages taken from each ring in one round.
+const INBOX_BATCH: usize = 256;
+
+/// Where a job of this thread has to answer.
+#[derive(Debug)]
+pub(crate) struct Waiting<F> {
+    frame: F,
+    request_id: u16,
+}
+
+/// See the [module](self).
+pub(crate) struct Owner<D, N, I: DatagramIo, E> {
+    desk: Desk<I::Frame, Waiting<I::Frame>, E>,
+    cpu: u32,
+    clock: UnixClock,
+    inbound: Vec<Message<I::Frame>>,
+    request: Vec<u8>,
+    reply: Vec<u8>,
+    spill: Spill,
+    work: u64,
+    system: PhantomData<fn() -> (D, N)>,
+}
+
+impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E> {
+    /// An owner on `cpu` with its desk.
+    pub(crate) fn new(desk: Desk<I::Frame, Waiting<I::Frame>, E>, cpu: u32) -> Self {
+        Self {
+            desk,
+            cpu,
+            clock: UnixClock::new(),
+            inbound: Vec::new(),
+            request: Vec::with_capacity(SHORT),
+            reply: Vec::new(),
+            spill: Spill::default(),
+            work: 0,
+            system: PhantomData,
+        }
+    }
+
+    fn counts(&self) -> &LiveCounts {
+        &self.desk.shared.states[self.desk.me].counts
+    }
+
+    fn doorbell(&self) -> &Doorbell {
+        &self.desk.shared.doorbells[self.desk.me]
+    }
+
+    /// A request for one key: executed here, or handed to its owner with its frame.
+    fn single(&mut self, io: &mut I, mut frame: I::Frame, request_id: u16, single: Single) {
+        let desk = &mut self.desk;
+        let hash = single.store_hash(&io.payload(&frame)[HEADER_LEN..]);
+        let mut shard = match desk.engine.shard(hash) {
+            Ok(shard) => shard,
+            Err(owner) => {
+                desk.shared.states[desk.me].counts.handoffs.one();
+                let handed = Handed {
+                    frame,
+                    request_id,
+                    single,
+                };
+                desk.port.send::<N>(owner, Message::Request(handed));
+                return;
+            }
+        };
+        let now = desk.now;
+        let body = &io.payload(&frame)[HEADER_LEN..];
+        let in_place = body.len() <= SHORT;
+        let mut in_frame = 0;
+        if in_place {
+            self.request.clear();
+            self.request.extend_from_slice(body);
+            let mut writer = FrameWriter::new(io.room(&mut frame), &mut self.spill.rest);
+            protocol::execute(&mut shard, &self.request, &single, now, &mut writer);
+            in_frame = writer.in_frame();
+        } else {
+            self.reply.clear();
+            protocol::execute(&mut shard, body, &single, now, &mut self.reply);
+        }
+        drop(shard);
+        let desk = &self.desk;
+        let counts = &desk.shared.states[desk.me].counts;
+        counts.executed(&single);
+        finished(&desk.shared, counts, io, &frame, self.cpu);
+        if in_place {
+            deliver(io, frame, request_id, in_frame, &mut self.spill, counts);
+        } else {
+            deliver_bytes(io, frame, request_id, &self.reply, &mut self.spill, counts);
+        }
+    }
+
+    /// A multi-get whose keys are all served here. Gives the frame back when one is not.
+    fn local_multi(
+        &mut self,
+        io: &mut I,
+        frame: I::Frame,
+        request_id: u16,
+        multi: &Multi,
+    ) -> Option<I::Frame> {
+        let body = &io.payload(&frame)[HEADER_LEN..];
+        let desk = &mut self.desk;
+        if !multi
+            .parts(body)
+            .all(|single| desk.engine.serves(single.hash))
+        {
+            return Some(frame);
+        }
+        let mut keys = 0;
+        self.reply.clear();
+        for single in multi.parts(body) {
+            if let Ok(mut shard) = desk.engine.shard(single.hash) {
+                protocol::execute(&mut shard, body, &single, desk.now, &mut self.reply);
+                keys += 1;
+            }
+        }
+        multi.finish(&mut self.reply);
+        let counts = &desk.shared.states[desk.me].counts;
+        counts.executed_multi.one();
+        counts.executed_multi_key.add(keys);
+        finished(&desk.shared, counts, io, &frame, self.cpu);
+        deliver_bytes(io, frame, request_id, &self.reply, &mut self.spill, counts);
+        None
+    }
+
+    fn immediate(&mut self, io: &mut I, frame: I::Frame, request_id: u16, immediate: &Immediate) {
+        self.reply.clear();
+        immediate.answer(&mut self.reply);
+        let desk = &self.desk;
+        let counts = &desk.shared.states[desk.me].counts;
+        counts.executed_immediate.one();
+        finished(&desk.shared, counts, io, &frame, self.cpu);
+        deliver_bytes(io, frame, request_id, &self.reply, &mut self.spill, counts);
+    }
+
+    /// Everything that may need other threads.
+    fn job(&mut self, io: &mut I, frame: I::Frame, request_id: u16) {
+        let request: Arc<[u8]> = Arc::from(&io.payload(&frame)[HEADER_LEN..]);
+        if let Some(job) = self.desk.begin::<N>(Waiting { frame, request_id }, request) {
+            self.finish_job(io, job);
+        }
+    }
+
+    fn finish_job(&mut self, io: &mut I, job: Job<Waiting<I::Frame>>) {
+        let Waiting { frame, request_id } = job.origin;
+        let counts = &self.desk.shared.states[self.desk.me].counts;
+        if job.incomplete && job.output.is_empty() {
+            counts.drop_incomplete.one();
+            io.release(frame);
+            return;
+        }
+        finished(&self.desk.shared, counts, io, &frame, self.cpu);
+        deliver_bytes(io, frame, request_id, &job.output, &mut self.spill, counts);
+    }
+
+    fn message(&mut self, io: &mut I, message: Message<I::Frame>) {
+        match message {
+            Message::Request(Handed {
+                frame,
+                request_id,
+                single,
+            }) => {
+                self.single(io, frame, request_id, single);
+            }
+            Message::Ask(ask) => self.desk.serve::<N>(ask),
+            Message::Answer(answer) => {
+                if let Some(job) = self.desk.answered::<N>(answer) {
+                    self.finish_job(io, job);
+                }
+            }
+            Message::Items(moved) => {
+                let now = self.desk.now;
+                self.desk.engine.adopt(&moved, now);
+                self.desk.shared.table.move_slot(moved.slot, moved.to);
+            }
+        }
+    }
+
+    fn take_messages(&mut self, io: &mut I) -> usize {
+        let mut inbound = std::mem::take(&mut self.inbound);
+        let taken = self.desk.port.receive(INBOX_BATCH, &mut inbound);
+        for message in inbound.drain(..) {
+            self.message(io, message);
+        }
+        self.inbound = inbound;
+        self.work += taken as u64;
+        taken
+    }
+
+    /// While rings to other threads are full to the brim, this thread takes in no new request. It
+    /// goes on serving what others sent it, or two such threads would wait for one another.
+    fn relieve(&mut self, io: &mut I) {
+        if !self.desk.port.overfull() {
+            return;
+        }
+        self.counts().handoff_stalls.one();
+        while self.desk.port.overfull() && !self.desk.shared.control.stopped() {
+            self.desk.port.publish::<N>();
+            if self.take_messages(io) == 0 {
+                std::thread::yield_now();
+            }
+            // An error shows again in the round's own flush, which reports it.
+            let _ = io.flush();
+        }
+    }
+
+    fn follow_orders(&mut self) {
+        for order in self.desk.shared.states[self.desk.me].mailbox.take() {
+            let super::orders::Order::GiveAway { slot, to } = order;
+            let now = self.desk.now;
+            let moved = self.desk.engine.give_away(slot, to, now);
+            self.desk
+                .port
+                .send::<N>(usize::from(to), Message::Items(Box::new(moved)));
+            self.work += 1;
+        }
+    }
+}
+
+/// Counts a request datagram whose execution is complete.
+fn finished<I: DatagramIo>(
+    shared: &super::shared::Shared,
+    counts: &LiveCounts,
+    io: &I,
+    frame: &I::Frame,
+    cpu: u32,
+) {
+    counts.requests_executed.one();
+    if shared.napi.hopped(io.origin(frame).queue, cpu) {
+        counts.cross_core_hops.one();
+    }
+}
+
+impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Owner<D, N, I, E> {
+    fn frame(&mut self, io: &mut I, frame: I::Frame) {
+        self.relieve(io);
+        self.work += 1;
+        let counts = self.counts();
+        counts.requests_received.one();
+        let Ok((header, body)) = decode_request(io.payload(&frame)) else {
+            counts.drop_bad_frame.one();
+            io.release(frame);
+            return;
+        };
+        let request_id = header.request_id;
+        let Ok(command) = protocol::parse(body) else {
+            counts.drop_incomplete.one();
+            io.release(frame);
+            return;
+        };
+        if command.consumed + command.swallow < body.len() {
+            self.job(io, frame, request_id);
+            return;
+        }
+        match command.parsed {
+            Parsed::Single(single) => {
+                let hash = single.store_hash(body);
+                if D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash) {
+                    self.counts().misroutes.one();
+                }
+                self.single(io, frame, request_id, single);
+            }
+            Parsed::Multi(multi) => {
+                if let Some(frame) = self.local_multi(io, frame, request_id, &multi) {
+                    self.job(io, frame, request_id);
+                }
+            }
+            Parsed::Immediate(immediate) => self.immediate(io, frame, request_id, &immediate),
+            Parsed::Global(_) => self.job(io, frame, request_id),
+        }
+    }
+
+    fn inbox(&mut self, io: &mut I) -> usize {
+        self.desk.port.publish::<N>();
+        self.follow_orders();
+        let taken = self.take_messages(io);
+        self.desk.port.publish::<N>();
+        let state = &self.desk.shared.states[self.desk.me];
+        let congested = self.desk.port.congested();
+        state
+            .quiet
+            .round(self.work, !congested && !self.desk.waits());
+        self.work = 0;
+        taken
+    }
+
+    fn before_sleep(&mut self) -> bool {
+        self.doorbell().announce_sleep();
+        if self.desk.port.has_inbound() || self.desk.port.congested() {
+            self.doorbell().awake();
+            std::thread::yield_now();
+            return false;
+        }
+        true
+    }
+
+    fn after_sleep(&mut self, _why: Woken) {
+        self.doorbell().awake();
+    }
+
+    fn notification(&self) -> Option<RawFd> {
+        Some(self.doorbell().raw_fd())
+    }
+
+    fn tick(&mut self, _io: &mut I, now_ns: u64) {
+        self.desk.now = self.clock.unix(now_ns);
+    }
+}

@@ -1,0 +1,89 @@
+//! Taking the items of a partition slot out of a shard, when the slot changes owners.
+
+use super::super::item::{Header, Item, LIVE};
+use super::super::key::Key;
+use super::Shard;
+
+impl Shard {
+    /// Unlinks every item whose key hashes to `slot` of the partition table, after giving each
+    /// that is still valid to `each`; returns how many those were. Reads all pages in use.
+    pub fn take_slot(&mut self, slot: u16, now: u32, mut each: impl FnMut(&Item<'_>)) -> u64 {
+        let mut taken = 0;
+        for page in self.slab.used_pages() {
+            for place in self.slab.slots_of(page) {
+                let header = Header::read(&self.region, place);
+                if !header.has(LIVE) {
+                    continue;
+                }
+                let bytes = header.key(&self.region, place).to_vec();
+                let Some(key) = Key::new(&bytes) else {
+                    continue;
+                };
+                if steering::table::slot_of(key.hash()) != slot {
+                    continue;
+                }
+                // Unlinks what has expired or was flushed, and then finds nothing.
+                if let Some(handle) = self.locate(key, now) {
+                    each(&self.item(handle));
+                    self.unlink(handle);
+                    taken += 1;
+                }
+            }
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ShardConfig, StoreRequest};
+    use super::*;
+    use steering::table::slot_of;
+
+    #[test]
+    fn exactly_the_slots_items_leave() {
+        let mut shard = Shard::new(ShardConfig { bytes: 8 << 20 }).unwrap();
+        let keys: Vec<String> = (0..5000).map(|n| format!("key-{n}")).collect();
+        for key in &keys {
+            let value = vec![b'v'; key.len() * 40];
+            shard.store(
+                &StoreRequest::set(Key::new(key.as_bytes()).unwrap(), &value),
+                1,
+            );
+        }
+        let slot = slot_of(Key::new(b"key-7").unwrap().hash());
+        let mut left = Vec::new();
+        let taken = shard.take_slot(slot, 1, |item| {
+            assert_eq!(item.value.len(), item.key.len() * 40);
+            left.push(item.key.to_vec());
+        });
+        assert_eq!(taken as usize, left.len());
+        assert!(left.contains(&b"key-7".to_vec()));
+        for key in &keys {
+            let bytes = key.as_bytes();
+            let key = Key::new(bytes).unwrap();
+            assert_eq!(shard.get(key, 1).is_none(), slot_of(key.hash()) == slot);
+            assert_eq!(
+                left.iter().any(|gone| gone == bytes),
+                slot_of(key.hash()) == slot
+            );
+        }
+        assert_eq!(shard.take_slot(slot, 1, |_| ()), 0);
+    }
+
+    #[test]
+    fn what_has_expired_goes_without_being_shown() {
+        let mut shard = Shard::new(ShardConfig { bytes: 8 << 20 }).unwrap();
+        let key = Key::new(b"short").unwrap();
+        let request = StoreRequest {
+            deadline: 5,
+            ..StoreRequest::set(key, b"x")
+        };
+        shard.store(&request, 1);
+        assert_eq!(
+            shard.take_slot(slot_of(key.hash()), 9, |_| panic!("shown")),
+            0
+        );
+        assert_eq!(shard.usage().curr_items, 0);
+    }
+}

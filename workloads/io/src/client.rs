@@ -205,6 +205,7 @@ impl ClientQueue {
         let ring = (receive + send).next_power_of_two();
         let umem = Arc::new(Umem::new((receive + send) as usize, config.chunk)?);
         let socket = Xsk::new()?;
+        socket.limit_in_flight(1)?;
         socket.register(&umem)?;
         let (mut fill, completion) = socket.umem_rings(ring)?;
         let (rx, tx) = socket.packet_rings(config.rx_ring, config.tx_ring)?;
@@ -350,8 +351,8 @@ impl ClientQueue {
         replies
     }
 
-    /// Requests accepted whose frames the far end has not yet consumed. 0 says that nothing
-    /// of this queue is on its way any more.
+    /// Requests accepted whose frames the far end has not yet consumed (copy mode on veth) or
+    /// the device not yet sent. 0 says that nothing of this queue is on its way to the far end.
     #[must_use]
     pub fn in_flight(&mut self) -> usize {
         self.reclaim();

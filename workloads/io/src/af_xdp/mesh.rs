@@ -120,6 +120,7 @@ impl Mesh {
         let mut obtained = Obtained::Copy;
         for queue in 0..u32::from(config.queues) {
             let first = Xsk::new()?;
+            first.limit_in_flight(config.owners)?;
             if queue == 0 {
                 first.register(&umem)?;
             }
@@ -145,6 +146,7 @@ impl Mesh {
             sockets.push(first.clone());
             for owner in 1..config.owners {
                 let sibling = Xsk::new()?;
+                sibling.limit_in_flight(config.owners)?;
                 let rings = sibling.packet_rings(config.rx_ring, config.tx_ring)?;
                 sibling.bind_shared(config.ifindex, queue, &first)?;
                 lanes[usize::from(owner)].push(lane(owner, &sibling, rings));
@@ -266,7 +268,7 @@ impl XskProbe {
         drops.add(Drop::XskNoFrame, statistics.rx_dropped);
         drops.add(Drop::XskRxRingFull, statistics.rx_ring_full);
         drops.related.tx_invalid = statistics.tx_invalid_descs;
-        if index % self.per_queue == 0 {
+        if index.is_multiple_of(self.per_queue) {
             drops.related.fill_ring_empty = statistics.rx_fill_ring_empty_descs;
             drops.related.rx_invalid = statistics.rx_invalid_descs;
         }

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use libc::{xdp_desc, xdp_mmap_offsets, xdp_ring_offset, xdp_statistics, xdp_umem_reg};
 
+use rustix::net::sockopt::set_socket_send_buffer_size;
+
 use super::ring::{Consumer, Producer, RingMemory};
 use super::umem::Umem;
 
@@ -51,6 +53,10 @@ impl Obtained {
 /// How long a bind waits for a queue that a closed socket still holds: the kernel frees it
 /// from a work queue, some 30 ms after the last descriptor and mapping are gone.
 const BUSY_PATIENCE: Duration = Duration::from_millis(300);
+/// What the sockets of one queue may have on its way, as the kernel counts: it charges a small
+/// frame with some 960 bytes, so that this is about 200 of them.
+const IN_FLIGHT_BYTES: usize = 192 << 10;
+
 const BUSY_STEP: Duration = Duration::from_millis(10);
 
 /// One mapped ring. Unmapped on drop; [`Xsk`] drops its rings before its descriptor, since the
@@ -196,9 +202,20 @@ impl Xsk {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: a fresh descriptor that nobody else owns.
-        Ok(Self {
-            fd: Arc::new(unsafe { OwnedFd::from_raw_fd(fd) }),
-        })
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { fd: Arc::new(fd) })
+    }
+
+    /// Bounds what this socket, one of `siblings` on its queue, may have on its way in copy mode:
+    /// together less than veth's queue of 256 frames holds. Beyond it the kernel says EAGAIN and
+    /// the frame stays in the TX ring, where a full queue would lose it. Zero-copy ignores it.
+    ///
+    /// # Errors
+    /// When the option is refused.
+    pub fn limit_in_flight(&self, siblings: u16) -> io::Result<()> {
+        // The kernel doubles the value that it is given.
+        let bytes = IN_FLIGHT_BYTES / usize::from(siblings.max(1)) / 2;
+        Ok(set_socket_send_buffer_size(&self.fd, bytes)?)
     }
 
     /// The descriptor's number, for polling.

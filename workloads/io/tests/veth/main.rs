@@ -8,5 +8,6 @@ extern crate steerbench_io as pktio;
 mod echo;
 mod handoff;
 mod ledger;
+mod overflow;
 mod rig;
 mod udp_queue;

@@ -25,7 +25,7 @@ pub(crate) const CLIENT: Station = Station {
     v6: Ipv6Addr::new(0xfd53, 0x42, 0, 0, 0, 0, 0, 2),
 };
 
-const SERVER_DEVICE: &str = "server0";
+pub(crate) const SERVER_DEVICE: &str = "server0";
 const CLIENT_DEVICE: &str = "client0";
 
 /// The pair; both namespaces disappear with it.
@@ -219,21 +219,22 @@ impl Client {
             source_port: 40_000,
             server_port: port,
         };
-        let patience = Instant::now() + Duration::from_secs(10);
         let lane = &mut self.port.queues[usize::from(queue)];
         let mut next = 0_u64;
-        let mut left = 0;
-        while next < count || left > 0 {
-            assert!(Instant::now() < patience, "the requests did not go out");
-            for _ in 0..64 {
-                if next == count || !lane.push(flow, &next.to_be_bytes()) {
-                    break;
-                }
+        while next < count {
+            while next < count && lane.push(flow, &next.to_be_bytes()) {
                 next += 1;
             }
-            left = lane.send().unwrap();
+            lane.send().unwrap();
         }
-        while lane.in_flight() > 0 {
+        self.finish(queue);
+    }
+
+    /// Sends what still waits, until the far end has taken all of it.
+    pub(crate) fn finish(&mut self, queue: u16) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        let lane = &mut self.port.queues[usize::from(queue)];
+        while lane.send().unwrap() > 0 || lane.in_flight() > 0 {
             assert!(
                 Instant::now() < patience,
                 "the far end did not take the requests"

@@ -18,7 +18,7 @@ use netlink_packet_route::link::{
 use netlink_sys::protocols::NETLINK_ROUTE;
 
 use crate::error::Doing;
-use crate::netlink::Connection;
+use crate::netlink::{Connection, errno};
 
 pub use address::{add_address, add_neighbour};
 pub use mac::MacAddress;
@@ -44,7 +44,7 @@ pub fn set_down(name: &str) -> io::Result<()> {
 /// Keeps IPv6 from giving the link an address of its own making. Call it before the link is up.
 ///
 /// # Errors
-/// As [`set_up`]; also where the kernel was built or booted without IPv6.
+/// As [`set_up`].
 pub fn disable_ipv6_autoconf(name: &str) -> io::Result<()> {
     let mode = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
     let family = AfSpecUnspec::Inet6(vec![mode]);
@@ -52,8 +52,11 @@ pub fn disable_ipv6_autoconf(name: &str) -> io::Result<()> {
         ifindex(name)?,
         vec![LinkAttribute::AfSpecUnspec(vec![family])],
     );
-    change(RouteNetlinkMessage::SetLink(message), 0)
-        .doing(|| format!("switch IPv6 autoconfiguration off on {name}"))
+    match change(RouteNetlinkMessage::SetLink(message), 0) {
+        // A kernel without IPv6 has nothing to switch off.
+        Err(error) if errno(&error) == Some(libc::EAFNOSUPPORT) => Ok(()),
+        result => result.doing(|| format!("switch IPv6 autoconfiguration off on {name}")),
+    }
 }
 
 /// Keeps the kernel from sending anything of its own accord over the link. Call it before the link is
@@ -65,7 +68,7 @@ pub fn disable_ipv6_autoconf(name: &str) -> io::Result<()> {
 /// without address resolution (`IFF_NOARP`) joins none.
 ///
 /// # Errors
-/// As [`set_up`]; also where the kernel was built or booted without IPv6.
+/// As [`set_up`].
 pub fn quiet(name: &str) -> io::Result<()> {
     disable_ipv6_autoconf(name)?;
     set_flags(name, LinkFlags::Noarp, LinkFlags::Noarp)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MacAddress;
 use crate::error::{Doing, malformed};
-use crate::netlink::Connection;
+use crate::netlink::{Connection, errno};
 
 /// How an XDP program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ pub fn get(name: &str) -> io::Result<Link> {
     message.attributes = vec![LinkAttribute::IfName(name.to_owned())];
     let answers = Connection::open(NETLINK_ROUTE)?
         .request(RouteNetlinkMessage::GetLink(message), 0)
-        .map_err(|error| match error.raw_os_error() {
+        .map_err(|error| match errno(&error) {
             Some(libc::ENODEV) => io::Error::new(io::ErrorKind::NotFound, "no such link"),
             Some(_) | None => error,
         })

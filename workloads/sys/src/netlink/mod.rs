@@ -109,6 +109,14 @@ impl Connection {
     }
 }
 
+/// A refusal by the kernel that came with a sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{plain}: {sentence}")]
+struct Refused {
+    plain: io::Error,
+    sentence: String,
+}
+
 /// The error of a refused request, with the kernel's sentence where it gave one.
 fn refusal(error: &ErrorMessage) -> io::Error {
     let plain = error.to_io();
@@ -119,9 +127,19 @@ fn refusal(error: &ErrorMessage) -> io::Error {
         .find(|attribute: &NlaBuffer<&[u8]>| attribute.kind() == ACK_SENTENCE)
         .map(|attribute| text(attribute.value()));
     match sentence {
-        Some(sentence) => io::Error::new(plain.kind(), format!("{plain}: {sentence}")),
+        Some(sentence) => io::Error::new(plain.kind(), Refused { plain, sentence }),
         None => plain,
     }
+}
+
+/// The kernel's number of an error that a [`Connection`] gave.
+pub(crate) fn errno(error: &io::Error) -> Option<i32> {
+    let refused = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Refused>());
+    refused
+        .map_or(error, |refused| &refused.plain)
+        .raw_os_error()
 }
 
 /// A NUL-terminated text of an attribute.

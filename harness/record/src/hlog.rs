@@ -21,6 +21,8 @@ pub(crate) fn write<W: Write>(
 ) -> Result<(), String> {
     let mut serializer = V2DeflateSerializer::new();
     let mut log = IntervalLogWriterBuilder::new()
+        // The line by which the Java tools know the format.
+        .add_comment("[Histogram log format version 1.3]")
         .add_comment("[Values in nanoseconds; maxima below in milliseconds]")
         .with_start_time(started.system_time())
         .with_base_time(started.system_time())

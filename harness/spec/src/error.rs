@@ -77,7 +77,7 @@ impl Problem {
             let number = line.to_string();
             let indent = snippet
                 .chars()
-                .take(usize::try_from(*column).unwrap_or(1) - 1);
+                .take(usize::try_from(*column).unwrap_or(1).saturating_sub(1));
             let indent: String = indent.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
             let room = snippet
                 .chars()

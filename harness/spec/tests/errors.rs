@@ -1,5 +1,6 @@
 //! What a reader of a message gets: place, offending text, what is allowed.
 
+use proptest::prelude::*;
 use spec::{Place, Spec, SpecError};
 
 const GOOD: &str = "\
@@ -385,5 +386,27 @@ fn sections_are_mappings_and_choices_are_one() {
             error.contains("stands where a mapping (fields: `name`, "),
             "{error}"
         );
+    }
+}
+
+proptest! {
+    /// Whatever a slip of the keyboard makes of a spec: it is read, or the message can be shown
+    /// and points into the file.
+    #[test]
+    fn slips_are_read_or_explained(
+        at in 0..GOOD.len(), length in 0usize..6, typed in "[ -~\\n\\tµ]{0,3}",
+    ) {
+        let mut text = GOOD.to_owned();
+        text.replace_range(at..(at + length).min(GOOD.len()), &typed);
+        if let Err(error) = Spec::parse(&text, "slip.yaml") {
+            prop_assert!(error.to_string().contains("slip.yaml:"));
+            for problem in &error.problems {
+                let Place::File { line, column, .. } = problem.place else {
+                    panic!("no override was given: {problem:?}");
+                };
+                prop_assert!(line >= 1 && column >= 1, "{:?}", problem);
+                prop_assert!(line <= text.lines().count() as u64 + 1, "{:?}", problem);
+            }
+        }
     }
 }

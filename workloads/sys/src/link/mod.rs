@@ -22,7 +22,9 @@ use crate::netlink::{Connection, errno};
 
 pub use address::{add_address, add_neighbour};
 pub use mac::MacAddress;
-pub use read::{Link, LinkStatistics, XdpAttachment, XdpMode, get, ifindex, list, statistics};
+pub use read::{
+    Link, LinkStatistics, XdpAttachment, XdpMode, await_running, get, ifindex, list, statistics,
+};
 pub use veth::{Peer, VethSpec, create_veth};
 
 /// Brings a link up (`lo` too).

@@ -1,10 +1,11 @@
 //! What links there are, and what they have counted.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
-    LinkAttribute, LinkFlags, LinkMessage, LinkXdp, Stats64, XdpAttached,
+    LinkAttribute, LinkFlags, LinkMessage, LinkXdp, State, Stats64, XdpAttached,
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 use serde::{Deserialize, Serialize};
@@ -72,7 +73,8 @@ pub struct Link {
     pub mac: Option<MacAddress>,
     /// Whether it was brought up.
     pub up: bool,
-    /// Whether it is up and its carrier is there too.
+    /// Whether it is up and its carrier is there too, so that frames can be sent. A device without
+    /// the notion of a carrier (`lo`) never says so.
     pub running: bool,
     /// MTU in bytes, without the Ethernet header.
     pub mtu: u32,
@@ -119,6 +121,25 @@ pub fn get(name: &str) -> io::Result<Link> {
     link(answer)
 }
 
+/// Waits until a link that was brought up can send: its carrier is there and the kernel has noticed.
+///
+/// The kernel notices in a work queue; what is sent in the meantime vanishes without a count. Of a
+/// pair, the end that was brought up first is the one concerned.
+///
+/// # Errors
+/// `TimedOut` when that did not happen within `limit`; as [`get`].
+pub fn await_running(name: &str, limit: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + limit;
+    while !get(name)?.running {
+        if Instant::now() > deadline {
+            let reason = format!("{name} has no carrier: is the other end up?");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
 /// The number of a link.
 ///
 /// # Errors
@@ -146,7 +167,7 @@ fn link(message: RouteNetlinkMessage) -> io::Result<Link> {
         name: String::new(),
         mac: None,
         up: flags.contains(LinkFlags::Up),
-        running: flags.contains(LinkFlags::Running),
+        running: false,
         mtu: 0,
         tx_queues: 0,
         rx_queues: 0,
@@ -170,6 +191,7 @@ fn read_attribute(link: &mut Link, attribute: LinkAttribute) {
         LinkAttribute::Mtu(mtu) => link.mtu = mtu,
         LinkAttribute::NumTxQueues(queues) => link.tx_queues = queues,
         LinkAttribute::NumRxQueues(queues) => link.rx_queues = queues,
+        LinkAttribute::OperState(state) => link.running = state == State::Up,
         LinkAttribute::Xdp(attributes) => link.xdp = xdp(&attributes),
         LinkAttribute::Stats64(counted) => link.statistics = statistics_of(&counted),
         _ => {}

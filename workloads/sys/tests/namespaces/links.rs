@@ -48,6 +48,7 @@ pub(crate) fn configured_pair(queues: u32) -> Namespace {
     client
         .run(|| configure("client", CLIENT, SERVER, SERVER_MAC))
         .unwrap();
+    link::await_running("server", Duration::from_secs(5)).unwrap();
     client
 }
 
@@ -69,8 +70,10 @@ pub(crate) fn pair() {
     assert_eq!(link::get("client").unwrap_err().kind(), ErrorKind::NotFound);
     link::set_up("server").unwrap();
     assert!(link::get("server").unwrap().up && !link::get("server").unwrap().running);
+    let alone = link::await_running("server", Duration::from_millis(5)).unwrap_err();
+    assert_eq!(alone.kind(), ErrorKind::TimedOut);
     client.run(|| link::set_up("client")).unwrap().unwrap();
-    assert!(link::get("server").unwrap().running);
+    link::await_running("server", Duration::from_secs(5)).unwrap();
     link::set_mtu("server", 1400).unwrap();
     link::set_down("server").unwrap();
     let end = link::get("server").unwrap();
@@ -107,8 +110,19 @@ pub(crate) fn datagrams() {
             .unwrap();
         let (length, from) = receiver.recv_from(&mut [0; 64]).unwrap();
         assert_eq!((length, from.ip()), (4, address(client_address)));
+        client
+            .run(|| {
+                let back = UdpSocket::bind((address(client_address), 4000)).unwrap();
+                back.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+                receiver
+                    .send_to(b"pong", (address(client_address), 4000))
+                    .unwrap();
+                assert_eq!(back.recv(&mut [0; 64]).unwrap(), 4);
+            })
+            .unwrap();
     }
-    assert_eq!(link::statistics("server").unwrap().rx_packets, 2);
+    let seen = link::statistics("server").unwrap();
+    assert_eq!((seen.rx_packets, seen.tx_packets), (2, 2));
     assert_eq!(
         client
             .run(|| link::statistics("client"))

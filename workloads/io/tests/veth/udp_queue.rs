@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use pktio::DatagramIo;
 use pktio::client::{Flow, Protocol};
+use pktio::drops::Drop;
 use pktio::udp::{Sharding, UdpConfig, UdpFrame, UdpGroup, UdpIo};
 
 use crate::rig::{PORT, Rig, SERVER, rig};
@@ -97,4 +98,35 @@ fn a_kernel_senders_queue_counts_too() {
         assert_eq!(receive(&mut ios[queue], 16).len(), 16);
         assert_eq!(ios[1 - queue].receive(&mut Vec::new()).unwrap(), 0);
     }
+}
+
+#[test]
+fn what_a_full_receive_buffer_loses_counts_in_its_socket_alone() {
+    const COUNT: u64 = 2000;
+    let Some(rig) = rig(1) else { return };
+    let _pass = rig.pass();
+    let mut group = rig
+        .server
+        .run(|| {
+            let config = UdpConfig {
+                receive_buffer: 64 << 10,
+                ..UdpConfig::new(vec![IpAddr::V4(SERVER.v4)], PORT, 1, Sharding::RxQueue)
+            };
+            UdpGroup::open(&config).unwrap()
+        })
+        .unwrap();
+    let mut client = rig.client(PORT..=PORT);
+    client.flood(0, PORT, COUNT);
+    let received = receive_idle(&mut group.take_ios()[0]).len() as u64;
+    let drops = group.probe().drops().unwrap();
+    assert!(received > 0 && drops.get(Drop::UdpSocket) > 0);
+    assert_eq!(received + drops.total(), COUNT);
+    assert_eq!(rig.server_veth("_drops") + rig.client_link().tx_dropped, 0);
+}
+
+fn receive_idle(io: &mut UdpIo) -> Vec<UdpFrame> {
+    std::thread::sleep(Duration::from_millis(50));
+    let mut frames = Vec::new();
+    while io.receive(&mut frames).unwrap() > 0 {}
+    frames
 }

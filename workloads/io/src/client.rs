@@ -13,8 +13,9 @@ use std::sync::Arc;
 use libc::xdp_desc;
 use packet::Addresses;
 
-use crate::af_xdp::mesh::XskProbe;
-use crate::af_xdp::socket::{BindMode, CompletionRing, FillRing, Obtained, RxRing, TxRing, Xsk};
+use crate::af_xdp::XskProbe;
+use crate::af_xdp::kernel_ring::{CompletionRing, FillRing, RxRing, TxRing};
+use crate::af_xdp::socket::{BindMode, Obtained, Xsk};
 use crate::af_xdp::umem::{HEADROOM, Umem};
 pub use crate::af_xdp::wire::Protocol;
 use crate::af_xdp::wire::{self, Headers, MOST_HEADERS, Tags};

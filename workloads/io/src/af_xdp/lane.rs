@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use libc::xdp_desc;
 
+use super::kernel_ring::{RxRing, TxRing};
 use super::mesh::QueueFeeder;
-use super::socket::{Obtained, RxRing, TxRing, Xsk};
+use super::socket::{Obtained, Xsk};
 use crate::wait;
 
 /// Kicks without progress after which a flush leaves the rest for the next one.

@@ -14,14 +14,19 @@
 //!   as a token and be answered in place by that owner's socket on the same queue.
 
 pub mod feeder;
+pub mod kernel_ring;
 mod lane;
 pub mod mesh;
+mod mesh_io;
 #[cfg(test)]
 mod plain;
+mod probe;
 pub mod ring;
 pub mod socket;
 pub mod umem;
 pub mod wire;
 
-pub use mesh::{Mesh, MeshConfig, MeshFrame, MeshIo, XskProbe};
+pub use mesh::{Mesh, MeshConfig};
+pub use mesh_io::{MeshFrame, MeshIo};
+pub use probe::XskProbe;
 pub use socket::{BindMode, Obtained};

@@ -7,7 +7,7 @@
 //! lines rarely (as the kernel does in `net/xdp/xsk_queue.h`).
 //!
 //! The logic is generic over [`RingMemory`], so that it is tested over plain memory and under
-//! loom; the kernel's mapping is [`socket::KernelRing`](super::socket::KernelRing).
+//! loom; the kernel's mapping is [`KernelRing`](super::kernel_ring::KernelRing).
 
 /// Where the indices and slots of one ring live.
 pub trait RingMemory {

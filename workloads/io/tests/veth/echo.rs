@@ -1,17 +1,18 @@
 //! Echo over the whole mesh: every (queue, owner) pair, both protocols, nothing lost.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, UdpSocket};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pktio::DatagramIo;
-use pktio::af_xdp::{MeshFrame, MeshIo, Obtained};
+use pktio::af_xdp::{Mesh, MeshFrame, MeshIo, Obtained};
 use pktio::client::{Flow, Protocol};
 use pktio::worker::{Control, Handler, Live, WaitMode, Woken, WorkerCounters, run};
 
-use crate::rig::{Client, PORT, rig};
+use crate::rig::{Client, PORT, SERVER, rig};
 
 /// Answers each request with itself, with a mark of the owner in front.
 struct Echo {
@@ -166,4 +167,62 @@ fn every_queue_and_owner_echoes_over_both_protocols_and_no_frame_is_lost() {
             .sum::<u64>(),
         sent
     );
+}
+
+/// The kernel verifies both checksums of the replies, and its requests come with unfinished ones.
+#[test]
+fn kernel_clients_accept_the_replies() {
+    let Some(rig) = rig(2) else { return };
+    let mut steered = rig.steered(&rig.mesh_config(2));
+    let control = Arc::new(Control::new());
+    let workers: Vec<_> = (0..)
+        .zip(steered.mesh.take_ios())
+        .map(|(owner, io)| spawn(io, Echo { owner }, &control))
+        .collect();
+    let bind = |address: &str| {
+        let socket = rig
+            .client
+            .run(|| UdpSocket::bind(address))
+            .unwrap()
+            .unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        socket
+    };
+    let cases = [
+        (bind("0.0.0.0:0"), IpAddr::V4(SERVER.v4)),
+        (bind("[::]:0"), SERVER.v6.into()),
+    ];
+    for (socket, server) in &cases {
+        for len in (1..1400).step_by(101).filter(|len| len % 7 != 0) {
+            for owner in 0..2_u16 {
+                let request = vec![0x55; len];
+                socket.send_to(&request, (*server, PORT + owner)).unwrap();
+                let mut reply = [0; 2048];
+                let (read, from) = socket.recv_from(&mut reply).unwrap();
+                assert_eq!((from.ip(), from.port()), (*server, PORT + owner));
+                assert_eq!(reply[0], owner as u8);
+                assert_eq!(reply[1..read], request);
+            }
+        }
+    }
+    control.stop();
+    for worker in workers {
+        worker.join().unwrap();
+    }
+}
+
+/// The kernel frees a queue some time after the last mapping and descriptor are gone.
+#[test]
+fn a_mesh_can_be_opened_again_at_once() {
+    let Some(rig) = rig(2) else { return };
+    for _ in 0..3 {
+        let config = rig.mesh_config(2);
+        let opened = rig
+            .server
+            .run(|| Mesh::open(&config).map(|mesh| mesh.obtained()))
+            .unwrap();
+        assert_eq!(opened.unwrap(), Obtained::Copy);
+    }
 }

@@ -190,3 +190,30 @@ fn requests_in_flight_beyond_every_ring_are_all_accounted_for() {
         20 * N - rig.client_link().tx_dropped
     );
 }
+
+/// The program's ports are more than the mesh serves: a mistake of the set-up that must show.
+#[test]
+fn frames_for_ports_that_nobody_serves_are_released_and_counted() {
+    let Some(rig) = rig(1) else { return };
+    let config = MeshConfig {
+        ports: PORT..=PORT,
+        ..small(&rig, 2)
+    };
+    let mut steered = rig.steered(&config);
+    let mut client = rig.client(PORT..=PORT + 1);
+    let mut ios = steered.mesh.take_ios();
+    for _ in 0..50 {
+        client.flood(0, PORT + 1, 32);
+        assert!(take_all(&mut ios[1]).is_empty());
+        assert!(ios[1].settle().unwrap());
+    }
+    assert_eq!(
+        (ios[1].counters().foreign, ios[1].counters().received),
+        (1600, 0)
+    );
+    assert_eq!(steered.mesh.probe().drops().unwrap().total(), 0);
+    assert_eq!(
+        steered.mesh.frames_at_rest(),
+        [steered.mesh.frames_per_queue()]
+    );
+}

@@ -3,7 +3,7 @@
 //! Source: "Meta Commands" in memcached's doc/protocol.txt, as of 1.6.18.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::ascii::{BAD_CHUNK, BAD_FORMAT, Input, Outcome, line_reply, value_len};
 use super::line::{Tokens, Words, signed, unsigned, unsigned32};
@@ -14,6 +14,11 @@ use crate::store::{KEY_LIMIT, fits_limit};
 const WORD_LIMIT: usize = 19;
 /// Longest opaque token, its letter included.
 const OPAQUE_LIMIT: usize = 32;
+/// Padding is required; what it cuts off need not be 0.
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 const BAD_TOKEN: &str = "CLIENT_ERROR bad token in command line format";
 
 /// The flags of a meta command, apart from those that only shape the reply.
@@ -128,9 +133,9 @@ fn set(flag: &mut bool) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The bytes of a key in base64, with padding; `None` if it is none.
+/// The bytes of a key in base64; `None` if it is none. (memcached also takes padding in the middle.)
 pub(super) fn decode_key<'b>(text: &[u8], room: &'b mut [u8; KEY_LIMIT]) -> Option<&'b [u8]> {
-    let len = STANDARD
+    let len = BASE64
         .decode_slice(text, room)
         .ok()
         .filter(|len| *len > 0)?;

@@ -1,11 +1,10 @@
 //! Meta commands: execution and replies.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use super::ascii::TOO_LARGE;
 use super::line::Words;
-use super::meta::{Flags, decode_key};
+use super::meta::{BASE64, Flags, decode_key};
 use super::request::{MetaOp, MetaVerb, Single};
 use super::sink::Sink;
 use crate::store::{
@@ -95,7 +94,7 @@ impl<S: Sink> Meta<'_, S> {
         self.letter(b'k');
         if base64 {
             let mut text = [0; KEY_LIMIT.div_ceil(3) * 4];
-            let len = STANDARD.encode_slice(key, &mut text).unwrap_or(0);
+            let len = BASE64.encode_slice(key, &mut text).unwrap_or(0);
             self.sink.put(&text[..len]);
             self.sink.put(b" b");
         } else {
@@ -433,7 +432,7 @@ impl<S: Sink> Meta<'_, S> {
         );
         self.sink.put(b"ME ");
         if item.facts.key_binary {
-            self.sink.put(STANDARD.encode(item.key).as_bytes());
+            self.sink.put(BASE64.encode(item.key).as_bytes());
         } else {
             self.sink.put(item.key);
         }

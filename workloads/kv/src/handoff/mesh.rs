@@ -164,9 +164,9 @@ impl<T> Port<T> {
         self.inbound.iter().any(|ring| !ring.is_empty())
     }
 
-    /// Eventfd writes made by this thread so far.
-    pub fn rings_made(&self) -> u64 {
-        self.rings_made
+    /// Eventfd writes made by this thread since the last call.
+    pub fn take_rings_made(&mut self) -> u64 {
+        std::mem::take(&mut self.rings_made)
     }
 }
 
@@ -204,7 +204,7 @@ mod tests {
         }
         assert!(!ports[1].has_inbound());
         ports[0].publish::<EventfdPerBatch>();
-        assert_eq!(ports[0].rings_made(), 1);
+        assert_eq!(ports[0].take_rings_made(), 1);
         let mut got = Vec::new();
         assert_eq!(ports[1].receive(64, &mut got), 20);
     }
@@ -213,11 +213,11 @@ mod tests {
     fn messages_one_by_one_ring_only_when_the_receiver_sleeps() {
         let (bells, mut ports) = ports(2, 64);
         ports[0].send::<EventfdPerMessage>(1, 1);
-        assert_eq!(ports[0].rings_made(), 0);
+        assert_eq!(ports[0].take_rings_made(), 0);
         bells[1].announce_sleep();
         ports[0].send::<EventfdPerMessage>(1, 2);
         ports[0].send::<EventfdPerMessage>(1, 3);
-        assert_eq!(ports[0].rings_made(), 1);
+        assert_eq!(ports[0].take_rings_made(), 1);
     }
 
     #[test]

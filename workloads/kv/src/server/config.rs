@@ -80,6 +80,21 @@ impl ServerConfig {
             .min(largest)
     }
 
+    /// Whether datagrams reach kernel sockets by receive queue: not on loopback, which has none, and
+    /// not where the client addresses the socket.
+    pub(crate) fn sockets_by_queue(&self) -> bool {
+        let has_queues = self.interface.as_deref().is_some_and(|name| name != "lo");
+        has_queues && !self.system.client_addresses_partition()
+    }
+
+    /// The only receive queue whose datagrams reach an owner's kernel socket, if there is one.
+    pub(crate) fn queue_of(&self, owner: usize) -> Option<u16> {
+        let one_each = self.queues == self.owners();
+        u16::try_from(owner)
+            .ok()
+            .filter(|_| self.sockets_by_queue() && one_each)
+    }
+
     /// What decides the legality of this server.
     pub fn choice(&self) -> SystemChoice {
         let distinct: BTreeSet<_> = self.cores.iter().collect();

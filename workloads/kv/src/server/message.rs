@@ -17,13 +17,22 @@ pub(crate) enum Message<F> {
     Items(Box<Moved>),
 }
 
+/// What is remembered of a datagram's arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// The request id that the reply echoes.
+    pub(crate) request_id: u16,
+    /// The receive queue, where it is known.
+    pub(crate) queue: Option<u16>,
+}
+
 /// A request that changes threads together with its frame: nothing of it is copied.
 #[derive(Debug)]
 pub(crate) struct Handed<F> {
     /// The received frame.
     pub(crate) frame: F,
-    /// The request id that the reply echoes.
-    pub(crate) request_id: u16,
+    /// Where it came from.
+    pub(crate) from: Arrival,
     /// What is asked, in offsets into the frame's payload behind the frame header.
     pub(crate) single: Single,
 }

@@ -29,7 +29,6 @@ pub(crate) enum Plane {
 pub(crate) struct Sockets {
     probe: UdpProbe,
     ports: Vec<u16>,
-    sharding: Sharding,
 }
 
 /// An XDP program and its mesh, seen from the control thread.
@@ -51,7 +50,7 @@ impl Sockets {
     pub(crate) fn open(config: &ServerConfig) -> Result<(Self, Vec<UdpIo>), ServerError> {
         let sharding = if config.system.client_addresses_partition() {
             Sharding::PerPort
-        } else if has_queues(config) {
+        } else if config.sockets_by_queue() {
             Sharding::RxQueue
         } else {
             Sharding::FlowHash
@@ -64,7 +63,6 @@ impl Sockets {
             Self {
                 probe: group.probe(),
                 ports,
-                sharding,
             },
             group.take_ios(),
         ))
@@ -257,7 +255,7 @@ impl Plane {
                     io: "udp".to_owned(),
                     program: None,
                     listening,
-                    queues_known: sockets.sharding == Sharding::RxQueue,
+                    queues_known: config.queue_of(0).is_some(),
                 }
             }
             Self::Rings(rings) => Obtained {
@@ -297,9 +295,4 @@ fn add_drops(counters: &mut ServerCounters, drops: &Drops) {
 fn owners(config: &ServerConfig) -> Result<u16, ServerError> {
     u16::try_from(config.owners())
         .map_err(|_| ServerError::Config("more than 65535 owners".to_owned()))
-}
-
-/// Loopback has no receive queues; any named interface but it has.
-fn has_queues(config: &ServerConfig) -> bool {
-    config.interface.as_deref().is_some_and(|name| name != "lo")
 }

@@ -222,7 +222,7 @@ where
             timeout: LONGEST_SLEEP,
         }
     };
-    let mut owner = Owner::<D, N, I, E>::new(desk, cpu);
+    let mut owner = Owner::<D, N, I, E>::new(desk, cpu, config.queue_of(me));
     worker::run(
         &mut io,
         &mut owner,

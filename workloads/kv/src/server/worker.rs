@@ -14,8 +14,9 @@ use pktio::worker::{Handler, Woken};
 
 use super::desk::{Desk, Job};
 use super::engine::Engine;
-use super::message::{Handed, Message};
+use super::message::{Arrival, Handed, Message};
 use super::migrate::Migrate;
+use super::shared::Shared;
 use super::time::UnixClock;
 use crate::handoff::doorbell::Doorbell;
 use crate::handoff::mesh::Notify;
@@ -36,13 +37,14 @@ const INBOX_BATCH: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Waiting<F> {
     frame: F,
-    request_id: u16,
+    from: Arrival,
 }
 
 /// See the [module](self).
 pub(crate) struct Owner<D, N, I: DatagramIo, E> {
     desk: Desk<I::Frame, Waiting<I::Frame>, E>,
     cpu: u32,
+    own_queue: Option<u16>,
     clock: UnixClock,
     inbound: Vec<Message<I::Frame>>,
     request: Vec<u8>,
@@ -54,10 +56,16 @@ pub(crate) struct Owner<D, N, I: DatagramIo, E> {
 
 impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E> {
     /// An owner on `cpu` with its desk.
-    pub(crate) fn new(desk: Desk<I::Frame, Waiting<I::Frame>, E>, cpu: u32) -> Self {
+    /// `own_queue` is the receive queue whose datagrams it gets, where the I/O itself cannot tell.
+    pub(crate) fn new(
+        desk: Desk<I::Frame, Waiting<I::Frame>, E>,
+        cpu: u32,
+        own_queue: Option<u16>,
+    ) -> Self {
         Self {
             desk,
             cpu,
+            own_queue,
             clock: UnixClock::new(),
             inbound: Vec::new(),
             request: Vec::with_capacity(SHORT),
@@ -77,7 +85,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
     }
 
     /// A request for one key: executed here, or handed to its owner with its frame.
-    fn single(&mut self, io: &mut I, mut frame: I::Frame, request_id: u16, single: Single) {
+    fn single(&mut self, io: &mut I, mut frame: I::Frame, from: Arrival, single: Single) {
         let desk = &mut self.desk;
         let hash = single.store_hash(&io.payload(&frame)[HEADER_LEN..]);
         let mut shard = match desk.engine.shard(hash) {
@@ -86,7 +94,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
                 desk.shared.states[desk.me].counts.handoffs.one();
                 let handed = Handed {
                     frame,
-                    request_id,
+                    from,
                     single,
                 };
                 desk.port.send::<N>(owner, Message::Request(handed));
@@ -111,11 +119,25 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let desk = &self.desk;
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed(&single);
-        finished(&desk.shared, counts, io, &frame, self.cpu);
+        finished(&desk.shared, counts, from, self.cpu);
         if in_place {
-            deliver(io, frame, request_id, in_frame, &mut self.spill, counts);
+            deliver(
+                io,
+                frame,
+                from.request_id,
+                in_frame,
+                &mut self.spill,
+                counts,
+            );
         } else {
-            deliver_bytes(io, frame, request_id, &self.reply, &mut self.spill, counts);
+            deliver_bytes(
+                io,
+                frame,
+                from.request_id,
+                &self.reply,
+                &mut self.spill,
+                counts,
+            );
         }
     }
 
@@ -124,7 +146,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         &mut self,
         io: &mut I,
         frame: I::Frame,
-        request_id: u16,
+        from: Arrival,
         multi: &Multi,
     ) -> Option<I::Frame> {
         let body = &io.payload(&frame)[HEADER_LEN..];
@@ -147,49 +169,70 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed_multi.one();
         counts.executed_multi_key.add(keys);
-        finished(&desk.shared, counts, io, &frame, self.cpu);
-        deliver_bytes(io, frame, request_id, &self.reply, &mut self.spill, counts);
+        finished(&desk.shared, counts, from, self.cpu);
+        deliver_bytes(
+            io,
+            frame,
+            from.request_id,
+            &self.reply,
+            &mut self.spill,
+            counts,
+        );
         None
     }
 
-    fn immediate(&mut self, io: &mut I, frame: I::Frame, request_id: u16, immediate: &Immediate) {
+    fn immediate(&mut self, io: &mut I, frame: I::Frame, from: Arrival, immediate: &Immediate) {
         self.reply.clear();
         immediate.answer(&mut self.reply);
         let desk = &self.desk;
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed_immediate.one();
-        finished(&desk.shared, counts, io, &frame, self.cpu);
-        deliver_bytes(io, frame, request_id, &self.reply, &mut self.spill, counts);
+        finished(&desk.shared, counts, from, self.cpu);
+        deliver_bytes(
+            io,
+            frame,
+            from.request_id,
+            &self.reply,
+            &mut self.spill,
+            counts,
+        );
     }
 
     /// Everything that may need other threads.
-    fn job(&mut self, io: &mut I, frame: I::Frame, request_id: u16) {
+    fn job(&mut self, io: &mut I, frame: I::Frame, from: Arrival) {
         let request: Arc<[u8]> = Arc::from(&io.payload(&frame)[HEADER_LEN..]);
-        if let Some(job) = self.desk.begin::<N>(Waiting { frame, request_id }, request) {
+        if let Some(job) = self.desk.begin::<N>(Waiting { frame, from }, request) {
             self.finish_job(io, job);
         }
     }
 
     fn finish_job(&mut self, io: &mut I, job: Job<Waiting<I::Frame>>) {
-        let Waiting { frame, request_id } = job.origin;
+        let Waiting { frame, from } = job.origin;
         let counts = &self.desk.shared.states[self.desk.me].counts;
         if job.incomplete && job.output.is_empty() {
             counts.drop_incomplete.one();
             io.release(frame);
             return;
         }
-        finished(&self.desk.shared, counts, io, &frame, self.cpu);
-        deliver_bytes(io, frame, request_id, &job.output, &mut self.spill, counts);
+        finished(&self.desk.shared, counts, from, self.cpu);
+        deliver_bytes(
+            io,
+            frame,
+            from.request_id,
+            &job.output,
+            &mut self.spill,
+            counts,
+        );
     }
 
     fn message(&mut self, io: &mut I, message: Message<I::Frame>) {
         match message {
             Message::Request(Handed {
                 frame,
-                request_id,
+                from,
                 single,
             }) => {
-                self.single(io, frame, request_id, single);
+                self.single(io, frame, from, single);
             }
             Message::Ask(ask) => self.desk.serve::<N>(ask),
             Message::Answer(answer) => {
@@ -247,15 +290,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
 }
 
 /// Counts a request datagram whose execution is complete.
-fn finished<I: DatagramIo>(
-    shared: &super::shared::Shared,
-    counts: &LiveCounts,
-    io: &I,
-    frame: &I::Frame,
-    cpu: u32,
-) {
+fn finished(shared: &Shared, counts: &LiveCounts, from: Arrival, cpu: u32) {
     counts.requests_executed.one();
-    if shared.napi.hopped(io.origin(frame).queue, cpu) {
+    if shared.napi.hopped(from.queue, cpu) {
         counts.cross_core_hops.one();
     }
 }
@@ -271,14 +308,17 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
             io.release(frame);
             return;
         };
-        let request_id = header.request_id;
+        let from = Arrival {
+            request_id: header.request_id,
+            queue: io.origin(&frame).queue.or(self.own_queue),
+        };
         let Ok(command) = protocol::parse(body) else {
             counts.drop_incomplete.one();
             io.release(frame);
             return;
         };
         if command.consumed + command.swallow < body.len() {
-            self.job(io, frame, request_id);
+            self.job(io, frame, from);
             return;
         }
         match command.parsed {
@@ -287,15 +327,15 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
                 if D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash) {
                     self.counts().misroutes.one();
                 }
-                self.single(io, frame, request_id, single);
+                self.single(io, frame, from, single);
             }
             Parsed::Multi(multi) => {
-                if let Some(frame) = self.local_multi(io, frame, request_id, &multi) {
-                    self.job(io, frame, request_id);
+                if let Some(frame) = self.local_multi(io, frame, from, &multi) {
+                    self.job(io, frame, from);
                 }
             }
-            Parsed::Immediate(immediate) => self.immediate(io, frame, request_id, &immediate),
-            Parsed::Global(_) => self.job(io, frame, request_id),
+            Parsed::Immediate(immediate) => self.immediate(io, frame, from, &immediate),
+            Parsed::Global(_) => self.job(io, frame, from),
         }
     }
 
@@ -304,7 +344,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
         self.follow_orders();
         let taken = self.take_messages(io);
         self.desk.port.publish::<N>();
+        let rings = self.desk.port.take_rings_made();
         let state = &self.desk.shared.states[self.desk.me];
+        state.counts.wakeups_sent.add(rings);
         let congested = self.desk.port.congested();
         state
             .quiet

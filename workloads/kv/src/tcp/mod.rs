@@ -110,9 +110,10 @@ impl<F, E: Engine> TcpThread<F, E> {
             self.messages::<N>();
             self.desk.port.publish::<N>();
             let idle = !self.desk.waits() && !self.desk.port.congested();
-            self.desk.shared.states[self.desk.me]
-                .quiet
-                .round(self.work, idle);
+            let rings = self.desk.port.take_rings_made();
+            let state = &self.desk.shared.states[self.desk.me];
+            state.counts.wakeups_sent.add(rings);
+            state.quiet.round(self.work, idle);
             self.work = 0;
         }
         Ok(())

@@ -1,0 +1,135 @@
+//! Every system over kernel sockets on loopback: no privilege needed.
+
+mod system_support;
+
+use kv::server::{Server, ServerError};
+use kv::systems::{IoKind, SystemKind, Wakeup, validate};
+use steering::hash::hash_bytes;
+use steering::table::slot_of;
+use system_support::scenario::{converse, counters, started};
+use system_support::{Client, OWNERS, PORT, config, found, items, line, own_address, owner};
+
+fn converse_over_loopback(system: SystemKind, wakeup: Wakeup) {
+    let address = own_address();
+    let config = config(system, IoKind::Udp, wakeup, address);
+    if validate(&config.choice()).is_err() {
+        println!("SKIPPED: {system} with {wakeup:?} needs a CPU per owner");
+        return;
+    }
+    let server = started(Server::load(&config).expect("load"));
+    let mut client = Client::new(address, address, system);
+    converse(&server, &mut client);
+    server.stop().expect("stop");
+}
+
+#[test]
+fn rss_shared_serves_any_key_anywhere() {
+    converse_over_loopback(SystemKind::RssShared, Wakeup::Eventfd);
+    converse_over_loopback(SystemKind::RssShared, Wakeup::Spin);
+}
+
+#[test]
+fn sphinx_hands_over_by_eventfd() {
+    converse_over_loopback(SystemKind::Sphinx, Wakeup::Eventfd);
+}
+
+#[test]
+fn sphinx_hands_over_in_batches() {
+    converse_over_loopback(SystemKind::Sphinx, Wakeup::Batched);
+}
+
+#[test]
+fn sphinx_and_seastar_spin() {
+    converse_over_loopback(SystemKind::Sphinx, Wakeup::Spin);
+    converse_over_loopback(SystemKind::Seastar, Wakeup::Spin);
+}
+
+#[test]
+fn mica_is_addressed_by_port() {
+    converse_over_loopback(SystemKind::MicaErew, Wakeup::Eventfd);
+    converse_over_loopback(SystemKind::MicaErew, Wakeup::Batched);
+}
+
+/// A client that addresses the wrong partition is served all the same, and each request is one
+/// misroute and one handoff.
+#[test]
+fn a_wrongly_addressed_request_is_a_misroute_and_is_served() {
+    let address = own_address();
+    let config = config(SystemKind::MicaErew, IoKind::Udp, Wakeup::Eventfd, address);
+    let server = started(Server::load(&config).expect("load"));
+    let mut client = Client::new(address, address, SystemKind::MicaErew);
+    for (key, value) in items().iter().take(40) {
+        let wrong = PORT + (owner(key) + 1) % OWNERS;
+        assert_eq!(client.ask_at(wrong, &line("get", key)), found(key, value));
+    }
+    let total = counters(&server).total();
+    assert_eq!(
+        (total.misroutes, total.handoffs, total.executed_get),
+        (40, 40, 40)
+    );
+}
+
+/// Slots change owners under load, there and back: every request is answered with its value.
+#[test]
+fn slots_move_with_their_items_while_requests_are_served() {
+    let address = own_address();
+    let config = config(SystemKind::Sphinx, IoKind::Udp, Wakeup::Eventfd, address);
+    let mut server = started(Server::load(&config).expect("load"));
+    let items = items();
+    let slots: std::collections::BTreeSet<u16> = items
+        .iter()
+        .take(30)
+        .map(|(key, _)| slot_of(hash_bytes(key)))
+        .collect();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut client = Client::new(address, address, SystemKind::Sphinx);
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    for (key, value) in items.iter().take(60) {
+                        assert_eq!(client.ask(key, &line("get", key)), found(key, value));
+                    }
+                }
+            });
+        }
+        for round in 0..4 {
+            for slot in &slots {
+                let epoch = server
+                    .move_slot(*slot, (round + slot) % OWNERS)
+                    .expect("move");
+                assert_eq!(epoch, server.table().epoch());
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let mut client = Client::new(address, address, SystemKind::Sphinx);
+    for (key, value) in &items {
+        assert_eq!(client.ask(key, &line("get", key)), found(key, value));
+    }
+    let total = counters(&server).total();
+    assert_eq!(total.requests_executed, total.requests_received);
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_opened() {
+    let steered = config(
+        SystemKind::XdpSteered,
+        IoKind::Udp,
+        Wakeup::Eventfd,
+        own_address(),
+    );
+    let refusal = Server::load(&steered).expect_err("no such system");
+    assert!(matches!(refusal, ServerError::Refused(_)), "{refusal}");
+    let nobody = kv::server::ServerConfig {
+        interface: Some("no-such-dev".to_owned()),
+        ..config(
+            SystemKind::XdpSteered,
+            IoKind::AfXdp,
+            Wakeup::Eventfd,
+            own_address(),
+        )
+    };
+    let refusal = Server::load(&nobody).expect_err("no such interface");
+    assert!(refusal.to_string().contains("no-such-dev"), "{refusal}");
+}

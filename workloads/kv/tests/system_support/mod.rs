@@ -1,0 +1,232 @@
+//! What the system tests share: a small memcached client over UDP, configurations, and the model's
+//! keys and values.
+
+#![allow(unreachable_pub)]
+
+pub mod scenario;
+pub mod veth;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use kv::protocol::frame::{FrameHeader, HEADER_LEN};
+use kv::server::{Preload, ServerConfig};
+use kv::systems::{IoKind, SystemKind, Wakeup};
+use model::{Arrivals, KeySpace, Popularity, Size, WorkloadSpec};
+use steering::PartitionTable;
+use steering::hash::hash_bytes;
+
+/// The port of every test server; tests on loopback differ by address.
+pub const PORT: u16 = 11311;
+
+/// Keys that are preloaded.
+pub const KEYS: u32 = 1000;
+
+/// Owners of every test server.
+pub const OWNERS: u16 = 2;
+
+/// How long a reply may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A loopback address that no other test, and hardly any other process, uses.
+pub fn own_address() -> IpAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let pid = std::process::id().to_be_bytes();
+    let test = NEXT.fetch_add(1, Ordering::Relaxed);
+    IpAddr::V4(Ipv4Addr::new(127, 64 | (pid[2] & 63), pid[3], test))
+}
+
+/// The workload whose keys are preloaded.
+pub fn workload() -> WorkloadSpec {
+    WorkloadSpec {
+        keys: KEYS,
+        key_size: Size::Fixed(20),
+        value_size: Size::Uniform { min: 10, max: 200 },
+        popularity: Popularity::Uniform,
+        get_ratio: 1.0,
+        keys_per_get: 1,
+        noreply_ratio: 0.0,
+        arrivals: Arrivals::Fixed,
+        rate_rps: 1000.0,
+        flows: 1,
+        seed: 7,
+    }
+}
+
+/// A server of two owners. They share a CPU where there is one only.
+pub fn config(system: SystemKind, io: IoKind, wakeup: Wakeup, address: IpAddr) -> ServerConfig {
+    let cpus = sys::cpu::affinity(None).expect("own affinity");
+    let cores = (0..usize::from(OWNERS))
+        .map(|owner| cpus[owner % cpus.len()].0)
+        .collect();
+    ServerConfig {
+        system,
+        io,
+        wakeup,
+        cores,
+        interface: None,
+        queues: u32::from(OWNERS),
+        addresses: vec![address],
+        port: PORT,
+        tcp: false,
+        memory_bytes: 64 << 20,
+        preload: Some(Preload {
+            workload: workload(),
+        }),
+    }
+}
+
+/// The preloaded keys with their values.
+pub fn items() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let space = KeySpace::new(&workload()).expect("a workload");
+    let mut items = Vec::new();
+    for id in 0..space.len() {
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        space.key_bytes(id, &mut key);
+        model::value_bytes(id, 0, space.value_len(id), &mut value);
+        items.push((key, value));
+    }
+    items
+}
+
+/// The owner that the untouched partition table gives a key.
+pub fn owner(key: &[u8]) -> u16 {
+    PartitionTable::even(OWNERS).owner_of(hash_bytes(key))
+}
+
+/// A memcached client with one flow.
+pub struct Client {
+    socket: UdpSocket,
+    server: IpAddr,
+    by_partition: bool,
+    next_id: u16,
+    /// Datagrams sent so far.
+    pub sent: u64,
+}
+
+impl Client {
+    pub fn new(local: IpAddr, server: IpAddr, system: SystemKind) -> Self {
+        let socket = UdpSocket::bind(SocketAddr::new(local, 0)).expect("a client socket");
+        socket
+            .set_read_timeout(Some(Duration::from_millis(100)))
+            .expect("a timeout");
+        let by_partition = system.client_addresses_partition();
+        Self {
+            socket,
+            server,
+            by_partition,
+            next_id: 1,
+            sent: 0,
+        }
+    }
+
+    /// Sends a request that concerns `key`, and returns the whole reply.
+    pub fn ask(&mut self, key: &[u8], request: &[u8]) -> Vec<u8> {
+        let id = self.send(self.port(key), request);
+        self.reply(id)
+    }
+
+    /// Sends a request that is not to be answered.
+    pub fn tell(&mut self, key: &[u8], request: &[u8]) {
+        self.send(self.port(key), request);
+    }
+
+    /// Sends a request to a port of choice, and returns the whole reply.
+    pub fn ask_at(&mut self, port: u16, request: &[u8]) -> Vec<u8> {
+        let id = self.send(port, request);
+        self.reply(id)
+    }
+
+    /// Sends a datagram as it is.
+    pub fn send_raw(&mut self, datagram: &[u8]) {
+        self.sent += 1;
+        self.socket
+            .send_to(datagram, SocketAddr::new(self.server, PORT))
+            .expect("send");
+    }
+
+    fn port(&self, key: &[u8]) -> u16 {
+        if self.by_partition {
+            PORT + owner(key)
+        } else {
+            PORT
+        }
+    }
+
+    fn send(&mut self, port: u16, request: &[u8]) -> u16 {
+        let id = self.next_id;
+        self.next_id = self.next_id.wrapping_add(1);
+        let mut datagram = FrameHeader {
+            request_id: id,
+            sequence: 0,
+            total: 1,
+        }
+        .encode()
+        .to_vec();
+        datagram.extend_from_slice(request);
+        self.sent += 1;
+        self.socket
+            .send_to(&datagram, SocketAddr::new(self.server, port))
+            .expect("send");
+        id
+    }
+
+    fn reply(&mut self, id: u16) -> Vec<u8> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut parts: Vec<Option<Vec<u8>>> = Vec::new();
+        let mut buffer = [0; 2048];
+        while Instant::now() < deadline {
+            let Ok(len) = self.socket.recv(&mut buffer) else {
+                continue;
+            };
+            let header = FrameHeader::decode(&buffer[..len]).expect("a frame header");
+            if header.request_id != id {
+                continue;
+            }
+            parts.resize(usize::from(header.total), None);
+            parts[usize::from(header.sequence)] = Some(buffer[HEADER_LEN..len].to_vec());
+            if parts.iter().all(Option::is_some) {
+                return parts.into_iter().flatten().flatten().collect();
+            }
+        }
+        panic!("no reply to request {id} within {PATIENCE:?}");
+    }
+}
+
+/// The reply to a get of one key that is there.
+pub fn found(key: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut reply = value_lines(key, value);
+    reply.extend_from_slice(b"END\r\n");
+    reply
+}
+
+/// One key's part of a get's reply.
+pub fn value_lines(key: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut reply = b"VALUE ".to_vec();
+    reply.extend_from_slice(key);
+    reply.extend_from_slice(format!(" 0 {}\r\n", value.len()).as_bytes());
+    reply.extend_from_slice(value);
+    reply.extend_from_slice(b"\r\n");
+    reply
+}
+
+/// `verb key\r\n`.
+pub fn line(verb: &str, key: &[u8]) -> Vec<u8> {
+    let mut request = verb.as_bytes().to_vec();
+    request.push(b' ');
+    request.extend_from_slice(key);
+    request.extend_from_slice(b"\r\n");
+    request
+}
+
+/// A statistic out of the reply to `stats`.
+pub fn statistic(stats: &[u8], name: &str) -> u64 {
+    let text = String::from_utf8_lossy(stats);
+    let prefix = format!("STAT {name} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&prefix));
+    line.unwrap_or_else(|| panic!("no {name} in {text}"))
+        .trim()
+        .parse()
+        .expect("a number")
+}

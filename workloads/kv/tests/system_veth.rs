@@ -1,0 +1,108 @@
+//! Every system over AF_XDP on a veth pair in fresh namespaces. Needs root; says so otherwise.
+
+mod system_support;
+
+use kv::server::{Server, ServerConfig};
+use kv::systems::{IoKind, SystemKind, Wakeup};
+use steering::hash::hash_bytes;
+use steering::table::{Table, entry, epoch_in, slot_of};
+use system_support::scenario::{converse, counters, started};
+use system_support::veth::{CLIENT, DEVICE, SERVER, cable};
+use system_support::{Client, OWNERS, config, found, items, line, owner};
+
+fn veth(system: SystemKind, io: IoKind, wakeup: Wakeup) -> ServerConfig {
+    ServerConfig {
+        interface: Some(DEVICE.to_owned()),
+        ..config(system, io, wakeup, SERVER)
+    }
+}
+
+fn converse_over_veth(system: SystemKind, io: IoKind, wakeup: Wakeup) {
+    let config = veth(system, io, wakeup);
+    if let Err(refusal) = config.validate() {
+        println!("SKIPPED: {refusal}");
+        return;
+    }
+    let Some(cable) = cable(config.queues) else {
+        return;
+    };
+    let load = || Server::load(&config).map(started);
+    let server = cable.server.run(load).expect("enter").expect("load");
+    let talk = || converse(&server, &mut Client::new(CLIENT, SERVER, system));
+    cable.client.run(talk).expect("enter");
+    let obtained = server.obtained();
+    assert_eq!(
+        obtained.io.starts_with("af_xdp"),
+        io == IoKind::AfXdp,
+        "{obtained:?}"
+    );
+    assert!(obtained.queues_known || system.client_addresses_partition());
+    server.stop().expect("stop");
+}
+
+#[test]
+fn xdp_steered_serves_in_place() {
+    converse_over_veth(SystemKind::XdpSteered, IoKind::AfXdp, Wakeup::Eventfd);
+}
+
+#[test]
+fn xdp_steered_serves_batched() {
+    converse_over_veth(SystemKind::XdpSteered, IoKind::AfXdp, Wakeup::Batched);
+}
+
+#[test]
+fn sphinx_hands_frames_over() {
+    converse_over_veth(SystemKind::Sphinx, IoKind::AfXdp, Wakeup::Eventfd);
+    converse_over_veth(SystemKind::Sphinx, IoKind::Udp, Wakeup::Eventfd);
+}
+
+#[test]
+fn rss_shared_serves_by_queue() {
+    converse_over_veth(SystemKind::RssShared, IoKind::AfXdp, Wakeup::Eventfd);
+    converse_over_veth(SystemKind::RssShared, IoKind::Udp, Wakeup::Eventfd);
+}
+
+#[test]
+fn mica_is_steered_by_port() {
+    converse_over_veth(SystemKind::MicaErew, IoKind::AfXdp, Wakeup::Eventfd);
+}
+
+/// A slot that is wrong in the kernel's table alone misroutes its requests and no others, all of
+/// which are served; moving it properly ends that.
+#[test]
+fn a_corrupted_kernel_slot_misroutes_exactly_its_requests() {
+    let config = veth(SystemKind::XdpSteered, IoKind::AfXdp, Wakeup::Eventfd);
+    let Some(cable) = cable(config.queues) else {
+        return;
+    };
+    let load = || Server::load(&config).map(started);
+    let mut server = cable.server.run(load).expect("enter").expect("load");
+    let items = items();
+    let slot = slot_of(hash_bytes(&items[0].0));
+    let of_slot = items
+        .iter()
+        .filter(|(key, _)| slot_of(hash_bytes(key)) == slot)
+        .count() as u64;
+    let ask_all = || {
+        let mut client = Client::new(CLIENT, SERVER, SystemKind::XdpSteered);
+        for (key, value) in &items {
+            assert_eq!(client.ask(key, &line("get", key)), found(key, value));
+        }
+    };
+
+    let epoch = server.table().entry(slot).map_or(0, epoch_in);
+    let wrong = (owner(&items[0].0) + 1) % OWNERS;
+    let steer = server.steer_mut().expect("a program");
+    steer
+        .set_slot(slot, entry(epoch, wrong))
+        .expect("the kernel's table");
+    cable.client.run(ask_all).expect("enter");
+    let total = counters(&server).total();
+    assert_eq!((total.misroutes, total.handoffs), (of_slot, of_slot));
+
+    server.move_slot(slot, wrong).expect("move");
+    cable.client.run(ask_all).expect("enter");
+    let after = counters(&server).total();
+    assert_eq!((after.misroutes, after.handoffs), (of_slot, of_slot));
+    assert_eq!(after.executed_get, 2 * items.len() as u64);
+}

@@ -107,9 +107,11 @@ impl Shard {
             return Err(ShardError::TooSmall { bytes, needed });
         }
         let base = index_bytes(pages);
+        let index = Index::new(base);
+        debug_assert!(pages * (PAGE / SMALLEST) <= index.limit());
         Ok(Self {
             region: Region::new(base + pages * PAGE)?,
-            index: Index::new(base),
+            index,
             slab: Slab::new(base, pages),
             counters: Counters::default(),
             items: 0,

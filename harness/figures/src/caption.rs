@@ -28,7 +28,7 @@ pub(crate) fn of_trials(
 ) -> Surround {
     let settings = match trials.settings.as_slice() {
         [one] => one.describe(),
-        _ => "topology, fidelity and workload differ between panels: see their titles".to_owned(),
+        _ => "topology, fidelity or workload differ between rows: see their headings".to_owned(),
     };
     let (fewest, most) = block_range(cells);
     let blocks = match (fewest, most) {
@@ -43,7 +43,7 @@ pub(crate) fn of_trials(
         n => format!("{n} invalid trials are left out."),
     });
     caption.push(format!("Machine: {}.", run.machine.describe()));
-    caption.extend(advice(trials));
+    caption.extend(advice(run, trials));
     caption.retain(|sentence| !sentence.is_empty());
     Surround {
         title: title.to_owned(),
@@ -76,15 +76,20 @@ fn spread(shows: Shows, fewest: usize, most: usize) -> String {
     text.to_owned()
 }
 
-/// The smells of valid trials, in short words.
-fn advice(trials: &Trials) -> Option<String> {
-    let smell = |(name, count): (&String, &usize)| {
-        format!(
-            "{} ({count} {})",
-            name.replace('_', " "),
-            if *count == 1 { "trial" } else { "trials" }
-        )
-    };
-    let all: Vec<String> = trials.smells.iter().map(smell).collect();
+/// The smells of the run and of its valid trials, in short words.
+fn advice(run: &Run, trials: &Trials) -> Option<String> {
+    let of_run = run
+        .machine
+        .smells
+        .iter()
+        .filter(|s| !trials.smells.contains_key(*s));
+    let mut all: Vec<String> = of_run.map(|s| s.replace('_', " ")).collect();
+    for (smell, count) in &trials.smells {
+        let plural = if *count == 1 { "" } else { "s" };
+        all.push(format!(
+            "{} ({count} trial{plural})",
+            smell.replace('_', " ")
+        ));
+    }
     (!all.is_empty()).then(|| format!("Advice: {}.", all.join(", ")))
 }

@@ -19,6 +19,8 @@ pub(crate) struct Facets<'a> {
     pub(crate) facets: Vec<Facet<'a>>,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
+    /// What tells settings apart, by the row where each begins; none when there is only one.
+    pub(crate) headings: Vec<(usize, String)>,
 }
 
 /// Splits cells, in their order, into panels with at most `widest` in a row.
@@ -43,19 +45,18 @@ pub(crate) fn by_load<'a>(trials: &Trials, cells: &'a [Cell], widest: usize) -> 
         most.div_ceil(most.div_ceil(widest))
     }
     .max(1);
-    let mut facets = Vec::new();
+    let (mut facets, mut headings) = (Vec::new(), Vec::new());
     let (mut place, mut last) = (0, None);
     for group in groups {
         let setting = group[0].setting;
         if last.is_some_and(|l| l != setting) {
             place = usize::next_multiple_of(place, columns);
         }
+        if last != Some(setting) && trials.settings.len() > 1 {
+            headings.push((place / columns, trials.settings[setting].describe()));
+        }
         last = Some(setting);
-        let load = rate(group[0].load_rps);
-        let title = match trials.settings.as_slice() {
-            [_] => load,
-            several => format!("{load} · {}", several[setting].describe()),
-        };
+        let title = rate(group[0].load_rps);
         facets.push(Facet {
             title,
             cells: group.iter().collect(),
@@ -63,15 +64,17 @@ pub(crate) fn by_load<'a>(trials: &Trials, cells: &'a [Cell], widest: usize) -> 
         });
         place += 1;
     }
+    let rows = place.div_ceil(columns).max(1);
     Facets {
         facets,
-        rows: place.div_ceil(columns).max(1),
+        rows,
         columns,
+        headings,
     }
 }
 
-/// How a series is drawn: colour and marker by its label, dash and filling by its I/O, so that
-/// the same design with and without bypass is recognised.
+/// How a series is drawn: colour and marker by its design (the label without a suffix that names
+/// the I/O), dash and filling by its I/O, so that one design with and without bypass is recognised.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look {
     pub(crate) colour: Rgb,
@@ -83,15 +86,15 @@ pub(crate) struct Look {
 /// The look of the `series`th series.
 pub(crate) fn look(trials: &Trials, series: usize) -> Look {
     let of = &trials.series[series];
-    let label = trials
-        .labels()
+    let design = trials
+        .designs()
         .iter()
-        .position(|l| *l == of.label)
+        .position(|d| *d == of.design())
         .unwrap_or(0);
     let io = trials.ios().iter().position(|i| *i == of.io).unwrap_or(0);
     Look {
-        colour: colour(label),
-        marker: Marker::nth(label),
+        colour: colour(design),
+        marker: Marker::nth(design),
         dash: Dash::nth(io),
         filled: io == 0,
     }

@@ -14,7 +14,7 @@ const SERIES: [(&str, &str, &str, f64, f64); 9] = [
     ("sphinx_batched", "af_xdp", "sphinx", 26.0, 400e3),
     ("seastar", "udp", "seastar", 18.0, 210e3),
     ("xdp_steered", "af_xdp", "xdp_steered", 15.0, 600e3),
-    ("mica_erew", "af_xdp", "mica_erew", 13.0, 650e3),
+    ("mica_erew_xsk", "af_xdp", "mica_erew", 13.0, 650e3),
     ("memcached", "udp", "memcached", 48.0, 120e3),
 ];
 
@@ -89,7 +89,7 @@ impl Synthetic<'_> {
             _ => "",
         };
         // One invalid trial, in the first block.
-        let valid = !(block == 0 && label == "mica_erew" && load == self.loads[0]);
+        let valid = !(block == 0 && label == "mica_erew_xsk" && load == self.loads[0]);
         let fields = [
             id.clone(),
             block.to_string(),
@@ -147,6 +147,8 @@ impl Synthetic<'_> {
             executed.to_string(),
             valid.to_string(),
             smells.to_owned(),
+            "2026-01-02T03:04:05Z".to_owned(),
+            block.to_string(),
         ];
         writeln!(csv, "{}", fields.join(",")).unwrap();
     }
@@ -158,7 +160,7 @@ fn header() -> String {
     let after = "remainder,p50_ns,p90_ns,p99_ns,p99_9_ns,p99_99_ns,max_ns,mean_ns,send_lag_p99_ns,handoffs,\
                  frame_returns,wakeups_app,wakeups_kernel,cross_core_hops,misroutes,cpu_ns_per_request,\
                  server_cpu_ns_per_request,napi_cpu_ns_per_request,ksoftirqd_share,client_cpu_ns_per_request,\
-                 client_napi_cpu_ns_per_request,replies_measured,requests_executed,valid,smells";
+                 client_napi_cpu_ns_per_request,replies_measured,requests_executed,valid,smells,started,sequence";
     format!("{before},{},{after}\n", DROPS.join(","))
 }
 
@@ -249,7 +251,7 @@ fn probes(run: &Path) {
 
 const RUN_JSON: &str = r#"{
   "schema_version": 1,
-  "environment": { "cpu_model": "Example CPU @ 2.30GHz", "kernel": "6.18.0-example" },
+  "environment": { "cpu_model": "Example CPU @ 2.30GHz", "kernel_release": "6.18.0-example" },
   "spec": { "systems": [
     { "label": "seastar", "system": "seastar", "io": "udp" },
     { "label": "sphinx", "system": "sphinx", "wakeup": "eventfd" }

@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn log_ticks_are_decades_and_widen_the_range() {
         let axis = Axis::log("", 0.012, 900.0);
-        assert_eq!(labels(&axis), ["0.1", "1", "10", "100", "1000"]);
+        assert_eq!(labels(&axis), ["0.01", "0.1", "1", "10", "100", "1000"]);
         assert_eq!((axis.low, axis.high), (0.01, 1000.0));
         assert_eq!(
             labels(&Axis::log("", 3.0, 40.0)),

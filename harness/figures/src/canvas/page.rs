@@ -12,6 +12,7 @@ const MARGIN: f64 = 24.0;
 const SAMPLE: f64 = 34.0;
 const LEGEND_LINE: f64 = 22.0;
 const CAPTION_LINE: f64 = 18.0;
+const HEADING: f64 = 28.0;
 
 /// How one entry of the legend looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,6 +52,19 @@ pub(crate) struct Surround {
     pub(crate) legend: Vec<Entry>,
 }
 
+/// How panels are arranged.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Grid {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// The least height of a row.
+    pub(crate) row_height: f64,
+    /// Room in the first column for the names of rows within its panels.
+    pub(crate) names_width: f64,
+    /// Headings above rows of the grid, by row.
+    pub(crate) headings: Vec<(usize, String)>,
+}
+
 /// A page with its surroundings drawn, and the places of its panels, row by row.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -59,26 +73,17 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Lays out `rows` x `columns` panels, each row at least `row_height` high. `weights` gives the
-    /// columns' relative widths, for a first column that carries row names.
-    pub(crate) fn lay_out(
-        around: &Surround,
-        rows: usize,
-        row_height: f64,
-        extra_left: f64,
-        columns: usize,
-    ) -> Self {
+    /// Draws what surrounds the panels, and finds their places.
+    pub(crate) fn lay_out(around: &Surround, grid: &Grid) -> Self {
         let style = TextStyle::new(LABEL);
-        let subtitle = wrap(
-            &around.subtitle,
-            WIDTH - 2.0 * MARGIN,
-            &TextStyle::new(14.0),
-        );
-        let caption = wrap(&around.caption, WIDTH - 2.0 * MARGIN, &style);
-        let top = 52.0 + 19.0 * subtitle.len() as f64 + 8.0;
+        let room = WIDTH - 2.0 * MARGIN;
+        let subtitle = wrap(&around.subtitle, room, &TextStyle::new(14.0));
+        let caption = wrap(&around.caption, room, &style);
+        let top = 60.0 + 19.0 * subtitle.len() as f64;
         let below = caption.len() as f64 * CAPTION_LINE + MARGIN;
-        let legend_height = around.legend.len() as f64 * LEGEND_LINE + 30.0;
-        let wanted = (rows as f64 * row_height).max(legend_height);
+        let headings = grid.headings.len() as f64 * HEADING;
+        let legend = around.legend.len() as f64 * LEGEND_LINE + 36.0;
+        let wanted = (grid.rows as f64 * grid.row_height + headings).max(legend);
         let height = (top + wanted + below).max(MIN_HEIGHT).ceil();
         let mut scene = Scene::new(WIDTH, height);
 
@@ -91,7 +96,6 @@ impl Page {
             let at = (MARGIN, height - below + 14.0 + CAPTION_LINE * i as f64);
             scene.text(line, at, style.colour(Rgb::MUTED));
         }
-
         let legend_left = WIDTH - MARGIN - legend_width(&around.legend);
         draw_legend(&mut scene, &around.legend, (legend_left, top + 36.0));
 
@@ -101,33 +105,46 @@ impl Page {
             top,
             bottom: height - below - 6.0,
         };
-        let panels = grid(bounds, rows, columns, extra_left);
+        let panels = places(bounds, grid);
+        for (row, heading) in &grid.headings {
+            let y = panels[row * grid.columns].top - HEADING / 2.0 + 2.0;
+            scene.text(
+                heading,
+                (MARGIN, y),
+                TextStyle::new(14.0).colour(Rgb::MUTED),
+            );
+        }
         Self { scene, panels }
     }
 }
 
-/// Equal plots in a grid; the first column is wider by `extra_left`, for the row names there.
-fn grid(bounds: Rect, rows: usize, columns: usize, extra_left: f64) -> Vec<Rect> {
-    let width = (bounds.width() - extra_left) / columns as f64;
-    let height = bounds.height() / rows as f64;
-    let mut panels = Vec::with_capacity(rows * columns);
-    for row in 0..rows {
-        for column in 0..columns {
-            let left = bounds.left
-                + if column == 0 {
-                    0.0
-                } else {
-                    extra_left + column as f64 * width
-                };
-            let right = bounds.left + extra_left + (column + 1) as f64 * width;
-            let top = bounds.top + row as f64 * height;
+/// Equal plots in a grid; the first column is wider, for the names there, and a row starts below
+/// its heading.
+fn places(bounds: Rect, grid: &Grid) -> Vec<Rect> {
+    let width = (bounds.width() - grid.names_width) / grid.columns as f64;
+    let headings = grid.headings.len() as f64 * HEADING;
+    let height = (bounds.height() - headings) / grid.rows as f64;
+    let mut panels = Vec::with_capacity(grid.rows * grid.columns);
+    let mut top = bounds.top;
+    for row in 0..grid.rows {
+        if grid.headings.iter().any(|(r, _)| *r == row) {
+            top += HEADING;
+        }
+        for column in 0..grid.columns {
+            let start = |column: usize| bounds.left + grid.names_width + column as f64 * width;
+            let left = if column == 0 {
+                bounds.left
+            } else {
+                start(column)
+            };
             panels.push(Rect {
                 left,
-                right,
+                right: start(column + 1),
                 top,
                 bottom: top + height,
             });
         }
+        top += height;
     }
     panels
 }
@@ -210,25 +227,32 @@ mod tests {
             left: 10.0,
             top: 0.0,
             right: 310.0,
-            bottom: 200.0,
+            bottom: 200.0 + HEADING,
         };
-        let cells = grid(bounds, 2, 2, 100.0);
-        assert_eq!(
-            cells[0],
-            Rect {
-                left: 10.0,
-                top: 0.0,
-                right: 210.0,
-                bottom: 100.0
-            }
-        );
+        let headings = vec![(1, "lower".to_owned())];
+        let grid = Grid {
+            rows: 2,
+            columns: 2,
+            row_height: 0.0,
+            names_width: 100.0,
+            headings,
+        };
+        let cells = places(bounds, &grid);
+        let upper = Rect {
+            left: 10.0,
+            top: 0.0,
+            right: 210.0,
+            bottom: 100.0,
+        };
+        assert_eq!(cells[0], upper);
+        let bottom = 200.0 + HEADING;
         assert_eq!(
             cells[3],
             Rect {
                 left: 210.0,
-                top: 100.0,
+                top: 100.0 + HEADING,
                 right: 310.0,
-                bottom: 200.0
+                bottom
             }
         );
     }

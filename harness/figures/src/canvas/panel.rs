@@ -8,7 +8,9 @@ use super::style::Rgb;
 /// Size of tick labels and axis titles.
 pub(crate) const LABEL: f64 = 13.0;
 
-const STRIP: f64 = 24.0;
+const STRIP: f64 = 28.0;
+
+const TIMEOUT: &str = "> timeout";
 
 /// Where values beyond the timeout are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +45,17 @@ impl Panel {
             let labels = axis.ticks.iter().filter_map(|t| t.label.as_deref());
             labels.map(|l| style.width(l)).fold(0.0, f64::max)
         };
-        let labels = widest(&y);
+        let beyond = if strip == Strip::Top {
+            TextStyle::new(LABEL).width(TIMEOUT)
+        } else {
+            0.0
+        };
+        let labels = widest(&y).max(beyond);
         let title_room = if y.title.is_empty() { 0.0 } else { LABEL + 9.0 };
         let strip_room = |side| if strip == side { STRIP } else { 0.0 };
         let plot = Rect {
             left: outer.left + labels + title_room + 10.0,
-            right: outer.right - 12.0 - strip_room(Strip::Right),
+            right: outer.right - 18.0 - strip_room(Strip::Right),
             top: outer.top + 26.0 + strip_room(Strip::Top),
             bottom: outer.bottom - if x.title.is_empty() { 26.0 } else { 46.0 },
         };
@@ -168,7 +175,7 @@ impl Panel {
                 );
                 if self.y.ticks.iter().any(|t| t.label.is_some()) {
                     let at = (left - 8.0, top - STRIP / 2.0);
-                    scene.text("> timeout", at, style.align(Align::Right));
+                    scene.text(TIMEOUT, at, style.align(Align::Right));
                 }
             }
             Strip::Right => {
@@ -181,8 +188,8 @@ impl Panel {
                     },
                     Rgb::BAND,
                 );
-                let at = (right + STRIP / 2.0, bottom - 6.0);
-                scene.text("> timeout", at, style.upwards());
+                let at = (right + STRIP, top - 13.0);
+                scene.text(TIMEOUT, at, style.align(Align::Right));
             }
         }
     }

@@ -37,13 +37,13 @@ pub(crate) fn colour(index: usize) -> Rgb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dash {
     Solid,
-    Dashed,
-    Dotted,
-    DashDot,
+    Long,
+    Dots,
+    Mixed,
 }
 
 impl Dash {
-    const ALL: [Self; 4] = [Self::Solid, Self::Dashed, Self::Dotted, Self::DashDot];
+    const ALL: [Self; 4] = [Self::Solid, Self::Long, Self::Dots, Self::Mixed];
 
     /// The `index`th style; they repeat after four.
     pub(crate) fn nth(index: usize) -> Self {
@@ -54,9 +54,9 @@ impl Dash {
     pub(crate) fn pattern(self) -> &'static [f64] {
         match self {
             Self::Solid => &[],
-            Self::Dashed => &[9.0, 5.0],
-            Self::Dotted => &[2.2, 4.0],
-            Self::DashDot => &[10.0, 4.0, 2.2, 4.0],
+            Self::Long => &[9.0, 5.0],
+            Self::Dots => &[2.2, 4.0],
+            Self::Mixed => &[10.0, 4.0, 2.2, 4.0],
         }
     }
 }

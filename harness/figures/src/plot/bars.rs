@@ -5,7 +5,7 @@ use stats::Estimate;
 
 use crate::canvas::axis::Axis;
 use crate::canvas::font::TextStyle;
-use crate::canvas::page::{Page, Surround};
+use crate::canvas::page::{Grid, Page, Surround};
 use crate::canvas::panel::{LABEL, Panel, Strip};
 use crate::canvas::scene::{Rect, Scene};
 use crate::canvas::style::Rgb;
@@ -51,29 +51,32 @@ pub(super) fn draw(
         .map(|n| TextStyle::new(LABEL).width(n))
         .fold(0.0, f64::max);
     let height = names.len() as f64 * 34.0 + 90.0;
-    let mut page = Page::lay_out(
-        around,
-        facets.rows,
-        height.max(220.0),
-        widest,
-        facets.columns,
-    );
+    let grid = Grid {
+        rows: facets.rows,
+        columns: facets.columns,
+        row_height: height.max(220.0),
+        names_width: widest,
+        headings: facets.headings.clone(),
+    };
+    let mut page = Page::lay_out(around, &grid);
     let all = facets.facets.iter().flat_map(|f| &f.cells);
     let reach = all.map(|cell| bars(cell).reach()).fold(0.0, f64::max);
-    let ticks = if facets.columns > 2 { 3 } else { 5 };
+    let ticks = if facets.columns > 2 { 4 } else { 5 };
     for facet in &facets.facets {
         let rows = Axis::rows(names.iter().cloned());
         let first = facet.place.is_multiple_of(facets.columns);
         let y = if first { rows } else { rows.unlabelled() };
         let x = Axis::linear(x_title, 0.0, reach * 1.04, ticks);
-        let panel = Panel::new(page.panels[facet.place], &facet.title, x, y, Strip::None);
-        panel.frame(&mut page.scene);
         let drawn: Vec<_> = facet
             .cells
             .iter()
             .map(|cell| (cell.series, bars(cell)))
             .collect();
-        if drawn.iter().all(|(_, bar)| bar.is_empty()) {
+        let empty = drawn.iter().all(|(_, bar)| bar.is_empty());
+        let x = if empty { x.unlabelled() } else { x };
+        let panel = Panel::new(page.panels[facet.place], &facet.title, x, y, Strip::None);
+        panel.frame(&mut page.scene);
+        if empty {
             panel.note(&mut page.scene, none);
             continue;
         }

@@ -6,7 +6,7 @@ use stats::Estimate;
 
 use crate::canvas::axis::Axis;
 use crate::canvas::font::TextStyle;
-use crate::canvas::page::{Entry, Page, Sample};
+use crate::canvas::page::{Entry, Grid, Page, Sample};
 use crate::canvas::panel::{LABEL, Panel, Strip};
 use crate::canvas::scene::Scene;
 use crate::canvas::style::{Marker, Rgb, colour};
@@ -54,7 +54,14 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         .fold(0.0, f64::max);
     let height = (names.len() as f64 * 40.0 + 90.0).max(240.0);
     let columns = QUANTITIES.len();
-    let mut page = Page::lay_out(&around, trials.settings.len(), height, widest, columns);
+    let grid = Grid {
+        rows: trials.settings.len(),
+        columns,
+        row_height: height,
+        names_width: widest,
+        headings: trials.headings(),
+    };
+    let mut page = Page::lay_out(&around, &grid);
     for of_setting in cells.chunk_by(|a, b| a.setting == b.setting) {
         let setting = of_setting[0].setting;
         for (quantity, (_, name)) in QUANTITIES.iter().enumerate() {
@@ -65,12 +72,8 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
                 rows.unlabelled()
             };
             let place = page.panels[setting * columns + quantity];
-            let x = Axis::linear("per request", 0.0, highest(of_setting, quantity), 3);
-            let title = match (trials.settings.len(), quantity) {
-                (1, _) | (_, 1..) => (*name).to_owned(),
-                (_, _) => format!("{name} · {}", trials.settings[setting].describe()),
-            };
-            let panel = Panel::new(place, title, x, y, Strip::None);
+            let x = Axis::linear("per request", 0.0, highest(of_setting, quantity), 4);
+            let panel = Panel::new(place, *name, x, y, Strip::None);
             panel.frame(&mut page.scene);
             dots(&panel, &mut page.scene, of_setting, quantity, &loads);
         }

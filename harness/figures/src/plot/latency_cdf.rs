@@ -6,7 +6,7 @@
 use stats::Histogram;
 
 use crate::canvas::axis::Axis;
-use crate::canvas::page::Page;
+use crate::canvas::page::{Grid, Page};
 use crate::canvas::panel::{Panel, Strip};
 use crate::canvas::scene::Scene;
 use crate::canvas::style::Dash;
@@ -20,7 +20,7 @@ use crate::run::{Cell, Run, Trials, micros};
 use super::usable;
 
 const LEAD: &str = "Latency counts from the intended send time. Unanswered requests are part of the whole: where a \
-                    curve ends below 1, its mark under '> timeout' stands at the share that was answered.";
+                    curve ends below 1, its mark below '> timeout' stands at the share that was answered.";
 
 pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let trials = match usable(run) {
@@ -43,7 +43,18 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let title = ("Latency distribution by offered load", LEAD);
     let legend = facets::legend(trials, false);
     let around = caption::of_trials(run, trials, &cells, Shows::Merged, title, legend);
-    let mut page = Page::lay_out(&around, facets.rows, 280.0, 0.0, facets.columns);
+    let mut page = {
+        let (rows, columns) = (facets.rows, facets.columns);
+        let headings = facets.headings.clone();
+        let grid = Grid {
+            rows,
+            columns,
+            row_height: 280.0,
+            headings,
+            ..Grid::default()
+        };
+        Page::lay_out(&around, &grid)
+    };
     let (low, high) = range(&histograms);
     let lost = histograms.iter().any(|h| h.unanswered() > 0);
     for facet in &facets.facets {
@@ -108,7 +119,7 @@ fn curve(panel: &Panel, scene: &mut Scene, histogram: &Histogram, look: Look) {
         let share = cdf.last().map_or(0.0, |&(_, share)| share);
         let mark = panel.at(f64::INFINITY, share);
         if let Some(&end) = points.last() {
-            scene.dashed(&[end, mark], Dash::Dotted, 1.0, colour);
+            scene.dashed(&[end, mark], Dash::Dots, 1.0, colour);
         }
         scene.marker(mark, marker, 5.0, colour, filled);
     }

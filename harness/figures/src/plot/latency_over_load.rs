@@ -5,7 +5,7 @@ use polars::prelude::col;
 use stats::Estimate;
 
 use crate::canvas::axis::Axis;
-use crate::canvas::page::Page;
+use crate::canvas::page::{Grid, Page};
 use crate::canvas::panel::{Panel, Strip};
 use crate::canvas::scene::Scene;
 use crate::caption::{self, Shows};
@@ -24,7 +24,7 @@ const PERCENTILES: [(&str, &str); 3] = [
 ];
 
 const LEAD: &str = "Percentiles rank all requests from their intended send time, the unanswered ones last; those that \
-                    fall among them lie under '> timeout'. Series are moved a little sideways to keep whiskers apart.";
+                    fall among them lie at '> timeout'. Series are moved a little sideways to keep marks apart.";
 
 /// The latency estimates of a cell in microseconds, one a percentile. An empty percentile lies
 /// beyond the timeout.
@@ -46,8 +46,14 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let title = ("Latency against offered load", LEAD);
     let legend = facets::legend(trials, true);
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
-    let rows = trials.settings.len();
-    let mut page = Page::lay_out(&around, rows, 330.0, 0.0, PERCENTILES.len());
+    let grid = Grid {
+        rows: trials.settings.len(),
+        columns: PERCENTILES.len(),
+        row_height: 330.0,
+        headings: trials.headings(),
+        ..Grid::default()
+    };
+    let mut page = Page::lay_out(&around, &grid);
     let beyond = estimated
         .iter()
         .any(|(_, e)| e.iter().flatten().any(|e| e.high.is_infinite()));
@@ -63,16 +69,9 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             .fold(0.0, f64::max);
         for (percentile, (_, name)) in PERCENTILES.iter().enumerate() {
             let place = page.panels[setting * PERCENTILES.len() + percentile];
-            let x = Axis::linear("offered load (kreq/s)", 0.0, fastest / 1e3 * 1.08, 4);
+            let x = Axis::linear("offered load (kreq/s)", 0.0, fastest / 1e3 * 1.1, 4);
             let y = Axis::log("latency (µs)", low, high);
-            let title = match (trials.settings.len(), percentile) {
-                (1, _) | (_, 1..) => (*name).to_owned(),
-                (_, _) => format!(
-                    "{name} · {}",
-                    trials.settings[of_setting[0].0.setting].describe()
-                ),
-            };
-            let panel = Panel::new(place, title, x, y, strip);
+            let panel = Panel::new(place, *name, x, y, strip);
             panel.frame(&mut page.scene);
             for series in 0..trials.series.len() {
                 let points: Vec<_> = of_setting
@@ -80,7 +79,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
                     .filter(|(c, _)| c.series == series)
                     .filter_map(|(c, e)| Some((c.load_rps / 1e3, e[percentile]?)))
                     .collect();
-                let aside = (series as f64 - (trials.series.len() - 1) as f64 / 2.0) * 3.0;
+                let aside = series as f64 - (trials.series.len() - 1) as f64 / 2.0;
                 line(
                     &panel,
                     &mut page.scene,
@@ -112,9 +111,10 @@ fn range(estimated: &[(&Cell, Vec<Option<Estimate>>)]) -> (f64, f64) {
 }
 
 fn line(panel: &Panel, scene: &mut Scene, points: &[(f64, Estimate)], aside: f64, look: Look) {
+    // Markers beyond the timeout would hide each other, and their place says no more than that.
     let at = |load: f64, us: f64| {
         let (x, y) = panel.at(load, us);
-        (x + aside, y)
+        (x + aside * if us.is_infinite() { 5.0 } else { 1.5 }, y)
     };
     let medians: Vec<_> = points.iter().map(|(load, e)| at(*load, e.value)).collect();
     scene.dashed(&medians, look.dash, 2.0, look.colour);

@@ -8,22 +8,46 @@
 use stats::Histogram;
 
 use crate::canvas::axis::Axis;
-use crate::canvas::font::TextStyle;
-use crate::canvas::page::{Entry, Page, Sample, Surround};
+use crate::canvas::font::{Align, TextStyle};
+use crate::canvas::page::{Entry, Grid, Page, Sample, Surround};
 use crate::canvas::panel::{LABEL, Panel, Strip};
 use crate::canvas::scene::Scene;
-use crate::canvas::style::{Dash, Rgb, colour};
+use crate::canvas::style::{Dash, Marker, Rgb, colour};
 use crate::data::Data;
 use crate::error::Result;
 use crate::figure::{Drawing, Skip};
 use crate::run::{Probe, Probes, Run, micros};
 
-/// The paper's values in microseconds with what they are, and the share of wakeups that they
-/// bound: none for the packet time.
-const PAPER: [(f64, &str, Option<f64>); 3] = [
-    (0.012, "64 B packet at 40 Gb/s: 12 ns", None),
-    (4.32, "paper, same node: 4.32 µs", Some(0.999)),
-    (6.09, "paper, remote node: 6.09 µs", Some(0.999)),
+/// A value of the paper.
+struct Reference {
+    us: f64,
+    /// How it is written at its line.
+    name: &'static str,
+    /// How it is written in the legend.
+    legend: &'static str,
+    /// For a percentile: its share, and the side of the line that its name stands on.
+    percentile: Option<(f64, Align)>,
+}
+
+const PAPER: [Reference; 3] = [
+    Reference {
+        us: 0.012,
+        name: "12 ns",
+        legend: "12 ns: 64 B at 40 Gb/s",
+        percentile: None,
+    },
+    Reference {
+        us: 4.32,
+        name: "4.32 ",
+        legend: "4.32 µs: same node",
+        percentile: Some((0.999, Align::Right)),
+    },
+    Reference {
+        us: 6.09,
+        name: " 6.09 µs",
+        legend: "6.09 µs: remote node",
+        percentile: Some((0.999, Align::Left)),
+    },
 ];
 
 struct Curve<'a> {
@@ -56,7 +80,15 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         .chunk_by(|a, b| a.probe.mode == b.probe.mode)
         .collect();
     let around = surround(run, probes, &mechanisms, &classes);
-    let mut page = Page::lay_out(&around, modes.len(), 300.0, 0.0, 1);
+    let mut page = {
+        let grid = Grid {
+            rows: modes.len(),
+            columns: 1,
+            row_height: 300.0,
+            ..Grid::default()
+        };
+        Page::lay_out(&around, &grid)
+    };
     let highest = curves
         .iter()
         .filter_map(|c| last_us(&c.histogram))
@@ -67,7 +99,6 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         let y = Axis::linear("share of wakeups", 0.0, 1.0, 5);
         let panel = Panel::new(place, mode_title(&curves[0].probe.mode), x, y, Strip::None);
         panel.frame(&mut page.scene);
-        references(&panel, &mut page.scene);
         for curve in curves {
             let mut points = vec![];
             for (ns, share) in curve.histogram.cdf() {
@@ -78,6 +109,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             }
             page.scene.dashed(&points, curve.dash, 2.0, curve.colour);
         }
+        references(&panel, &mut page.scene);
     }
     Ok(Drawing::picture(page.scene, data(&curves)))
 }
@@ -104,25 +136,31 @@ fn mode_title(mode: &str) -> String {
     }
 }
 
+/// Draws the paper's values. The packet time is named beside its line, where no wakeup gets to;
+/// the percentiles above the plot, clear of the curves.
 fn references(panel: &Panel, scene: &mut Scene) {
-    let style = TextStyle::new(LABEL).colour(Rgb::REFERENCE).upwards();
-    for (i, (us, text, share)) in PAPER.into_iter().enumerate() {
-        let (x, bottom) = panel.at(us, 0.0);
-        let top = panel.at(us, 1.0).1;
-        scene.dashed(&[(x, bottom), (x, top)], Dash::Dotted, 1.4, Rgb::REFERENCE);
-        // The first of the close pair is named on its left.
-        let side = if i == 1 { -10.0 } else { 10.0 };
-        scene.text(text, (x + side, bottom - 10.0), style);
-        if let Some(share) = share {
-            use crate::canvas::style::Marker;
-            scene.marker(
-                panel.at(us, share),
-                Marker::Diamond,
-                5.0,
-                Rgb::REFERENCE,
-                true,
-            );
-        }
+    let style = TextStyle::new(LABEL).colour(Rgb::REFERENCE);
+    for Reference {
+        us,
+        name,
+        percentile,
+        ..
+    } in PAPER
+    {
+        let ((x, bottom), (_, top)) = (panel.at(us, 0.0), panel.at(us, 1.0));
+        scene.dashed(&[(x, bottom), (x, top)], Dash::Dots, 1.4, Rgb::REFERENCE);
+        let Some((share, align)) = percentile else {
+            scene.text(name, (x + 10.0, bottom - 10.0), style.upwards());
+            continue;
+        };
+        scene.marker(
+            panel.at(us, share),
+            Marker::Diamond,
+            5.0,
+            Rgb::REFERENCE,
+            true,
+        );
+        scene.text(name, (x, top - 14.0), style.align(align));
     }
 }
 
@@ -139,6 +177,19 @@ fn surround(run: &Run, probes: &Probes, mechanisms: &[&str], classes: &[&str]) -
         legend.push(Entry::new(
             Sample::Line(Rgb::INK, Dash::nth(i), None),
             words(name),
+        ));
+    }
+    legend.push(Entry::new(Sample::Heading, "ENCP'19, Figure 4"));
+    for Reference {
+        legend: text,
+        percentile,
+        ..
+    } in PAPER
+    {
+        let marker = percentile.map(|_| (Marker::Diamond, true));
+        legend.push(Entry::new(
+            Sample::Line(Rgb::REFERENCE, Dash::Dots, marker),
+            text,
         ));
     }
     let refused: Vec<String> = probes

@@ -14,6 +14,10 @@ pub(crate) struct Machine {
     pub(crate) cpu: Option<String>,
     /// Kernel release.
     pub(crate) kernel: Option<String>,
+    /// Whether it is a virtual machine.
+    pub(crate) virtual_machine: bool,
+    /// Codes of what the reader should know about the run as a whole.
+    pub(crate) smells: BTreeSet<String>,
     /// Labels of systems whose threads spin.
     pub(crate) spinning: BTreeSet<String>,
 }
@@ -32,13 +36,19 @@ impl Machine {
 
     fn from_json(run: &Value) -> Self {
         let environment = &run["environment"];
-        let text = |key: &str| environment[key].as_str().map(str::to_owned);
+        let text = |key| {
+            find(environment, key)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         let mut spinning = BTreeSet::new();
         collect_spinning(&run["spec"], &mut spinning);
         Self {
             cpu: text("cpu_model"),
-            kernel: text("kernel"),
+            kernel: text("kernel_release"),
+            virtual_machine: find(environment, "hypervisor").and_then(Value::as_bool) == Some(true),
             spinning,
+            smells: smells(&run["smells"]),
         }
     }
 
@@ -46,8 +56,32 @@ impl Machine {
     pub(crate) fn describe(&self) -> String {
         let cpu = self.cpu.as_deref().unwrap_or("CPU not recorded");
         let kernel = self.kernel.as_deref().unwrap_or("(kernel not recorded)");
-        format!("{cpu}, Linux {kernel}")
+        let host = if self.virtual_machine {
+            ", virtual machine"
+        } else {
+            ""
+        };
+        format!("{cpu}{host}, Linux {kernel}")
     }
+}
+
+/// The first field named `key`, at any depth: with several hosts, the environment is nested.
+fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(fields) => fields
+            .get(key)
+            .or_else(|| fields.values().find_map(|v| find(v, key))),
+        Value::Array(items) => items.iter().find_map(|v| find(v, key)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+fn smells(run: &Value) -> BTreeSet<String> {
+    let smells = run.as_array().into_iter().flatten();
+    smells
+        .filter_map(|s| s["smell"].as_str())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Collects the labels of systems in the resolved spec that spin: `wakeup: spin`, or the preset
@@ -56,7 +90,8 @@ fn collect_spinning(value: &Value, labels: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
             let spins = value["wakeup"] == "spin" || value["system"] == "seastar";
-            if let (true, Some(label)) = (spins, value["label"].as_str()) {
+            let label = value["label"].as_str().or(value["system"].as_str());
+            if let (true, Some(label)) = (spins, label) {
                 labels.insert(label.to_owned());
             }
             fields.values().for_each(|v| collect_spinning(v, labels));
@@ -74,16 +109,18 @@ mod tests {
     #[test]
     fn reads_what_is_there() {
         let run = json!({
-            "environment": { "cpu_model": "Xeon", "kernel": "6.18.0" },
+            "environment": { "cpu_model": "Xeon", "kernel_release": "6.18.0", "hypervisor": true },
+            "smells": [{ "smell": "few_blocks", "blocks": 3, "wanted": 10 }],
             "spec": { "systems": [
                 { "label": "polling", "system": "sphinx", "wakeup": "spin" },
-                { "label": "seastar", "system": "seastar" },
+                { "label": null, "system": "seastar" },
                 { "label": "sphinx", "system": "sphinx", "wakeup": "eventfd" },
             ] },
         });
         let machine = Machine::from_json(&run);
-        assert_eq!(machine.describe(), "Xeon, Linux 6.18.0");
+        assert_eq!(machine.describe(), "Xeon, virtual machine, Linux 6.18.0");
         assert_eq!(Vec::from_iter(&machine.spinning), ["polling", "seastar"]);
+        assert_eq!(Vec::from_iter(&machine.smells), ["few_blocks"]);
         assert_eq!(Machine::from_json(&json!({})), Machine::default());
     }
 }

@@ -71,5 +71,8 @@ fn cells(frame: DataFrame) -> PolarsResult<Vec<Probe>> {
         mode: text(&mode, row),
         status: text(&status, row),
     };
-    Ok((0..frame.height()).map(probe).collect())
+    let mut probes: Vec<_> = (0..frame.height()).map(probe).collect();
+    // The paper measured idle threads: those first.
+    probes.sort_by_key(|p| p.mode != "idle");
+    Ok(probes)
 }

@@ -25,11 +25,7 @@ impl Setting {
             topology,
             workload,
         } = self;
-        if fidelity == topology {
-            format!("{topology} (fidelity too) · {workload}")
-        } else {
-            format!("{topology}, fidelity {fidelity} · {workload}")
-        }
+        format!("topology {topology}, fidelity {fidelity} · {workload}")
     }
 }
 
@@ -38,6 +34,21 @@ impl Setting {
 pub(crate) struct Series {
     pub(crate) label: String,
     pub(crate) io: String,
+}
+
+impl Series {
+    /// The label without a suffix that only repeats the I/O, as in `sphinx_udp` or `sphinx_xsk`.
+    pub(crate) fn design(&self) -> &str {
+        let suffixes: &[&str] = match self.io.as_str() {
+            "af_xdp" => &["af_xdp", "afxdp", "xsk"],
+            io => &[io],
+        };
+        let stem = |suffix: &&str| {
+            let stem = self.label.strip_suffix(*suffix)?.strip_suffix(['_', '-'])?;
+            (!stem.is_empty()).then_some(stem)
+        };
+        suffixes.iter().find_map(stem).unwrap_or(&self.label)
+    }
 }
 
 /// One label at one load, with the values of its valid trials in the order of their blocks.
@@ -75,10 +86,36 @@ pub(crate) struct Trials {
     pub(crate) smells: BTreeMap<String, usize>,
 }
 
-/// Columns of text; every other one is a number.
-const TEXT: [&str; 8] = [
-    "trial_id", "system", "label", "io", "topology", "fidelity", "valid", "smells",
+/// Columns of text that figures use.
+const TEXT: [&str; 7] = [
+    "trial_id", "label", "io", "topology", "fidelity", "valid", "smells",
 ];
+
+/// Columns of numbers that figures use, beside those of drops.
+const NUMBERS: [&str; 19] = [
+    "block",
+    "offered_rps",
+    "offered",
+    "unsent",
+    "answered",
+    "remainder",
+    "p50_ns",
+    "p99_ns",
+    "p99_9_ns",
+    "handoffs",
+    "wakeups_app",
+    "wakeups_kernel",
+    "cross_core_hops",
+    "cpu_ns_per_request",
+    "server_cpu_ns_per_request",
+    "napi_cpu_ns_per_request",
+    "client_cpu_ns_per_request",
+    "client_napi_cpu_ns_per_request",
+    "requests_executed",
+];
+
+/// What the columns begin with that count drops for a reason.
+const DROP: &str = "drop_";
 
 /// Columns whose text tells settings apart: as numbers they would be compared after rounding.
 const WORKLOAD: [&str; 3] = ["keys", "theta", "get_ratio"];
@@ -96,11 +133,14 @@ impl Trials {
 
     fn from_frame(run: &Path, frame: DataFrame) -> PolarsResult<Self> {
         let all = frame.height();
-        let numbers: Vec<Expr> = frame
-            .get_column_names()
+        let columns = frame.get_column_names();
+        let drops = columns
             .into_iter()
-            .filter(|name| !TEXT.contains(&name.as_str()) && !WORKLOAD.contains(&name.as_str()))
-            .map(|name| col(name.clone()).strict_cast(DataType::Float64))
+            .map(|name| name.as_str())
+            .filter(|n| n.starts_with(DROP));
+        let numbers = NUMBERS.into_iter().chain(drops);
+        let numbers: Vec<_> = numbers
+            .map(|name| col(name).strict_cast(DataType::Float64))
             .collect();
         let texts = TEXT
             .into_iter()
@@ -173,7 +213,7 @@ impl Trials {
         let names = self.valid.get_column_names();
         names
             .iter()
-            .filter(|n| n.starts_with("drop_"))
+            .filter(|n| n.starts_with(DROP))
             .map(ToString::to_string)
             .collect()
     }
@@ -258,14 +298,27 @@ impl Trials {
         histogram::merged(folders.iter().map(PathBuf::as_path))
     }
 
-    /// The series' name: its label, with the I/O where the run has several.
+    /// The series' name: its label, with the I/O where the run has several and the label does not
+    /// say it.
     pub(crate) fn name(&self, series: usize) -> String {
-        let Series { label, io } = &self.series[series];
-        if self.ios().len() > 1 {
-            format!("{label} · {io}")
-        } else {
+        let series = &self.series[series];
+        let Series { label, io } = series;
+        let said = series.design() != label.as_str();
+        if said || self.ios().len() < 2 {
             label.clone()
+        } else {
+            format!("{label} · {io}")
         }
+    }
+
+    /// Headings for a grid with one row a setting; none when there is only one.
+    pub(crate) fn headings(&self) -> Vec<(usize, String)> {
+        let several = if self.settings.len() > 1 {
+            self.settings.as_slice()
+        } else {
+            &[]
+        };
+        several.iter().map(Setting::describe).enumerate().collect()
     }
 
     /// The kinds of I/O in the run.
@@ -274,10 +327,10 @@ impl Trials {
         ios.into_iter().collect()
     }
 
-    /// The labels in the run.
-    pub(crate) fn labels(&self) -> Vec<&str> {
-        let labels: BTreeSet<_> = self.series.iter().map(|s| s.label.as_str()).collect();
-        labels.into_iter().collect()
+    /// The designs in the run.
+    pub(crate) fn designs(&self) -> Vec<&str> {
+        let designs: BTreeSet<_> = self.series.iter().map(Series::design).collect();
+        designs.into_iter().collect()
     }
 }
 
@@ -289,4 +342,24 @@ fn smells(valid: &DataFrame) -> PolarsResult<BTreeMap<String, usize>> {
         }
     }
     Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suffix_that_repeats_the_io_is_no_part_of_the_design() {
+        let design = |label: &str, io: &str| {
+            let series = Series {
+                label: label.to_owned(),
+                io: io.to_owned(),
+            };
+            series.design().to_owned()
+        };
+        assert_eq!(design("sphinx_xsk", "af_xdp"), "sphinx");
+        assert_eq!(design("sphinx-udp", "udp"), "sphinx");
+        assert_eq!(design("sphinx_udp", "af_xdp"), "sphinx_udp");
+        assert_eq!(design("udp", "udp"), "udp");
+    }
 }

@@ -40,13 +40,13 @@ pub struct Ledger {
 }
 
 /// A ledger that does not close: a bug of the client, and the trial is void.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the client's ledger does not close ({rule}): {ledger:?}")]
 pub struct Unbalanced {
     /// The equation that does not hold.
     pub rule: &'static str,
     /// The ledger.
-    pub ledger: Ledger,
+    pub ledger: Box<Ledger>,
 }
 
 impl Ledger {
@@ -76,7 +76,7 @@ impl Ledger {
         match rules.into_iter().find(|(_, holds)| !holds) {
             Some((rule, _)) => Err(Unbalanced {
                 rule,
-                ledger: *self,
+                ledger: Box::new(*self),
             }),
             None => Ok(()),
         }

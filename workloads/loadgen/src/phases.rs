@@ -35,7 +35,7 @@ impl Phases {
     }
 
     /// How far into the measure phase a request of the schedule is meant to be sent.
-    pub(crate) const fn into_measure(&self, at_ns: u64) -> Option<u64> {
+    pub(crate) const fn offset_in_measure(&self, at_ns: u64) -> Option<u64> {
         if at_ns >= self.warmup_ns && at_ns < self.scheduled_ns() {
             Some(at_ns - self.warmup_ns)
         } else {

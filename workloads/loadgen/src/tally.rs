@@ -45,7 +45,7 @@ impl Tally {
     /// A request of the schedule is offered.
     pub(crate) fn offered(&mut self, phases: &Phases, planned: &Planned) {
         self.ledger.offered += 1;
-        if phases.into_measure(planned.at_ns).is_some() && !planned.noreply {
+        if phases.offset_in_measure(planned.at_ns).is_some() && !planned.noreply {
             self.measured.requests += 1;
         }
     }
@@ -54,7 +54,7 @@ impl Tally {
     pub(crate) fn sent(&mut self, phases: &Phases, planned: &Planned, now_ns: u64) {
         self.ledger.sent += 1;
         self.ledger.noreply += u64::from(planned.noreply);
-        if phases.into_measure(planned.at_ns).is_some() {
+        if phases.offset_in_measure(planned.at_ns).is_some() {
             self.send_lag
                 .record(now_ns.saturating_sub(phases.start_ns + planned.at_ns));
         }
@@ -64,7 +64,7 @@ impl Tally {
     pub(crate) fn answered(&mut self, phases: &Phases, planned: &Planned, now_ns: u64) {
         self.ledger.answered += 1;
         self.reply(phases, now_ns);
-        let Some(into) = phases.into_measure(planned.at_ns) else {
+        let Some(into) = phases.offset_in_measure(planned.at_ns) else {
             return;
         };
         let latency_ns = now_ns.saturating_sub(phases.start_ns + planned.at_ns);

@@ -127,6 +127,10 @@ fn allow_descriptors(needed: u64) -> io::Result<()> {
     Ok(())
 }
 
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
 impl Transport for UdpTransport {
     fn max_payload(&self) -> usize {
         MTU - headers_len(self.server.is_ipv4())
@@ -137,14 +141,12 @@ impl Transport for UdpTransport {
         let socket = socket.expect("a thread sends only over its own flows");
         match socket.send_to(payload, SocketAddr::new(self.server, to.port)) {
             Ok(_) => Ok(true),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(false),
-                _ if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
-                    self.refused += 1;
-                    Ok(false)
-                }
-                _ => Err(error),
-            },
+            Err(error) if is_temporary(&error) => Ok(false),
+            Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
+                self.refused += 1;
+                Ok(false)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -172,8 +174,7 @@ impl Transport for UdpTransport {
                     received += 1;
                 }
                 Ok(_) => self.foreign += 1,
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) if is_temporary(&error) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -13,19 +13,18 @@ use super::workload;
 use crate::{Addressing, Client, ClientConfig, ClientReport, Protocol, TransportConfig};
 
 pub(crate) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const WARMUP_NS: u64 = 50_000_000;
-const MEASURE_NS: u64 = 250_000_000;
+pub(crate) const WARMUP_NS: u64 = 50_000_000;
+pub(crate) const MEASURE_NS: u64 = 250_000_000;
 
 /// Answers on one port until it is dropped.
-struct Echo {
+pub(crate) struct Echo {
     port: u16,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<u64>>,
 }
 
 impl Echo {
-    fn start(mut server: Server) -> Self {
-        let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    pub(crate) fn start(socket: UdpSocket, mut server: Server) -> Self {
         socket
             .set_read_timeout(Some(Duration::from_millis(20)))
             .unwrap();
@@ -40,7 +39,8 @@ impl Echo {
                 };
                 requests += 1;
                 for datagram in server.answer(&buffer[..length]) {
-                    socket.send_to(&datagram, from).unwrap();
+                    // Far above saturation the send buffer may be full.
+                    socket.send_to(&datagram, from).ok();
                 }
             }
             requests
@@ -53,7 +53,7 @@ impl Echo {
     }
 
     /// Requests received.
-    fn stop(mut self) -> u64 {
+    pub(crate) fn stop(mut self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().expect("stopped once").join().unwrap()
     }
@@ -92,15 +92,20 @@ pub(crate) fn run(config: ClientConfig, spec: &WorkloadSpec) -> ClientReport {
         .unwrap()
 }
 
-fn echo(spec: &WorkloadSpec) -> Echo {
+/// A server for the keys of a workload.
+pub(crate) fn preloaded(spec: &WorkloadSpec) -> Server {
     let keys = model::KeySpace::new(spec).unwrap();
-    Echo::start(Server::preloaded(
+    Server::preloaded(
         &keys,
         Cut {
             chunk: 1392,
             message_per_key: false,
         },
-    ))
+    )
+}
+
+fn echo(spec: &WorkloadSpec) -> Echo {
+    Echo::start(UdpSocket::bind((LOCALHOST, 0)).unwrap(), preloaded(spec))
 }
 
 #[test]

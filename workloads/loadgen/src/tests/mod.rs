@@ -6,6 +6,7 @@ mod fake;
 mod loopback;
 mod memcached;
 mod server;
+mod veth;
 
 use model::{Arrivals, Popularity, Size, WorkloadSpec};
 

@@ -10,9 +10,10 @@
 )]
 
 use std::io;
-use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use sys::mem::{HugePages, Region};
 
 /// Bytes that the kernel leaves free before each received packet (XDP_PACKET_HEADROOM).
 pub const HEADROOM: usize = 256;
@@ -22,17 +23,10 @@ static NEXT_ID: AtomicU32 = AtomicU32::new(0);
 /// One mapped packet memory.
 #[derive(Debug)]
 pub struct Umem {
-    base: NonNull<u8>,
-    len: usize,
+    memory: Region,
     chunk: usize,
     id: u32,
 }
-
-// SAFETY: the mapping is plain memory with no thread affinity. All access to its bytes goes
-// through `slice` and `slice_mut`, whose callers own the chunk they name.
-unsafe impl Send for Umem {}
-// SAFETY: as above: a shared `Umem` gives out only chunks that the caller owns.
-unsafe impl Sync for Umem {}
 
 impl Umem {
     /// Maps `frames` chunks of `chunk` bytes (2048 or 4096), touched, so that no page fault
@@ -47,26 +41,9 @@ impl Umem {
         );
         let len = frames
             .checked_mul(chunk)
-            .filter(|len| *len > 0)
             .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
-        let base = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                len,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let base = NonNull::new(base.cast::<u8>()).expect("mmap never returns null here");
         Ok(Self {
-            base,
-            len,
+            memory: Region::new(len, HugePages::Never, true)?,
             chunk,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         })
@@ -75,19 +52,14 @@ impl Umem {
     /// The address of the memory, for registration.
     #[must_use]
     pub fn base(&self) -> *mut u8 {
-        self.base.as_ptr()
+        self.memory.as_ptr()
     }
 
     /// Bytes mapped.
     #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a UMEM has at least one chunk")]
     pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Never true: a UMEM has at least one chunk.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.memory.len()
     }
 
     /// Bytes per chunk.
@@ -113,7 +85,7 @@ impl Umem {
         let end = at.checked_add(len).expect("an address in the UMEM");
         let offset = at & (self.chunk - 1);
         assert!(
-            end <= self.len && offset + len <= self.chunk,
+            end <= self.len() && offset + len <= self.chunk,
             "frame outside its chunk"
         );
         at
@@ -131,7 +103,7 @@ impl Umem {
     pub unsafe fn slice(&self, addr: u64, len: usize) -> &[u8] {
         let at = self.check(addr, len);
         // SAFETY: the range was checked against the mapping; the caller owns the chunk.
-        unsafe { slice::from_raw_parts(self.base.as_ptr().add(at), len) }
+        unsafe { slice::from_raw_parts(self.memory.as_ptr().add(at), len) }
     }
 
     /// The bytes of a frame, to write.
@@ -149,14 +121,7 @@ impl Umem {
     pub unsafe fn slice_mut(&self, addr: u64, len: usize) -> &mut [u8] {
         let at = self.check(addr, len);
         // SAFETY: the range was checked against the mapping; the caller alone uses the chunk.
-        unsafe { slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) }
-    }
-}
-
-impl Drop for Umem {
-    fn drop(&mut self) {
-        // SAFETY: unmaps exactly what `new` mapped; no slice outlives `self`.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+        unsafe { slice::from_raw_parts_mut(self.memory.as_ptr().add(at), len) }
     }
 }
 

@@ -70,3 +70,54 @@ impl Destinations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> KeySpace {
+        KeySpace::new(&crate::tests::workload(1.0, 1)).unwrap()
+    }
+
+    fn partition(owners: u16, table: Option<Vec<u16>>) -> Addressing {
+        Addressing::Partition {
+            base_port: 11211,
+            owners,
+            table,
+        }
+    }
+
+    #[test]
+    fn a_stale_slot_misdirects_exactly_its_keys() {
+        let keys = keys();
+        let even = Destinations::new(&partition(2, None), &keys).unwrap();
+        let slot_by_key: Vec<u16> = (0..keys.len())
+            .map(|id| slot_of(hash_bytes(keys.key_bytes(id, &mut Vec::new()))))
+            .collect();
+        let stale = usize::from(slot_by_key[7]);
+        let mut table: Vec<u16> = (0..SLOTS).map(|slot| (slot % 2) as u16).collect();
+        table[stale] ^= 1;
+        let moved = Destinations::new(&partition(2, Some(table)), &keys).unwrap();
+        for id in 0..keys.len() {
+            let differs = even.port_of(id) != moved.port_of(id);
+            assert_eq!(differs, usize::from(slot_by_key[id as usize]) == stale);
+        }
+    }
+
+    #[test]
+    fn impossible_partitions_are_refused() {
+        let beyond = Addressing::Partition {
+            base_port: 65_535,
+            owners: 2,
+            table: None,
+        };
+        let unknown = partition(2, Some(vec![2; SLOTS]));
+        let short = partition(2, Some(vec![0; 10]));
+        for addressing in [beyond, unknown, short, partition(0, None)] {
+            assert!(
+                Destinations::new(&addressing, &keys()).is_err(),
+                "{addressing:?}"
+            );
+        }
+    }
+}

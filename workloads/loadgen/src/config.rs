@@ -208,3 +208,42 @@ pub enum Pacing {
     /// Spins: exact times, for a CPU of its own.
     Spin,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let text = r#"{
+            "transport": {"udp": {"receive_buffer": 1000}},
+            "client": "198.18.0.2",
+            "server": "198.18.0.1",
+            "addressing": {"partition": {"base_port": 11211, "owners": 2}}
+        }"#;
+        let read: ClientConfig = serde_json::from_str(text).unwrap();
+        let expected = ClientConfig::new(
+            TransportConfig::Udp {
+                receive_buffer: 1000,
+            },
+            [198, 18, 0, 2].into(),
+            [198, 18, 0, 1].into(),
+            Addressing::Partition {
+                base_port: 11211,
+                owners: 2,
+                table: None,
+            },
+        );
+        assert_eq!(read, expected);
+        assert_eq!(read.addressing.server_ports(), 11211..=11212);
+        let again = serde_json::to_string(&read).unwrap();
+        assert_eq!(serde_json::from_str::<ClientConfig>(&again).unwrap(), read);
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        assert!(serde_json::from_str::<Pacing>("\"doze\"").is_err());
+        let text = r#"{"udp": {"receive_buffer": 1, "queues": 2}}"#;
+        assert!(serde_json::from_str::<TransportConfig>(text).is_err());
+    }
+}

@@ -196,3 +196,89 @@ fn partitions_are_addressed_by_port() {
         assert!(requests > 50, "{requests}");
     }
 }
+
+#[test]
+fn what_does_not_fit_is_refused_before_anything_is_sent() {
+    use crate::{ClientError, QueueChoice};
+    use model::Size;
+
+    let spec = workload(100.0, 24);
+    let refuses = |config: ClientConfig, spec: &WorkloadSpec, word: &str| {
+        let schedule = Schedule::generate(spec, WARMUP_NS + MEASURE_NS).unwrap();
+        let armed = Client::new(config, schedule).and_then(Client::arm);
+        let Err(ClientError::Config(reason)) = armed else {
+            panic!("{word} was accepted")
+        };
+        assert!(reason.contains(word), "{reason} lacks {word}");
+    };
+    let fits = config(Addressing::Server { port: 9 }, spec.flows);
+    let multi_get = WorkloadSpec {
+        keys_per_get: 2,
+        ..spec.clone()
+    };
+    refuses(
+        ClientConfig {
+            protocol: Protocol::Meta,
+            ..fits.clone()
+        },
+        &multi_get,
+        "multi-get",
+    );
+    refuses(
+        ClientConfig {
+            threads: 17,
+            ..fits.clone()
+        },
+        &spec,
+        "threads",
+    );
+    refuses(
+        ClientConfig {
+            cpus: vec![0, 1],
+            ..fits.clone()
+        },
+        &spec,
+        "cpus",
+    );
+    refuses(
+        ClientConfig {
+            source_port: 65_530,
+            ..fits.clone()
+        },
+        &spec,
+        "source_port",
+    );
+    refuses(
+        ClientConfig {
+            server: "::1".parse().unwrap(),
+            ..fits.clone()
+        },
+        &spec,
+        "families",
+    );
+    let long = WorkloadSpec {
+        value_size: Size::Fixed(1500),
+        get_ratio: 0.5,
+        ..spec.clone()
+    };
+    refuses(fits.clone(), &long, "one frame");
+    let transport = TransportConfig::AfXdp {
+        interface: "none".into(),
+        queues: 1,
+        queue_choice: QueueChoice::Rss,
+        client_mac: [2; 6],
+        server_mac: [2; 6],
+        mtu: 1500,
+        rx_ring: 64,
+        tx_ring: 64,
+    };
+    refuses(
+        ClientConfig {
+            transport,
+            threads: 2,
+            ..fits
+        },
+        &spec,
+        "AF_XDP",
+    );
+}

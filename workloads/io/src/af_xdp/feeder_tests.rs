@@ -1,3 +1,5 @@
+//! The feed over rings in plain memory: no frame is lost, doubled or posted off its chunk.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

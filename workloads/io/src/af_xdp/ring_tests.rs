@@ -1,3 +1,5 @@
+//! The rings against a queue as the model, and between two threads.
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;

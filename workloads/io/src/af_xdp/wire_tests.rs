@@ -1,3 +1,5 @@
+//! Headers as another implementation (etherparse) writes and reads them.
+
 use etherparse::{NetHeaders, PacketBuilder, PacketHeaders, TransportHeader};
 use proptest::prelude::*;
 

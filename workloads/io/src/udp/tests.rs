@@ -1,3 +1,5 @@
+//! Groups of UDP sockets over loopback.
+
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,69 @@
-//! The `experiment` binary.
+//! The `experiment` binary: reads a spec, plans, deploys, drives, records, draws.
+//!
+//! Its modules are the stages of a run, each consuming what the one before made: `commands` (spec in)
+//! -> `plan` (pure) -> `lab` and `agents` (guards that undo) -> `drive` (trials) -> `record` (a crate)
+//! -> `terminal` and `figures`. See ARCHITECTURE.md.
 
-fn main() {}
+mod agents;
+mod cli;
+mod commands;
+mod doctor;
+mod drive;
+mod environment;
+mod exit;
+mod interrupt;
+mod lab;
+mod plan;
+mod port;
+mod specs;
+mod terminal;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, Command};
+use exit::Outcome;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(exit::code_of(&error))
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Outcome> {
+    let command = cli.command.unwrap_or(Command::Run(cli.run));
+    if let Command::Agent { role, inside } = command {
+        return agents::run(role, inside).map(|()| Outcome::Complete);
+    }
+    interrupt::watch()?;
+    match command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Check(args) => commands::check::check(&args),
+        Command::Doctor { json } => commands::doctor::doctor(json),
+        Command::List { json } => commands::list::list(json),
+        #[cfg(feature = "figures")]
+        Command::Figures { run } => commands::figures::draw(&run),
+        #[cfg(not(feature = "figures"))]
+        Command::Figures { .. } => {
+            Err(exit::HostCannot("this binary was built without figures".to_owned()).into())
+        }
+        Command::Show { run, json } => commands::show::show(&run, json),
+        Command::Serve(args) => commands::serve::serve(&args),
+        Command::Clean { dry_run } => commands::clean::clean(dry_run),
+        Command::Schema => commands::schema::schema(),
+        Command::Agent { .. } => unreachable!("agents were handled above"),
+    }
+}

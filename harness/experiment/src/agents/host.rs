@@ -1,0 +1,213 @@
+//! The host agent: it lives in a namespace of its own, which is a host of the topology, and applies
+//! that host's part of the plan. The namespace and all in it end with this process.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use sys::account::CpuSnapshot;
+use sys::cpu::CpuId;
+use sys::link::{MacAddress, Peer, VethSpec};
+use sys::{clock, ethtool, link, napi, sockets};
+
+use super::Role;
+use super::window::Window;
+use crate::plan::action::Action;
+
+/// Within this long the kernel notices that both ends of a pair are up.
+const CARRIER: Duration = Duration::from_secs(5);
+
+/// A request to a host agent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// Apply these steps in order; the other host is the process `peer`.
+    Apply {
+        /// The steps.
+        actions: Vec<Action>,
+        /// Process in whose namespace the far end of a veth pair appears.
+        peer: Option<u32>,
+    },
+    /// Read every counter of the host's network.
+    Counters {
+        /// The device.
+        device: String,
+    },
+    /// Wait through the window and tell what the kernel threads used in its measure phase.
+    Measure {
+        /// The window.
+        window: Window,
+        /// The device whose NAPI threads count.
+        device: String,
+    },
+}
+
+/// The answer of a host agent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// It was done; CPUs of the NAPI threads by queue, where the steps pinned any.
+    Applied {
+        /// CPU of the NAPI thread of queue `i`.
+        napi_cpus: Vec<u32>,
+    },
+    /// Counters by name.
+    Counters(Vec<(String, u64)>),
+    /// The measure phase.
+    Measured(Measured),
+}
+
+/// What kernel threads used in a measure phase.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    /// CPU time of the device's NAPI threads, ns.
+    pub(crate) napi_ns: u64,
+    /// CPU time of all ksoftirqd threads of the machine, ns.
+    pub(crate) ksoftirqd_ns: u64,
+    /// NAPI threads that were found on another CPU than theirs, by queue.
+    pub(crate) strayed: Vec<u16>,
+}
+
+/// The role's state: the CPUs to which NAPI threads were pinned.
+#[derive(Debug, Default)]
+pub(crate) struct HostRole {
+    pinned: Vec<u32>,
+}
+
+impl Role for HostRole {
+    type Request = Request;
+    type Answer = Answer;
+
+    fn handle(&mut self, request: Request) -> Result<Answer> {
+        match request {
+            Request::Apply { actions, peer } => {
+                for action in &actions {
+                    self.apply(action, peer)
+                        .with_context(|| action.to_string())?;
+                }
+                Ok(Answer::Applied {
+                    napi_cpus: self.pinned.clone(),
+                })
+            }
+            Request::Counters { device } => Ok(Answer::Counters(counters(&device)?)),
+            Request::Measure { window, device } => {
+                Ok(Answer::Measured(self.measure(window, &device)?))
+            }
+        }
+    }
+}
+
+impl HostRole {
+    fn apply(&mut self, action: &Action, other: Option<u32>) -> Result<()> {
+        match action {
+            Action::CreateVeth {
+                device,
+                peer,
+                queues,
+                mtu,
+                macs,
+            } => {
+                link::set_up("lo")?;
+                link::create_veth(&VethSpec {
+                    name: device,
+                    peer,
+                    queues: u32::from(*queues),
+                    mtu: u32::from(*mtu),
+                    mac: MacAddress(macs[0]),
+                    peer_mac: MacAddress(macs[1]),
+                    peer_namespace: other.map_or(Peer::Here, Peer::OfPid),
+                })?;
+            }
+            Action::Quiet { device } => link::quiet(device)?,
+            Action::Offloads { device, off, on } => {
+                let off = off.iter().map(|feature| (feature.as_str(), false));
+                let wanted: Vec<(&str, bool)> = off
+                    .chain(on.iter().map(|feature| (feature.as_str(), true)))
+                    .collect();
+                ethtool::set_features(device, &wanted)?;
+            }
+            Action::Address {
+                device,
+                address,
+                prefix,
+            } => {
+                link::add_address(device, *address, *prefix)?;
+            }
+            Action::Neighbour {
+                device,
+                address,
+                mac,
+            } => {
+                link::add_neighbour(device, *address, MacAddress(*mac))?;
+            }
+            Action::Up { device } => link::set_up(device)?,
+            Action::AwaitCarrier { device } => link::await_running(device, CARRIER)?,
+            Action::PinNapi { device, cpus } => {
+                napi::set_threaded(device, true)?;
+                let threads = napi::threads(device)?;
+                if threads.len() != cpus.len() {
+                    bail!("{} NAPI threads for {} queues", threads.len(), cpus.len());
+                }
+                for (thread, cpu) in threads.iter().zip(cpus) {
+                    napi::pin(thread, CpuId(*cpu))?;
+                }
+                self.pinned.clone_from(cpus);
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&self, window: Window, device: &str) -> Result<Measured> {
+        let threads = napi::threads(device)?;
+        let napi: Vec<u32> = threads.iter().map(|thread| thread.pid).collect();
+        let ksoftirqd: Vec<u32> = sys::account::ksoftirqd()?.into_values().collect();
+        let snapshot = || -> Result<[CpuSnapshot; 2]> {
+            Ok([
+                CpuSnapshot::of_threads(napi.iter().copied())?,
+                CpuSnapshot::of_threads(ksoftirqd.iter().copied())?,
+            ])
+        };
+        clock::sleep_until_ns(window.measure_from_ns());
+        let before = snapshot()?;
+        clock::sleep_until_ns(window.measure_until_ns());
+        let after = snapshot()?;
+        let mut strayed = Vec::new();
+        for (queue, (thread, cpu)) in threads.iter().zip(&self.pinned).enumerate() {
+            if sys::cpu::affinity(Some(thread.pid))? != [CpuId(*cpu)] {
+                strayed.push(u16::try_from(queue)?);
+            }
+        }
+        Ok(Measured {
+            napi_ns: after[0].since(&before[0]).total.run_ns,
+            ksoftirqd_ns: after[1].since(&before[1]).total.run_ns,
+            strayed,
+        })
+    }
+}
+
+/// Link, driver and protocol counters of the namespace.
+fn counters(device: &str) -> Result<Vec<(String, u64)>> {
+    let statistics = link::statistics(device)?;
+    let mut all = vec![
+        (format!("{device} rx_packets"), statistics.rx_packets),
+        (format!("{device} tx_packets"), statistics.tx_packets),
+        (format!("{device} rx_dropped"), statistics.rx_dropped),
+        (format!("{device} tx_dropped"), statistics.tx_dropped),
+        (format!("{device} rx_errors"), statistics.rx_errors),
+        (format!("{device} tx_errors"), statistics.tx_errors),
+    ];
+    for (name, value) in ethtool::statistics(device)? {
+        all.push((format!("{device} ethtool {name}"), value));
+    }
+    for (protocol, counters) in sockets::protocol_counters(std::process::id())?.0 {
+        for (name, value) in counters {
+            // Gauges and limits can be negative; what is counted is not.
+            all.extend(
+                u64::try_from(value)
+                    .ok()
+                    .map(|value| (format!("{protocol} {name}"), value)),
+            );
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,152 @@
+//! The server agent: one of our systems in a process of its own.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use kv::server::{Server, ServerCounters};
+use protocol::{Phase, Progress};
+use sys::account::CpuSnapshot;
+use sys::clock;
+
+use super::Role;
+use super::serving::{Answer, Counts, Deployment, Measured, Request};
+use super::window::Window;
+
+/// How long requests may still be under way in the server after the last timeout.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// The role's state.
+#[derive(Debug, Default)]
+pub(crate) struct ServerRole {
+    server: Option<Server>,
+    progress: Progress,
+}
+
+impl Role for ServerRole {
+    type Request = Request;
+    type Answer = Answer;
+
+    fn handle(&mut self, request: Request) -> Result<Answer> {
+        match request {
+            Request::Load(deployment) => {
+                self.progress.enter(Phase::Loaded)?;
+                let Deployment::Ours(config) = *deployment else {
+                    bail!("this agent runs our own systems only");
+                };
+                let server = self.server.insert(Server::load(&config)?);
+                let obtained = server.obtained();
+                let mut told = vec![("server io".to_owned(), obtained.io)];
+                told.extend(
+                    obtained
+                        .program
+                        .map(|program| ("server XDP program".to_owned(), program)),
+                );
+                Ok(Answer::Obtained(told))
+            }
+            Request::Attach => {
+                self.progress.enter(Phase::Attached)?;
+                self.server()?.attach()?;
+                Ok(Answer::Done)
+            }
+            Request::NapiCpus(cpus) => {
+                self.server()?.set_napi_cpus(Some(&cpus));
+                Ok(Answer::Done)
+            }
+            Request::Preload => {
+                self.progress.enter(Phase::Preloaded)?;
+                let server = self.server()?;
+                let report = server.preload()?;
+                if report.refused + report.evicted > 0 {
+                    return Err(anyhow!(
+                        "the preload does not fit the store: {} keys refused, {} evicted of {} \
+                         (give the system more memory in the spec)",
+                        report.refused,
+                        report.evicted,
+                        report.stored
+                    ));
+                }
+                server.serve()?;
+                Ok(Answer::Done)
+            }
+            Request::Counters => Ok(Answer::Counters(Box::new(self.counts()?))),
+            Request::Measure(window) => {
+                self.progress.enter(Phase::Measuring)?;
+                Ok(Answer::Measured(Box::new(self.measure(window)?)))
+            }
+            Request::Quiesce => {
+                self.progress.enter(Phase::Drained)?;
+                self.server()?.quiesce(QUIET)?;
+                Ok(Answer::Counters(Box::new(self.counts()?)))
+            }
+        }
+    }
+}
+
+impl ServerRole {
+    fn server(&mut self) -> Result<&mut Server> {
+        self.server
+            .as_mut()
+            .ok_or_else(|| anyhow!("no server was loaded"))
+    }
+
+    fn counts(&mut self) -> Result<Counts> {
+        let server = self.server()?;
+        let known = server.obtained().queues_known;
+        let partitioned = server.config().system.is_partitioned();
+        let frames = server.config().io == kv::systems::IoKind::AfXdp;
+        Ok(counts(&server.snapshot()?, known, partitioned, frames))
+    }
+
+    fn measure(&mut self, window: Window) -> Result<Measured> {
+        let threads: Vec<u32> = self
+            .server()?
+            .threads()
+            .iter()
+            .map(|thread| thread.tid)
+            .collect();
+        clock::sleep_until_ns(window.measure_from_ns());
+        let cpu_before = CpuSnapshot::of_threads(threads.iter().copied())?;
+        let (before, polled_before) = (self.counts()?, self.empty_polling()?);
+        clock::sleep_until_ns(window.measure_until_ns());
+        let cpu_after = CpuSnapshot::of_threads(threads.iter().copied())?;
+        let (after, polled_after) = (self.counts()?, self.empty_polling()?);
+        let spins = self.server()?.config().wakeup == kv::systems::Wakeup::Spin;
+        Ok(Measured {
+            counts: after.since(&before),
+            cpu_ns: cpu_after.since(&cpu_before).total.run_ns,
+            empty_polling_ns: spins.then(|| polled_after.saturating_sub(polled_before)),
+        })
+    }
+
+    fn empty_polling(&mut self) -> Result<u64> {
+        Ok(self.server()?.snapshot()?.io_total().empty_ns)
+    }
+}
+
+/// A server's counters in the coordinator's form. Handoffs and misroutes mean nothing where any core
+/// serves any key, frame returns nothing without AF_XDP, hops nothing where queues are unknown.
+fn counts(
+    counters: &ServerCounters,
+    queues_known: bool,
+    partitioned: bool,
+    frames: bool,
+) -> Counts {
+    let total = counters.total();
+    let io = counters.io_total();
+    let named = total
+        .named()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    Counts {
+        executed: total.requests_executed,
+        replies: total.replies_sent,
+        handoffs: partitioned.then_some(total.handoffs),
+        frame_returns: frames.then_some(io.frame_returns),
+        wakeups_app: Some(io.wakeups_app),
+        wakeups_kernel: Some(io.wakeups_kernel),
+        cross_core_hops: queues_known.then_some(total.cross_core_hops),
+        misroutes: partitioned.then_some(total.misroutes),
+        drops: counters.drops.clone(),
+        related: named.chain(counters.related.iter().cloned()).collect(),
+    }
+}

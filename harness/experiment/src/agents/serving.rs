@@ -1,0 +1,140 @@
+//! What the coordinator asks of a server, ours or an external one, and what it is told.
+
+use std::net::SocketAddr;
+
+use kv::server::{DropLine, ServerConfig};
+use serde::{Deserialize, Serialize};
+
+use super::window::Window;
+
+/// A request to a server agent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// Make ready: memory, sockets, programs.
+    Load(Box<Deployment>),
+    /// Attach programs to the device.
+    Attach,
+    /// Where the device's queues are processed.
+    NapiCpus(Vec<u32>),
+    /// Fill the store and begin to serve.
+    Preload,
+    /// Read the counters.
+    Counters,
+    /// Serve through the window and tell about its measure phase.
+    Measure(Window),
+    /// Wait until nothing is under way in the server, then read the counters.
+    Quiesce,
+}
+
+/// What is to be served.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Deployment {
+    /// One of our systems.
+    Ours(ServerConfig),
+    /// Debian's memcached.
+    Memcached(External),
+}
+
+/// An external server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct External {
+    /// Where it listens, UDP and TCP.
+    pub(crate) address: SocketAddr,
+    /// CPU of each of its workers.
+    pub(crate) cpus: Vec<u32>,
+    /// Memory for items, in bytes.
+    pub(crate) memory_bytes: u64,
+    /// The workload whose keys it holds before the first request.
+    pub(crate) workload: model::WorkloadSpec,
+}
+
+/// The answer of a server agent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// It was done.
+    Done,
+    /// What was obtained, which may differ from what was asked.
+    Obtained(Vec<(String, String)>),
+    /// The counters since the start.
+    Counters(Box<Counts>),
+    /// The measure phase.
+    Measured(Box<Measured>),
+}
+
+/// A server's counters. `None` means that the notion does not apply to the system, or that nobody
+/// counts it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    /// Requests whose execution is complete.
+    pub(crate) executed: u64,
+    /// Replies sent.
+    pub(crate) replies: u64,
+    /// Transfers of a request to another thread before execution.
+    pub(crate) handoffs: Option<u64>,
+    /// Frames passed back to another core's fill ring.
+    pub(crate) frame_returns: Option<u64>,
+    /// Threads woken by another thread's notification.
+    pub(crate) wakeups_app: Option<u64>,
+    /// Sleeping threads woken by packet arrival.
+    pub(crate) wakeups_kernel: Option<u64>,
+    /// Requests executed on another CPU than their queue's.
+    pub(crate) cross_core_hops: Option<u64>,
+    /// Single-key requests dequeued by a thread that is not the owner.
+    pub(crate) misroutes: Option<u64>,
+    /// Requests lost, each in one line.
+    pub(crate) drops: Vec<DropLine>,
+    /// Every further counter, for counters.csv.
+    pub(crate) related: Vec<(String, u64)>,
+}
+
+/// A server's measure phase.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    /// Counters over the phase.
+    pub(crate) counts: Counts,
+    /// CPU time of all server threads, ns.
+    pub(crate) cpu_ns: u64,
+    /// Of it, time that spinning threads found nothing to do, ns; `None` when no thread spins.
+    pub(crate) empty_polling_ns: Option<u64>,
+}
+
+impl Counts {
+    /// What was counted since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let option = |now: Option<u64>, before: Option<u64>| {
+            Some(now?.saturating_sub(before.unwrap_or_default()))
+        };
+        let drops = self.drops.iter().map(|line| {
+            let before = earlier.drops.iter().find(|old| old.name == line.name);
+            let requests = line
+                .requests
+                .saturating_sub(before.map_or(0, |old| old.requests));
+            DropLine {
+                requests,
+                ..line.clone()
+            }
+        });
+        let related = self.related.iter().map(|(name, value)| {
+            let before = earlier.related.iter().find(|(old, _)| old == name);
+            (
+                name.clone(),
+                value.saturating_sub(before.map_or(0, |(_, value)| *value)),
+            )
+        });
+        Self {
+            executed: self.executed.saturating_sub(earlier.executed),
+            replies: self.replies.saturating_sub(earlier.replies),
+            handoffs: option(self.handoffs, earlier.handoffs),
+            frame_returns: option(self.frame_returns, earlier.frame_returns),
+            wakeups_app: option(self.wakeups_app, earlier.wakeups_app),
+            wakeups_kernel: option(self.wakeups_kernel, earlier.wakeups_kernel),
+            cross_core_hops: option(self.cross_core_hops, earlier.cross_core_hops),
+            misroutes: option(self.misroutes, earlier.misroutes),
+            drops: drops.collect(),
+            related: related.collect(),
+        }
+    }
+}

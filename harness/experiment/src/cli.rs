@@ -1,0 +1,173 @@
+//! The command line, exactly as README describes it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A laboratory for packet steering on Linux.
+#[derive(Debug, Parser)]
+#[command(
+    name = "experiment",
+    version,
+    about = "Packet steering experiments from one YAML spec",
+    long_about = "Packet steering experiments from one YAML spec: sets up the topology, deploys the \
+                  systems, drives open-loop load, records HDR latencies and draws the figures.\n\n\
+                  `experiment SPEC` is short for `experiment run SPEC`.",
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 every trial recorded, 1 a trial could not run, 2 bad spec or \
+                  arguments, 3 this host cannot (reason and remedy printed), 130 interrupted."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a spec (or a folder of specs) and record the result
+    Run(RunArgs),
+    /// Validate a spec and print its plan; needs no privilege
+    Check(SpecArgs),
+    /// What this machine can run, and why not where it cannot
+    Doctor {
+        /// Print one JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// The systems, probes and figures that a spec can name
+    List {
+        /// Print one JSON object instead of tables
+        #[arg(long)]
+        json: bool,
+    },
+    /// Redraw all figures of a recorded run, from its files alone
+    Figures {
+        /// The run's folder
+        run: PathBuf,
+    },
+    /// Print a recorded run as a table
+    Show {
+        /// The run's folder
+        run: PathBuf,
+        /// Print the trials as JSON lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serve one system to ordinary clients until a signal
+    Serve(ServeArgs),
+    /// Undo what a run that was killed left behind
+    Clean {
+        /// Only say what would be undone
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print the JSON schema of a spec
+    Schema,
+    /// The other end of the coordinator's pipes
+    #[command(hide = true)]
+    Agent {
+        /// What to play
+        role: Role,
+        /// Process whose network and mount namespaces to enter first
+        #[arg(long, value_name = "PID")]
+        inside: Option<u32>,
+    },
+}
+
+/// What an agent plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Holds a namespace and applies a host's part of the plan
+    Host,
+    /// Runs one of our systems
+    Server,
+    /// Runs Debian's memcached
+    Memcached,
+    /// Drives the load
+    Client,
+    /// Measures thread notification
+    Probe,
+}
+
+/// A spec and what to change in it.
+#[derive(Debug, Args)]
+pub(crate) struct SpecArgs {
+    /// YAML spec, or a folder of specs
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: Option<PathBuf>,
+    /// Replace a value of the spec, for example workload.keys=1000
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) overrides: Vec<String>,
+    /// Only the systems with this label (may be given again)
+    #[arg(long = "only", value_name = "LABEL")]
+    pub(crate) only: Vec<String>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How to run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// Where results go
+    #[arg(long, value_name = "DIR", default_value = "./results")]
+    pub(crate) output: PathBuf,
+    /// Finish this earlier run instead of starting a new one
+    #[arg(long, value_name = "RUN")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Exit with 1 if a trial is invalid
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Wait while another run holds this machine
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// The machine-wide lock file
+    #[arg(long, value_name = "FILE", env = "STEERBENCH_LOCK")]
+    pub(crate) lock: Option<PathBuf>,
+}
+
+/// What to serve.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// System, as `experiment list` names it
+    #[arg(long)]
+    pub(crate) system: String,
+    /// Where clients are
+    #[arg(long, value_enum, default_value_t = ServeTopology::Loopback)]
+    pub(crate) topology: ServeTopology,
+    /// UDP port (and TCP, for systems on kernel sockets)
+    #[arg(long, default_value_t = 11211)]
+    pub(crate) port: u16,
+    /// Owner threads
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) cores: u16,
+    /// udp or af_xdp; the system's own default otherwise
+    #[arg(long)]
+    pub(crate) io: Option<String>,
+    /// Network device, for the nic topology
+    #[arg(long, value_name = "DEV")]
+    pub(crate) interface: Option<String>,
+    /// Memory of the store, for example 64 MiB
+    #[arg(long, default_value = "64 MiB")]
+    pub(crate) memory: String,
+    /// The machine-wide lock file
+    #[arg(long, value_name = "FILE", env = "STEERBENCH_LOCK")]
+    pub(crate) lock: Option<PathBuf>,
+}
+
+/// Where the clients of `serve` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServeTopology {
+    /// On this host, over the loopback device
+    Loopback,
+    /// In another network namespace, over a veth pair that is made
+    Veth,
+    /// On the network of a real device
+    Nic,
+}

@@ -1,0 +1,89 @@
+//! `list`: what a spec can name.
+
+use anyhow::Result;
+use serde::Serialize;
+use spec::SystemKind;
+
+use crate::exit::Outcome;
+use crate::plan::design;
+
+/// A system as it is listed.
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: &'static str,
+    io: Vec<&'static str>,
+    wakeup: Vec<&'static str>,
+    summary: &'static str,
+    paper: &'static str,
+    fidelity: &'static str,
+}
+
+/// The probes, by name.
+const PROBES: [(&str, &str); 1] = [(
+    "wakeup",
+    "time to notify a thread (eventfd, futex, pipe, spinning flag) by CPU pair: ENCP'19, figure 4",
+)];
+
+/// Prints every system, probe and figure.
+pub(crate) fn list(json: bool) -> Result<Outcome> {
+    let systems: Vec<Listed> = SystemKind::ALL.into_iter().map(listed).collect();
+    if json {
+        let all = serde_json::json!({
+            "systems": systems,
+            "probes": PROBES.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            "figures": figure_names(),
+        });
+        println!("{}", serde_json::to_string_pretty(&all)?);
+        return Ok(Outcome::Complete);
+    }
+    println!("Systems");
+    for system in systems {
+        println!("\n  {:<12} {}", system.name, system.summary);
+        println!("  {:<12} {}", "", system.paper);
+        println!("  {:<12} io: {}", "", system.io.join(" | "));
+        if !system.wakeup.is_empty() {
+            println!("  {:<12} wakeup: {}", "", system.wakeup.join(" | "));
+        }
+        println!("  {:<12} fidelity: {}", "", system.fidelity);
+    }
+    println!("\nProbes\n");
+    for (name, summary) in PROBES {
+        println!("  {name:<12} {summary}");
+    }
+    println!("\nFigures\n");
+    for name in figure_names() {
+        println!("  {name}");
+    }
+    Ok(Outcome::Complete)
+}
+
+fn listed(system: SystemKind) -> Listed {
+    let description = design(system).map(kv::systems::SystemKind::description);
+    Listed {
+        name: system.name(),
+        io: system.ios().iter().map(|io| io.name()).collect(),
+        wakeup: system
+            .wakeups()
+            .iter()
+            .map(|wakeup| wakeup.name())
+            .collect(),
+        summary: system.summary(),
+        paper: description.map_or("https://memcached.org, as Debian packages it", |it| {
+            it.paper
+        }),
+        fidelity: description.map_or("the real program, an external process", |it| it.fidelity),
+    }
+}
+
+#[cfg(feature = "figures")]
+fn figure_names() -> Vec<&'static str> {
+    ::figures::Figure::ALL
+        .into_iter()
+        .map(::figures::Figure::id)
+        .collect()
+}
+
+#[cfg(not(feature = "figures"))]
+fn figure_names() -> Vec<&'static str> {
+    Vec::new()
+}

@@ -1,0 +1,12 @@
+//! One file per command. Each reads its arguments, does its work, and prints.
+
+pub(crate) mod check;
+pub(crate) mod clean;
+pub(crate) mod doctor;
+#[cfg(feature = "figures")]
+pub(crate) mod figures;
+pub(crate) mod list;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod serve;
+pub(crate) mod show;

@@ -1,0 +1,169 @@
+//! `run`: the whole way from specs to results and figures.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use record::{RunFolder, RunId, RunRecord, Timestamp};
+use serde_json::json;
+use sys::lock::{LockError, MachineLock};
+
+use crate::cli::RunArgs;
+use crate::doctor;
+use crate::drive::run::{Tally, drive};
+use crate::environment;
+use crate::exit::{BadInput, HostCannot, Outcome};
+use crate::interrupt::{self, Interrupted};
+use crate::specs::{self, Chosen};
+use crate::terminal;
+
+/// Runs every spec named, one after the other.
+pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
+    let specs = specs::read(&args.spec)?;
+    if args.resume.is_some() && specs.len() > 1 {
+        return Err(BadInput("--resume takes one spec".to_owned()).into());
+    }
+    for chosen in &specs {
+        doctor::preflight(&chosen.spec)?;
+    }
+    let _lock = lock(args)?;
+    let mut outcome = Outcome::Complete;
+    for chosen in &specs {
+        if run_one(chosen, args)? == Outcome::Incomplete {
+            outcome = Outcome::Incomplete;
+        }
+    }
+    Ok(outcome)
+}
+
+fn lock(args: &RunArgs) -> Result<MachineLock> {
+    let path = args.lock.clone().unwrap_or_else(MachineLock::default_path);
+    let what = std::env::args().collect::<Vec<_>>().join(" ");
+    if !args.wait {
+        return MachineLock::try_acquire(&path, &what).map_err(refused);
+    }
+    let mut told = false;
+    let acquired = MachineLock::acquire(&path, &what, |holder| {
+        if !std::mem::replace(&mut told, true) {
+            let holder = holder
+                .map(|holder| format!(" ({})", holder.what))
+                .unwrap_or_default();
+            eprintln!("waiting: another experiment holds this machine{holder}");
+        }
+        !interrupt::requested()
+    });
+    interrupt::check()?;
+    acquired.map_err(refused)
+}
+
+fn refused(error: LockError) -> anyhow::Error {
+    HostCannot(format!("{error}; wait for it with --wait")).into()
+}
+
+fn run_one(chosen: &Chosen, args: &RunArgs) -> Result<Outcome> {
+    let mut folder = open_folder(chosen, args)?;
+    let path = folder.path().to_path_buf();
+    let result = drive(chosen, &mut folder);
+    sys::privilege::give_to_user(&args.output)?;
+    let tally = match result {
+        Ok(tally) => tally,
+        Err(error) => {
+            eprintln!("{}", kept(&folder, &path));
+            return Err(error);
+        }
+    };
+    folder.update_run(|run| run.finished = Some(Timestamp::now()))?;
+    draw(&path)?;
+    sys::privilege::give_to_user(&args.output)?;
+    close(&folder, tally, args)
+}
+
+/// The run's folder: a new one, or the one to be resumed.
+fn open_folder(chosen: &Chosen, args: &RunArgs) -> Result<RunFolder> {
+    if let Some(path) = &args.resume {
+        let folder = RunFolder::resume(path).map_err(|error| BadInput(error.to_string()))?;
+        if folder.run().spec != chosen.spec.resolved() {
+            return Err(BadInput(format!(
+                "{} was made from another spec than {}: repeat it with {}",
+                path.display(),
+                chosen.file.display(),
+                path.join("spec.yaml").display()
+            ))
+            .into());
+        }
+        return Ok(folder);
+    }
+    let started = Timestamp::now();
+    let salt = format!("{} {}", std::process::id(), chosen.file.display());
+    let mut record = RunRecord::begin(&chosen.spec, RunId::new(started, &salt), started);
+    record.git = environment::git();
+    record.command = std::env::args().collect();
+    record.environment = environment::machine()?;
+    let output = chosen
+        .spec
+        .output
+        .as_ref()
+        .map_or_else(|| args.output.clone(), PathBuf::from);
+    Ok(RunFolder::create(&output, record)?)
+}
+
+/// What remains of a run that ended early.
+fn kept(folder: &RunFolder, path: &Path) -> String {
+    let why = if interrupt::requested() {
+        "interrupted"
+    } else {
+        "ended early"
+    };
+    format!(
+        "{why}: the machine is as it was; {} finished trials are kept in {path}\n\
+         finish the run with: --resume {path}",
+        folder.trials().len(),
+        path = path.display()
+    )
+}
+
+#[cfg(feature = "figures")]
+fn draw(path: &Path) -> Result<()> {
+    interrupt::check()?;
+    anyhow::Context::with_context(figures::draw_all(path), || {
+        format!("drawing {}", path.display())
+    })?;
+    Ok(())
+}
+
+#[cfg(not(feature = "figures"))]
+fn draw(_path: &Path) -> Result<()> {
+    Ok(())
+}
+
+fn close(folder: &RunFolder, tally: Tally, args: &RunArgs) -> Result<Outcome> {
+    interrupt::check().map_err(|Interrupted| Interrupted)?;
+    let path = folder.path().display();
+    let invalid = folder.trials().iter().filter(|trial| !trial.valid).count();
+    if args.spec.json {
+        println!(
+            "{}",
+            json!({
+                "run": folder.path(),
+                "trials": folder.trials().len(),
+                "invalid": invalid,
+                "failed": tally.failed,
+                "refused": tally.refused,
+            })
+        );
+    } else {
+        terminal::print_run(folder);
+        println!(
+            "\n{} trials recorded, {invalid} of them invalid; {} could not run, {} refused",
+            folder.trials().len(),
+            tally.failed,
+            tally.refused
+        );
+        println!("results  {path}\nfigures  {path}/figures");
+    }
+    let incomplete = tally.failed + tally.refused > 0 || (args.strict && invalid > 0);
+    Ok(if incomplete {
+        Outcome::Incomplete
+    } else {
+        Outcome::Complete
+    })
+}

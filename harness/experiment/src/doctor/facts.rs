@@ -1,0 +1,175 @@
+//! Looking at the machine, one fact a function.
+
+use std::fs;
+use std::io;
+use std::process::Command;
+
+use sys::privilege::{Capability, Privileges};
+
+use super::{Finding, trial_run};
+
+/// CPUs that this process may use, ascending.
+pub(crate) fn usable_cpus() -> io::Result<Vec<u32>> {
+    Ok(sys::cpu::affinity(None)?
+        .into_iter()
+        .map(|cpu| cpu.0)
+        .collect())
+}
+
+/// Capabilities that the veth topology needs and this process lacks.
+pub(super) fn missing_capabilities() -> io::Result<Vec<String>> {
+    let needed = [
+        Capability::NetAdmin,
+        Capability::SysAdmin,
+        Capability::Bpf,
+        Capability::NetRaw,
+    ];
+    let missing = Privileges::current()?.missing(&needed);
+    Ok(missing.iter().map(ToString::to_string).collect())
+}
+
+/// The present command line, to be repeated as root.
+pub(super) fn sudo_line() -> String {
+    let quote = |word: String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    let program = std::env::current_exe().map_or_else(
+        |_| "experiment".to_owned(),
+        |path| quote(path.display().to_string()),
+    );
+    let arguments = std::env::args().skip(1).map(quote);
+    std::iter::once(format!("sudo {program}"))
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Why this kernel must not be used for steering, if so.
+pub(super) fn kernel_refused() -> Option<String> {
+    let refused = loader::running_kernel().and_then(loader::refuse_kernel);
+    refused.err().map(|error| error.to_string())
+}
+
+/// Version of the memcached that would be started.
+pub(super) fn memcached_version() -> Option<String> {
+    let output = Command::new("memcached").arg("-V").output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Everything that `doctor` tells.
+pub(crate) fn gather() -> Vec<Finding> {
+    let mut findings = vec![kernel(), cpus(), privilege()];
+    findings.push(trial_run::veth());
+    findings.push(memcached());
+    findings.push(clock_source());
+    findings.extend(governor());
+    findings.push(pressure());
+    findings
+}
+
+fn release() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/osrelease")?
+        .trim()
+        .to_owned())
+}
+
+fn kernel() -> Finding {
+    let release = release().unwrap_or_else(|error| error.to_string());
+    match kernel_refused() {
+        None => Finding::good("kernel", release),
+        Some(reason) => Finding::missing("kernel", release, "AF_XDP systems", reason),
+    }
+}
+
+fn cpus() -> Finding {
+    match usable_cpus() {
+        Err(error) => Finding::missing("CPUs", error.to_string(), "everything", "mount /proc"),
+        Ok(cpus) if cpus.len() == 1 => Finding::care(
+            "CPUs",
+            "1",
+            "all roles share it; spinning systems and cross-CPU probes are refused",
+        ),
+        Ok(cpus) if cpus.len() < 6 => Finding::care(
+            "CPUs",
+            cpus.len().to_string(),
+            "client and server share CPUs: read CPU costs and compare systems with each other, do not \
+             read absolute latencies; spinning systems get at most one owner per spare CPU",
+        ),
+        Ok(cpus) => Finding::good("CPUs", cpus.len().to_string()),
+    }
+}
+
+fn privilege() -> Finding {
+    match missing_capabilities() {
+        Ok(missing) if missing.is_empty() => Finding::good("privilege", "all capabilities needed"),
+        Ok(missing) => Finding::missing(
+            "privilege",
+            format!("without {}", missing.join(", ")),
+            "the veth topology (XDP, AF_XDP)",
+            sudo_line(),
+        ),
+        Err(error) => Finding::missing(
+            "privilege",
+            error.to_string(),
+            "the veth topology",
+            "mount /proc",
+        ),
+    }
+}
+
+fn memcached() -> Finding {
+    match memcached_version() {
+        Some(version) => Finding::good("memcached", version),
+        None => Finding::missing(
+            "memcached",
+            "not installed",
+            "the memcached baseline",
+            "./setup",
+        ),
+    }
+}
+
+fn clock_source() -> Finding {
+    let path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    match fs::read_to_string(path).map(|text| text.trim().to_owned()) {
+        Ok(source) if source == "tsc" || source == "kvm-clock" => {
+            Finding::good("clock source", source)
+        }
+        Ok(source) => Finding::care(
+            "clock source",
+            source,
+            "reading the time costs a system call or more; prefer tsc (boot option clocksource=tsc)",
+        ),
+        Err(error) => Finding::care("clock source", error.to_string(), "mount /sys"),
+    }
+}
+
+fn governor() -> Option<Finding> {
+    let path = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+    let governor = fs::read_to_string(path).ok()?.trim().to_owned();
+    Some(if governor == "performance" {
+        Finding::good("frequency governor", governor)
+    } else {
+        Finding::care(
+            "frequency governor",
+            governor,
+            "cpupower frequency-set -g performance",
+        )
+    })
+}
+
+fn pressure() -> Finding {
+    match sys::account::pressure_cpu() {
+        Ok(Some(_)) => Finding::good("CPU pressure (PSI)", "available"),
+        Ok(None) | Err(_) => Finding::care(
+            "CPU pressure (PSI)",
+            "not available",
+            "boot with psi=1 to have competing load noticed",
+        ),
+    }
+}

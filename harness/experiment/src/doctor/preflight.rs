@@ -1,0 +1,42 @@
+//! Whether a run may begin at all: asked before anything is touched.
+
+use spec::{Spec, SystemKind, TopologyKind};
+
+use super::facts;
+use crate::exit::HostCannot;
+
+/// Fails with the reason and the remedy when this machine cannot run `spec`.
+pub(crate) fn preflight(spec: &Spec) -> Result<(), HostCannot> {
+    match spec.topology.kind {
+        TopologyKind::Veth => need_privilege()?,
+        TopologyKind::Loopback | TopologyKind::Nic => {}
+    }
+    let wants_memcached = spec
+        .systems
+        .iter()
+        .any(|system| system.system == SystemKind::Memcached);
+    if wants_memcached && facts::memcached_version().is_none() {
+        return Err(HostCannot(
+            "the spec compares with memcached, which is not installed: run ./setup, or leave it out \
+             with --only"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Fails with the exact command line for root where network namespaces and XDP are out of reach.
+pub(crate) fn need_privilege() -> Result<(), HostCannot> {
+    let missing = facts::missing_capabilities().map_err(|error| HostCannot(error.to_string()))?;
+    if !missing.is_empty() {
+        return Err(HostCannot(format!(
+            "network namespaces and XDP programs need {}.\n\
+             Run it as root (results will belong to you):\n    {}\n\
+             Without privilege these run: experiments/smoke/loopback.yaml (kernel sockets on \
+             127.0.0.1), `serve --topology loopback`, check, list, figures, show",
+            missing.join(", "),
+            facts::sudo_line()
+        )));
+    }
+    facts::kernel_refused().map_or(Ok(()), |reason| Err(HostCannot(reason)))
+}

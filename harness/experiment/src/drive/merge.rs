@@ -1,0 +1,282 @@
+//! What every role counted, as one trial's data. Pure.
+//!
+//! A lost request is named by the one counter that saw it go; the places are, in the order in which
+//! a request passes them: the link to the server, the server (steering program, rings or sockets,
+//! threads), the link back, the client's rings or sockets, the client's timeout.
+
+use kv::server::DropLine;
+use loadgen::ClientReport;
+use record::{Cost, CounterRow, DropCount, Ledger, Smell, Steering, Timestamp, TrialData};
+use serde_json::{Map, Value};
+
+use crate::agents::host;
+use crate::agents::serving::{Counts, Measured};
+use crate::plan::Plan;
+
+/// Sends later than this at the 99th percentile are worth a word.
+const LAG_LIMIT_NS: u64 = 1_000_000;
+
+/// Everything that was seen of a trial.
+pub(crate) struct Evidence<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) sequence: u32,
+    pub(crate) started: Timestamp,
+    pub(crate) measure_started: Timestamp,
+    /// The client's view.
+    pub(crate) report: ClientReport,
+    /// The server's measure phase.
+    pub(crate) measured: Measured,
+    /// The server over the whole trial.
+    pub(crate) server: Counts,
+    /// Kernel threads of the server's and the client's host.
+    pub(crate) kernel: Option<[host::Measured; 2]>,
+    /// The hosts' counters before the first request and after the last.
+    pub(crate) lab_before: Vec<CounterRow>,
+    pub(crate) lab_after: Vec<CounterRow>,
+    /// Modes that the roles obtained.
+    pub(crate) obtained: Vec<(String, String)>,
+}
+
+/// The trial's data.
+pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
+    let lab = difference(&evidence.lab_before, &evidence.lab_after);
+    let ledger = ledger(&evidence, &lab);
+    let cost = cost(&evidence);
+    let smells = smells(&evidence, &cost);
+    let Evidence {
+        plan,
+        sequence,
+        started,
+        measure_started,
+        report,
+        measured,
+        ..
+    } = evidence;
+    let mut counters = lab;
+    counters.extend(
+        evidence
+            .server
+            .related
+            .iter()
+            .map(|(name, value)| CounterRow {
+                scope: "server".to_owned(),
+                name: name.clone(),
+                value: *value,
+            }),
+    );
+    counters.extend(client_counters(&report));
+    let counts = &measured.counts;
+    TrialData {
+        trial: plan.trial.clone(),
+        sequence,
+        started,
+        finished: Timestamp::now(),
+        measure_started,
+        ledger,
+        latency: report.latency.histogram().clone(),
+        unanswered_measured: report.measured.unanswered,
+        send_lag: report.send_lag.histogram().clone(),
+        steering: Steering {
+            handoffs: counts.handoffs,
+            frame_returns: counts.frame_returns,
+            wakeups_app: counts.wakeups_app,
+            wakeups_kernel: counts.wakeups_kernel,
+            cross_core_hops: counts.cross_core_hops,
+            misroutes: counts.misroutes,
+        },
+        cost,
+        obtained: obtained(plan, &evidence.obtained, &report),
+        counters,
+        smells,
+    }
+}
+
+fn ledger(evidence: &Evidence<'_>, lab: &[CounterRow]) -> Ledger {
+    let client = &evidence.report.ledger;
+    let mut drops: Vec<DropCount> = evidence.server.drops.iter().map(from_server).collect();
+    drops.extend(link_drops(lab));
+    drops.extend(evidence.report.losses.drops.iter().map(|drop| DropCount {
+        reason: format!("client_{}", drop.name),
+        counter: drop.source.clone(),
+        requests: drop.count,
+    }));
+    drops.push(DropCount {
+        reason: "late_reply".to_owned(),
+        counter: "client: complete replies after the timeout".to_owned(),
+        requests: client.late,
+    });
+    drops.push(DropCount {
+        reason: "partial_reply".to_owned(),
+        counter: "client: replies of which some datagrams never came".to_owned(),
+        requests: client.partial,
+    });
+    Ledger {
+        offered: client.offered,
+        unsent: client.unsent,
+        sent: client.sent,
+        answered: client.answered,
+        timed_out: client.timed_out,
+        drops,
+        duplicates: client.duplicates,
+    }
+}
+
+fn from_server(line: &DropLine) -> DropCount {
+    DropCount {
+        reason: line.name.clone(),
+        counter: line.source.clone(),
+        requests: line.requests,
+    }
+}
+
+/// Packets that a link refused, by direction.
+fn link_drops(lab: &[CounterRow]) -> Vec<DropCount> {
+    let directions = [
+        ("client host", "request_link"),
+        ("server host", "reply_link"),
+    ];
+    directions
+        .into_iter()
+        .flat_map(|(scope, reason)| {
+            lab.iter()
+                .filter(move |row| row.scope == scope && row.name.ends_with(" tx_dropped"))
+                .map(move |row| DropCount {
+                    reason: reason.to_owned(),
+                    counter: format!("{}: {}", row.scope, row.name),
+                    requests: row.value,
+                })
+        })
+        .collect()
+}
+
+fn difference(before: &[CounterRow], after: &[CounterRow]) -> Vec<CounterRow> {
+    after
+        .iter()
+        .map(|row| {
+            let earlier = before
+                .iter()
+                .find(|old| old.scope == row.scope && old.name == row.name)
+                .map_or(0, |old| old.value);
+            CounterRow {
+                value: row.value.saturating_sub(earlier),
+                ..row.clone()
+            }
+        })
+        .collect()
+}
+
+fn client_counters(report: &ClientReport) -> Vec<CounterRow> {
+    let ledger = &report.ledger;
+    let rows = [
+        ("errors", ledger.errors),
+        ("malformed", ledger.malformed),
+        ("hits", ledger.hits),
+        ("misses", ledger.misses),
+        ("wrong_values", ledger.wrong_values),
+        ("unknown_datagrams", ledger.unknown),
+        ("noreply", ledger.noreply),
+    ];
+    let seen = report
+        .losses
+        .evidence
+        .iter()
+        .map(|seen| (seen.name.as_str(), seen.count));
+    rows.into_iter()
+        .chain(seen)
+        .map(|(name, value)| CounterRow {
+            scope: "client".to_owned(),
+            name: name.to_owned(),
+            value,
+        })
+        .collect()
+}
+
+fn cost(evidence: &Evidence<'_>) -> Cost {
+    let counts = &evidence.measured.counts;
+    let mut cost = Cost {
+        client_cpu_ns: Some(evidence.report.measured.cpu_ns),
+        replies_measured: counts.replies,
+        requests_executed: counts.executed,
+        ..Cost::default()
+    };
+    // Without NAPI threads of its own a packet's processing is charged to whoever it interrupts.
+    if let Some([server, client]) = &evidence.kernel {
+        let ours = evidence.measured.cpu_ns
+            + server.napi_ns
+            + client.napi_ns
+            + evidence.report.measured.cpu_ns;
+        cost.server_cpu_ns = Some(evidence.measured.cpu_ns);
+        cost.napi_cpu_ns = Some(server.napi_ns);
+        cost.client_napi_cpu_ns = Some(client.napi_ns);
+        cost.ksoftirqd_share =
+            Some(server.ksoftirqd_ns as f64 / (ours + server.ksoftirqd_ns).max(1) as f64);
+    }
+    cost
+}
+
+fn smells(evidence: &Evidence<'_>, cost: &Cost) -> Vec<Smell> {
+    let mut smells = evidence.plan.smells.clone();
+    let client = &evidence.report.ledger;
+    if client.wrong_values > 0 {
+        smells.push(Smell::VerificationFailed {
+            replies: client.wrong_values,
+        });
+    }
+    if client.misses > 0 {
+        smells.push(Smell::Misses {
+            requests: client.misses,
+        });
+    }
+    if client.unsent > 0 {
+        smells.push(Smell::Unsent {
+            requests: client.unsent,
+        });
+    }
+    if client.duplicates > 0 {
+        smells.push(Smell::Duplicates {
+            replies: client.duplicates,
+        });
+    }
+    if let Some(requests) = evidence.server.misroutes.filter(|misroutes| *misroutes > 0) {
+        smells.push(Smell::Misrouted { requests });
+    }
+    if let Some(p99_ns) = evidence.report.send_lag.quantile(0.99, 0)
+        && p99_ns > LAG_LIMIT_NS
+    {
+        smells.push(Smell::SendLag {
+            p99_ns,
+            limit_ns: LAG_LIMIT_NS,
+        });
+    }
+    if let Some(share) = cost
+        .ksoftirqd_share
+        .filter(|share| *share > Smell::KSOFTIRQD_LIMIT)
+    {
+        smells.push(Smell::Ksoftirqd { share });
+    }
+    let samples = evidence.report.measured.answered;
+    if samples < Smell::SAMPLES_WANTED {
+        smells.push(Smell::FewSamples {
+            samples,
+            wanted: Smell::SAMPLES_WANTED,
+        });
+    }
+    smells
+}
+
+fn obtained(plan: &Plan, modes: &[(String, String)], report: &ClientReport) -> Value {
+    let mut map: Map<String, Value> = modes
+        .iter()
+        .map(|(name, mode)| (name.clone(), Value::from(mode.clone())))
+        .collect();
+    map.insert(
+        "client transport".to_owned(),
+        Value::from(report.transport.clone()),
+    );
+    map.insert("schedule".to_owned(), Value::from(report.schedule.clone()));
+    map.insert(
+        "placement".to_owned(),
+        serde_json::to_value(&plan.placement).unwrap_or(Value::Null),
+    );
+    Value::Object(map)
+}

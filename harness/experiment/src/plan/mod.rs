@@ -1,0 +1,129 @@
+//! From a trial to what is done where, decided without touching the machine.
+//!
+//! `check` prints a plan; `run` applies it. What the machine cannot do is refused here where values
+//! decide it (too few CPUs, a topology of a later version), and by the agents where only an attempt
+//! can tell (a driver without native XDP).
+
+pub(crate) mod action;
+pub(crate) mod placement;
+mod refusal;
+pub(crate) mod topology;
+mod translate;
+
+use loadgen::ClientConfig;
+use record::Smell;
+use spec::{ClientIo, Io, SystemKind, Topology, TopologyKind, Trial, Wakeup};
+
+use crate::agents::client::SteerTransmit;
+use crate::agents::serving::Deployment;
+use placement::{Demand, Placement};
+pub(crate) use refusal::Refusal;
+use topology::{HostPlan, Receiver};
+pub(crate) use translate::{PORT, design, io, waking, workload};
+
+/// Everything that one trial needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    /// The trial.
+    pub(crate) trial: Trial,
+    /// CPUs of all roles.
+    pub(crate) placement: Placement,
+    /// Steps of the server's and of the client's host; `None` where both live on this host.
+    pub(crate) hosts: Option<[HostPlan; 2]>,
+    /// The server.
+    pub(crate) server: Deployment,
+    /// The client.
+    pub(crate) client: ClientConfig,
+    /// The emulation of the NIC's choice of queue for a client on kernel sockets.
+    pub(crate) steer_transmit: Option<SteerTransmit>,
+    /// What the result must say about the plan.
+    pub(crate) smells: Vec<Smell>,
+}
+
+/// Plans `trial` for a machine where this process may use `cpus`. `port` is the first port of the
+/// server: [`PORT`] unless another program has it.
+pub(crate) fn plan(trial: &Trial, cpus: &[u32], port: u16) -> Result<Plan, Refusal> {
+    let queues = match trial.topology.kind {
+        TopologyKind::Veth => usize::from(trial.topology.queues),
+        TopologyKind::Loopback => 0,
+        TopologyKind::Nic => {
+            return Err(Refusal::new(
+                "the nic topology is not part of this version",
+                "use `kind: veth`, or `experiment serve --topology nic`",
+            ));
+        }
+    };
+    if trial.topology.client == ClientIo::AfXdp && !trial.topology.kind.has_xdp() {
+        return Err(Refusal::new(
+            "the loopback device has no XDP",
+            "use `client: udp`",
+        ));
+    }
+    let placement = placement::place(
+        &Demand {
+            owners: usize::from(trial.system.owners),
+            spinning: spins(trial),
+            queues,
+            clients: 1,
+            server_cpus: trial.placement.server_cpus.clone(),
+            client_cpus: trial.placement.client_cpus.clone(),
+        },
+        cpus,
+    )?;
+    let server = translate::server(trial, &placement, port);
+    if let Deployment::Ours(config) = &server {
+        config.validate().map_err(|refusal| {
+            Refusal::new(
+                &refusal.to_string(),
+                "change this system's entry in the spec",
+            )
+        })?;
+    }
+    let client = translate::client(trial, &placement, port);
+    let hosts = (trial.topology.kind == TopologyKind::Veth).then(|| {
+        let Topology { queues, mtu, .. } = trial.topology;
+        topology::veth(queues, mtu, &placement, receivers(trial))
+    });
+    let smells = placement
+        .shared
+        .iter()
+        .map(|shared| Smell::SharedCpu {
+            cpu: shared.cpu,
+            roles: shared.roles.clone(),
+        })
+        .collect();
+    Ok(Plan {
+        trial: trial.clone(),
+        placement,
+        hosts,
+        server,
+        client,
+        steer_transmit: translate::steer_transmit(trial, port),
+        smells,
+    })
+}
+
+/// What receives at the server's and the client's end.
+fn receivers(trial: &Trial) -> [Receiver; 2] {
+    let server = match trial.system.io {
+        Io::Udp => Receiver::Kernel,
+        Io::AfXdp => Receiver::Xdp,
+    };
+    let client = match trial.topology.client {
+        ClientIo::Udp => Receiver::Kernel,
+        ClientIo::AfXdp => Receiver::Xdp,
+    };
+    [server, client]
+}
+
+/// Whether the system's owners poll instead of sleeping.
+fn spins(trial: &Trial) -> bool {
+    match trial.system.system {
+        SystemKind::Seastar => true,
+        SystemKind::Sphinx => trial.system.wakeup == Some(Wakeup::Spin),
+        SystemKind::RssShared
+        | SystemKind::MicaErew
+        | SystemKind::XdpSteered
+        | SystemKind::Memcached => false,
+    }
+}

@@ -1,0 +1,227 @@
+//! The spec's words in those of the crates that do the work. Pure, and the only place where the
+//! two vocabularies meet.
+
+use std::net::{IpAddr, SocketAddr};
+
+use kv::server::{Preload, ServerConfig};
+use kv::systems::{IoKind, SystemKind as Design, Wakeup as Waking};
+use loadgen::{Addressing, ClientConfig, Protocol, QueueChoice, TransportConfig};
+use spec::{
+    Arrivals, ClientIo, Io, Popularity, SizeSpec, SystemKind, TopologyKind, Trial, Wakeup,
+    WireProtocol, Workload,
+};
+
+use super::placement::Placement;
+use super::topology::{CLIENT, SERVER};
+use crate::agents::client::SteerTransmit;
+use crate::agents::serving::{Deployment, External};
+
+/// First port of every server on veth: memcached's.
+pub(crate) const PORT: u16 = 11211;
+/// Entries of each ring of the AF_XDP client. A burst of a shared CPU's worth of replies must fit.
+const CLIENT_RING: u32 = 4096;
+/// Receive buffer of each flow's socket of a kernel client, in bytes.
+const SOCKET_BUFFER: u32 = 1 << 20;
+
+/// The design behind a system's name; `None` for an external process.
+pub(crate) fn design(system: SystemKind) -> Option<Design> {
+    match system {
+        SystemKind::RssShared => Some(Design::RssShared),
+        SystemKind::Sphinx => Some(Design::Sphinx),
+        SystemKind::Seastar => Some(Design::Seastar),
+        SystemKind::MicaErew => Some(Design::MicaErew),
+        SystemKind::XdpSteered => Some(Design::XdpSteered),
+        SystemKind::Memcached => None,
+    }
+}
+
+/// The packet I/O in the server's words.
+pub(crate) fn io(io: Io) -> IoKind {
+    match io {
+        Io::Udp => IoKind::Udp,
+        Io::AfXdp => IoKind::AfXdp,
+    }
+}
+
+/// How owners wait: systems that wake nobody sleep until packets arrive.
+pub(crate) fn waking(wakeup: Option<Wakeup>) -> Waking {
+    match wakeup {
+        None | Some(Wakeup::Eventfd) => Waking::Eventfd,
+        Some(Wakeup::Spin) => Waking::Spin,
+        Some(Wakeup::Batched) => Waking::Batched,
+    }
+}
+
+/// The workload at the trial's load.
+pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
+    let Workload {
+        keys,
+        key_size,
+        value_size,
+        popularity,
+        get_ratio,
+        arrivals,
+        flows,
+        protocol: _,
+        multi_get,
+    } = &trial.workload;
+    model::WorkloadSpec {
+        keys: u32::try_from(keys.0).unwrap_or(u32::MAX),
+        key_size: size(key_size),
+        value_size: size(value_size),
+        popularity: match *popularity {
+            Popularity::Uniform => model::Popularity::Uniform,
+            Popularity::Zipf(theta) => model::Popularity::Zipf { theta },
+        },
+        get_ratio: *get_ratio,
+        keys_per_get: *multi_get,
+        noreply_ratio: 0.0,
+        arrivals: match *arrivals {
+            Arrivals::Poisson => model::Arrivals::Poisson,
+            Arrivals::Fixed => model::Arrivals::Fixed,
+            Arrivals::Bursty { on, off } => model::Arrivals::Bursty {
+                burst_ns: on.as_nanos(),
+                factor: (on.as_nanos() + off.as_nanos()) as f64 / on.as_nanos() as f64,
+            },
+        },
+        rate_rps: trial.rate.per_second(),
+        flows: *flows,
+        seed: trial.schedule_seed,
+    }
+}
+
+fn size(size: &SizeSpec) -> model::Size {
+    let bytes = |bytes: spec::Bytes| u32::try_from(bytes.0).unwrap_or(u32::MAX);
+    match size {
+        SizeSpec::Fixed(fixed) => model::Size::Fixed(bytes(*fixed)),
+        SizeSpec::Uniform { min, max } => model::Size::Uniform {
+            min: bytes(*min),
+            max: bytes(*max),
+        },
+        SizeSpec::Mix(sizes) => model::Size::Mix(
+            sizes
+                .iter()
+                .map(|one| model::Weighted {
+                    bytes: bytes(one.size),
+                    weight: one.weight,
+                })
+                .collect(),
+        ),
+    }
+}
+
+/// Where the server and its client meet.
+pub(crate) fn endpoints(kind: TopologyKind, port: u16) -> (IpAddr, IpAddr, u16) {
+    match kind {
+        TopologyKind::Veth | TopologyKind::Nic => (SERVER.v4.into(), CLIENT.v4.into(), port),
+        TopologyKind::Loopback => (
+            std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::Ipv4Addr::LOCALHOST.into(),
+            port,
+        ),
+    }
+}
+
+/// The server of the trial.
+pub(crate) fn server(trial: &Trial, placement: &Placement, port: u16) -> Deployment {
+    let (address, _, port) = endpoints(trial.topology.kind, port);
+    let Some(system) = design(trial.system.system) else {
+        return Deployment::Memcached(External {
+            address: SocketAddr::new(address, port),
+            cpus: placement.owners.clone(),
+            memory_bytes: trial.system.memory.0,
+            workload: workload(trial),
+        });
+    };
+    let device = match trial.topology.kind {
+        TopologyKind::Veth | TopologyKind::Nic => Some(SERVER.device.to_owned()),
+        TopologyKind::Loopback => None,
+    };
+    Deployment::Ours(ServerConfig {
+        system,
+        io: io(trial.system.io),
+        wakeup: waking(trial.system.wakeup),
+        cores: placement.owners.clone(),
+        interface: device,
+        queues: u32::from(trial.topology.queues),
+        addresses: vec![address],
+        port,
+        tcp: false,
+        memory_bytes: trial.system.memory.0,
+        preload: Some(Preload {
+            workload: workload(trial),
+        }),
+    })
+}
+
+/// Which queue a NIC would choose.
+fn queue_choice(trial: &Trial, port: u16) -> QueueChoice {
+    if directed(trial) {
+        QueueChoice::Port { base: port }
+    } else {
+        QueueChoice::Rss
+    }
+}
+
+/// Whether clients address partitions by port.
+fn directed(trial: &Trial) -> bool {
+    design(trial.system.system).is_some_and(Design::client_addresses_partition)
+}
+
+/// The program that chooses the queue for a kernel client on veth.
+pub(crate) fn steer_transmit(trial: &Trial, port: u16) -> Option<SteerTransmit> {
+    let needed = match (trial.topology.kind, trial.topology.client) {
+        (TopologyKind::Veth, ClientIo::Udp) => true,
+        (TopologyKind::Veth, ClientIo::AfXdp) | (TopologyKind::Loopback | TopologyKind::Nic, _) => {
+            false
+        }
+    };
+    needed.then(|| SteerTransmit {
+        device: CLIENT.device.to_owned(),
+        queues: trial.topology.queues,
+        choice: queue_choice(trial, port),
+    })
+}
+
+/// The client for the trial.
+pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientConfig {
+    let (server, client, port) = endpoints(trial.topology.kind, port);
+    let transport = match trial.topology.client {
+        ClientIo::Udp => TransportConfig::Udp {
+            receive_buffer: SOCKET_BUFFER,
+        },
+        ClientIo::AfXdp => TransportConfig::AfXdp {
+            interface: CLIENT.device.to_owned(),
+            queues: trial.topology.queues,
+            queue_choice: queue_choice(trial, port),
+            client_mac: CLIENT.mac,
+            server_mac: SERVER.mac,
+            mtu: trial.topology.mtu,
+            rx_ring: CLIENT_RING,
+            tx_ring: CLIENT_RING,
+        },
+    };
+    let addressing = if directed(trial) {
+        Addressing::Partition {
+            base_port: port,
+            owners: trial.system.owners,
+            table: None,
+        }
+    } else {
+        Addressing::Server { port }
+    };
+    let timeout_ns = trial.phases.timeout.as_nanos();
+    ClientConfig {
+        protocol: match trial.workload.protocol {
+            WireProtocol::Ascii => Protocol::Ascii,
+            WireProtocol::Meta => Protocol::Meta,
+            WireProtocol::Binary => Protocol::Binary,
+        },
+        timeout_ns,
+        send_grace_ns: timeout_ns,
+        quiet_ns: timeout_ns,
+        cpus: placement.clients.clone(),
+        threads: u16::try_from(placement.clients.len()).unwrap_or(1),
+        ..ClientConfig::new(transport, client, server, addressing)
+    }
+}

@@ -1,0 +1,88 @@
+//! From the command line's SPEC to specs: one file, or every YAML file of a folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use spec::{Spec, Trial};
+
+use crate::cli::SpecArgs;
+use crate::exit::BadInput;
+
+/// A spec and the trials of it that were asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Chosen {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// The spec, overrides applied.
+    pub(crate) spec: Spec,
+    /// Its trials, in order.
+    pub(crate) trials: Vec<Trial>,
+}
+
+/// Reads what the arguments name.
+///
+/// # Errors
+/// [`BadInput`] with the place and the remedy.
+pub(crate) fn read(args: &SpecArgs) -> Result<Vec<Chosen>> {
+    let Some(path) = &args.spec else {
+        return Err(BadInput(
+            "no spec was named: experiment experiments/quickstart.yaml is a good first one".into(),
+        )
+        .into());
+    };
+    let chosen: Result<Vec<Chosen>> = files(path)?
+        .into_iter()
+        .map(|file| read_one(file, args))
+        .collect();
+    chosen
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
+        let file = entry?.path();
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
+        {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(BadInput(format!("{}: no .yaml file in this folder", path.display())).into());
+    }
+    Ok(files)
+}
+
+fn read_one(file: PathBuf, args: &SpecArgs) -> Result<Chosen> {
+    let shown = file.display().to_string();
+    let text = fs::read_to_string(&file)
+        .map_err(|error| BadInput(format!("{shown}: cannot be read: {error}")))?;
+    let mut spec = Spec::parse_with(&text, &shown, &args.overrides)
+        .map_err(|error| BadInput(error.to_string()))?;
+    keep_only(&mut spec, &args.only, &shown)?;
+    let trials = spec::expand(&spec);
+    Ok(Chosen { file, spec, trials })
+}
+
+/// Removes the systems that `--only` does not name.
+fn keep_only(spec: &mut Spec, only: &[String], shown: &str) -> Result<(), BadInput> {
+    if only.is_empty() {
+        return Ok(());
+    }
+    let labels: Vec<&str> = spec.systems.iter().map(|system| system.label()).collect();
+    if let Some(unknown) = only.iter().find(|label| !labels.contains(&label.as_str())) {
+        return Err(BadInput(format!(
+            "--only {unknown}: {shown} has no system with that label; it has {}",
+            labels.join(", ")
+        )));
+    }
+    spec.systems
+        .retain(|system| only.iter().any(|label| label == system.label()));
+    Ok(())
+}

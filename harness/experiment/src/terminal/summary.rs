@@ -1,0 +1,222 @@
+//! The closing table of a run, for a human to read: medians over blocks, and what to keep in mind.
+
+use std::collections::BTreeMap;
+
+use record::{ProbeRecord, ProbeStatus, RunFolder, Severity, Smell, TrialRecord};
+
+use super::Table;
+
+/// Prints what a run found.
+pub(crate) fn print_run(run: &RunFolder) {
+    let record = run.run();
+    println!(
+        "\n{}  ({}, {} trials)",
+        record.experiment,
+        record.fidelity,
+        run.trials().len()
+    );
+    if !run.probes().is_empty() {
+        println!("\nTime to notify a thread (us)\n\n{}", probes(run.probes()));
+    }
+    if !run.trials().is_empty() {
+        println!(
+            "\nMedians over blocks; latency in us from the intended send time\n\n{}",
+            cells(run)
+        );
+    }
+    let notes = notes(run);
+    if !notes.is_empty() {
+        println!("Keep in mind:");
+        for note in notes {
+            println!("  - {note}");
+        }
+    }
+}
+
+/// One line about a finished trial.
+pub(crate) fn trial_row(record: &TrialRecord) -> String {
+    let trial = &record.trial;
+    format!(
+        "{:<16} {:<7} {:>12}  p50 {:>9}  p99 {:>9} us  {}",
+        trial.system.label,
+        trial.system.io.name(),
+        trial.rate.to_string(),
+        micros(record.latency.p50_ns),
+        micros(record.latency.p99_ns),
+        if record.valid { "valid" } else { "INVALID" },
+    )
+}
+
+/// Trials of one label at one point of load and workload.
+fn cells(run: &RunFolder) -> Table {
+    let mut table = Table::new(&[
+        "label",
+        "io",
+        ">offered",
+        ">answered",
+        ">p50",
+        ">p99",
+        ">p99.9",
+        ">CPU ns/req",
+        ">handoffs/req",
+        ">wakeups/req",
+        ">valid",
+    ]);
+    let mut groups: BTreeMap<_, Vec<&TrialRecord>> = BTreeMap::new();
+    for record in run.trials() {
+        let trial = &record.trial;
+        let key = (
+            trial.rate.per_second() as u64,
+            format!("{:?}", trial.workload),
+            trial.system.label.clone(),
+            trial.system.io,
+        );
+        groups.entry(key).or_default().push(record);
+    }
+    for ((_, _, label, io), records) in groups {
+        let rate = records[0].trial.rate;
+        let valid = records.iter().filter(|record| record.valid).count();
+        let usable: Vec<&TrialRecord> = records
+            .iter()
+            .copied()
+            .filter(|record| record.valid)
+            .collect();
+        table.row(vec![
+            label,
+            io.name().to_owned(),
+            rate.to_string(),
+            percent(median(&usable, |r| {
+                Some(ratio(r.ledger.answered, r.ledger.offered))
+            })),
+            latency(median(&usable, |r| Some(or_infinite(r.latency.p50_ns)))),
+            latency(median(&usable, |r| Some(or_infinite(r.latency.p99_ns)))),
+            latency(median(&usable, |r| Some(or_infinite(r.latency.p99_9_ns)))),
+            whole(median(&usable, cpu_per_reply)),
+            fraction(median(&usable, |r| per_request(r, r.steering.handoffs))),
+            fraction(median(&usable, wakeups)),
+            format!("{valid}/{}", records.len()),
+        ]);
+    }
+    table
+}
+
+fn probes(probes: &[ProbeRecord]) -> Table {
+    let mut table = Table::new(&[
+        "mechanism",
+        "CPUs",
+        "mode",
+        ">samples",
+        ">p50",
+        ">p99",
+        ">p99.9",
+    ]);
+    for probe in probes {
+        let mut cells = vec![
+            probe.mechanism.clone(),
+            probe.pair_class.clone(),
+            probe.mode.clone(),
+        ];
+        match &probe.status {
+            ProbeStatus::Ok => cells.extend([
+                probe.samples.to_string(),
+                micros(probe.time.p50_ns),
+                micros(probe.time.p99_ns),
+                micros(probe.time.p99_9_ns),
+            ]),
+            ProbeStatus::Refused(_) => {
+                cells.extend([
+                    "refused".to_owned(),
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                ]);
+            }
+        }
+        table.row(cells);
+    }
+    table
+}
+
+/// Each kind of smell once, with how many trials have it and its remedy; invalid ones first.
+fn notes(run: &RunFolder) -> Vec<String> {
+    let mut seen: BTreeMap<(std::cmp::Reverse<Severity>, &str), (usize, &Smell)> = BTreeMap::new();
+    for smell in run.trials().iter().flat_map(|record| &record.smells) {
+        let key = (std::cmp::Reverse(smell.severity()), smell.code());
+        seen.entry(key).or_insert((0, smell)).0 += 1;
+    }
+    let mut notes: Vec<String> = seen
+        .into_values()
+        .map(|(count, smell)| {
+            let weight = match smell.severity() {
+                Severity::Invalid => "INVALID, ",
+                Severity::Advice => "",
+            };
+            format!("{weight}{count} x {smell}: {}", smell.remedy())
+        })
+        .collect();
+    notes.extend(
+        run.run()
+            .smells
+            .iter()
+            .map(|smell| format!("{smell}: {}", smell.remedy())),
+    );
+    notes
+}
+
+fn median(records: &[&TrialRecord], of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
+    let values: Option<Vec<f64>> = records.iter().map(|record| of(record)).collect();
+    stats::median(&values?)
+}
+
+fn or_infinite(ns: Option<u64>) -> f64 {
+    ns.map_or(f64::INFINITY, |ns| ns as f64)
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+fn per_request(record: &TrialRecord, count: Option<u64>) -> Option<f64> {
+    Some(ratio(count?, record.cost.requests_executed))
+}
+
+fn wakeups(record: &TrialRecord) -> Option<f64> {
+    let both = record.steering.wakeups_app? + record.steering.wakeups_kernel?;
+    per_request(record, Some(both))
+}
+
+fn cpu_per_reply(record: &TrialRecord) -> Option<f64> {
+    let total = record.cost.server_cpu_ns? + record.cost.napi_cpu_ns?;
+    Some(ratio(total, record.cost.replies_measured))
+}
+
+fn micros(ns: Option<u64>) -> String {
+    ns.map_or_else(
+        || "> timeout".to_owned(),
+        |ns| format!("{:.1}", ns as f64 / 1e3),
+    )
+}
+
+fn latency(ns: Option<f64>) -> String {
+    match ns {
+        None => "-".to_owned(),
+        Some(ns) if ns.is_infinite() => "> timeout".to_owned(),
+        Some(ns) => format!("{:.1}", ns / 1e3),
+    }
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}%", share * 100.0))
+}
+
+fn whole(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.0}"))
+}
+
+fn fraction(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
+}

@@ -125,7 +125,7 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        let shard = Shard::new(ShardConfig { bytes: 8 << 20 }).expect("8 MiB");
+        let shard = Shard::new(ShardConfig { bytes: 64 << 20 }).expect("64 MiB");
         Self {
             shard,
             now: unix_now(),
@@ -210,7 +210,7 @@ fn difference(script: &[u8], theirs: &[u8], ours: &[u8]) -> String {
     };
     format!(
         "replies differ at byte {common}\nscript:    {}\nmemcached: {}\nstore:     {}",
-        script[..script.len().min(8000)].escape_ascii(),
+        script[script.len().saturating_sub(8000)..].escape_ascii(),
         part(theirs),
         part(ours)
     )

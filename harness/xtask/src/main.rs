@@ -6,6 +6,7 @@ mod test;
 mod tidy;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -36,13 +37,23 @@ enum Command {
     Ci,
 }
 
-fn main() -> Result<()> {
-    let root = workspace_root();
-    match Cli::parse().command {
-        Command::Setup => stage::run(&root, "set-up", "./setup", &[], &[]),
-        Command::Test { every_tier } => test::run(&root, every_tier),
-        Command::Tidy => tidy::run(&root),
-        Command::Ci => ci::run(&root),
+fn main() -> ExitCode {
+    // The chain of causes without a backtrace, which would name nothing but this program's own lines.
+    match dispatch(&workspace_root(), Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(root: &Path, command: Command) -> Result<()> {
+    match command {
+        Command::Setup => stage::run(root, "set-up", "./setup", &[], &[]),
+        Command::Test { every_tier } => test::run(root, every_tier),
+        Command::Tidy => tidy::run(root),
+        Command::Ci => ci::run(root),
     }
 }
 

@@ -14,7 +14,10 @@ pub(crate) fn check(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
     }
     Ok(files
         .iter()
-        .filter(|file| !reached.contains(*file))
+        .filter(|file| {
+            file.canonicalize()
+                .is_ok_and(|file| !reached.contains(&file))
+        })
         .map(|file| {
             let shown = file.strip_prefix(root).unwrap_or(file).display();
             format!("{shown}: no module declares this file")
@@ -50,7 +53,8 @@ fn is_root(file: &Path) -> bool {
 }
 
 fn reach(file: &Path, is_root: bool, reached: &mut BTreeSet<PathBuf>) -> Result<()> {
-    if !reached.insert(file.to_path_buf()) {
+    // A declared path may climb (`../fixtures/mod.rs`); one file has one canonical path.
+    if !reached.insert(file.canonicalize()?) {
         return Ok(());
     }
     let syntax = syn::parse_file(&fs::read_to_string(file)?)?;

@@ -4,6 +4,7 @@ mod histogram;
 mod machine;
 mod names;
 mod probes;
+mod series;
 mod table;
 mod trials;
 

@@ -2,7 +2,10 @@
 
 use super::shard::ShardError;
 
-/// Zeroed memory of fixed size. Filling it writes every page on the thread that made it, so that
+/// Bytes between two writes that touch every page.
+const PAGE: usize = 4096;
+
+/// Zeroed memory of fixed size. Every page is written once by the thread that makes it, so that
 /// the kernel's first-touch policy places it on that thread's NUMA node and no request pays for
 /// a page fault later.
 #[derive(Debug)]
@@ -10,11 +13,14 @@ pub(super) struct Region(Vec<u8>);
 
 impl Region {
     pub(super) fn new(bytes: usize) -> Result<Self, ShardError> {
-        let mut memory = Vec::new();
-        memory
+        // Zeroed allocation cannot fail gracefully, so what it will ask for is asked for first.
+        Vec::<u8>::new()
             .try_reserve_exact(bytes)
             .map_err(|_| ShardError::NoMemory { bytes })?;
-        memory.resize(bytes, 0);
+        let mut memory = vec![0; bytes];
+        for at in (0..bytes).step_by(PAGE) {
+            memory[at] = std::hint::black_box(0);
+        }
         Ok(Self(memory))
     }
 

@@ -176,7 +176,8 @@ impl Shard {
     }
 
     /// Invalidates everything stored until `due` (Unix seconds; `None` is now). As in memcached,
-    /// a delayed flush acts in the second before, and replaces one that is not yet due.
+    /// a delayed flush acts in the second before, and replaces one that is not yet due. Unlike
+    /// there, it does not revive items that an earlier flush has invalidated.
     pub fn flush_all(&mut self, due: Option<u32>, now: u32) {
         self.counters.cmd_flush += 1;
         self.apply_due_flush(now);

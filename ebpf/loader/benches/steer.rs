@@ -2,31 +2,40 @@
 //!
 //! Time is what BPF_PROG_TEST_RUN reports: the program alone, redirect decided but not carried out.
 //! Criterion times each shape of packet. Before that, the packets that the reference understands
-//! are run in turn by both programs, so that drift of the machine hits both, and the medians of
-//! the pairwise ratios are printed; an empty program's time (the cost of measuring) is printed
+//! are run in turn by both programs, so that drift of the machine hits both, and the middles of
+//! the times and of the pairwise ratios are printed; an empty program's time (the cost of measuring) is printed
 //! too, and taken off for the net ratio.
 
-#[path = "../../fixtures/mod.rs"]
-mod fixtures;
+#[path = "../../fixtures/build.rs"]
+mod build;
 
-use std::hint::black_box;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use build::{PORT, Wrapping, binary, framed};
 
 use criterion::{BenchmarkId, Criterion};
-use fixtures::build::{PORT, Wrapping, binary, framed};
-use loader::{Error, Pass, Steer, SteerConfig, TestContext};
+use loader::{Error, Pass, Steer, SteerConfig, TestContext, TestRun};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use steering::Policy;
 
-const NOWHERE: TestContext = TestContext { ifindex: 0, rx_queue: 0 };
+const NOWHERE: TestContext = TestContext {
+    ifindex: 0,
+    rx_queue: 0,
+};
 /// Runs of a program in one measurement of the interleaved comparison.
-const REPEAT: u32 = 10_000;
+const REPEAT: u32 = 2_000;
 /// Pairs of measurements.
-const PAIRS: usize = 301;
+const PAIRS: usize = 401;
 
 fn config() -> SteerConfig {
-    SteerConfig { policy: Policy::Key, queues: 1, owners: 4, server_port: PORT, ports: 1 }
+    SteerConfig {
+        policy: Policy::Key,
+        queues: 1,
+        owners: 4,
+        server_port: PORT,
+        ports: 1,
+    }
 }
 
 fn register(steer: &mut Steer) -> Vec<OwnedFd> {
@@ -35,7 +44,9 @@ fn register(steer: &mut Steer) -> Vec<OwnedFd> {
         .map(|owner| {
             let socket = socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, None)
                 .expect("AF_XDP sockets");
-            steer.register(0, owner, socket.as_fd()).expect("in the mesh");
+            steer
+                .register(0, owner, socket.as_fd())
+                .expect("in the mesh");
             socket
         })
         .collect()
@@ -55,9 +66,18 @@ fn shapes() -> Vec<(String, Vec<u8>)> {
             Wrapping::default().frame(&framed(format!("{command} {key}{rest}\r\n").as_bytes()))
         };
         let plain = framed(format!("get {key}\r\n").as_bytes());
-        let vlan = Wrapping { tags: vec![0x8100], ..Wrapping::default() };
-        let options = Wrapping { options: 8, ..Wrapping::default() };
-        let v6 = Wrapping { v6: true, ..Wrapping::default() };
+        let vlan = Wrapping {
+            tags: vec![0x8100],
+            ..Wrapping::default()
+        };
+        let options = Wrapping {
+            options: 8,
+            ..Wrapping::default()
+        };
+        let v6 = Wrapping {
+            v6: true,
+            ..Wrapping::default()
+        };
         shapes.extend([
             (format!("ipv4 ascii get/{len}"), get(len)),
             (format!("ipv4 ascii set/{len}"), text("set", " 0 0 1\r\nx")),
@@ -75,56 +95,63 @@ fn shapes() -> Vec<(String, Vec<u8>)> {
     shapes
 }
 
-/// Nanoseconds of one run. The clock is read around the whole call, for the kernel reports whole
-/// nanoseconds; the system call spreads over the repeats.
-fn cost(run: impl Fn(u32)) -> f64 {
-    let start = Instant::now();
-    run(REPEAT);
-    start.elapsed().as_secs_f64() * 1e9 / f64::from(REPEAT)
+/// The mean of the middle half: robust as a median, but finer than the kernel's whole nanoseconds.
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let quarter = values.len() / 4;
+    let half = &values[quarter..values.len() - quarter];
+    half.iter().sum::<f64>() / half.len() as f64
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// Nanoseconds of one run. The kernel stops its watch while it lets others run, and rounds down.
+fn nanos(run: loader::Result<TestRun>) -> f64 {
+    run.expect("test run").duration.as_nanos() as f64 + 0.5
 }
 
 fn compare(steer: &Steer, bare: &Steer, empty: &Pass) {
-    println!("IPv4 ASCII get, ns a run, medians of {PAIRS} interleaved measurements of {REPEAT} runs");
+    println!(
+        "IPv4 ASCII get, ns a run, middle of {PAIRS} interleaved rounds of {REPEAT} runs each"
+    );
     println!("key_bytes  empty  bare   steer  ratio  ratio_net_of_empty");
     for len in [16, 64, 250] {
         let frame = get(len);
         let verdicts = [steer, bare].map(|p| p.test_run(&frame, 1, NOWHERE).expect("run").verdict);
         assert_eq!(verdicts, [4, 4], "both redirect");
-        let run = |program: &Steer| cost(|n| drop(black_box(program.test_run(&frame, n, NOWHERE))));
-        let mut rows: [Vec<f64>; 5] = Default::default();
-        for pair in 0..PAIRS {
-            let nothing = cost(|n| drop(black_box(empty.test_run(&frame, n, NOWHERE))));
+        let run = |program: &Steer| nanos(program.test_run(&frame, REPEAT, NOWHERE));
+        let mut rows: [Vec<f64>; 4] = Default::default();
+        for round in 0..PAIRS {
+            let nothing = nanos(empty.test_run(&frame, REPEAT, NOWHERE));
             // Who goes first alternates.
-            let (a, b) = if pair % 2 == 0 {
+            let (a, b) = if round % 2 == 0 {
                 let a = run(bare);
                 (a, run(steer))
             } else {
                 let b = run(steer);
                 (run(bare), b)
             };
-            let values = [nothing, a, b, b / a, (b - nothing) / (a - nothing)];
-            rows.iter_mut().zip(values).for_each(|(row, value)| row.push(value));
+            rows.iter_mut()
+                .zip([nothing, a, b, b / a])
+                .for_each(|(row, value)| row.push(value));
         }
-        let [empty, bare, steer, ratio, net] = rows.map(median);
+        let [empty, bare, steer, ratio] = rows.map(middle);
+        let net = (steer - empty) / (bare - empty);
         println!("{len:>9}  {empty:>5.1}  {bare:>5.1}  {steer:>5.1}  {ratio:>5.3}  {net:>5.3}");
     }
 }
 
 fn main() {
-    let (mut steer, mut bare, empty) =
-        match (Steer::load(&config()), Steer::load_bare(&config()), Pass::load()) {
-            (Ok(steer), Ok(bare), Ok(empty)) => (steer, bare, empty),
-            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
-                assert!(matches!(error, Error::NotPermitted), "{error}");
-                println!("SKIPPED: {error}");
-                return;
-            }
-        };
+    let (mut steer, mut bare, empty) = match (
+        Steer::load(&config()),
+        Steer::load_bare(&config()),
+        Pass::load(),
+    ) {
+        (Ok(steer), Ok(bare), Ok(empty)) => (steer, bare, empty),
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+            assert!(matches!(error, Error::NotPermitted), "{error}");
+            println!("SKIPPED: {error}");
+            return;
+        }
+    };
     let _sockets = (register(&mut steer), register(&mut bare));
     compare(&steer, &bare, &empty);
 
@@ -136,13 +163,17 @@ fn main() {
         .configure_from_args();
     let mut group = criterion.benchmark_group("steer");
     for (name, frame) in shapes() {
-        group.bench_with_input(BenchmarkId::from_parameter(name), &frame, |bencher, frame| {
-            bencher.iter_custom(|iterations| {
-                let repeat = u32::try_from(iterations).unwrap_or(u32::MAX);
-                let run = steer.test_run(frame, repeat, NOWHERE).expect("run");
-                run.duration * repeat
-            });
-        });
+        group.bench_with_input(
+            BenchmarkId::from_parameter(name),
+            &frame,
+            |bencher, frame| {
+                bencher.iter_custom(|iterations| {
+                    let repeat = u32::try_from(iterations).unwrap_or(u32::MAX);
+                    let run = steer.test_run(frame, repeat, NOWHERE).expect("run");
+                    run.duration * repeat
+                });
+            },
+        );
     }
     group.finish();
     criterion.final_summary();

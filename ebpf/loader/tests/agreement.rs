@@ -9,32 +9,43 @@ use fixtures::build::{PORT, Wrapping, binary, framed};
 use fixtures::table::{Expected, fixtures};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use steering::{
-    Inputs, PartitionTable, Policy, SLOTS, Verdict, hash_bytes, steer,
-};
-use support::Rig;
+use steering::{Inputs, PartitionTable, Policy, SLOTS, Verdict, hash_bytes, steer};
+use support::{NOWHERE, Rig};
 
 const OWNERS: u32 = 5;
 /// The kernel wants at least a link header.
 const SHORTEST: usize = 14;
 
 fn inputs(policy: Policy, ports: u16) -> Inputs {
-    Inputs { policy, owners: OWNERS, server_port: PORT, ports, rx_queue: 0 }
+    Inputs {
+        policy,
+        owners: OWNERS,
+        server_port: PORT,
+        ports,
+        rx_queue: 0,
+    }
 }
 
 #[test]
 fn fixtures_get_the_same_verdict() {
     for policy in [Policy::Rss, Policy::Key, Policy::Port] {
-        let Some(mut rig) = Rig::new(policy, 1, OWNERS, 1) else { return };
+        let Some(mut rig) = Rig::new(policy, 1, OWNERS, 1) else {
+            return;
+        };
         let table = PartitionTable::even(OWNERS as u16);
         let mut run = 0;
         for fixture in fixtures().into_iter().filter(|f| f.frame.len() >= SHORTEST) {
             let expected = steer(fixture.frame.as_slice(), &table, &inputs(policy, 1));
-            let got = rig.verdict(&fixture.frame);
+            let got = rig.verdict(&fixture.frame, NOWHERE);
             assert_eq!(got, expected, "{policy:?}, {}", fixture.description);
             // What is not ours is not ours under any policy.
             let passes = fixture.expected == Expected::Pass;
-            assert_eq!(got == Verdict::Pass, passes, "{policy:?}, {}", fixture.description);
+            assert_eq!(
+                got == Verdict::Pass,
+                passes,
+                "{policy:?}, {}",
+                fixture.description
+            );
             run += 1;
         }
         assert!(run > 150, "{run} fixtures");
@@ -55,22 +66,36 @@ fn wrapping() -> impl Strategy<Value = Wrapping> {
     let tags = prop::collection::vec(prop::sample::select(vec![0x8100_u16, 0x88a8]), 0..4);
     let extension = prop::option::weighted(
         0.1,
-        (prop::sample::select(vec![0_u8, 43, 44, 51, 60]), prop::collection::vec(any::<u8>(), 24)),
+        (
+            prop::sample::select(vec![0_u8, 43, 44, 51, 60]),
+            prop::collection::vec(any::<u8>(), 24),
+        ),
     );
     let lengths = (-30_i16..30, -30_i16..30);
     let flags = prop::sample::select(vec![0x4000_u16, 0, 0x2000, 0x0010, 0x2010]);
-    (tags, any::<bool>(), 0_usize..11, flags, extension, lengths, any::<[bool; 3]>(), 0_usize..40)
-        .prop_map(|(tags, v6, words, flags, extension, (udp, ip), odd, pad)| Wrapping {
-            tags,
-            v6,
-            options: words * 4,
-            flags: if odd[0] { 0x4000 } else { flags },
-            extension,
-            udp_len: if odd[1] { 0 } else { udp },
-            ip_len: if odd[2] { 0 } else { ip },
-            pad,
-            ..Wrapping::default()
-        })
+    (
+        tags,
+        any::<bool>(),
+        0_usize..11,
+        flags,
+        extension,
+        lengths,
+        any::<[bool; 3]>(),
+        0_usize..40,
+    )
+        .prop_map(
+            |(tags, v6, words, flags, extension, (udp, ip), odd, pad)| Wrapping {
+                tags,
+                v6,
+                options: words * 4,
+                flags: if odd[0] { 0x4000 } else { flags },
+                extension,
+                udp_len: if odd[1] { 0 } else { udp },
+                ip_len: if odd[2] { 0 } else { ip },
+                pad,
+                ..Wrapping::default()
+            },
+        )
 }
 
 fn key() -> impl Strategy<Value = Vec<u8>> {
@@ -80,15 +105,55 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
 
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let commands: Vec<&[u8]> = vec![
-        b"get ", b"gets ", b"gat 10 ", b"gats 123456789 ", b"set ", b"add ", b"replace ",
-        b"append ", b"prepend ", b"cas ", b"delete ", b"incr ", b"decr ", b"touch ", b"mg ",
-        b"ms ", b"md ", b"ma ", b"me ", b"mn", b"version", b"stats", b"flush_all", b"verbosity ",
-        b"quit", b"", b"gets", b"bogus ",
+        b"get ",
+        b"gets ",
+        b"gat 10 ",
+        b"gats 123456789 ",
+        b"set ",
+        b"add ",
+        b"replace ",
+        b"append ",
+        b"prepend ",
+        b"cas ",
+        b"delete ",
+        b"incr ",
+        b"decr ",
+        b"touch ",
+        b"mg ",
+        b"ms ",
+        b"md ",
+        b"ma ",
+        b"me ",
+        b"mn",
+        b"version",
+        b"stats",
+        b"flush_all",
+        b"verbosity ",
+        b"quit",
+        b"",
+        b"gets",
+        b"bogus ",
     ];
-    let ends: Vec<&[u8]> = vec![b"\r\n", b"\n", b" 0 0 1\r\nx\r\n", b" other\r\n", b"", b"\t\r\n"];
-    let text = (prop::sample::select(commands), key(), prop::sample::select(ends))
+    let ends: Vec<&[u8]> = vec![
+        b"\r\n",
+        b"\n",
+        b" 0 0 1\r\nx\r\n",
+        b" other\r\n",
+        b"",
+        b"\t\r\n",
+    ];
+    let text = (
+        prop::sample::select(commands),
+        key(),
+        prop::sample::select(ends),
+    )
         .prop_map(|(command, key, end)| [command, &key, end].concat());
-    let bytes = (0_u8..0x40, 0_usize..30, prop::collection::vec(any::<u8>(), 0..=260), 0_usize..40)
+    let bytes = (
+        0_u8..0x40,
+        0_usize..30,
+        prop::collection::vec(any::<u8>(), 0..=260),
+        0_usize..40,
+    )
         .prop_map(|(opcode, extras, key, value)| binary(opcode, extras, &key, value));
     prop_oneof![3 => text, 1 => bytes, 1 => prop::collection::vec(any::<u8>(), 0..300)]
 }
@@ -112,20 +177,26 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
 
 fn runner(cases: u32) -> TestRunner {
     // Failures are printed whole; a folder of past ones would only be noise in the work tree.
-    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
+    TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    })
 }
 
 #[test]
 fn random_packets_get_the_same_verdict() {
     for (policy, ports) in [(Policy::Key, 1), (Policy::Port, 9), (Policy::Rss, 1)] {
-        let Some(mut rig) = Rig::new(policy, 1, OWNERS, ports) else { return };
+        let Some(mut rig) = Rig::new(policy, 1, OWNERS, ports) else {
+            return;
+        };
         let table = scattered();
         rig.steer.set_table(&table).expect("table");
         let rig = std::cell::RefCell::new(rig);
         let cases = if policy == Policy::Key { 4000 } else { 500 };
         let result = runner(cases).run(&frame(), |frame| {
             let expected = steer(frame.as_slice(), &table, &inputs(policy, ports));
-            prop_assert_eq!(rig.borrow_mut().verdict(&frame), expected);
+            prop_assert_eq!(rig.borrow_mut().verdict(&frame, NOWHERE), expected);
             Ok(())
         });
         result.unwrap_or_else(|failure| panic!("{policy:?}: {failure}"));
@@ -134,11 +205,15 @@ fn random_packets_get_the_same_verdict() {
 
 #[test]
 fn keys_of_every_length_hash_alike() {
-    let Some(mut rig) = Rig::new(Policy::Key, 1, OWNERS, 1) else { return };
+    let Some(mut rig) = Rig::new(Policy::Key, 1, OWNERS, 1) else {
+        return;
+    };
     let table = scattered();
     rig.steer.set_table(&table).expect("table");
     for len in 1..=250_usize {
-        let key: Vec<u8> = (0..len).map(|i| 0x21 + ((i * 31 + len * 7) % 94) as u8).collect();
+        let key: Vec<u8> = (0..len)
+            .map(|i| 0x21 + ((i * 31 + len * 7) % 94) as u8)
+            .collect();
         let slot = steering::slot_of(hash_bytes(&key));
         let expected = match table.owner_of(hash_bytes(&key)) {
             owner if u32::from(owner) < OWNERS => Verdict::Owner(owner),
@@ -147,8 +222,16 @@ fn keys_of_every_length_hash_alike() {
         let text = [b"get ".as_slice(), &key, b"\r\n"].concat();
         for request in [text, binary(0, 0, &key, 0)] {
             for v6 in [false, true] {
-                let frame = Wrapping { v6, ..Wrapping::default() }.frame(&framed(&request));
-                assert_eq!(rig.verdict(&frame), expected, "{len} bytes, slot {slot}");
+                let frame = Wrapping {
+                    v6,
+                    ..Wrapping::default()
+                }
+                .frame(&framed(&request));
+                assert_eq!(
+                    rig.verdict(&frame, NOWHERE),
+                    expected,
+                    "{len} bytes, slot {slot}"
+                );
             }
         }
     }
@@ -156,17 +239,21 @@ fn keys_of_every_length_hash_alike() {
 
 #[test]
 fn one_corrupted_slot_misleads_exactly_its_keys() {
-    let Some(mut rig) = Rig::new(Policy::Key, 1, OWNERS, 1) else { return };
+    let Some(mut rig) = Rig::new(Policy::Key, 1, OWNERS, 1) else {
+        return;
+    };
     let table = PartitionTable::even(OWNERS as u16);
     let victim = steering::slot_of(hash_bytes(b"key0"));
     let wrong = (table.owner_of(hash_bytes(b"key0")) + 1) % OWNERS as u16;
-    rig.steer.set_slot(victim, steering::table::entry(7, wrong)).expect("slot");
+    rig.steer
+        .set_slot(victim, steering::table::entry(7, wrong))
+        .expect("slot");
     let mut misled = 0;
     for number in 0..5000 {
         let key = format!("key{number}");
         let hash = hash_bytes(key.as_bytes());
         let frame = Wrapping::default().frame(&framed(format!("get {key}\r\n").as_bytes()));
-        let astray = rig.verdict(&frame) != Verdict::Owner(table.owner_of(hash));
+        let astray = rig.verdict(&frame, NOWHERE) != Verdict::Owner(table.owner_of(hash));
         assert_eq!(astray, steering::slot_of(hash) == victim, "{key}");
         misled += u32::from(astray);
     }
@@ -182,10 +269,11 @@ fn a_missing_socket_is_counted() {
         server_port: PORT,
         ports: 1,
     };
-    let Some(steer) = support::loaded(loader::Steer::load(&config)) else { return };
+    let Some(steer) = support::loaded(loader::Steer::load(&config)) else {
+        return;
+    };
     let frame = Wrapping::default().frame(&framed(b"get foo\r\n"));
-    let context = loader::TestContext { ifindex: 0, rx_queue: 0 };
-    let run = steer.test_run(&frame, 3, context).expect("test run");
+    let run = steer.test_run(&frame, 3, NOWHERE).expect("test run");
     let counters = steer.counters().expect("counters");
     assert_eq!((run.verdict, counters.redirect_failed), (1, 3));
     assert_eq!((counters.redirected, counters.passed), (vec![0, 0], 0));

@@ -29,6 +29,13 @@ const fn is_tag(ethertype: u16) -> bool {
     ethertype == VLAN || ethertype == SERVICE_VLAN
 }
 
+#[inline(always)]
+fn type_at<const AT: usize, P: Packet + ?Sized>(p: &P) -> Result<u16, Reason> {
+    p.read_at::<AT, 2>()
+        .map(u16::from_be_bytes)
+        .ok_or(Reason::Truncated)
+}
+
 impl Link {
     /// Reads the link header, stepping over at most two tags.
     ///
@@ -36,21 +43,21 @@ impl Link {
     /// [`Reason::Truncated`] or [`Reason::VlanStacked`].
     #[inline(always)]
     pub fn read<P: Packet + ?Sized>(p: &P) -> Result<Self, Reason> {
-        let ethertype = p.be16(12).ok_or(Reason::Truncated)?;
+        let ethertype = type_at::<12, P>(p)?;
         if !is_tag(ethertype) {
             return Ok(Self {
                 ethertype,
                 l3_at: HEADER_LEN,
             });
         }
-        let ethertype = p.be16(16).ok_or(Reason::Truncated)?;
+        let ethertype = type_at::<16, P>(p)?;
         if !is_tag(ethertype) {
             return Ok(Self {
                 ethertype,
                 l3_at: HEADER_LEN + VLAN_TAG_LEN,
             });
         }
-        let ethertype = p.be16(20).ok_or(Reason::Truncated)?;
+        let ethertype = type_at::<20, P>(p)?;
         if is_tag(ethertype) {
             return Err(Reason::VlanStacked);
         }

@@ -38,8 +38,21 @@ impl Ipv4 {
     /// [`Reason::Truncated`] or [`Reason::BadIpHeader`].
     #[inline(always)]
     pub fn read<P: Packet + ?Sized>(p: &P, at: usize) -> Result<Self, Reason> {
-        let [version_ihl, _, len_high, len_low] = p.read::<4>(at).ok_or(Reason::Truncated)?;
-        let [flags_high, offset_low, _, protocol] = p.read::<4>(at + 6).ok_or(Reason::Truncated)?;
+        // One comparison for all fields; the optimiser drops the bytes that nobody looks at.
+        let header = p.read::<MIN_HEADER_LEN>(at).ok_or(Reason::Truncated)?;
+        let [
+            version_ihl,
+            _,
+            len_high,
+            len_low,
+            _,
+            _,
+            flags_high,
+            offset_low,
+            _,
+            protocol,
+            ..,
+        ] = header;
         let header_len = usize::from(version_ihl & 0x0f) * 4;
         let total_len = usize::from(u16::from_be_bytes([len_high, len_low]));
         if version_ihl >> 4 != 4 || header_len < MIN_HEADER_LEN || total_len < header_len {

@@ -30,6 +30,12 @@ pub trait Packet {
     /// The `N` bytes from offset `at`, or `None` where they are not all inside.
     fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]>;
 
+    /// [`read`](Self::read) at an offset known to the compiler, which can make it cheaper.
+    #[inline(always)]
+    fn read_at<const AT: usize, const N: usize>(&self) -> Option<[u8; N]> {
+        self.read(AT)
+    }
+
     /// Whether there are no bytes at all.
     #[inline(always)]
     fn is_empty(&self) -> bool {

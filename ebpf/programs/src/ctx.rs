@@ -32,7 +32,10 @@ impl Frame {
     #[inline(always)]
     #[must_use]
     pub fn new(ctx: &XdpContext) -> Self {
-        Self { start: ctx.data(), end: ctx.data_end() }
+        Self {
+            start: ctx.data(),
+            end: ctx.data_end(),
+        }
     }
 
     /// The address of `at`, if `len` bytes from there on are inside.
@@ -50,13 +53,19 @@ impl Frame {
                 options(pure, nomem, nostack),
             );
         }
-        if address + len > self.end { None } else { Some(address) }
+        if address + len > self.end {
+            None
+        } else {
+            Some(address)
+        }
     }
 
     /// Overwrites the bytes at `at`; false if they are not all inside.
     #[inline(always)]
     pub fn write<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool {
-        let Some(address) = self.address(at, N) else { return false };
+        let Some(address) = self.address(at, N) else {
+            return false;
+        };
         // SAFETY: the bytes lie between data and data_end of this context, which stay
         // put while the program runs, for it calls no helper that moves them.
         unsafe { (address as *mut [u8; N]).write(bytes) };
@@ -76,6 +85,15 @@ impl Packet for Frame {
         // SAFETY: as in `write`; an array of bytes has no alignment.
         Some(unsafe { (address as *const [u8; N]).read() })
     }
+
+    #[inline(always)]
+    fn read_at<const AT: usize, const N: usize>(&self) -> Option<[u8; N]> {
+        if self.start + (AT + N) > self.end {
+            return None;
+        }
+        // SAFETY: as above.
+        Some(unsafe { ((self.start + AT) as *const [u8; N]).read() })
+    }
 }
 
 /// The first `N` bytes of a frame, compared against its end once: for the reference program, which
@@ -87,7 +105,11 @@ impl<const N: usize> Head<N> {
     #[inline(always)]
     #[must_use]
     pub fn of(frame: &Frame) -> Option<Self> {
-        if frame.start + N > frame.end { None } else { Some(Self(frame.start as *const u8)) }
+        if frame.start + N > frame.end {
+            None
+        } else {
+            Some(Self(frame.start as *const u8))
+        }
     }
 
     /// The `M` bytes at `AT`.
@@ -119,8 +141,14 @@ impl Skb {
     #[inline(always)]
     #[must_use]
     pub fn new(ctx: &TcContext) -> Self {
-        let linear = Frame { start: ctx.data(), end: ctx.data_end() };
-        Self { linear, len: ctx.len() as usize }
+        let linear = Frame {
+            start: ctx.data(),
+            end: ctx.data_end(),
+        };
+        Self {
+            linear,
+            len: ctx.len() as usize,
+        }
     }
 }
 
@@ -159,7 +187,9 @@ pub fn count(counters: &Counters, index: u32) {
 #[inline(always)]
 #[must_use]
 pub fn take_one(left: &Array<u64>) -> bool {
-    let Some(left) = left.get_ptr_mut(0) else { return false };
+    let Some(left) = left.get_ptr_mut(0) else {
+        return false;
+    };
     if fetch_add(left, -1) > 0 {
         return true;
     }

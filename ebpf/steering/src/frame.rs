@@ -4,6 +4,7 @@
 use packet::Packet;
 
 use crate::Drop;
+use crate::words::word;
 
 /// Length of the frame header in bytes.
 pub const HEADER_LEN: usize = 8;
@@ -15,19 +16,45 @@ const ONLY_ONE: u64 = 0x0000_0100_0000_0000;
 /// The total alone.
 const TOTAL: u64 = 0x0000_ffff_0000_0000;
 
-/// Checks the header at `at`; the payload ends at `end`. Returns where the command starts.
-///
-/// # Errors
-/// [`Drop::Truncated`], [`Drop::MultiDatagram`] or [`Drop::BadFrameHeader`].
+/// The start of a memcached datagram, checked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    /// Where the command starts.
+    pub(crate) at: usize,
+    /// Its first eight bytes, by the rules of [`word`].
+    pub(crate) first: u64,
+}
+
+/// Checks the header at `at` and reads the first word behind it; the payload ends at `end`.
 #[inline(always)]
-pub fn check<P: Packet + ?Sized>(p: &P, at: usize, end: usize) -> Result<usize, Drop> {
+pub(crate) fn start<P: Packet + ?Sized>(p: &P, at: usize, end: usize) -> Result<Start, Drop> {
     let body = at + HEADER_LEN;
     if body > end {
         return Err(Drop::Truncated);
     }
-    let header = u64::from_le_bytes(p.read::<8>(at).ok_or(Drop::Truncated)?);
+    // Nearly always both words are inside the frame, and one comparison does for them.
+    let (header, first) = match p.read::<16>(at) {
+        Some(bytes) => {
+            let both = u128::from_le_bytes(bytes);
+            (both as u64, (both >> 64) as u64)
+        }
+        None => {
+            let header = p
+                .read::<8>(at)
+                .map(u64::from_le_bytes)
+                .ok_or(Drop::Truncated)?;
+            check(header)?;
+            (header, word(p, body, end).ok_or(Drop::Truncated)?)
+        }
+    };
+    check(header)?;
+    Ok(Start { at: body, first })
+}
+
+#[inline(always)]
+const fn check(header: u64) -> Result<(), Drop> {
     if header & SEQUENCE_AND_TOTAL == ONLY_ONE {
-        return Ok(body);
+        return Ok(());
     }
     Err(if header & TOTAL == ONLY_ONE {
         Drop::BadFrameHeader

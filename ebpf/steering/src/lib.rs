@@ -22,7 +22,7 @@ mod words;
 pub use hash::{MAX_KEY_LEN, hash_bytes, hash_key};
 #[cfg(not(target_arch = "bpf"))]
 pub use partition::PartitionTable;
-pub use policy::{Inputs, Policy, Verdict, steer};
+pub use policy::{Inputs, Policy, Situation, Verdict, steer};
 pub use reason::Drop;
 pub use request::{Located, locate_key};
 pub use table::{SLOTS, Table, slot_of};

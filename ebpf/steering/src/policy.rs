@@ -33,6 +33,43 @@ pub struct Inputs {
     pub rx_queue: u32,
 }
 
+/// Where the inputs come from. [`Inputs`] holds them; the kernel's shell fetches each one when it
+/// is asked for, for a value that waits on the stack costs as much as a bounds check.
+pub trait Situation {
+    /// The policy.
+    fn policy(&self) -> Policy;
+    /// Number of owners.
+    fn owners(&self) -> u32;
+    /// First UDP port that is ours.
+    fn server_port(&self) -> u16;
+    /// Number of consecutive ports that are ours.
+    fn ports(&self) -> u16;
+    /// Receive queue on which the frame arrived.
+    fn rx_queue(&self) -> u32;
+}
+
+impl Situation for Inputs {
+    fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    fn owners(&self) -> u32 {
+        self.owners
+    }
+
+    fn server_port(&self) -> u16 {
+        self.server_port
+    }
+
+    fn ports(&self) -> u16 {
+        self.ports
+    }
+
+    fn rx_queue(&self) -> u32 {
+        self.rx_queue
+    }
+}
+
 /// What is to happen to a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -50,60 +87,60 @@ pub enum Verdict {
 /// of a datagram show no port, so they pass: the first one, which does, is dropped, and the stack
 /// never completes the rest.
 #[inline(always)]
-pub fn steer<P, T>(view: &P, table: &T, inputs: &Inputs) -> Verdict
+pub fn steer<P, T, S>(view: &P, table: &T, inputs: &S) -> Verdict
 where
     P: Packet + ?Sized,
     T: Table + ?Sized,
+    S: Situation,
 {
     let datagram = match datagram(view) {
         Ok(datagram) => datagram,
         Err(refusal) => {
             return match (refusal.dst_port, Drop::of_refusal(refusal.reason)) {
-                (Some(port), Some(reason)) if inputs.is_ours(port) => Verdict::Drop(reason),
+                (Some(port), Some(reason)) if is_ours(inputs, port) => Verdict::Drop(reason),
                 _ => Verdict::Pass,
             };
         }
     };
-    if !inputs.is_ours(datagram.dst_port) {
+    if !is_ours(inputs, datagram.dst_port) {
         return Verdict::Pass;
     }
-    match inputs.policy {
-        Policy::Rss => inputs.by_queue(),
-        Policy::Port => inputs.owner(u32::from(
-            datagram.dst_port.wrapping_sub(inputs.server_port),
-        )),
+    match inputs.policy() {
+        Policy::Rss => by_queue(inputs),
+        Policy::Port => {
+            let offset = datagram.dst_port.wrapping_sub(inputs.server_port());
+            existing(inputs, u32::from(offset))
+        }
         Policy::Key => match hash_first_key(view, datagram.payload_at, datagram.payload_end()) {
             Ok(KeyHash::Key(hash)) => match table.entry(slot_of(hash)) {
-                Some(entry) => inputs.owner(owner_in(entry)),
+                Some(entry) => existing(inputs, owner_in(entry)),
                 None => Verdict::Drop(Drop::NoOwner),
             },
-            Ok(KeyHash::Keyless) => inputs.by_queue(),
+            Ok(KeyHash::Keyless) => by_queue(inputs),
             Err(reason) => Verdict::Drop(reason),
         },
     }
 }
 
-impl Inputs {
-    #[inline(always)]
-    const fn is_ours(&self, port: u16) -> bool {
-        port.wrapping_sub(self.server_port) < self.ports
-    }
+#[inline(always)]
+fn is_ours(inputs: &impl Situation, port: u16) -> bool {
+    port.wrapping_sub(inputs.server_port()) < inputs.ports()
+}
 
-    #[inline(always)]
-    const fn by_queue(&self) -> Verdict {
-        // Checked, for BPF has no panic to divide by zero with.
-        match self.rx_queue.checked_rem(self.owners) {
-            Some(owner) => Verdict::Owner(owner as u16),
-            None => Verdict::Drop(Drop::NoOwner),
-        }
+#[inline(always)]
+fn by_queue(inputs: &impl Situation) -> Verdict {
+    // Checked, for BPF has no panic to divide by zero with.
+    match inputs.rx_queue().checked_rem(inputs.owners()) {
+        Some(owner) => Verdict::Owner(owner as u16),
+        None => Verdict::Drop(Drop::NoOwner),
     }
+}
 
-    #[inline(always)]
-    const fn owner(&self, owner: u32) -> Verdict {
-        if owner < self.owners {
-            Verdict::Owner(owner as u16)
-        } else {
-            Verdict::Drop(Drop::NoOwner)
-        }
+#[inline(always)]
+fn existing(inputs: &impl Situation, owner: u32) -> Verdict {
+    if owner < inputs.owners() {
+        Verdict::Owner(owner as u16)
+    } else {
+        Verdict::Drop(Drop::NoOwner)
     }
 }

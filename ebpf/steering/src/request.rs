@@ -8,8 +8,9 @@
 
 use packet::Packet;
 
+use crate::frame::{self, Start};
 use crate::words::{delimiters, split, word};
-use crate::{Drop, binary, frame, hash};
+use crate::{Drop, binary, hash};
 
 /// The first key of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +125,7 @@ const VERBOSIT: u64 = name(b"verbosit");
 
 #[inline(always)]
 fn place<P: Packet + ?Sized>(p: &P, payload_at: usize, end: usize) -> Result<Place, Drop> {
-    let at = frame::check(p, payload_at, end)?;
-    let first = word(p, at, end).ok_or(Drop::Truncated)?;
+    let Start { at, first } = frame::start(p, payload_at, end)?;
     // The commonest command first: it costs one comparison instead of the search below.
     if first as u32 == GET_SPACE {
         return Ok(Place::Text { at: at + 4 });

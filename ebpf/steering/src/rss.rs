@@ -70,7 +70,11 @@ impl Toeplitz<'_> {
             let selected = (input >> (31 - bit) & 1).wrapping_neg();
             hash ^= (window >> (32 - bit)) as u32 & selected;
         }
-        Self { key, at: at + 1, hash }
+        Self {
+            key,
+            at: at + 1,
+            hash,
+        }
     }
 }
 
@@ -85,7 +89,11 @@ pub fn toeplitz(key: &[u8; KEY_LEN], tuple: &Tuple) -> u32 {
 #[inline(always)]
 #[must_use]
 pub fn toeplitz_words(key: &KeyWords, tuple: &Tuple) -> u32 {
-    let start = Toeplitz { key, at: 0, hash: 0 };
+    let start = Toeplitz {
+        key,
+        at: 0,
+        hash: 0,
+    };
     let addressed = match tuple.addresses {
         Addresses::V4(src, dst) => start.absorb(src).absorb(dst),
         Addresses::V6(src, dst) => {

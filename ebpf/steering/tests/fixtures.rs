@@ -16,7 +16,13 @@ const OWNERS: u32 = 7;
 const RX_QUEUE: u32 = 12;
 
 fn inputs(policy: Policy) -> Inputs {
-    Inputs { policy, owners: OWNERS, server_port: PORT, ports: 1, rx_queue: RX_QUEUE }
+    Inputs {
+        policy,
+        owners: OWNERS,
+        server_port: PORT,
+        ports: 1,
+        rx_queue: RX_QUEUE,
+    }
 }
 
 #[test]
@@ -32,7 +38,10 @@ fn every_packet_gets_its_verdict() {
         };
         let verdict = steer(fixture.frame.as_slice(), &table, &inputs(Policy::Key));
         if verdict != expected {
-            wrong.push(format!("{}: {verdict:?}, not {expected:?}", fixture.description));
+            wrong.push(format!(
+                "{}: {verdict:?}, not {expected:?}",
+                fixture.description
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -42,7 +51,9 @@ fn every_packet_gets_its_verdict() {
 fn the_located_key_is_the_key() {
     for fixture in fixtures() {
         let frame = fixture.frame.as_slice();
-        let Ok(datagram) = datagram(frame) else { continue };
+        let Ok(datagram) = datagram(frame) else {
+            continue;
+        };
         let located = locate_key(frame, datagram.payload_at, datagram.payload_len);
         match fixture.expected {
             Expected::Key(key) => match located {
@@ -62,7 +73,9 @@ fn the_located_key_is_the_key() {
 fn every_reason_has_a_fixture() {
     let fixtures = fixtures();
     for reason in Drop::ALL {
-        let known = fixtures.iter().any(|fixture| fixture.expected == Expected::Drop(reason));
+        let known = fixtures
+            .iter()
+            .any(|fixture| fixture.expected == Expected::Drop(reason));
         // No packet leads there: only a broken table or port range does, tested below.
         assert_eq!(known, reason != Drop::NoOwner, "{}", reason.name());
     }
@@ -76,7 +89,11 @@ fn get(key: &[u8]) -> Vec<u8> {
 #[test]
 fn an_owner_that_does_not_exist_is_a_named_drop() {
     let table = [steering::table::entry(1, OWNERS as u16); steering::SLOTS];
-    let verdict = steer(get(b"foo").as_slice(), table.as_slice(), &inputs(Policy::Key));
+    let verdict = steer(
+        get(b"foo").as_slice(),
+        table.as_slice(),
+        &inputs(Policy::Key),
+    );
     assert_eq!(verdict, Verdict::Drop(Drop::NoOwner));
 }
 
@@ -86,15 +103,24 @@ fn a_moved_slot_moves_its_keys_only() {
     let slot = slot_of(hash_bytes(b"foo"));
     let old = owner_in(table.entry(slot).unwrap()) as u16;
     let new = (old + 1) % OWNERS as u16;
-    let other = (0..).map(|i| format!("key{i}")).find(|key| {
-        slot_of(hash_bytes(key.as_bytes())) != slot
-    });
+    let other = (0..)
+        .map(|i| format!("key{i}"))
+        .find(|key| slot_of(hash_bytes(key.as_bytes())) != slot);
     let other = get(other.unwrap().as_bytes());
     let before = steer(other.as_slice(), &table, &inputs(Policy::Key));
-    assert_eq!(steer(get(b"foo").as_slice(), &table, &inputs(Policy::Key)), Verdict::Owner(old));
+    assert_eq!(
+        steer(get(b"foo").as_slice(), &table, &inputs(Policy::Key)),
+        Verdict::Owner(old)
+    );
     table.move_slot(slot, new);
-    assert_eq!(steer(get(b"foo").as_slice(), &table, &inputs(Policy::Key)), Verdict::Owner(new));
-    assert_eq!(steer(other.as_slice(), &table, &inputs(Policy::Key)), before);
+    assert_eq!(
+        steer(get(b"foo").as_slice(), &table, &inputs(Policy::Key)),
+        Verdict::Owner(new)
+    );
+    assert_eq!(
+        steer(other.as_slice(), &table, &inputs(Policy::Key)),
+        before
+    );
 }
 
 #[test]
@@ -108,7 +134,10 @@ fn rss_does_not_look_at_the_request() {
 #[test]
 fn port_counts_from_the_first() {
     let table = PartitionTable::even(OWNERS as u16);
-    let inputs = Inputs { ports: 9, ..inputs(Policy::Port) };
+    let inputs = Inputs {
+        ports: 9,
+        ..inputs(Policy::Port)
+    };
     for offset in 0..9 {
         let wrapping = fixtures::build::Wrapping {
             dst_port: PORT + offset,
@@ -119,6 +148,9 @@ fn port_counts_from_the_first() {
         } else {
             Verdict::Drop(Drop::NoOwner)
         };
-        assert_eq!(steer(wrapping.frame(b"x").as_slice(), &table, &inputs), expected);
+        assert_eq!(
+            steer(wrapping.frame(b"x").as_slice(), &table, &inputs),
+            expected
+        );
     }
 }

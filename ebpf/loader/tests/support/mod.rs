@@ -15,12 +15,18 @@ const XDP_PASS: u32 = 2;
 const XDP_REDIRECT: u32 = 4;
 
 /// No device: queue 0.
-const NOWHERE: TestContext = TestContext { ifindex: 0, rx_queue: 0 };
+pub(crate) const NOWHERE: TestContext = TestContext {
+    ifindex: 0,
+    rx_queue: 0,
+};
 
 /// Says that a test cannot run here, or fails where every tier is demanded.
 pub(crate) fn skip(reason: &dyn std::fmt::Display) {
     let demanded = std::env::var_os("STEERBENCH_REQUIRE_ALL_TIERS").is_some_and(|v| v == "1");
-    assert!(!demanded, "STEERBENCH_REQUIRE_ALL_TIERS is set, but: {reason}");
+    assert!(
+        !demanded,
+        "STEERBENCH_REQUIRE_ALL_TIERS is set, but: {reason}"
+    );
     println!("SKIPPED: {reason}");
 }
 
@@ -52,26 +58,34 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(policy: Policy, queues: u32, owners: u32, ports: u16) -> Option<Self> {
-        let config = SteerConfig { policy, queues, owners, server_port: PORT, ports };
+        let config = SteerConfig {
+            policy,
+            queues,
+            owners,
+            server_port: PORT,
+            ports,
+        };
         let mut steer = loaded(Steer::load(&config))?;
         let mut sockets = Vec::new();
         for queue in 0..queues {
             for owner in 0..owners {
                 let socket = xdp_socket();
-                steer.register(queue, owner, socket.as_fd()).expect("in the mesh");
+                steer
+                    .register(queue, owner, socket.as_fd())
+                    .expect("in the mesh");
                 sockets.push(socket);
             }
         }
         let before = steer.counters().expect("counters");
-        Some(Self { steer, _sockets: sockets, before })
+        Some(Self {
+            steer,
+            _sockets: sockets,
+            before,
+        })
     }
 
     /// The kernel's verdict over one frame, which must have moved exactly one counter.
-    pub(crate) fn verdict(&mut self, frame: &[u8]) -> Verdict {
-        self.verdict_at(frame, NOWHERE)
-    }
-
-    pub(crate) fn verdict_at(&mut self, frame: &[u8], context: TestContext) -> Verdict {
+    pub(crate) fn verdict(&mut self, frame: &[u8], context: TestContext) -> Verdict {
         let run = self.steer.test_run(frame, 1, context).expect("test run");
         assert_eq!(run.data, frame, "the program must not touch the frame");
         let after = self.steer.counters().expect("counters");
@@ -88,7 +102,9 @@ impl Rig {
         }
         let passed = after.passed - before.passed;
         moved.extend((passed > 0).then_some((Verdict::Pass, XDP_PASS, passed)));
-        let &[(verdict, action, 1)] = moved.as_slice() else { panic!("counted {moved:?}") };
+        let &[(verdict, action, 1)] = moved.as_slice() else {
+            panic!("counted {moved:?}")
+        };
         assert_eq!(run.verdict, action, "{verdict:?}");
         verdict
     }

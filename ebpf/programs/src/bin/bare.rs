@@ -68,7 +68,10 @@ fn redirect(queue: u32, hash: u64) -> (u32, u32) {
         Some(entry) if owner_in(*entry) < OWNERS.load() => owner_in(*entry),
         Some(_) | None => return (XDP_DROP, layout::COUNTER_DROPS + Drop::NoOwner.index()),
     };
-    match SOCKETS.redirect(layout::mesh_index(queue, OWNERS.load(), owner), u64::from(XDP_DROP)) {
+    match SOCKETS.redirect(
+        layout::mesh_index(queue, OWNERS.load(), owner),
+        u64::from(XDP_DROP),
+    ) {
         Ok(_) => (XDP_REDIRECT, layout::COUNTER_REDIRECTED + owner),
         Err(_) => (XDP_DROP, layout::COUNTER_REFUSED),
     }

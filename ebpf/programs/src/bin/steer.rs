@@ -9,7 +9,7 @@ use aya_ebpf::maps::{Array, XskMap};
 use aya_ebpf::programs::XdpContext;
 use programs::ctx::{Frame, count, rx_queue};
 use programs::{Counters, counters, license, setting};
-use steering::{Inputs, Policy, SLOTS, Table, Verdict, layout, steer};
+use steering::{Policy, SLOTS, Situation, Table, Verdict, layout, steer};
 
 setting!(POLICY: u32 = Policy::Key as u32);
 setting!(OWNERS: u32 = 1);
@@ -32,24 +32,42 @@ impl Table for KernelTable {
     }
 }
 
-#[inline(always)]
-fn policy() -> Policy {
-    match POLICY.load() {
-        0 => Policy::Rss,
-        1 => Policy::Key,
-        _ => Policy::Port,
+struct Kernel<'a>(&'a XdpContext);
+
+impl Situation for Kernel<'_> {
+    #[inline(always)]
+    fn policy(&self) -> Policy {
+        match POLICY.load() {
+            0 => Policy::Rss,
+            1 => Policy::Key,
+            _ => Policy::Port,
+        }
+    }
+
+    #[inline(always)]
+    fn owners(&self) -> u32 {
+        OWNERS.load()
+    }
+
+    #[inline(always)]
+    fn server_port(&self) -> u16 {
+        SERVER_PORT.load()
+    }
+
+    #[inline(always)]
+    fn ports(&self) -> u16 {
+        PORTS.load()
+    }
+
+    #[inline(always)]
+    fn rx_queue(&self) -> u32 {
+        rx_queue(self.0)
     }
 }
 
 #[xdp]
 fn steerer(ctx: XdpContext) -> u32 {
-    let inputs = Inputs {
-        policy: policy(),
-        owners: OWNERS.load(),
-        server_port: SERVER_PORT.load(),
-        ports: PORTS.load(),
-        rx_queue: rx_queue(&ctx),
-    };
+    let inputs = Kernel(&ctx);
     let (action, counter) = match steer(&Frame::new(&ctx), &KernelTable, &inputs) {
         Verdict::Owner(owner) => redirect(&inputs, u32::from(owner)),
         Verdict::Pass => (XDP_PASS, layout::COUNTER_PASSED),
@@ -60,8 +78,8 @@ fn steerer(ctx: XdpContext) -> u32 {
 }
 
 #[inline(always)]
-fn redirect(inputs: &Inputs, owner: u32) -> (u32, u32) {
-    let index = layout::mesh_index(inputs.rx_queue, inputs.owners, owner);
+fn redirect(inputs: &Kernel<'_>, owner: u32) -> (u32, u32) {
+    let index = layout::mesh_index(inputs.rx_queue(), inputs.owners(), owner);
     match SOCKETS.redirect(index, u64::from(XDP_DROP)) {
         Ok(_) => (XDP_REDIRECT, layout::COUNTER_REDIRECTED + owner),
         Err(_) => (XDP_DROP, layout::COUNTER_REFUSED),

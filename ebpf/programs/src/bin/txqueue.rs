@@ -29,10 +29,16 @@ fn queue(ctx: &TcContext) -> Option<u16> {
     let view = Skb::new(ctx);
     let datagram = datagram(&view).ok()?;
     if MODE.load() == TX_BY_PORT {
-        return Some(queue_of_port(datagram.dst_port, BASE_PORT.load(), QUEUES.load()));
+        return Some(queue_of_port(
+            datagram.dst_port,
+            BASE_PORT.load(),
+            QUEUES.load(),
+        ));
     }
     let hash = toeplitz_words(&KEY.load(), &Tuple::of(&view, &datagram)?);
-    INDIRECTION.get(indirection_index(hash) as u32).map(|queue| *queue as u16)
+    INDIRECTION
+        .get(indirection_index(hash) as u32)
+        .map(|queue| *queue as u16)
 }
 
 #[classifier]

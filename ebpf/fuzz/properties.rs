@@ -1,0 +1,52 @@
+//! What must hold over any frame whatever; shared by the fuzz target and the smoke test.
+
+use packet::datagram;
+use steering::{
+    Inputs, Located, PartitionTable, Policy, Verdict, hash_bytes, hash_key, locate_key, steer,
+};
+
+const PORT: u16 = 11211;
+
+/// Panics where a property does not hold.
+pub(crate) fn check(frame: &[u8]) {
+    let table = PartitionTable::even(6);
+    for policy in [Policy::Rss, Policy::Key, Policy::Port] {
+        let inputs = Inputs {
+            policy,
+            owners: 6,
+            server_port: PORT,
+            ports: 6,
+            rx_queue: 3,
+        };
+        let verdict = steer(frame, &table, &inputs);
+        if let Verdict::Owner(owner) = verdict {
+            assert!(owner < 6);
+        }
+        if policy == Policy::Key {
+            same_as_in_steps(frame, &table, verdict);
+        }
+    }
+}
+
+/// The one-pass decision is that of parsing, locating and hashing one after the other.
+fn same_as_in_steps(frame: &[u8], table: &PartitionTable, verdict: Verdict) {
+    let Ok(datagram) = datagram(frame) else {
+        return;
+    };
+    assert!(datagram.payload_end() <= frame.len());
+    if !(PORT..PORT + 6).contains(&datagram.dst_port) {
+        assert_eq!(verdict, Verdict::Pass);
+        return;
+    }
+    let stepwise = match locate_key(frame, datagram.payload_at, datagram.payload_len) {
+        Ok(Located::Key { at, len }) => {
+            assert!((1..=250).contains(&len) && at + len <= datagram.payload_end());
+            let hash = hash_bytes(&frame[at..at + len]);
+            assert_eq!(hash_key(frame, at, len), Some(hash));
+            Verdict::Owner(table.owner_of(hash))
+        }
+        Ok(Located::Keyless) => Verdict::Owner(3),
+        Err(reason) => Verdict::Drop(reason),
+    };
+    assert_eq!(verdict, stepwise);
+}

@@ -1,0 +1,321 @@
+//! The programs attached, on a veth pair in a network namespace of the test's own.
+//!
+//! Each test runs on a thread that entered a fresh namespace; the namespace and the devices in it go
+//! with the thread.
+
+#![expect(
+    unsafe_code,
+    reason = "unshare of the thread's network namespace, for tests"
+)]
+
+mod support;
+
+#[path = "../../fixtures/build.rs"]
+mod build;
+
+use std::net::UdpSocket;
+use std::os::fd::AsFd as _;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use build::{PORT, Wrapping, binary, framed};
+use loader::{
+    ClientFilter, Error, Lossy, LossyConfig, Pass, Receive, Reflect, ReflectConfig, Steer,
+    SteerConfig, TestContext, TxQueue, TxQueueConfig,
+};
+use packet::Addresses;
+use steering::rss::{DEFAULT_KEY, Indirection, Tuple, queue_of_flow};
+use steering::{Policy, Verdict};
+use support::{NOWHERE, Rig, loaded, skip};
+
+const QUEUES: u32 = 4;
+
+fn ip(arguments: &str) {
+    let output = Command::new("ip")
+        .args(arguments.split(' '))
+        .output()
+        .expect("iproute2");
+    assert!(output.status.success(), "ip {arguments}: {output:?}");
+}
+
+/// Runs `test` in a fresh namespace with a pair `near` and `far`, `QUEUES` queues each. Frames to
+/// 198.18.0.1 leave through `near`; nobody answers at `far`.
+fn in_namespace(test: impl FnOnce() + Send + 'static) {
+    let thread = thread::spawn(|| {
+        // SAFETY: affects this thread only; nothing else runs on it.
+        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+            skip(&format!(
+                "no network namespace: {}",
+                std::io::Error::last_os_error()
+            ));
+            return;
+        }
+        let queues = format!("numtxqueues {QUEUES} numrxqueues {QUEUES}");
+        ip(&format!(
+            "link add near {queues} type veth peer name far {queues}"
+        ));
+        for device in ["near", "far"] {
+            ip(&format!("link set {device} addrgenmode none"));
+            ip(&format!("link set {device} up"));
+        }
+        ip("addr add 198.18.0.2/24 dev near");
+        ip("neigh add 198.18.0.1 lladdr 02:53:42:00:00:01 dev near nud permanent");
+        test();
+    });
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+fn ifindex(device: &str) -> u32 {
+    let name = std::ffi::CString::new(device).expect("a name");
+    // SAFETY: the string ends in a zero byte.
+    unsafe { libc::if_nametoindex(name.as_ptr()) }
+}
+
+fn send(source: u16, port: u16, payload: &[u8]) {
+    let socket = UdpSocket::bind(("198.18.0.2", source)).expect("bind");
+    socket.send_to(payload, ("198.18.0.1", port)).expect("send");
+}
+
+/// Frames on veth are handled in the sender's softirq, as a rule before `send` returns; sometimes
+/// ksoftirqd does it a little later.
+fn eventually(condition: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        if condition() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    condition()
+}
+
+fn steer(queues: u32) -> SteerConfig {
+    SteerConfig {
+        policy: Policy::Rss,
+        queues,
+        owners: QUEUES,
+        server_port: PORT,
+        ports: 8,
+    }
+}
+
+#[test]
+fn the_transmit_queue_is_the_one_that_rss_says() {
+    in_namespace(|| {
+        let indirection = Indirection::even(QUEUES as u16);
+        let config = TxQueueConfig::Rss {
+            key: DEFAULT_KEY,
+            indirection,
+        };
+        let Some(mut txqueue) = loaded(TxQueue::load(&config)) else {
+            return;
+        };
+        let _egress = txqueue.attach_clsact_egress("near").expect("attach");
+        // Without sockets every frame is counted as refused, so the queue must show otherwise:
+        // one registered socket per owner, and with the policy rss the owner is the queue.
+        let mut rig = Rig::new(Policy::Rss, QUEUES, QUEUES, 8).expect("loaded before");
+        let _link = rig.steer.attach(ifindex("far")).expect("attach");
+        let mut expected = vec![0; QUEUES as usize];
+        for source in 20_000..20_064 {
+            let addresses = Addresses::V4([198, 18, 0, 2], [198, 18, 0, 1]);
+            let tuple = Tuple {
+                addresses,
+                src_port: source,
+                dst_port: PORT,
+            };
+            expected[usize::from(queue_of_flow(&DEFAULT_KEY, &indirection, &tuple))] += 1;
+            send(source, PORT, &framed(b"get foo\r\n"));
+        }
+        assert!(expected.iter().all(|count| *count > 0), "{expected:?}");
+        let steer = &rig.steer;
+        let arrived = || steer.counters().expect("counters").redirected;
+        assert!(
+            eventually(|| arrived() == expected),
+            "{:?}, not {expected:?}",
+            arrived()
+        );
+    });
+}
+
+#[test]
+fn the_transmit_queue_is_the_one_of_the_port() {
+    in_namespace(|| {
+        let config = TxQueueConfig::Port {
+            base: PORT,
+            queues: QUEUES as u16,
+        };
+        let Some(mut txqueue) = loaded(TxQueue::load(&config)) else {
+            return;
+        };
+        let _egress = txqueue.attach_clsact_egress("near").expect("attach");
+        let mut rig = Rig::new(Policy::Rss, QUEUES, QUEUES, 8).expect("loaded before");
+        let _link = rig.steer.attach(ifindex("far")).expect("attach");
+        for (port, times) in [(0, 3), (1, 1), (2, 5), (3, 2), (6, 4)] {
+            for _ in 0..times {
+                send(30_000, PORT + port, b"x");
+            }
+        }
+        let steer = &rig.steer;
+        let arrived = || steer.counters().expect("counters").redirected;
+        assert!(eventually(|| arrived() == [3, 1, 9, 2]), "{:?}", arrived());
+    });
+}
+
+#[test]
+fn exactly_so_many_frames_are_lost() {
+    in_namespace(|| {
+        let config = LossyConfig {
+            frames: 7,
+            first_port: PORT,
+            ports: 1,
+        };
+        let Some(mut lossy) = loaded(Lossy::load(&config)) else {
+            return;
+        };
+        let steer = loaded(Steer::load(&steer(QUEUES))).expect("loaded before");
+        lossy.before(&steer).expect("chain");
+        let _link = lossy.attach(ifindex("far")).expect("attach");
+        for _ in 0..20 {
+            send(30_000, PORT, b"x");
+            send(30_000, PORT + 1, b"x");
+        }
+        // No sockets: what arrives at the steering program is refused by its map, and counted.
+        let refused = || steer.counters().expect("counters").redirect_failed;
+        assert!(eventually(|| refused() == 33), "{}", refused());
+        assert_eq!(lossy.left().expect("map"), 0);
+    });
+}
+
+#[test]
+fn the_receive_queue_decides_without_a_key() {
+    in_namespace(|| {
+        let Some(mut rig) = Rig::new(Policy::Key, QUEUES, 3, 1) else {
+            return;
+        };
+        let frame = Wrapping::default().frame(&framed(&binary(0x0a, 0, b"", 0)));
+        for rx_queue in 0..QUEUES {
+            let context = TestContext {
+                ifindex: ifindex("far"),
+                rx_queue,
+            };
+            let owner = Verdict::Owner((rx_queue % 3) as u16);
+            assert_eq!(rig.verdict(&frame, context), owner, "queue {rx_queue}");
+        }
+    });
+}
+
+#[test]
+fn a_link_goes_with_its_holder() {
+    in_namespace(|| {
+        let Some(mut first) = loaded(Pass::load()) else {
+            return;
+        };
+        let mut second = loaded(Pass::load()).expect("loaded before");
+        let link = first.attach(ifindex("far")).expect("attach");
+        assert!(matches!(
+            second.attach(ifindex("far")),
+            Err(Error::NoNativeXdp { .. })
+        ));
+        drop(link);
+        second
+            .attach(ifindex("far"))
+            .map(drop)
+            .expect("attach after the first has gone");
+    });
+}
+
+#[test]
+fn generic_xdp_is_no_substitute() {
+    in_namespace(|| {
+        let Some(mut pass) = loaded(Pass::load()) else {
+            return;
+        };
+        ip("link set lo up");
+        let refused = pass.attach(ifindex("lo"));
+        assert!(
+            matches!(refused, Err(Error::NoNativeXdp { .. })),
+            "loopback has no native XDP"
+        );
+    });
+}
+
+#[test]
+fn replies_go_to_the_socket_of_their_queue() {
+    let filter = ClientFilter {
+        server_port: PORT,
+        ports: 2,
+    };
+    let Some(mut receive) = loaded(Receive::load(1, filter)) else {
+        return;
+    };
+    let socket = support::xdp_socket();
+    // The builder sends from the client's port to the server's; ask for a filter on that port.
+    let frame = Wrapping::default().frame(&framed(b"VALUE foo 0 1\r\nx\r\nEND\r\n"));
+    assert_eq!(
+        receive.test_run(&frame, 1, NOWHERE).expect("run").verdict,
+        2,
+        "not a reply"
+    );
+    let filter = ClientFilter {
+        server_port: build::CLIENT_PORT,
+        ports: 1,
+    };
+    let mut replies = Receive::load(1, filter).expect("loaded before");
+    assert_eq!(
+        replies.test_run(&frame, 1, NOWHERE).expect("run").verdict,
+        1,
+        "no socket yet"
+    );
+    replies.register(0, socket.as_fd()).expect("register");
+    receive.register(0, socket.as_fd()).expect("register");
+    assert_eq!(
+        replies.test_run(&frame, 1, NOWHERE).expect("run").verdict,
+        4
+    );
+    let counters = replies.counters().expect("counters");
+    assert_eq!(
+        (
+            counters.redirected,
+            counters.passed,
+            counters.redirect_failed
+        ),
+        (vec![1], 0, 1)
+    );
+    assert_eq!(receive.counters().expect("counters").passed, 1);
+}
+
+#[test]
+fn the_reflector_exchanges_the_ends() {
+    let config = ReflectConfig {
+        server_port: PORT,
+        ports: 1,
+    };
+    let Some(reflect) = loaded(Reflect::load(&config)) else {
+        return;
+    };
+    for v6 in [false, true] {
+        let frame = Wrapping {
+            v6,
+            ..Wrapping::default()
+        }
+        .frame(b"ping");
+        let run = reflect.test_run(&frame, 1, NOWHERE).expect("run");
+        assert_eq!(run.verdict, 3);
+        let (before, after) = (frame.as_slice(), run.data.as_slice());
+        let swapped = |at: usize, len: usize| {
+            assert_eq!(before[at..at + len], after[at + len..at + 2 * len]);
+            assert_eq!(before[at + len..at + 2 * len], after[at..at + len]);
+        };
+        swapped(0, 6);
+        if v6 {
+            swapped(22, 16)
+        } else {
+            swapped(26, 4)
+        }
+        swapped(if v6 { 54 } else { 34 }, 2);
+    }
+    assert_eq!(reflect.counters().expect("counters").reflected, 2);
+}

@@ -56,7 +56,7 @@ pub(crate) const RING_MESSAGES: usize = 1024;
 const STRIPES_PER_THREAD: u32 = 16;
 
 /// The least memory of a stripe, in bytes.
-const LEAST_STRIPE: u64 = 8 << 20;
+const LEAST_STRIPE: u64 = 16 << 20;
 
 impl ServerConfig {
     /// Owners of partitions: one thread each.

@@ -6,23 +6,23 @@ use sys::link::{MacAddress, Peer, VethSpec};
 use sys::netns::Namespace;
 
 /// The server's address.
-pub const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1));
+pub(crate) const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1));
 /// The client's address.
-pub const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 2));
+pub(crate) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 2));
 /// The server's end of the pair.
-pub const DEVICE: &str = "srv0";
+pub(crate) const DEVICE: &str = "srv0";
 const CLIENT_DEVICE: &str = "cli0";
 const SERVER_MAC: MacAddress = MacAddress([0x02, 0x53, 0x42, 0, 0, 1]);
 const CLIENT_MAC: MacAddress = MacAddress([0x02, 0x53, 0x42, 0, 0, 2]);
 
 /// Two namespaces with a cable between them; they go with their descriptors.
-pub struct Cable {
-    pub server: Namespace,
-    pub client: Namespace,
+pub(crate) struct Cable {
+    pub(crate) server: Namespace,
+    pub(crate) client: Namespace,
 }
 
 /// Makes the cable, or says why not. Fails where every tier is demanded.
-pub fn cable(queues: u32) -> Option<Cable> {
+pub(crate) fn cable(queues: u32) -> Option<Cable> {
     match make(queues) {
         Ok(cable) => Some(cable),
         Err(error) => {

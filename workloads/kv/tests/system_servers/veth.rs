@@ -1,14 +1,12 @@
 //! Every system over AF_XDP on a veth pair in fresh namespaces. Needs root; says so otherwise.
 
-mod system_support;
-
+use super::cable::{CLIENT, DEVICE, SERVER, cable};
+use super::client::{Client, OWNERS, config, found, items, line, owner};
+use super::scenario::{converse, counters, started};
 use kv::server::{Server, ServerConfig};
 use kv::systems::{IoKind, SystemKind, Wakeup};
 use steering::hash::hash_bytes;
 use steering::table::{Table, entry, epoch_in, slot_of};
-use system_support::scenario::{converse, counters, started};
-use system_support::veth::{CLIENT, DEVICE, SERVER, cable};
-use system_support::{Client, OWNERS, config, found, items, line, owner};
 
 fn veth(system: SystemKind, io: IoKind, wakeup: Wakeup) -> ServerConfig {
     ServerConfig {

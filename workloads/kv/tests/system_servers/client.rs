@@ -1,11 +1,6 @@
 //! What the system tests share: a small memcached client over UDP, configurations, and the model's
 //! keys and values.
 
-#![allow(unreachable_pub)]
-
-pub mod scenario;
-pub mod veth;
-
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -18,19 +13,19 @@ use steering::PartitionTable;
 use steering::hash::hash_bytes;
 
 /// The port of every test server; tests on loopback differ by address.
-pub const PORT: u16 = 11311;
+pub(crate) const PORT: u16 = 11311;
 
 /// Keys that are preloaded.
-pub const KEYS: u32 = 1000;
+pub(crate) const KEYS: u32 = 1000;
 
 /// Owners of every test server.
-pub const OWNERS: u16 = 2;
+pub(crate) const OWNERS: u16 = 2;
 
 /// How long a reply may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A loopback address that no other test, and hardly any other process, uses.
-pub fn own_address() -> IpAddr {
+pub(crate) fn own_address() -> IpAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let pid = std::process::id().to_be_bytes();
     let test = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -38,7 +33,7 @@ pub fn own_address() -> IpAddr {
 }
 
 /// The workload whose keys are preloaded.
-pub fn workload() -> WorkloadSpec {
+pub(crate) fn workload() -> WorkloadSpec {
     WorkloadSpec {
         keys: KEYS,
         key_size: Size::Fixed(20),
@@ -55,7 +50,12 @@ pub fn workload() -> WorkloadSpec {
 }
 
 /// A server of two owners. They share a CPU where there is one only.
-pub fn config(system: SystemKind, io: IoKind, wakeup: Wakeup, address: IpAddr) -> ServerConfig {
+pub(crate) fn config(
+    system: SystemKind,
+    io: IoKind,
+    wakeup: Wakeup,
+    address: IpAddr,
+) -> ServerConfig {
     let cpus = sys::cpu::affinity(None).expect("own affinity");
     let cores = (0..usize::from(OWNERS))
         .map(|owner| cpus[owner % cpus.len()].0)
@@ -70,7 +70,7 @@ pub fn config(system: SystemKind, io: IoKind, wakeup: Wakeup, address: IpAddr) -
         addresses: vec![address],
         port: PORT,
         tcp: false,
-        memory_bytes: 64 << 20,
+        memory_bytes: 128 << 20,
         preload: Some(Preload {
             workload: workload(),
         }),
@@ -78,7 +78,7 @@ pub fn config(system: SystemKind, io: IoKind, wakeup: Wakeup, address: IpAddr) -
 }
 
 /// The preloaded keys with their values.
-pub fn items() -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn items() -> Vec<(Vec<u8>, Vec<u8>)> {
     let space = KeySpace::new(&workload()).expect("a workload");
     let mut items = Vec::new();
     for id in 0..space.len() {
@@ -91,22 +91,22 @@ pub fn items() -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// The owner that the untouched partition table gives a key.
-pub fn owner(key: &[u8]) -> u16 {
+pub(crate) fn owner(key: &[u8]) -> u16 {
     PartitionTable::even(OWNERS).owner_of(hash_bytes(key))
 }
 
 /// A memcached client with one flow.
-pub struct Client {
+pub(crate) struct Client {
     socket: UdpSocket,
     server: IpAddr,
     by_partition: bool,
     next_id: u16,
     /// Datagrams sent so far.
-    pub sent: u64,
+    pub(crate) sent: u64,
 }
 
 impl Client {
-    pub fn new(local: IpAddr, server: IpAddr, system: SystemKind) -> Self {
+    pub(crate) fn new(local: IpAddr, server: IpAddr, system: SystemKind) -> Self {
         let socket = UdpSocket::bind(SocketAddr::new(local, 0)).expect("a client socket");
         socket
             .set_read_timeout(Some(Duration::from_millis(100)))
@@ -122,24 +122,24 @@ impl Client {
     }
 
     /// Sends a request that concerns `key`, and returns the whole reply.
-    pub fn ask(&mut self, key: &[u8], request: &[u8]) -> Vec<u8> {
+    pub(crate) fn ask(&mut self, key: &[u8], request: &[u8]) -> Vec<u8> {
         let id = self.send(self.port(key), request);
         self.reply(id)
     }
 
     /// Sends a request that is not to be answered.
-    pub fn tell(&mut self, key: &[u8], request: &[u8]) {
+    pub(crate) fn tell(&mut self, key: &[u8], request: &[u8]) {
         self.send(self.port(key), request);
     }
 
     /// Sends a request to a port of choice, and returns the whole reply.
-    pub fn ask_at(&mut self, port: u16, request: &[u8]) -> Vec<u8> {
+    pub(crate) fn ask_at(&mut self, port: u16, request: &[u8]) -> Vec<u8> {
         let id = self.send(port, request);
         self.reply(id)
     }
 
     /// Sends a datagram as it is.
-    pub fn send_raw(&mut self, datagram: &[u8]) {
+    pub(crate) fn send_raw(&mut self, datagram: &[u8]) {
         self.sent += 1;
         self.socket
             .send_to(datagram, SocketAddr::new(self.server, PORT))
@@ -195,14 +195,14 @@ impl Client {
 }
 
 /// The reply to a get of one key that is there.
-pub fn found(key: &[u8], value: &[u8]) -> Vec<u8> {
+pub(crate) fn found(key: &[u8], value: &[u8]) -> Vec<u8> {
     let mut reply = value_lines(key, value);
     reply.extend_from_slice(b"END\r\n");
     reply
 }
 
 /// One key's part of a get's reply.
-pub fn value_lines(key: &[u8], value: &[u8]) -> Vec<u8> {
+pub(crate) fn value_lines(key: &[u8], value: &[u8]) -> Vec<u8> {
     let mut reply = b"VALUE ".to_vec();
     reply.extend_from_slice(key);
     reply.extend_from_slice(format!(" 0 {}\r\n", value.len()).as_bytes());
@@ -212,7 +212,7 @@ pub fn value_lines(key: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// `verb key\r\n`.
-pub fn line(verb: &str, key: &[u8]) -> Vec<u8> {
+pub(crate) fn line(verb: &str, key: &[u8]) -> Vec<u8> {
     let mut request = verb.as_bytes().to_vec();
     request.push(b' ');
     request.extend_from_slice(key);
@@ -221,7 +221,7 @@ pub fn line(verb: &str, key: &[u8]) -> Vec<u8> {
 }
 
 /// A statistic out of the reply to `stats`.
-pub fn statistic(stats: &[u8], name: &str) -> u64 {
+pub(crate) fn statistic(stats: &[u8], name: &str) -> u64 {
     let text = String::from_utf8_lossy(stats);
     let prefix = format!("STAT {name} ");
     let line = text.lines().find_map(|line| line.strip_prefix(&prefix));

@@ -1,13 +1,11 @@
 //! Every system over kernel sockets on loopback: no privilege needed.
 
-mod system_support;
-
+use super::client::{Client, OWNERS, PORT, config, found, items, line, own_address, owner};
+use super::scenario::{converse, counters, started};
 use kv::server::{Server, ServerError};
 use kv::systems::{IoKind, SystemKind, Wakeup, validate};
 use steering::hash::hash_bytes;
 use steering::table::slot_of;
-use system_support::scenario::{converse, counters, started};
-use system_support::{Client, OWNERS, PORT, config, found, items, line, own_address, owner};
 
 fn converse_over_loopback(system: SystemKind, wakeup: Wakeup) {
     let address = own_address();

@@ -1,16 +1,14 @@
 //! TCP: the field's conformance suite, and order within a connection.
 
-mod system_support;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
+use super::client::{PORT, config, found, items, line, own_address};
+use super::scenario::{counters, started};
 use kv::server::{Server, ServerConfig};
 use kv::systems::{IoKind, SystemKind, Wakeup};
-use system_support::scenario::{counters, started};
-use system_support::{PORT, config, found, items, line, own_address};
 
 fn server(system: SystemKind, wakeup: Wakeup) -> (Server, SocketAddr) {
     let address = own_address();

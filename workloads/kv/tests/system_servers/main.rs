@@ -1,0 +1,11 @@
+//! Whole servers behind real packets: every system over loopback UDP, TCP and, with privilege, over
+//! veth pairs in fresh namespaces, by kernel sockets and AF_XDP.
+//!
+//! What cannot run here says `SKIPPED` and passes, or fails when `STEERBENCH_REQUIRE_ALL_TIERS=1`.
+
+mod cable;
+mod client;
+mod loopback;
+mod scenario;
+mod tcp;
+mod veth;

@@ -80,14 +80,17 @@ fn over_ipv4<P: Packet + ?Sized>(p: &P, at: usize) -> Result<Datagram, Refusal> 
         return Err(Refusal::anonymous(Reason::NotUdp));
     }
     let udp_at = at + ip.header_len;
-    match ip.fragment {
-        Fragment::Whole => over_udp(p, L3::V4(ip), udp_at, at + ip.total_len),
-        Fragment::First => Err(Refusal {
-            reason: Reason::Fragment,
-            dst_port: p.be16(udp_at + 2),
-        }),
-        Fragment::Later => Err(Refusal::anonymous(Reason::Fragment)),
+    if ip.is_whole() {
+        return over_udp(p, L3::V4(ip), udp_at, at + ip.total_len);
     }
+    let dst_port = match ip.fragment() {
+        Fragment::Whole | Fragment::First => p.be16(udp_at + 2),
+        Fragment::Later => None,
+    };
+    Err(Refusal {
+        reason: Reason::Fragment,
+        dst_port,
+    })
 }
 
 #[inline(always)]

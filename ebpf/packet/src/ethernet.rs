@@ -44,7 +44,8 @@ impl Link {
     #[inline(always)]
     pub fn read<P: Packet + ?Sized>(p: &P) -> Result<Self, Reason> {
         let ethertype = type_at::<12, P>(p)?;
-        if !is_tag(ethertype) {
+        // The commonest case with one comparison.
+        if ethertype == IPV4 || !is_tag(ethertype) {
             return Ok(Self {
                 ethertype,
                 l3_at: HEADER_LEN,

@@ -27,8 +27,8 @@ pub struct Ipv4 {
     pub total_len: usize,
     /// Protocol number of the payload.
     pub protocol: u8,
-    /// Position in a fragmented datagram.
-    pub fragment: Fragment,
+    /// "More fragments" and the fragment offset, as on the wire.
+    position: [u8; 2],
 }
 
 impl Ipv4 {
@@ -58,21 +58,34 @@ impl Ipv4 {
         if version_ihl >> 4 != 4 || header_len < MIN_HEADER_LEN || total_len < header_len {
             return Err(Reason::BadIpHeader);
         }
-        let flags = u16::from_be_bytes([flags_high, offset_low]);
-        let fragment = if flags & 0x3fff == 0 {
-            Fragment::Whole
-        } else if flags & 0x1fff == 0 {
-            Fragment::First
-        } else {
-            Fragment::Later
-        };
+        let position = [flags_high & 0x3f, offset_low];
         Ok(Self {
             at,
             header_len,
             total_len,
             protocol,
-            fragment,
+            position,
         })
+    }
+
+    /// Whether this is a whole datagram: nothing before it, nothing after it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.position[0] | self.position[1] == 0
+    }
+
+    /// Where this packet stands in a fragmented datagram.
+    #[inline(always)]
+    #[must_use]
+    pub const fn fragment(&self) -> Fragment {
+        if self.is_whole() {
+            Fragment::Whole
+        } else if self.position[0] & 0x1f | self.position[1] == 0 {
+            Fragment::First
+        } else {
+            Fragment::Later
+        }
     }
 
     /// Source and destination address.

@@ -7,7 +7,9 @@ use steering::rss::{
 };
 
 /// Source, source port, destination, destination port, hash over addresses and ports.
-const V4: [([u8; 4], u16, [u8; 4], u16, u32); 5] = [
+type Vector<A> = (A, u16, A, u16, u32);
+
+const V4: [Vector<[u8; 4]>; 5] = [
     (
         [66, 9, 149, 187],
         2794,
@@ -45,7 +47,7 @@ const V4: [([u8; 4], u16, [u8; 4], u16, u32); 5] = [
     ),
 ];
 
-const V6: [(&str, u16, &str, u16, u32); 3] = [
+const V6: [Vector<&str>; 3] = [
     (
         "3ffe:2501:200:1fff::7",
         2794,

@@ -21,7 +21,7 @@ pub(crate) struct FrameWriter<'a> {
 impl<'a> FrameWriter<'a> {
     /// A writer over a frame's room (from where the UDP payload starts) and an empty spill buffer.
     pub(crate) fn new(room: &'a mut [u8], spill: &'a mut Vec<u8>) -> Self {
-        let end = room.len().min(PAYLOAD_LIMIT).max(HEADER_LEN);
+        let end = room.len().clamp(HEADER_LEN, PAYLOAD_LIMIT);
         spill.clear();
         Self {
             room: &mut room[HEADER_LEN..end],

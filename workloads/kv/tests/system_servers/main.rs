@@ -6,6 +6,7 @@
 mod cable;
 mod client;
 mod loopback;
+mod overload;
 mod scenario;
 mod tcp;
 mod veth;

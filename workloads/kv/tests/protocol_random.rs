@@ -78,9 +78,11 @@ fn classic() -> impl Strategy<Value = String> {
     // place; mn makes it send.
     let delta = (select(vec!["incr", "decr"]), key(), number(), noreply())
         .prop_map(|(verb, key, by, noreply)| format!("mn\r\n{verb} {key} {by}{noreply}\r\n"));
+    // Without a delay: in memcached a delayed flush revives what an earlier one flushed and nobody
+    // has asked for since.
     let flush = select(vec![
         "flush_all\r\n",
-        "flush_all 100\r\n",
+        "flush_all 0\r\n",
         "flush_all noreply\r\n",
     ])
     .prop_map(str::to_owned);
@@ -116,8 +118,10 @@ fn meta() -> impl Strategy<Value = String> {
     let delete = vec!["q", "k", "b", "O3", "I", "T70", "C4"];
     let delete =
         (key(), meta_flags(delete)).prop_map(|(key, flags)| format!("md {key}{flags}\r\n"));
+    // Without `T`: where the number grows by a digit, memcached sets the deadline of the item that
+    // it has just replaced.
     let delta = vec![
-        "v", "t", "c", "q", "k", "b", "O4", "N50", "J12", "D3", "T40", "MI", "MD", "M+", "C5",
+        "v", "t", "c", "q", "k", "b", "O4", "N50", "J12", "D3", "MI", "MD", "M+", "C5",
     ];
     let delta =
         (key(), meta_flags(delta)).prop_map(|(key, flags)| format!("mn\r\nma {key}{flags}\r\n"));
@@ -167,7 +171,9 @@ fn play(cases: u32, command: impl Strategy<Value = Vec<u8>>) {
     let scripts = (prop::collection::vec(command, 1..150), 1..2000usize);
     TestRunner::new(config)
         .run(&scripts, |(script, piece)| {
-            compare(&script.concat(), &[usize::MAX, piece]).map_err(TestCaseError::fail)
+            // A value that is still to come when the stream ends would cost memcached's last replies.
+            let script = [script.concat(), b"\r\nmn\r\n".to_vec()].concat();
+            compare(&script, &[usize::MAX, piece]).map_err(TestCaseError::fail)
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
 }

@@ -281,7 +281,8 @@ impl Shard {
             cas: self.next_cas(),
             value_len: new_len as u32,
             accessed: now,
-            bits: LIVE | key_bit(request.key_binary),
+            // As in memcached, joining forgets how the key was written.
+            bits: LIVE,
             ..header
         };
         self.settle(old, slot, &header, &joined);

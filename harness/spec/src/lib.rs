@@ -9,6 +9,7 @@
 //! refused here, with the reason; what this machine cannot honour is the planner's business.
 
 mod canonical;
+mod disturb;
 mod error;
 mod load;
 mod order;
@@ -28,6 +29,7 @@ mod typing;
 pub mod units;
 mod workload;
 
+pub use disturb::Disturb;
 pub use error::{Place, Problem, SpecError};
 pub use load::{Load, Phases, Sweep};
 pub use probe::{Mechanism, Probe, ProbeMode, WakeupProbe};

@@ -4,6 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::disturb::Disturb;
 use crate::error::SpecError;
 use crate::load::{Load, Phases, Sweep};
 use crate::probe::Probe;
@@ -54,6 +55,10 @@ pub struct Spec {
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
+    /// Known wrongs that the result must show; for validating the instrument.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturb: Option<Disturb>,
     /// Measurements beside the trials, taken before the first.
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::disturb::Disturb;
 use crate::load::Phases;
 use crate::spec::Spec;
 use crate::system::System;
@@ -32,6 +33,9 @@ pub struct Trial {
     pub phases: Phases,
     /// Seed of the schedule: equal for all systems of a block, different between blocks.
     pub schedule_seed: u64,
+    /// Known wrongs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturb: Option<Disturb>,
     /// The CPUs asked for; no part of the trial's identity.
     pub placement: Placement,
 }
@@ -133,6 +137,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                     rate,
                     phases,
                     schedule_seed,
+                    disturb: spec.disturb,
                     placement: placement.clone(),
                 }));
             }

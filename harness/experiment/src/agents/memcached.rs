@@ -59,7 +59,7 @@ impl Role for MemcachedRole {
                     ("memcached version".to_owned(), version),
                 ]))
             }
-            Request::Attach | Request::NapiCpus(_) => Ok(Answer::Done),
+            Request::Attach(_) | Request::NapiCpus(_) => Ok(Answer::Done),
             Request::Preload => {
                 self.progress.enter(Phase::Preloaded)?;
                 self.running()?.preload()?;

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod host;
 pub(crate) mod memcached;
 pub(crate) mod probe;
+mod rig;
 pub(crate) mod server;
 pub(crate) mod serving;
 pub(crate) mod window;

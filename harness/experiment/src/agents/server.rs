@@ -5,10 +5,12 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 use kv::server::{Server, ServerCounters};
 use protocol::{Phase, Progress};
+use spec::Disturb;
 use sys::account::CpuSnapshot;
 use sys::clock;
 
 use super::Role;
+use super::rig::{self, Rig};
 use super::serving::{Answer, Counts, Deployment, Measured, Request};
 use super::window::Window;
 
@@ -16,10 +18,12 @@ use super::window::Window;
 const QUIET: Duration = Duration::from_secs(10);
 
 /// The role's state.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct ServerRole {
     server: Option<Server>,
     progress: Progress,
+    /// What loses frames, attached as long as it lives.
+    rig: Option<Rig>,
 }
 
 impl Role for ServerRole {
@@ -43,9 +47,9 @@ impl Role for ServerRole {
                 );
                 Ok(Answer::Obtained(told))
             }
-            Request::Attach => {
+            Request::Attach(disturb) => {
                 self.progress.enter(Phase::Attached)?;
-                self.server()?.attach()?;
+                self.attach(disturb)?;
                 Ok(Answer::Done)
             }
             Request::NapiCpus(cpus) => {
@@ -87,6 +91,19 @@ impl ServerRole {
         self.server
             .as_mut()
             .ok_or_else(|| anyhow!("no server was loaded"))
+    }
+
+    fn attach(&mut self, disturb: Option<Disturb>) -> Result<()> {
+        let disturb = disturb.unwrap_or_default();
+        let server = self.server()?;
+        if let Some(slot) = disturb.misdirect_slot {
+            rig::misdirect(server, slot)?;
+        }
+        match disturb.lose_frames {
+            None => server.attach()?,
+            Some(frames) => self.rig = Some(Rig::attach(server, frames)?),
+        }
+        Ok(())
     }
 
     fn counts(&mut self) -> Result<Counts> {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use kv::server::{DropLine, ServerConfig};
 use serde::{Deserialize, Serialize};
+use spec::Disturb;
 
 use super::window::Window;
 
@@ -14,7 +15,7 @@ pub(crate) enum Request {
     /// Make ready: memory, sockets, programs.
     Load(Box<Deployment>),
     /// Attach programs to the device.
-    Attach,
+    Attach(Option<Disturb>),
     /// Where the device's queues are processed.
     NapiCpus(Vec<u32>),
     /// Fill the store and begin to serve.

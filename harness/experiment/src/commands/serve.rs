@@ -65,7 +65,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Outcome> {
         &Request::Load(Box::new(Deployment::Ours(config.clone()))),
         PATIENCE,
     )?;
-    server.ask(&Request::Attach, PATIENCE)?;
+    server.ask(&Request::Attach(None), PATIENCE)?;
     if let Some(cpus) = lab.pin()? {
         server.ask(&Request::NapiCpus(cpus), PATIENCE)?;
     }

@@ -57,7 +57,7 @@ fn deploy() -> Result<String> {
     else {
         bail!("the server answered out of turn");
     };
-    server.ask(&Request::Attach, PATIENCE)?;
+    server.ask(&Request::Attach(None), PATIENCE)?;
     let io = obtained.into_iter().find(|(name, _)| name == "server io");
     // The client's end has no program here and so no NAPI to pin: one end is enough to know.
     Ok(io.map_or_else(|| "works".to_owned(), |(_, mode)| mode))

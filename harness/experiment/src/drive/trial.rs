@@ -86,7 +86,7 @@ fn attach(
     plan: &Plan,
 ) -> Result<()> {
     server
-        .ask(&serving::Request::Attach, SETUP)
+        .ask(&serving::Request::Attach(plan.trial.disturb), SETUP)
         .context("attaching the server's programs")?;
     let request = client::ClientRequest::Load(Box::new(client::Load {
         config: plan.client.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::probe::Probe;
 use crate::spec::Spec;
-use crate::system::{Io, SystemSpec};
+use crate::system::{Io, SystemKind, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
 use crate::units::{Bytes, Count};
 use crate::workload::WorkloadSpec;
@@ -26,6 +26,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         wakeup(system, index, &mut findings);
         queues(spec, system, index, &mut findings);
     }
+    disturb(spec, &mut findings);
     labels(&spec.systems, &mut findings);
     if let Some(workload) = &spec.workload {
         sizes(spec, workload, &mut findings);
@@ -68,6 +69,22 @@ fn topology(spec: &Spec, findings: &mut Vec<Finding>) {
     if topology.queues.is_some_and(|queues| queues > 1) {
         let message = "the loopback device has one queue; allowed: 1";
         findings.push(("topology.queues".to_owned(), message.to_owned()));
+    }
+}
+
+/// Disturbances act on the steering program and its table.
+fn disturb(spec: &Spec, findings: &mut Vec<Finding>) {
+    let Some(disturb) = &spec.disturb else { return };
+    for (index, system) in spec.systems.iter().enumerate() {
+        if disturb.lose_frames.is_some() && system.io() != Io::AfXdp {
+            let message = "`disturb.lose_frames` sits before an XDP program; allowed: af_xdp";
+            findings.push((format!("systems[{index}].io"), message.to_owned()));
+        }
+        if disturb.misdirect_slot.is_some() && system.system != SystemKind::XdpSteered {
+            let message = "`disturb.misdirect_slot` changes the kernel's partition table, which \
+                           only xdp_steered has";
+            findings.push((format!("systems[{index}].system"), message.to_owned()));
+        }
     }
 }
 

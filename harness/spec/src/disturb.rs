@@ -1,0 +1,26 @@
+//! Known wrongs, to see that the instrument notices them: the `disturb` section.
+//!
+//! An instrument that has never reported a loss may be unable to. A disturbed trial has an answer
+//! that is known beforehand, and is invalid by design (`experiments/validation/`).
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is done to the packets of steered systems, outside everything that counts.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Disturb {
+    /// Requests that vanish before the steering program, seen by no counter: the ledger's
+    /// remainder must be exactly this.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lose_frames: Option<u32>,
+    /// Slot of the partition table that names the wrong owner in the kernel, and only there:
+    /// exactly its requests must be misroutes.
+    #[garde(inner(range(min = 0, max = 1023)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misdirect_slot: Option<u16>,
+}

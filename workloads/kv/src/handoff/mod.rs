@@ -1,7 +1,7 @@
 //! Handing requests from one thread of a server to another.
 //!
 //! This is the software steering that the paper wants to avoid (ENCP'19 section 3.2: the thread
-//! that receives a packet forwards it to the thread that owns the data "and then notif[ies]" it):
+//! that receives a packet forwards it to the one that owns the data and then notifies that one):
 //! K x K single-producer single-consumer rings ([`mesh`]) and one [`doorbell`] per thread. The
 //! systems that steer elsewhere use it too, for the keys of a multi-get that live with other
 //! owners and for requests that reached the wrong thread.

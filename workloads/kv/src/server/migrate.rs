@@ -2,8 +2,8 @@
 //!
 //! The protocol is described at [`super::Server::move_slot`]; here is what each side does to its
 //! shard. Items travel with value, flags and deadline. Their cas numbers are given anew by the
-//! receiving shard, as if each item had just been stored: a client that holds an older number is
-//! told that the item has changed, which is safe.
+//! receiving shard, as if each item had just been stored, so that a client's older number is
+//! stale. (Shards count on their own, so it could match by chance, as after a restart.)
 
 use super::engine::{Common, Owned};
 use super::message::{Moved, MovedItem};

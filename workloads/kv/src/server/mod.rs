@@ -5,7 +5,7 @@
 //! [`preload`](Server::preload) -> [`serve`](Server::serve), reads its counters at any time, and
 //! [`stop`](Server::stop)s it. Each owner thread allocates its own memory and loads its own
 //! partition. Everything that the choice of system, I/O and wakeup changes is decided once, in
-//! [`start`], by matches that lead into generic code.
+//! the module `start`, by matches that lead into generic code.
 
 pub mod config;
 pub mod counters;

@@ -1,8 +1,8 @@
 //! `mica_erew`: the client computes the partition and addresses it by UDP port.
 //!
-//! MICA in its exclusive-read exclusive-write mode (Lim et al., NSDI'14, sections 3.1 and 4.1;
-//! ENCP'19 section 5): each core owns a partition and alone reads and writes it; "clients
-//! specify the CPU via a UDP port", and Flow Director maps the port to the core's queue. The
+//! MICA in its exclusive-read exclusive-write mode (Lim et al., NSDI'14;
+//! ENCP'19 section 5): each core owns a partition and alone reads and writes it; clients
+//! specify the core by UDP port, and Flow Director maps the port to the core's queue. The
 //! steering costs the server nothing, and the partitioning is exposed to every client.
 //!
 //! Partition p listens on port `base + p`: a socket of its own over UDP, the XDP policy `port`

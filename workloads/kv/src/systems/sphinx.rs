@@ -9,10 +9,12 @@
 //!
 //! What is handed over is the received frame itself, not a copy: the owner executes the request
 //! and sends the reply from its own socket (over UDP) or its own ring of the arrival queue (over
-//! AF_XDP). In Sphinx the connection's thread sends the reply, since replies to one TCP
-//! connection have to be ordered; over UDP there is nothing to order, and the direct reply saves
-//! a second transfer. So this is the cheapest form of software steering, and a comparison
-//! against it does not exaggerate. Requests over TCP do go back to the connection's thread.
+//! AF_XDP). Sphinx as published (github.com/penberg/sphinx, `sphinxd.cpp`) copies key and value
+//! into a command; its owner answers a get on the arrival thread's socket and passes the command
+//! back to be freed, and after a set it passes the outcome back and the arrival thread answers.
+//! So each steered request there crosses threads twice, and here once: this is the cheapest form
+//! of software steering, and a comparison against it does not exaggerate. Requests over TCP,
+//! whose replies have to be ordered, do go back to the connection's thread.
 
 use super::{Addressing, Description, Design, Steering, SystemKind};
 use crate::handoff::mesh::SpinPerMessage;
@@ -32,6 +34,7 @@ impl Design for Sphinx {
         summary: "software steering: the arrival core parses, hands off over SPSC rings, wakes the owner",
         paper: "Enberg, Rao, Tarkoma, ANCS'19 (ref. 7 of ENCP'19)",
         fidelity: "thread per core, SPSC rings K x K, eventfd elided when the owner is awake; over \
-                   UDP the owner replies itself, which saves the way back (TCP replies go back)",
+                   UDP the frame itself is handed over and its owner replies, so that nothing \
+                   goes back (Sphinx sends each command back; here only TCP does)",
     };
 }

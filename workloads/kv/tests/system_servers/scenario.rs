@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kv::server::{Server, ServerCounters};
-use kv::systems::SystemKind;
+use kv::systems::{SystemKind, Wakeup};
 
 use super::client::{Client, KEYS, OWNERS, found, items, line, owner, statistic, value_lines};
 
@@ -72,6 +72,13 @@ fn gets(server: &Server, client: &mut Client, system: SystemKind) {
                 "{} not in {possible:?}",
                 delta.handoffs
             );
+            // An owner is woken at most once per handoff, and a spinning one never.
+            match server.config().wakeup {
+                Wakeup::Eventfd | Wakeup::Batched => {
+                    assert!(delta.wakeups_sent > 0 && delta.wakeups_sent <= delta.handoffs);
+                }
+                Wakeup::Spin => assert_eq!(delta.wakeups_sent, 0),
+            }
         }
     }
 }

@@ -49,6 +49,12 @@ fn xdp_steered_serves_batched() {
 }
 
 #[test]
+fn spinning_systems_serve() {
+    converse_over_veth(SystemKind::Seastar, IoKind::AfXdp, Wakeup::Spin);
+    converse_over_veth(SystemKind::XdpSteered, IoKind::AfXdp, Wakeup::Spin);
+}
+
+#[test]
 fn sphinx_hands_frames_over() {
     converse_over_veth(SystemKind::Sphinx, IoKind::AfXdp, Wakeup::Eventfd);
     converse_over_veth(SystemKind::Sphinx, IoKind::Udp, Wakeup::Eventfd);
@@ -97,10 +103,29 @@ fn a_corrupted_kernel_slot_misroutes_exactly_its_requests() {
     cable.client.run(ask_all).expect("enter");
     let total = counters(&server).total();
     assert_eq!((total.misroutes, total.handoffs), (of_slot, of_slot));
+    assert_eq!(
+        total.cross_core_hops, 0,
+        "unknown without the NAPI threads' CPUs"
+    );
+
+    // Were all queues polled on owner 0's CPU, then exactly owner 1's requests would hop.
+    let polled = server.config().cores[0];
+    let hops = items.iter().filter(|(key, _)| {
+        let by = server.table().owner_of(hash_bytes(key));
+        server.config().cores[usize::from(by)] != polled
+    });
+    let hops_before_move = hops.count() as u64;
+    server.set_napi_cpus(Some(&[polled, polled]));
+    cable.client.run(ask_all).expect("enter");
+    assert_eq!(counters(&server).total().cross_core_hops, hops_before_move);
+    server.set_napi_cpus(None);
 
     server.move_slot(slot, wrong).expect("move");
     cable.client.run(ask_all).expect("enter");
     let after = counters(&server).total();
-    assert_eq!((after.misroutes, after.handoffs), (of_slot, of_slot));
-    assert_eq!(after.executed_get, 2 * items.len() as u64);
+    assert_eq!(
+        (after.misroutes, after.handoffs),
+        (2 * of_slot, 2 * of_slot)
+    );
+    assert_eq!(after.executed_get, 3 * items.len() as u64);
 }

@@ -50,7 +50,7 @@ impl Steer {
     }
 
     /// Loads the bare reference in the steering program's place: IPv4 without options or tags,
-    /// ASCII `get` only, everything else dropped as an unknown command. For the benchmark.
+    /// ASCII `get` only; anything else passes. For the benchmark.
     ///
     /// # Errors
     /// As [`load`](Self::load).

@@ -133,6 +133,8 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
         b"",
         b"gets",
         b"bogus ",
+        b"bget ",
+        b" get ",
     ];
     let ends: Vec<&[u8]> = vec![
         b"\r\n",

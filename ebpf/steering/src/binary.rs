@@ -22,15 +22,12 @@ const fn set(opcodes: &[u8]) -> u64 {
 
 /// Get, Set, Add, Replace, Delete, Increment, Decrement (00-06); GetQ, GetK, GetKQ, Append,
 /// Prepend (09, 0c-0f); the quiet stores, deletes and counters (11-16); AppendQ, PrependQ (19, 1a);
-/// Touch, GAT, GATQ (1c-1e); GATK, GATKQ (23, 24).
+/// Touch, GAT, GATQ (1c-1e); GATK, GATKQ (23, 24). All others are without a key (the "key" of Stat
+/// names a group of statistics), or unknown, and then any owner can say so.
 const KEYED: u64 = set(&[
     0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x09, 0x0c, 0x0d, 0x0e, 0x0f, 0x11, 0x12, 0x13, 0x14,
     0x15, 0x16, 0x19, 0x1a, 0x1c, 0x1d, 0x1e, 0x23, 0x24,
 ]);
-
-/// Quit, Flush, No-op, Version, Stat (its "key" names a group of statistics), QuitQ, FlushQ,
-/// Verbosity.
-const KEYLESS: u64 = set(&[0x07, 0x08, 0x0a, 0x0b, 0x10, 0x17, 0x18, 0x1b]);
 
 /// Finds the key of the request at `at`; `first` holds its first eight bytes in little-endian
 /// order, and the payload ends at `end`.
@@ -49,16 +46,13 @@ pub(crate) fn place<P: Packet + ?Sized>(
     let body = u32::from_be_bytes(p.read::<4>(at + 8).ok_or(Drop::Truncated)?) as usize;
     let len = usize::from(u16::from_be_bytes([key_high, key_low]));
     let extras = usize::from(extras);
-    if opcode > 63 || (KEYED | KEYLESS) >> opcode & 1 == 0 {
-        return Err(Drop::UnknownCommand);
-    }
     if extras + len > body {
         return Err(Drop::BadBinaryHeader);
     }
     if body > end - key_at {
         return Err(Drop::Truncated);
     }
-    if KEYED >> opcode & 1 == 0 {
+    if opcode > 63 || KEYED >> opcode & 1 == 0 {
         return Ok(Place::Keyless);
     }
     if len == 0 {

@@ -20,8 +20,9 @@ pub enum Drop {
     MultiDatagram = 4,
     /// The memcached frame header's sequence number is not 0.
     BadFrameHeader = 5,
-    /// No command of the ASCII, meta or binary protocol.
-    UnknownCommand = 6,
+    /// A text command's key cannot be found for certain: a blank stands before the command, or an
+    /// expiry time is longer than any number.
+    BadCommandLine = 6,
     /// A command that needs a key has none.
     EmptyKey = 7,
     /// The key is longer than [`crate::MAX_KEY_LEN`].
@@ -43,7 +44,7 @@ impl Drop {
         Self::Ipv6Extension,
         Self::MultiDatagram,
         Self::BadFrameHeader,
-        Self::UnknownCommand,
+        Self::BadCommandLine,
         Self::EmptyKey,
         Self::KeyTooLong,
         Self::BadKeyByte,
@@ -61,7 +62,7 @@ impl Drop {
             Self::Ipv6Extension => "ipv6_extension",
             Self::MultiDatagram => "multi_datagram",
             Self::BadFrameHeader => "bad_frame_header",
-            Self::UnknownCommand => "unknown_command",
+            Self::BadCommandLine => "bad_command_line",
             Self::EmptyKey => "empty_key",
             Self::KeyTooLong => "key_too_long",
             Self::BadKeyByte => "bad_key_byte",

@@ -4,7 +4,8 @@
 //! is the server's business. Grammar: memcached's protocol.txt and its binary protocol document.
 //! Strictness: commands are lower-case, one space stands between tokens, keys hold no control
 //! characters. Where memcached tolerates more (repeated spaces), the datagram is dropped by name
-//! rather than steered by a guess.
+//! rather than steered by a guess. A line that begins with no command of memcached's has no key: any
+//! owner answers `ERROR` to it.
 
 use packet::Packet;
 
@@ -22,7 +23,8 @@ pub enum Located {
         /// Number of bytes.
         len: usize,
     },
-    /// A command without a key (`version`, `stats`, no-op ...): any owner may serve it.
+    /// A command without a key (`version`, `stats`, no-op ...), or none that memcached knows: any owner
+    /// may answer it.
     Keyless,
 }
 
@@ -42,7 +44,7 @@ pub(crate) enum Place {
 pub enum KeyHash {
     /// The key's hash.
     Key(u64),
-    /// The command has no key.
+    /// There is no key.
     Keyless,
 }
 
@@ -98,6 +100,7 @@ const fn name(letters: &[u8]) -> u64 {
 
 const GET_SPACE: u32 = name(b"get ") as u32;
 const GET: u64 = name(b"get");
+const BGET: u64 = name(b"bget");
 const GETS: u64 = name(b"gets");
 const GAT: u64 = name(b"gat");
 const GATS: u64 = name(b"gats");
@@ -115,13 +118,7 @@ const META_GET: u64 = name(b"mg");
 const META_SET: u64 = name(b"ms");
 const META_DELETE: u64 = name(b"md");
 const META_ARITHMETIC: u64 = name(b"ma");
-const META_NO_OP: u64 = name(b"mn");
 const META_DEBUG: u64 = name(b"me");
-const VERSION: u64 = name(b"version");
-const STATS: u64 = name(b"stats");
-const QUIT: u64 = name(b"quit");
-const FLUSH_AL: u64 = name(b"flush_al");
-const VERBOSIT: u64 = name(b"verbosit");
 
 #[inline(always)]
 fn place<P: Packet + ?Sized>(p: &P, payload_at: usize, end: usize) -> Result<Place, Drop> {
@@ -134,12 +131,14 @@ fn place<P: Packet + ?Sized>(p: &P, payload_at: usize, end: usize) -> Result<Pla
         return binary::place(p, first, at, end);
     }
     match delimiters(first) {
-        0 => long_command(p, first, at, end),
+        // No command of eight letters or more (`flush_all`, `verbosity`) has a key.
+        0 if at + 8 < end => Ok(Place::Keyless),
+        0 => Err(Drop::Truncated),
         marks => command(p, first, marks, at, end),
     }
 }
 
-/// A command name of up to seven letters.
+/// A word of up to seven letters, its delimiter behind it.
 #[inline(always)]
 fn command<P: Packet + ?Sized>(
     p: &P,
@@ -154,16 +153,18 @@ fn command<P: Packet + ?Sized>(
         return Err(Drop::Truncated);
     }
     let skip_one_token = match token.word {
-        GET | GETS | SET | ADD | REPLACE | APPEND | PREPEND | CAS | DELETE | INCR | DECR
+        GET | BGET | GETS | SET | ADD | REPLACE | APPEND | PREPEND | CAS | DELETE | INCR | DECR
         | TOUCH | META_GET | META_SET | META_DELETE | META_ARITHMETIC | META_DEBUG => false,
         GAT | GATS => true,
-        VERSION | STATS | QUIT | META_NO_OP => return keyless(token.delimiter),
-        _ => return Err(Drop::UnknownCommand),
+        // The server skips the blank and finds a command that is not looked for here.
+        0 if token.delimiter == b' ' => return Err(Drop::BadCommandLine),
+        _ => return Ok(Place::Keyless),
     };
     match token.delimiter {
         b' ' => {}
         b'\r' | b'\n' => return Err(Drop::EmptyKey),
-        _ => return Err(Drop::UnknownCommand),
+        // The name goes on with a control character, and so is none.
+        _ => return Ok(Place::Keyless),
     }
     let at = if skip_one_token {
         behind_token(p, after + 1, end)?
@@ -171,38 +172,6 @@ fn command<P: Packet + ?Sized>(
         after + 1
     };
     Ok(Place::Text { at })
-}
-
-/// `flush_all` and `verbosity`, the only names of more than seven letters.
-#[inline(always)]
-fn long_command<P: Packet + ?Sized>(
-    p: &P,
-    first: u64,
-    at: usize,
-    end: usize,
-) -> Result<Place, Drop> {
-    let last_letter = match first {
-        FLUSH_AL => b'l',
-        VERBOSIT => b'y',
-        _ => return Err(Drop::UnknownCommand),
-    };
-    if at + 10 > end {
-        return Err(Drop::Truncated);
-    }
-    let [letter, delimiter] = p.read::<2>(at + 8).ok_or(Drop::Truncated)?;
-    if letter == last_letter {
-        keyless(delimiter)
-    } else {
-        Err(Drop::UnknownCommand)
-    }
-}
-
-#[inline(always)]
-fn keyless(delimiter: u8) -> Result<Place, Drop> {
-    match delimiter {
-        b' ' | b'\r' | b'\n' => Ok(Place::Keyless),
-        _ => Err(Drop::UnknownCommand),
-    }
 }
 
 /// Steps over a token of at most 23 bytes (an expiry time has at most 20) and the space behind it.
@@ -226,5 +195,5 @@ fn behind_token<P: Packet + ?Sized>(p: &P, start: usize, end: usize) -> Result<u
             _ => Err(Drop::EmptyKey),
         };
     }
-    Err(Drop::UnknownCommand)
+    Err(Drop::BadCommandLine)
 }

@@ -1,0 +1,60 @@
+//! The kernel's numbers of loaded programs and attachments, also of those that no process holds.
+
+#![expect(
+    unsafe_code,
+    reason = "bpf(2) has no safe wrapper here: aya stays behind the loader crate"
+)]
+
+use std::collections::BTreeSet;
+use std::io;
+
+/// linux/bpf.h, enum bpf_cmd.
+const PROG_GET_NEXT_ID: libc::c_int = 11;
+const LINK_GET_NEXT_ID: libc::c_int = 31;
+
+/// The part of union bpf_attr that the two commands read and write.
+#[repr(C)]
+#[derive(Default)]
+struct NextId {
+    start: u32,
+    next: u32,
+    open_flags: u32,
+}
+
+/// Ids of all programs. Needs CAP_SYS_ADMIN.
+pub(crate) fn programs() -> io::Result<BTreeSet<u32>> {
+    ids(PROG_GET_NEXT_ID)
+}
+
+/// Ids of all bpf_links. Needs CAP_SYS_ADMIN.
+pub(crate) fn links() -> io::Result<BTreeSet<u32>> {
+    ids(LINK_GET_NEXT_ID)
+}
+
+fn ids(command: libc::c_int) -> io::Result<BTreeSet<u32>> {
+    let mut found = BTreeSet::new();
+    let mut attribute = NextId::default();
+    loop {
+        // SAFETY: `attribute` is a live, exclusively borrowed prefix of union bpf_attr of the size
+        // that is passed; the commands write `next` in it and nothing else.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                command,
+                std::ptr::from_mut(&mut attribute),
+                size_of::<NextId>(),
+            )
+        };
+        if result == 0 {
+            found.insert(attribute.next);
+            attribute.start = attribute.next;
+            continue;
+        }
+        let error = io::Error::last_os_error();
+        return if error.raw_os_error() == Some(libc::ENOENT) {
+            Ok(found)
+        } else {
+            Err(error)
+        };
+    }
+}

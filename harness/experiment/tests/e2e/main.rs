@@ -1,0 +1,49 @@
+//! The whole program, end to end: real namespaces, programs, servers, clients and result folders.
+//!
+//! One target whose cases run one after the other, since each wants the machine for itself. What
+//! the machine cannot do, `experiment doctor` says; such cases are skipped aloud and counted as
+//! ignored, or fail where `STEERBENCH_REQUIRE_ALL_TIERS=1` demands every tier. Each case has its own
+//! folder for results and its own lock file, a bounded time, and ends only processes that it started.
+
+mod bench;
+mod bpf;
+mod case;
+mod exclusion;
+mod known;
+mod ledgers;
+mod mistakes;
+mod needs;
+mod privilege;
+mod restoring;
+mod results;
+mod serving;
+mod smoke;
+mod steering_counts;
+mod traces;
+
+use std::process::ExitCode;
+
+use case::Case;
+use libtest_mimic::Arguments;
+
+fn cases() -> Vec<Case> {
+    [
+        smoke::cases(),
+        mistakes::cases(),
+        privilege::cases(),
+        known::cases(),
+        ledgers::cases(),
+        steering_counts::cases(),
+        exclusion::cases(),
+        restoring::cases(),
+        serving::cases(),
+    ]
+    .concat()
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trials = case::into_trials(cases(), &arguments);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

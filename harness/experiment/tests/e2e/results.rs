@@ -1,0 +1,190 @@
+//! Result folders as a stranger reads them: plain CSV, added up anew.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// A run's folder and its table of trials.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// The folder.
+    pub(crate) path: PathBuf,
+    /// Columns of `trials.csv`, in order.
+    pub(crate) columns: Vec<String>,
+    /// Its rows.
+    pub(crate) trials: Vec<Row>,
+}
+
+/// A row of `trials.csv`.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    run: PathBuf,
+    cells: BTreeMap<String, String>,
+}
+
+impl Run {
+    /// Reads the run at `path`.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let (columns, rows) = table(&path.join("trials.csv"))?;
+        let trials = rows
+            .into_iter()
+            .map(|cells| Row {
+                run: path.to_owned(),
+                cells,
+            })
+            .collect();
+        Ok(Self {
+            path: path.to_owned(),
+            columns,
+            trials,
+        })
+    }
+
+    /// The only trial.
+    pub(crate) fn only_trial(&self) -> Result<&Row> {
+        match self.trials.as_slice() {
+            [trial] => Ok(trial),
+            trials => bail!("expected one trial, found {}", trials.len()),
+        }
+    }
+
+    /// Ids of the recorded trials.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.trials.iter().map(Row::id).collect()
+    }
+}
+
+/// Header and rows of a CSV file.
+pub(crate) fn table(path: &Path) -> Result<(Vec<String>, Vec<BTreeMap<String, String>>)> {
+    let shown = || path.display().to_string();
+    let mut reader = csv::Reader::from_path(path).with_context(shown)?;
+    let columns: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
+    let rows: Result<Vec<_>, csv::Error> = reader.deserialize().collect();
+    Ok((columns, rows.with_context(shown)?))
+}
+
+impl Row {
+    /// The cell of `column`.
+    pub(crate) fn text(&self, column: &str) -> Result<&str> {
+        let cell = self.cells.get(column);
+        cell.map(String::as_str)
+            .with_context(|| format!("trials.csv has no column {column}"))
+    }
+
+    /// The cell of `column` as a number.
+    pub(crate) fn number(&self, column: &str) -> Result<i64> {
+        let text = self.text(column)?;
+        text.parse()
+            .with_context(|| format!("{}: {column} is `{text}`", self.who()))
+    }
+
+    /// The trial's name.
+    pub(crate) fn id(&self) -> String {
+        self.cells.get("trial_id").cloned().unwrap_or_default()
+    }
+
+    /// The trial's own files.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.run.join("trials").join(self.id())
+    }
+
+    /// Label and load, for messages.
+    pub(crate) fn who(&self) -> String {
+        let cell = |column| self.cells.get(column).map_or("?", String::as_str);
+        format!("{} at {} req/s", cell("label"), cell("offered_rps"))
+    }
+
+    /// A counter of the whole trial.
+    pub(crate) fn counter(&self, scope: &str, name: &str) -> Result<u64> {
+        let (_, rows) = table(&self.folder().join("counters.csv"))?;
+        let row = rows
+            .iter()
+            .find(|row| row["scope"] == scope && row["name"] == name)
+            .with_context(|| format!("{}: no counter {scope} {name}", self.who()))?;
+        Ok(row["value"].parse()?)
+    }
+
+    /// The sum of all `drop_` columns.
+    pub(crate) fn dropped(&self) -> Result<i64> {
+        let drops = self.cells.keys().filter(|name| name.starts_with("drop_"));
+        drops.map(|name| self.number(name)).sum()
+    }
+
+    /// Fails unless every offered request ends in exactly one line, by this file's own arithmetic.
+    pub(crate) fn expect_closed(&self) -> Result<()> {
+        self.expect_remainder(0)
+    }
+
+    /// Fails unless the ledger closes but for `remainder` requests.
+    pub(crate) fn expect_remainder(&self, remainder: i64) -> Result<()> {
+        let number = |column| self.number(column);
+        ensure!(
+            number("offered")? > 0,
+            "{}: nothing was offered",
+            self.who()
+        );
+        let equations = [
+            (
+                "offered = unsent + sent",
+                number("offered")?,
+                number("unsent")? + number("sent")?,
+            ),
+            (
+                "sent = answered + timed_out",
+                number("sent")?,
+                number("answered")? + number("timed_out")?,
+            ),
+            (
+                "timed_out = drops + remainder",
+                number("timed_out")?,
+                self.dropped()? + remainder,
+            ),
+            ("the recorded remainder", number("remainder")?, remainder),
+        ];
+        for (equation, left, right) in equations {
+            ensure!(
+                left == right,
+                "{}: {equation}: {left} against {right}\n{}",
+                self.who(),
+                self.evidence()
+            );
+        }
+        Ok(())
+    }
+
+    /// Fails unless the trial is valid.
+    pub(crate) fn expect_valid(&self) -> Result<()> {
+        ensure!(
+            self.text("valid")? == "true",
+            "{} is invalid: {}\n{}",
+            self.who(),
+            self.text("smells")?,
+            self.evidence()
+        );
+        Ok(())
+    }
+
+    /// What a reader needs who looks for a lost request: the ledger and every counter that moved.
+    fn evidence(&self) -> String {
+        let ledger = ["offered", "unsent", "sent", "answered", "timed_out"];
+        let mut lines: Vec<String> = self
+            .cells
+            .iter()
+            .filter(|(name, value)| {
+                (ledger.contains(&name.as_str()) || name.starts_with("drop_")) && *value != "0"
+            })
+            .map(|(name, value)| format!("  {name} {value}"))
+            .collect();
+        match fs::read_to_string(self.folder().join("counters.csv")) {
+            Ok(text) => lines.extend(
+                text.lines()
+                    .filter(|line| !line.ends_with(",0"))
+                    .map(|line| format!("  {line}")),
+            ),
+            Err(error) => lines.push(error.to_string()),
+        }
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,237 @@
+//! The shipped smoke specs, and everything that their results promise.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+use crate::bench::{Bench, shipped};
+use crate::case::Case;
+use crate::needs::Need;
+use crate::results::{Row, Run, table};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Columns that every `trials.csv` has in this order; drops stand between `timed_out` and
+/// `remainder`.
+const COLUMNS: [&str; 37] = [
+    "trial_id",
+    "block",
+    "system",
+    "label",
+    "io",
+    "topology",
+    "fidelity",
+    "keys",
+    "theta",
+    "get_ratio",
+    "offered_rps",
+    "achieved_rps",
+    "offered",
+    "unsent",
+    "sent",
+    "answered",
+    "timed_out",
+    "remainder",
+    "p50_ns",
+    "p90_ns",
+    "p99_ns",
+    "p99_9_ns",
+    "p99_99_ns",
+    "max_ns",
+    "mean_ns",
+    "send_lag_p99_ns",
+    "handoffs",
+    "frame_returns",
+    "wakeups_app",
+    "wakeups_kernel",
+    "cross_core_hops",
+    "misroutes",
+    "cpu_ns_per_request",
+    "server_cpu_ns_per_request",
+    "client_cpu_ns_per_request",
+    "valid",
+    "smells",
+];
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("smoke::loopback", &[Need::Memcached], loopback),
+        Case::new("smoke::veth", &[Need::Veth], veth),
+        Case::new("smoke::kernel_client_on_veth", &[Need::Veth], kernel_client),
+    ]
+}
+
+fn loopback(bench: &Bench) -> Result<()> {
+    let run = bench.run(&shipped("smoke/loopback.yaml"), MINUTE)?;
+    expect_complete(&run, 4)?;
+    for trial in &run.trials {
+        ensure!(
+            trial.text("cpu_ns_per_request")?.is_empty(),
+            "{}: on loopback the cost of a request cannot be told from the client's",
+            trial.who()
+        );
+    }
+    let (columns, probes) = table(&run.path.join("probes.csv"))?;
+    ensure!(
+        columns.starts_with(&["cell_id".to_owned(), "mechanism".to_owned()]),
+        "{columns:?}"
+    );
+    let measured: Vec<_> = probes.iter().filter(|row| row["status"] == "ok").collect();
+    ensure!(
+        !measured.is_empty(),
+        "no probe cell was measured: {probes:?}"
+    );
+    for row in measured {
+        let p50: u64 = row["p50_ns"].parse()?;
+        ensure!((100..10_000_000_000).contains(&p50), "{row:?}");
+    }
+    Ok(())
+}
+
+fn veth(bench: &Bench) -> Result<()> {
+    let run = bench.run(&shipped("smoke/veth.yaml"), MINUTE)?;
+    expect_complete(&run, 3)?;
+    for trial in &run.trials {
+        ensure!(
+            !trial.text("cpu_ns_per_request")?.is_empty(),
+            "{} has no CPU cost",
+            trial.who()
+        );
+    }
+    expect_shown(bench, &run)?;
+    if cfg!(feature = "figures") {
+        expect_redrawn(bench, &run)?;
+    }
+    Ok(())
+}
+
+/// Ordinary sockets at the client's end; a clsact program chooses the queue that a NIC would.
+fn kernel_client(bench: &Bench) -> Result<()> {
+    let spec = bench.spec(
+        "kernel-client",
+        "
+name: kernel-client
+topology: {kind: veth, queues: 2, client: udp}
+systems:
+  - {system: xdp_steered, owners: 2}
+  - {system: mica_erew, io: af_xdp, owners: 2}
+  - {system: sphinx, io: udp, owners: 2}
+workload: {keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 0.9, flows: 128}
+load: {rates: [2 kreq/s]}
+phases: {warmup: 50 ms, measure: 300 ms, timeout: 200 ms}
+",
+    )?;
+    let run = bench.run(&spec, MINUTE)?;
+    expect_complete(&run, 3)?;
+    for trial in &run.trials {
+        let misroutes = trial.counter("server", "misroutes")?;
+        ensure!(misroutes == 0, "{}: {misroutes} misroutes", trial.who());
+    }
+    Ok(())
+}
+
+fn expect_complete(run: &Run, trials: usize) -> Result<()> {
+    let promised = run
+        .columns
+        .iter()
+        .filter(|column| COLUMNS.contains(&column.as_str()));
+    ensure!(
+        promised.map(String::as_str).eq(COLUMNS),
+        "columns are missing or in another order: {:?}",
+        run.columns
+    );
+    ensure!(run.trials.len() == trials, "{} trials", run.trials.len());
+    for trial in &run.trials {
+        trial.expect_closed()?;
+        trial.expect_valid()?;
+        ensure!(trial.number("answered")? > 0, "{}: no answers", trial.who());
+        expect_histogram(trial)?;
+    }
+    Ok(())
+}
+
+/// The interval log holds the distribution that the table summarises.
+fn expect_histogram(trial: &Row) -> Result<()> {
+    let log = fs::read(trial.folder().join("latency.hlog"))?;
+    let mut deserializer = Deserializer::new();
+    let mut count = 0;
+    let mut max = 0;
+    for entry in IntervalLogIterator::new(&log) {
+        if let LogEntry::Interval(interval) =
+            entry.map_err(|error| anyhow::anyhow!("latency.hlog: {error:?}"))?
+        {
+            let encoded = interval.encoded_histogram();
+            ensure!(
+                encoded.starts_with("HISTFAAAA"),
+                "not V2, compressed: {encoded}"
+            );
+            let bytes = STANDARD.decode(encoded)?;
+            let histogram: hdrhistogram::Histogram<u64> =
+                deserializer.deserialize(&mut bytes.as_slice())?;
+            count += histogram.len();
+            max = max.max(histogram.max());
+        }
+    }
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(trial.folder().join("trial.json"))?)?;
+    let answered = json["answered_measured"].as_u64();
+    ensure!(
+        answered == Some(count) && count > 0,
+        "latency.hlog has {count} values, trial.json {answered:?}"
+    );
+    if let Ok(recorded) = trial.number("max_ns") {
+        ensure!(
+            u64::try_from(recorded)? == max,
+            "maximum {max} in latency.hlog, {recorded} in trials.csv"
+        );
+    }
+    Ok(())
+}
+
+fn expect_shown(bench: &Bench, run: &Run) -> Result<()> {
+    let shown = bench.finish(bench.experiment(["show"]).arg(&run.path), MINUTE)?;
+    shown.expect_code(0)?;
+    for trial in &run.trials {
+        let label = trial.text("label")?;
+        ensure!(
+            shown.out.contains(label),
+            "show leaves {label} out:\n{}",
+            shown.out
+        );
+    }
+    let lines = bench.finish(bench.experiment(["show", "--json"]).arg(&run.path), MINUTE)?;
+    lines.expect_code(0)?;
+    let parsed: Result<Vec<serde_json::Value>, _> =
+        lines.out.lines().map(serde_json::from_str).collect();
+    ensure!(parsed?.len() == run.trials.len(), "{}", lines.out);
+    Ok(())
+}
+
+/// Figures come from the files alone: gone, they come back.
+fn expect_redrawn(bench: &Bench, run: &Run) -> Result<()> {
+    let folder = run.path.join("figures");
+    let drawn = || -> Result<Vec<String>> {
+        let mut names: Vec<String> = fs::read_dir(&folder)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<Result<_>>()?;
+        names.sort();
+        Ok(names)
+    };
+    let before = drawn()?;
+    for end in ["svg", "png", "csv"] {
+        ensure!(
+            before.iter().any(|name| name.ends_with(end)),
+            "no .{end} in {before:?}"
+        );
+    }
+    fs::remove_dir_all(&folder)?;
+    let finished = bench.finish(bench.experiment(["figures"]).arg(&run.path), MINUTE)?;
+    finished.expect_code(0)?;
+    ensure!(drawn()? == before, "other figures than before: {before:?}");
+    Ok(())
+}

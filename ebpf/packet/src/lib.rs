@@ -36,6 +36,12 @@ pub trait Packet {
         self.read(AT)
     }
 
+    /// The first `N` bytes, compared against the end once; `None` if there are fewer.
+    #[inline(always)]
+    fn head<const N: usize>(&self) -> Option<impl Head> {
+        self.read::<N>(0)
+    }
+
     /// Whether there are no bytes at all.
     #[inline(always)]
     fn is_empty(&self) -> bool {
@@ -52,6 +58,20 @@ pub trait Packet {
     #[inline(always)]
     fn be16(&self, at: usize) -> Option<u16> {
         self.read(at).map(u16::from_be_bytes)
+    }
+}
+
+/// The first bytes of a packet, known to be inside: fields at fixed offsets need no comparison.
+pub trait Head {
+    /// The `M` bytes at `AT`. Outside the head it does not compile.
+    fn bytes<const AT: usize, const M: usize>(&self) -> [u8; M];
+}
+
+impl<const N: usize> Head for [u8; N] {
+    #[inline(always)]
+    fn bytes<const AT: usize, const M: usize>(&self) -> [u8; M] {
+        const { assert!(AT + M <= N, "outside the head") };
+        core::array::from_fn(|i| self[AT + i])
     }
 }
 

@@ -12,7 +12,7 @@
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::maps::{Array, ProgramArray};
 use aya_ebpf::programs::{TcContext, XdpContext};
-use packet::Packet;
+use packet::{Head, Packet};
 
 use crate::Counters;
 
@@ -94,30 +94,25 @@ impl Packet for Frame {
         // SAFETY: as above.
         Some(unsafe { ((self.start + AT) as *const [u8; N]).read() })
     }
-}
 
-/// The first `N` bytes of a frame, compared against its end once: for the reference program, which
-/// supports only one shape of frame and reads everything at fixed offsets.
-pub struct Head<const N: usize>(*const u8);
-
-impl<const N: usize> Head<N> {
-    /// The head of a frame that is long enough.
     #[inline(always)]
-    #[must_use]
-    pub fn of(frame: &Frame) -> Option<Self> {
-        if frame.start + N > frame.end {
+    fn head<const N: usize>(&self) -> Option<impl Head> {
+        if self.start + N > self.end {
             None
         } else {
-            Some(Self(frame.start as *const u8))
+            Some(FrameHead::<N>(self.start as *const u8))
         }
     }
+}
 
-    /// The `M` bytes at `AT`.
+/// The first `N` bytes of a frame in XDP.
+struct FrameHead<const N: usize>(*const u8);
+
+impl<const N: usize> Head for FrameHead<N> {
     #[inline(always)]
-    #[must_use]
-    pub fn read<const AT: usize, const M: usize>(&self) -> [u8; M] {
+    fn bytes<const AT: usize, const M: usize>(&self) -> [u8; M] {
         const { assert!(AT + M <= N, "outside the head") };
-        // SAFETY: `of` has compared, and the assertion holds the offset inside.
+        // SAFETY: `Frame::head` has compared, and the assertion holds the offset inside.
         unsafe { self.0.add(AT).cast::<[u8; M]>().read() }
     }
 }

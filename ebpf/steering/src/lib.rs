@@ -12,6 +12,7 @@ pub mod hash;
 pub mod layout;
 #[cfg(not(target_arch = "bpf"))]
 mod partition;
+mod plain;
 pub mod policy;
 pub mod reason;
 pub mod request;

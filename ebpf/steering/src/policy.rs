@@ -2,9 +2,9 @@
 
 use packet::{Packet, datagram};
 
-use crate::Drop;
 use crate::request::{KeyHash, hash_first_key};
 use crate::table::{Table, owner_in, slot_of};
+use crate::{Drop, plain};
 
 /// How an owner is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,11 @@ where
     T: Table + ?Sized,
     S: Situation,
 {
+    if inputs.policy() == Policy::Key
+        && let Some(hash) = plain::hash_of_get(view, |port| is_ours(inputs, port))
+    {
+        return by_hash(table, inputs, hash);
+    }
     let datagram = match datagram(view) {
         Ok(datagram) => datagram,
         Err(refusal) => {
@@ -112,10 +117,7 @@ where
             existing(inputs, u32::from(offset))
         }
         Policy::Key => match hash_first_key(view, datagram.payload_at, datagram.payload_end()) {
-            Ok(KeyHash::Key(hash)) => match table.entry(slot_of(hash)) {
-                Some(entry) => existing(inputs, owner_in(entry)),
-                None => Verdict::Drop(Drop::NoOwner),
-            },
+            Ok(KeyHash::Key(hash)) => by_hash(table, inputs, hash),
             Ok(KeyHash::Keyless) => by_queue(inputs),
             Err(reason) => Verdict::Drop(reason),
         },
@@ -125,6 +127,14 @@ where
 #[inline(always)]
 fn is_ours(inputs: &impl Situation, port: u16) -> bool {
     port.wrapping_sub(inputs.server_port()) < inputs.ports()
+}
+
+#[inline(always)]
+fn by_hash<T: Table + ?Sized>(table: &T, inputs: &impl Situation, hash: u64) -> Verdict {
+    match table.entry(slot_of(hash)) {
+        Some(entry) => existing(inputs, owner_in(entry)),
+        None => Verdict::Drop(Drop::NoOwner),
+    }
 }
 
 #[inline(always)]

@@ -4,9 +4,10 @@ use packet::Reason;
 
 /// A named reason for which the steering program drops a datagram.
 ///
-/// The number is the reason's place in the counter map (see [`crate::layout`]).
+/// The number is the reason's place in the counter map (see [`crate::layout`]). It is as wide as an
+/// owner's, so that a verdict is two plain numbers: otherwise BPF packs and unpacks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u32)]
+#[repr(u16)]
 pub enum Drop {
     /// A header, the command or its key ends before it should.
     Truncated = 0,

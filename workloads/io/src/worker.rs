@@ -112,6 +112,11 @@ pub struct WorkerCounters {
 
 const CELLS: usize = 14;
 
+/// How long a worker waits that has nothing to do but frames that the kernel does not take. They
+/// move when the far end's NAPI thread runs, which may be on this CPU. Yielding is not enough: on
+/// Linux 6.18 a thread that yields in a loop keeps runnable NAPI threads off its CPU for minutes.
+const STANDSTILL: Duration = Duration::from_micros(20);
+
 /// A spinning worker publishes its counters every so many empty rounds.
 const PUBLISH_EMPTY: u64 = 1024;
 
@@ -282,7 +287,7 @@ impl<I: DatagramIo> Worker<'_, I> {
         timeout: Duration,
     ) -> io::Result<()> {
         if !io.settle()? {
-            std::thread::yield_now();
+            std::thread::sleep(STANDSTILL);
             return Ok(());
         }
         if !handler.before_sleep() {

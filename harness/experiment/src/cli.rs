@@ -154,7 +154,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DEV")]
     pub(crate) interface: Option<String>,
     /// Memory of the store, for example 64 MiB
-    #[arg(long, default_value = "64 MiB")]
+    #[arg(long, default_value = "256 MiB")]
     pub(crate) memory: String,
     /// The machine-wide lock file
     #[arg(long, value_name = "FILE", env = "STEERBENCH_LOCK")]

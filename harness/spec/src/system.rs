@@ -204,7 +204,7 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wakeup: Option<Wakeup>,
-    /// Bound of the store, all owners together. Default: 64 MiB.
+    /// Bound of the store, all owners together. Default: 256 MiB.
     #[garde(inner(custom(crate::rules::memory)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Bytes>,
@@ -229,7 +229,7 @@ struct Details {
     /// How owners are woken. Default: the system's own way.
     #[serde(default)]
     wakeup: Option<Wakeup>,
-    /// Bound of the store, all owners together. Default: 64 MiB.
+    /// Bound of the store, all owners together. Default: 256 MiB.
     #[serde(default)]
     memory: Option<Bytes>,
 }
@@ -330,8 +330,9 @@ pub struct System {
 }
 
 impl SystemSpec {
-    /// The bound of the store when the spec names none.
-    pub const DEFAULT_MEMORY: Bytes = Bytes(64 << 20);
+    /// The bound of the store when the spec names none. Less than 16 MiB a stripe would leave
+    /// `rss_shared` few locks, and overstate how often its threads wait for one another.
+    pub const DEFAULT_MEMORY: Bytes = Bytes(256 << 20);
 
     /// The label, written or by default.
     #[must_use]

@@ -24,7 +24,9 @@ pub struct Client {
     destinations: Arc<Destinations>,
 }
 
-/// A client with open sockets, ready to run once.
+/// A client with open sockets and attached programs, which stay until it is dropped: not only until
+/// the load ends, since others still account for the device's NAPI threads then, and those end with
+/// the programs.
 pub struct Armed {
     client: Client,
     transports: Transports,
@@ -182,7 +184,7 @@ impl Armed {
     /// # Errors
     /// When the schedule is too short, the transport fails, or the ledger does not close.
     pub fn run(
-        self,
+        &mut self,
         start_ns: u64,
         warmup_ns: u64,
         measure_ns: u64,
@@ -201,9 +203,11 @@ impl Armed {
                 phases.scheduled_ns()
             )));
         }
-        match self.transports {
+        match &mut self.transports {
             Transports::Udp(transports) => run_threads(&self.client, transports, phases),
-            Transports::AfXdp(transport) => run_threads(&self.client, vec![*transport], phases),
+            Transports::AfXdp(transport) => {
+                run_threads(&self.client, std::slice::from_mut(&mut **transport), phases)
+            }
         }
     }
 }
@@ -226,7 +230,7 @@ impl Clock for Monotonic {
 /// Runs one thread for each transport; flow `f` belongs to thread `f mod threads`.
 fn run_threads<T: Transport + Send>(
     client: &Client,
-    transports: Vec<T>,
+    transports: &mut [T],
     phases: Phases,
 ) -> Result<ClientReport, ClientError> {
     let Client {
@@ -238,7 +242,7 @@ fn run_threads<T: Transport + Send>(
     let outcomes: Vec<_> = thread::scope(|scope| {
         let handles: Vec<_> = (0u16..)
             .zip(transports)
-            .map(|(thread, mut transport)| {
+            .map(|(thread, transport)| {
                 let run = move || {
                     prepare_thread(config.cpus.get(usize::from(thread)).copied())?;
                     let mut engine = Engine::new(
@@ -248,7 +252,7 @@ fn run_threads<T: Transport + Send>(
                         Rules::from(config),
                         phases,
                     );
-                    let cpu_ns = drive(&mut engine, &mut transport, &Monotonic, config.pacing)
+                    let cpu_ns = drive(&mut engine, transport, &Monotonic, config.pacing)
                         .map_err(ClientError::io("sending and receiving"))?;
                     let losses = transport
                         .losses()

@@ -103,7 +103,7 @@ impl Role for ClientRole {
                 self.progress.enter(Phase::Measuring)?;
                 let armed = self
                     .armed
-                    .take()
+                    .as_mut()
                     .ok_or_else(|| anyhow!("nothing was prepared"))?;
                 let report = armed.run(window.start_ns, window.warmup_ns, window.measure_ns)?;
                 self.progress.enter(Phase::Reported)?;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use record::{RunFolder, RunId, RunRecord, Timestamp};
-use serde_json::json;
+use record::{RunFolder, RunId, RunRecord, Timestamp, TrialRecord};
+use serde_json::{Value, json};
 use sys::lock::{LockError, MachineLock};
 
 use crate::cli::RunArgs;
@@ -12,7 +12,7 @@ use crate::doctor;
 use crate::drive::run::{Tally, drive};
 use crate::environment;
 use crate::exit::{BadInput, HostCannot, Outcome};
-use crate::interrupt::{self, Interrupted};
+use crate::interrupt;
 use crate::specs::{self, Chosen};
 use crate::terminal;
 
@@ -71,7 +71,11 @@ fn run_one(chosen: &Chosen, args: &RunArgs) -> Result<Outcome> {
             return Err(error);
         }
     };
-    folder.update_run(|run| run.finished = Some(Timestamp::now()))?;
+    let obtained = obtained(&folder);
+    folder.update_run(|run| {
+        run.obtained = obtained;
+        run.finished = Some(Timestamp::now());
+    })?;
     draw(&path)?;
     sys::privilege::give_to_user(&args.output)?;
     close(&folder, tally, args)
@@ -106,6 +110,12 @@ fn open_folder(chosen: &Chosen, args: &RunArgs) -> Result<RunFolder> {
     Ok(RunFolder::create(&output, record)?)
 }
 
+/// What each label obtained, as its last trial tells; trial.json has it trial by trial.
+fn obtained(folder: &RunFolder) -> Value {
+    let of = |trial: &TrialRecord| (trial.trial.system.label.clone(), trial.obtained.clone());
+    Value::Object(folder.trials().iter().map(of).collect())
+}
+
 /// What remains of a run that ended early.
 fn kept(folder: &RunFolder, path: &Path) -> String {
     let why = if interrupt::requested() {
@@ -136,7 +146,7 @@ fn draw(_path: &Path) -> Result<()> {
 }
 
 fn close(folder: &RunFolder, tally: Tally, args: &RunArgs) -> Result<Outcome> {
-    interrupt::check().map_err(|Interrupted| Interrupted)?;
+    interrupt::check()?;
     let path = folder.path().display();
     let invalid = folder.trials().iter().filter(|trial| !trial.valid).count();
     if args.spec.json {

@@ -254,6 +254,7 @@ fn smells(evidence: &Evidence<'_>, cost: &Cost) -> Vec<Smell> {
     {
         smells.push(Smell::Ksoftirqd { share });
     }
+    smells.extend(copy_mode(&evidence.obtained));
     let samples = evidence.report.measured.answered;
     if samples < Smell::SAMPLES_WANTED {
         smells.push(Smell::FewSamples {
@@ -262,6 +263,15 @@ fn smells(evidence: &Evidence<'_>, cost: &Cost) -> Vec<Smell> {
         });
     }
     smells
+}
+
+/// AF_XDP asks for zero-copy and takes copy where the driver has nothing else.
+fn copy_mode(obtained: &[(String, String)]) -> Option<Smell> {
+    let copies = obtained.iter().any(|(_, mode)| mode == "af_xdp copy");
+    copies.then(|| Smell::Fallback {
+        wanted: "AF_XDP zero-copy".to_owned(),
+        obtained: "copy mode".to_owned(),
+    })
 }
 
 fn obtained(plan: &Plan, modes: &[(String, String)], report: &ClientReport) -> Value {
@@ -279,4 +289,56 @@ fn obtained(plan: &Plan, modes: &[(String, String)], report: &ClientReport) -> V
         serde_json::to_value(&plan.placement).unwrap_or(Value::Null),
     );
     Value::Object(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(scope: &str, name: &str, value: u64) -> CounterRow {
+        CounterRow {
+            scope: scope.to_owned(),
+            name: name.to_owned(),
+            value,
+        }
+    }
+
+    #[test]
+    fn counters_are_told_as_their_change() {
+        let before = [row("server host", "Udp InDatagrams", 40)];
+        let after = [
+            row("server host", "Udp InDatagrams", 100),
+            row("server host", "new", 7),
+        ];
+        let values: Vec<u64> = difference(&before, &after)
+            .iter()
+            .map(|row| row.value)
+            .collect();
+        assert_eq!(values, [60, 7]);
+    }
+
+    #[test]
+    fn each_direction_of_the_link_has_its_own_line() {
+        let lab = [
+            row("client host", "client0 tx_dropped", 3),
+            row("client host", "client0 rx_dropped", 5),
+            row("server host", "server0 tx_dropped", 2),
+        ];
+        let drops: Vec<(String, u64)> = link_drops(&lab)
+            .into_iter()
+            .map(|drop| (drop.reason, drop.requests))
+            .collect();
+        assert_eq!(
+            drops,
+            [("request_link".to_owned(), 3), ("reply_link".to_owned(), 2)]
+        );
+    }
+
+    #[test]
+    fn copy_mode_is_told_and_zero_copy_is_not() {
+        let mode = |mode: &str| copy_mode(&[("server io".to_owned(), mode.to_owned())]);
+        assert!(mode("af_xdp copy").is_some());
+        assert!(mode("af_xdp zero-copy").is_none());
+        assert!(mode("udp").is_none());
+    }
 }

@@ -127,3 +127,6 @@ fn spins(trial: &Trial) -> bool {
         | SystemKind::Memcached => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
 use std::marker::PhantomData;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pktio::DatagramIo;
 use pktio::worker::{Handler, Woken};
@@ -32,6 +33,10 @@ const SHORT: usize = 320;
 
 /// Messages taken from each ring in one round.
 const INBOX_BATCH: usize = 256;
+
+/// How long a thread that can only wait for another one leaves the CPU to it. A yield would not do:
+/// on Linux 6.18 a thread that yields in a loop keeps others on its CPU from running.
+const OTHERS_TURN: Duration = Duration::from_micros(20);
 
 /// Where a job of this thread has to answer.
 #[derive(Debug)]
@@ -269,7 +274,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         while self.desk.port.overfull() && !self.desk.shared.control.stopped() {
             self.desk.port.publish::<N>();
             if self.take_messages(io) == 0 {
-                std::thread::yield_now();
+                std::thread::sleep(OTHERS_TURN);
             }
             // An error shows again in the round's own flush, which reports it.
             let _ = io.flush();
@@ -359,7 +364,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
         self.doorbell().announce_sleep();
         if self.desk.port.has_inbound() || self.desk.port.congested() {
             self.doorbell().awake();
-            std::thread::yield_now();
+            if self.desk.port.congested() {
+                std::thread::sleep(OTHERS_TURN);
+            }
             return false;
         }
         true

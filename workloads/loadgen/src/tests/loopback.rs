@@ -86,7 +86,7 @@ pub(crate) fn config(addressing: Addressing, flows: u16) -> ClientConfig {
 
 pub(crate) fn run(config: ClientConfig, spec: &WorkloadSpec) -> ClientReport {
     let schedule = Schedule::generate(spec, WARMUP_NS + MEASURE_NS).unwrap();
-    let armed = Client::new(config, schedule).unwrap().arm().unwrap();
+    let mut armed = Client::new(config, schedule).unwrap().arm().unwrap();
     armed
         .run(sys::clock::now_ns() + 20_000_000, WARMUP_NS, MEASURE_NS)
         .unwrap()

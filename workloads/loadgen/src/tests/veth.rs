@@ -88,7 +88,7 @@ impl Rig {
         let echo = Echo::start(socket, preloaded(spec));
         let schedule = model::Schedule::generate(spec, WARMUP_NS + MEASURE_NS).unwrap();
         let client = Client::new(config, schedule).unwrap();
-        let armed = self.client.run(|| client.arm()).unwrap().unwrap();
+        let mut armed = self.client.run(|| client.arm()).unwrap().unwrap();
         let start_ns = sys::clock::now_ns() + 20_000_000;
         let report = armed.run(start_ns, WARMUP_NS, MEASURE_NS).unwrap();
         (echo.stop(), report)

@@ -78,6 +78,21 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether the command does nothing but print.
+    pub(crate) fn only_prints(&self) -> bool {
+        match self {
+            Self::Check(_) | Self::List { .. } | Self::Show { .. } | Self::Schema => true,
+            Self::Run(_)
+            | Self::Doctor { .. }
+            | Self::Figures { .. }
+            | Self::Serve(_)
+            | Self::Clean { .. }
+            | Self::Agent { .. } => false,
+        }
+    }
+}
+
 /// What an agent plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {

@@ -48,6 +48,11 @@ fn dispatch(cli: Cli) -> Result<Outcome> {
     if let Command::Agent { role, inside } = command {
         return agents::run(role, inside).map(|()| Outcome::Complete);
     }
+    if command.only_prints() {
+        // `experiment list | head` ends quietly. Where agents may die instead, their pipes must not
+        // take the coordinator along.
+        sigpipe::reset();
+    }
     interrupt::watch()?;
     match command {
         Command::Run(args) => commands::run::run(&args),

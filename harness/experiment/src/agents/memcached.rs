@@ -65,7 +65,10 @@ impl Role for MemcachedRole {
                 self.running()?.preload()?;
                 Ok(Answer::Done)
             }
-            Request::Counters => Ok(Answer::Counters(Box::new(self.running()?.counts()?))),
+            Request::Arm => {
+                self.progress.enter(Phase::Armed)?;
+                Ok(Answer::Counters(Box::new(self.running()?.counts()?)))
+            }
             Request::Measure(window) => {
                 self.progress.enter(Phase::Measuring)?;
                 Ok(Answer::Measured(Box::new(self.running()?.measure(window)?)))

@@ -72,7 +72,10 @@ impl Role for ServerRole {
                 server.serve()?;
                 Ok(Answer::Done)
             }
-            Request::Counters => Ok(Answer::Counters(Box::new(self.counts()?))),
+            Request::Arm => {
+                self.progress.enter(Phase::Armed)?;
+                Ok(Answer::Counters(Box::new(self.counts()?)))
+            }
             Request::Measure(window) => {
                 self.progress.enter(Phase::Measuring)?;
                 Ok(Answer::Measured(Box::new(self.measure(window)?)))

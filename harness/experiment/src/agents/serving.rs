@@ -20,8 +20,8 @@ pub(crate) enum Request {
     NapiCpus(Vec<u32>),
     /// Fill the store and begin to serve.
     Preload,
-    /// Read the counters.
-    Counters,
+    /// Read the counters at rest; the trial's clock is about to be told.
+    Arm,
     /// Serve through the window and tell about its measure phase.
     Measure(Window),
     /// Wait until nothing is under way in the server, then read the counters.

@@ -41,7 +41,7 @@ pub(crate) fn list(json: bool) -> Result<Outcome> {
         println!("\n  {:<12} {}", system.name, system.summary);
         println!("  {:<12} {}", "", system.paper);
         println!("  {:<12} io: {}", "", system.io.join(" | "));
-        if !system.wakeup.is_empty() {
+        if system.wakeup.len() > 1 {
             println!("  {:<12} wakeup: {}", "", system.wakeup.join(" | "));
         }
         println!("  {:<12} fidelity: {}", "", system.fidelity);
@@ -62,17 +62,20 @@ fn listed(system: SystemKind) -> Listed {
     Listed {
         name: system.name(),
         io: system.ios().iter().map(|io| io.name()).collect(),
-        wakeup: system
-            .wakeups()
-            .iter()
-            .map(|wakeup| wakeup.name())
-            .collect(),
+        wakeup: wakeups(system),
         summary: system.summary(),
         paper: description.map_or("https://memcached.org, as Debian packages it", |it| {
             it.paper
         }),
         fidelity: description.map_or("the real program, an external process", |it| it.fidelity),
     }
+}
+
+/// The ways to wait that a spec can choose; `sleep` stands for naming none.
+fn wakeups(system: SystemKind) -> Vec<&'static str> {
+    let sleeps = system.default_wakeup().is_none().then_some("sleep");
+    let named = system.wakeups().iter().map(|wakeup| wakeup.name());
+    sleeps.into_iter().chain(named).collect()
 }
 
 #[cfg(feature = "figures")]

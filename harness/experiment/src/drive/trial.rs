@@ -36,7 +36,7 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
     attach(&mut server, &mut client, &mut lab, plan)?;
 
     let lab_before = lab.counters()?;
-    let server_before = counters(&mut server, &serving::Request::Counters)?;
+    let server_before = counters(&mut server, &serving::Request::Arm)?;
     let window = window(plan);
     let measure_started = wall_clock_of(window.measure_from_ns());
     lab.begin(window)?;

@@ -12,7 +12,7 @@ mod translate;
 
 use loadgen::ClientConfig;
 use record::Smell;
-use spec::{ClientIo, Io, SystemKind, Topology, TopologyKind, Trial, Wakeup};
+use spec::{ClientIo, Io, Topology, TopologyKind, Trial, Wakeup};
 
 use crate::agents::client::SteerTransmit;
 use crate::agents::serving::Deployment;
@@ -62,7 +62,7 @@ pub(crate) fn plan(trial: &Trial, cpus: &[u32], port: u16) -> Result<Plan, Refus
     let placement = placement::place(
         &Demand {
             owners: usize::from(trial.system.owners),
-            spinning: spins(trial),
+            spinning: trial.system.wakeup == Some(Wakeup::Spin),
             queues,
             clients: 1,
             server_cpus: trial.placement.server_cpus.clone(),
@@ -114,18 +114,6 @@ fn receivers(trial: &Trial) -> [Receiver; 2] {
         ClientIo::AfXdp => Receiver::Xdp,
     };
     [server, client]
-}
-
-/// Whether the system's owners poll instead of sleeping.
-fn spins(trial: &Trial) -> bool {
-    match trial.system.system {
-        SystemKind::Seastar => true,
-        SystemKind::Sphinx => trial.system.wakeup == Some(Wakeup::Spin),
-        SystemKind::RssShared
-        | SystemKind::MicaErew
-        | SystemKind::XdpSteered
-        | SystemKind::Memcached => false,
-    }
 }
 
 #[cfg(test)]

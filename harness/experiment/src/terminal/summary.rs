@@ -60,6 +60,7 @@ fn cells(run: &RunFolder) -> Table {
         ">CPU ns/req",
         ">handoffs/req",
         ">wakeups/req",
+        ">hops/req",
         ">valid",
     ]);
     let mut groups: BTreeMap<_, Vec<&TrialRecord>> = BTreeMap::new();
@@ -94,6 +95,9 @@ fn cells(run: &RunFolder) -> Table {
             whole(median(&usable, cpu_per_reply)),
             fraction(median(&usable, |r| per_request(r, r.steering.handoffs))),
             fraction(median(&usable, wakeups)),
+            fraction(median(&usable, |r| {
+                per_request(r, r.steering.cross_core_hops)
+            })),
             format!("{valid}/{}", records.len()),
         ]);
     }

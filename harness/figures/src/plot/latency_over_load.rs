@@ -111,10 +111,10 @@ fn range(estimated: &[(&Cell, Vec<Option<Estimate>>)]) -> (f64, f64) {
 }
 
 fn line(panel: &Panel, scene: &mut Scene, points: &[(f64, Estimate)], aside: f64, look: Look) {
-    // Markers beyond the timeout would hide each other, and their place says no more than that.
+    // Series of one load would hide each other.
     let at = |load: f64, us: f64| {
         let (x, y) = panel.at(load, us);
-        (x + aside * if us.is_infinite() { 5.0 } else { 1.5 }, y)
+        (x + aside * 1.5, y)
     };
     let medians: Vec<_> = points.iter().map(|(load, e)| at(*load, e.value)).collect();
     scene.dashed(&medians, look.dash, 2.0, look.colour);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use sys::privilege::{Capability, Privileges};
 
-use super::{Finding, trial_run};
+use super::Finding;
 
 /// CPUs that this process may use, ascending.
 pub(crate) fn usable_cpus() -> io::Result<Vec<u32>> {
@@ -61,24 +61,14 @@ pub(super) fn memcached_version() -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Everything that `doctor` tells.
-pub(crate) fn gather() -> Vec<Finding> {
-    let mut findings = vec![kernel(), cpus(), privilege()];
-    findings.push(trial_run::veth());
-    findings.push(memcached());
-    findings.push(clock_source());
-    findings.extend(governor());
-    findings.push(pressure());
-    findings
-}
-
 fn release() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/osrelease")?
         .trim()
         .to_owned())
 }
 
-fn kernel() -> Finding {
+/// The running kernel, and whether it is one to avoid.
+pub(super) fn kernel() -> Finding {
     let release = release().unwrap_or_else(|error| error.to_string());
     match kernel_refused() {
         None => Finding::good("kernel", release),
@@ -86,7 +76,8 @@ fn kernel() -> Finding {
     }
 }
 
-fn cpus() -> Finding {
+/// How many CPUs there are to use.
+pub(super) fn cpus() -> Finding {
     match usable_cpus() {
         Err(error) => Finding::missing("CPUs", error.to_string(), "everything", "mount /proc"),
         Ok(cpus) if cpus.len() == 1 => Finding::care(
@@ -104,7 +95,8 @@ fn cpus() -> Finding {
     }
 }
 
-fn privilege() -> Finding {
+/// What this process may do.
+pub(super) fn privilege() -> Finding {
     match missing_capabilities() {
         Ok(missing) if missing.is_empty() => Finding::good("privilege", "all capabilities needed"),
         Ok(missing) => Finding::missing(
@@ -122,7 +114,8 @@ fn privilege() -> Finding {
     }
 }
 
-fn memcached() -> Finding {
+/// The baseline.
+pub(super) fn memcached() -> Finding {
     match memcached_version() {
         Some(version) => Finding::good("memcached", version),
         None => Finding::missing(
@@ -134,7 +127,8 @@ fn memcached() -> Finding {
     }
 }
 
-fn clock_source() -> Finding {
+/// What reading the time costs.
+pub(super) fn clock_source() -> Finding {
     let path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
     match fs::read_to_string(path).map(|text| text.trim().to_owned()) {
         Ok(source) if source == "tsc" || source == "kvm-clock" => {
@@ -149,7 +143,8 @@ fn clock_source() -> Finding {
     }
 }
 
-fn governor() -> Option<Finding> {
+/// Whether the clock frequency stands still; `None` where the kernel does not manage it.
+pub(super) fn governor() -> Option<Finding> {
     let path = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
     let governor = fs::read_to_string(path).ok()?.trim().to_owned();
     Some(if governor == "performance" {
@@ -163,7 +158,8 @@ fn governor() -> Option<Finding> {
     })
 }
 
-fn pressure() -> Finding {
+/// Whether competing load would be noticed.
+pub(super) fn pressure() -> Finding {
     match sys::account::pressure_cpu() {
         Ok(Some(_)) => Finding::good("CPU pressure (PSI)", "available"),
         Ok(None) | Err(_) => Finding::care(

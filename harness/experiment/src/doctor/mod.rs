@@ -8,8 +8,17 @@ mod trial_run;
 
 use serde::Serialize;
 
-pub(crate) use facts::{gather, usable_cpus};
+pub(crate) use facts::usable_cpus;
 pub(crate) use preflight::{need_privilege, preflight};
+
+/// Looks at everything.
+pub(crate) fn gather() -> Vec<Finding> {
+    let mut findings = vec![facts::kernel(), facts::cpus(), facts::privilege()];
+    findings.extend([trial_run::veth(), facts::memcached(), facts::clock_source()]);
+    findings.extend(facts::governor());
+    findings.push(facts::pressure());
+    findings
+}
 
 /// One thing that experiments need or like.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

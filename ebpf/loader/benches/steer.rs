@@ -1,10 +1,11 @@
 //! What the steering program costs, beside the bare reference.
 //!
 //! Time is what BPF_PROG_TEST_RUN reports: the program alone, redirect decided but not carried out.
-//! Criterion times each shape of packet. Before that, the packets that the reference understands
-//! are run in turn by both programs, so that drift of the machine hits both, and the middles of
-//! the times and of the pairwise ratios are printed; an empty program's time (the cost of measuring) is printed
-//! too, and taken off for the net ratio.
+//! The packets that the reference understands are run in turn by both programs, so that drift of the
+//! machine hits both, and the middles of the times and of the pairwise ratios are printed; an empty
+//! program's time (the cost of measuring) is printed too, and taken off for the net ratio. Then each
+//! other shape of packet takes turns with the plain get of its key's length. Criterion's times come
+//! last. README.md keeps a result.
 
 #[path = "../../fixtures/build.rs"]
 mod build;
@@ -23,10 +24,12 @@ const NOWHERE: TestContext = TestContext {
     ifindex: 0,
     rx_queue: 0,
 };
-/// Runs of a program in one measurement of the interleaved comparison.
+/// Runs of a program in one measurement, at least.
 const REPEAT: u32 = 2_000;
 /// Pairs of measurements.
 const PAIRS: usize = 401;
+/// Pairs of measurements per other shape.
+const SHAPE_PAIRS: usize = 101;
 
 fn config() -> SteerConfig {
     SteerConfig {
@@ -139,6 +142,22 @@ fn compare(steer: &Steer, bare: &Steer, empty: &Pass) {
     }
 }
 
+/// Every shape beside the plain get with a key of the same length.
+fn compare_shapes(steer: &Steer) {
+    println!("Other shapes beside the IPv4 ASCII get, middle of {SHAPE_PAIRS} interleaved rounds");
+    println!("ns     ratio  shape");
+    for (name, frame) in shapes() {
+        let len = name.rsplit('/').next().and_then(|len| len.parse().ok());
+        let plain = get(len.expect("a name ends in its key's length"));
+        let run = |frame: &[u8]| nanos(steer.test_run(frame, REPEAT, NOWHERE));
+        let (times, ratios) = (0..SHAPE_PAIRS)
+            .map(|_| (run(&plain), run(&frame)))
+            .map(|(plain, shape)| (shape, shape / plain))
+            .unzip();
+        println!("{:>5.1}  {:>5.3}  {name}", middle(times), middle(ratios));
+    }
+}
+
 fn main() {
     let (mut steer, mut bare, empty) = match (
         Steer::load(&config()),
@@ -154,6 +173,7 @@ fn main() {
     };
     let _sockets = (register(&mut steer), register(&mut bare));
     compare(&steer, &bare, &empty);
+    compare_shapes(&steer);
 
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(200))
@@ -168,9 +188,11 @@ fn main() {
             &frame,
             |bencher, frame| {
                 bencher.iter_custom(|iterations| {
-                    let repeat = u32::try_from(iterations).unwrap_or(u32::MAX);
+                    let iterations = u32::try_from(iterations).unwrap_or(u32::MAX);
+                    // Never a few runs only: the first ones after a system call find cold caches.
+                    let repeat = iterations.max(REPEAT);
                     let run = steer.test_run(frame, repeat, NOWHERE).expect("run");
-                    run.duration * repeat
+                    run.duration * iterations
                 });
             },
         );

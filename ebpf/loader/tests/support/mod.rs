@@ -1,5 +1,6 @@
 //! What the tests against the kernel share.
 
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use loader::{Error, Steer, SteerConfig, SteerCounters, TestContext};
@@ -27,7 +28,12 @@ pub(crate) fn skip(reason: &dyn std::fmt::Display) {
         !demanded,
         "STEERBENCH_REQUIRE_ALL_TIERS is set, but: {reason}"
     );
-    println!("SKIPPED: {reason}");
+    // Not by println, which the test runner keeps to itself when a test passes.
+    let test = std::thread::current();
+    let line = format!("SKIPPED {}: {reason}\n", test.name().unwrap_or("a test"));
+    std::io::stderr()
+        .write_all(line.as_bytes())
+        .expect("standard error");
 }
 
 /// What loading gave, or `None` (said loudly) where this machine cannot load programs. A refusal by

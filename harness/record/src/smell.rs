@@ -121,9 +121,10 @@ impl Smell {
             Self::Remainder { .. }
             | Self::LedgerUnbalanced { .. }
             | Self::VerificationFailed { .. }
-            | Self::Misrouted { .. }
-            | Self::NothingAnswered => Severity::Invalid,
-            Self::SendLag { .. }
+            | Self::Misrouted { .. } => Severity::Invalid,
+            // A server that collapses under load is a result: its ledger says where requests went.
+            Self::NothingAnswered
+            | Self::SendLag { .. }
             | Self::Unsent { .. }
             | Self::Duplicates { .. }
             | Self::Misses { .. }

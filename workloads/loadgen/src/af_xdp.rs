@@ -175,6 +175,10 @@ impl Transport for AfXdpTransport {
         Ok(())
     }
 
+    fn is_flushed(&self) -> bool {
+        !self.unsent.contains(&true)
+    }
+
     fn receive(&mut self, budget: usize, take: &mut impl FnMut(u16, &[u8])) -> io::Result<usize> {
         // What an earlier kick left behind.
         self.flush()?;
@@ -191,11 +195,10 @@ impl Transport for AfXdpTransport {
     }
 
     fn wait(&mut self, timeout_ns: u64) -> io::Result<()> {
-        let waiting = self.unsent.contains(&true);
-        let timeout_ns = if waiting {
-            timeout_ns.min(RETRY_NS)
-        } else {
+        let timeout_ns = if self.is_flushed() {
             timeout_ns
+        } else {
+            timeout_ns.min(RETRY_NS)
         };
         let timeout = Timespec {
             tv_sec: (timeout_ns / 1_000_000_000) as i64,

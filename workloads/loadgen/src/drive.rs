@@ -41,6 +41,9 @@ pub(crate) fn drive(
         })?;
         let sent = engine.send_due(&mut || clock.now_ns(), transport, SEND_BATCH)?;
         let now_ns = clock.now_ns();
+        if !transport.is_flushed() {
+            engine.on_backlog(now_ns);
+        }
         engine.expire(now_ns);
         if now_ns >= measure_start && cpu_at_start.is_none() {
             cpu_at_start = Some(clock.cpu_ns());

@@ -70,6 +70,7 @@ pub(crate) struct Engine {
     /// `datagram` holds the next request, which the transmit path did not accept so far.
     encoded: bool,
     blocked: bool,
+    /// When something last happened on the way to the server or back.
     heard_ns: u64,
     gave_up_ns: u64,
     tally: Tally,
@@ -207,6 +208,11 @@ impl Engine {
         self.tally.ledger.unsent += (self.part.len() - self.next) as u64;
         self.next = self.part.len();
         self.encoded = false;
+    }
+
+    /// Notes that requests counted as sent still wait for the kernel: it is not quiet yet.
+    pub(crate) fn on_backlog(&mut self, now_ns: u64) {
+        self.heard_ns = now_ns;
     }
 
     /// Takes a datagram that came back to `flow`.

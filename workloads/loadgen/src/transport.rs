@@ -30,6 +30,9 @@ pub(crate) trait Transport {
     /// When the socket or ring is unusable.
     fn flush(&mut self) -> io::Result<()>;
 
+    /// Whether the kernel has taken everything that was accepted.
+    fn is_flushed(&self) -> bool;
+
     /// Hands at most about `budget` received datagrams to `take`, with the flow that each came
     /// back to; returns how many.
     ///

@@ -154,6 +154,10 @@ impl Transport for UdpTransport {
         Ok(())
     }
 
+    fn is_flushed(&self) -> bool {
+        true
+    }
+
     fn receive(&mut self, budget: usize, take: &mut impl FnMut(u16, &[u8])) -> io::Result<usize> {
         if self.ready.is_empty() {
             self.poll(0)?;

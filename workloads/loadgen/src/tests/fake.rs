@@ -172,6 +172,10 @@ impl Transport for FakeNet {
         Ok(())
     }
 
+    fn is_flushed(&self) -> bool {
+        true
+    }
+
     fn receive(&mut self, budget: usize, take: &mut impl FnMut(u16, &[u8])) -> io::Result<usize> {
         let now_ns = self.clock.0.get();
         let mut received = 0;

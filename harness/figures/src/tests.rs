@@ -176,11 +176,8 @@ fn by_hand(run: &Path, rows: &[Row]) {
     fs::write(run.join("trials.csv"), text).unwrap();
 }
 
-#[test]
-fn numbers_behind_the_figures_match_a_hand_computation() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = folder.path();
-    let rows = [
+fn three_valid_blocks_and_an_invalid_one() -> [Row; 4] {
+    [
         Row {
             block: 3,
             percentiles: ["30000", "90000", ""],
@@ -213,7 +210,14 @@ fn numbers_behind_the_figures_match_a_hand_computation() {
             cpu: [1, 1],
             valid: false,
         },
-    ];
+    ]
+}
+
+#[test]
+fn numbers_behind_the_figures_match_a_hand_computation() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path();
+    let rows = three_valid_blocks_and_an_invalid_one();
     by_hand(run, &rows);
     let drawn = draw_all(run).unwrap();
     assert_eq!(drawn[0].outcome, Outcome::Skipped(Skip::NoProbes));

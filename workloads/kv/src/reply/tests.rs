@@ -1,3 +1,5 @@
+//! Replies over I/O that refuses, against what must be sent and counted.
+
 use std::io;
 use std::os::fd::RawFd;
 

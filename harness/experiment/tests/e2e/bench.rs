@@ -21,6 +21,8 @@ pub(crate) const EXPERIMENT: &str = env!("CARGO_BIN_EXE_experiment");
 pub(crate) const LOCK: &str = "STEERBENCH_LOCK";
 /// How often a wait looks.
 const GLANCE: Duration = Duration::from_millis(5);
+/// How long a process that is no longer wanted may take to end in order.
+const LEAVE: Duration = Duration::from_secs(3);
 
 /// A case's own folder.
 pub(crate) struct Bench {
@@ -142,7 +144,7 @@ impl Bench {
     }
 }
 
-/// A process that a case started; killed when dropped.
+/// A process that a case started; interrupted when dropped, and then killed.
 pub(crate) struct Running {
     what: String,
     child: Child,
@@ -238,6 +240,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // A case that failed must not spoil the next one: first the way that undoes everything.
+        let deadline = Instant::now() + LEAVE;
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.interrupt();
+        }
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(GLANCE);
+        }
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = self.child.kill();
         }

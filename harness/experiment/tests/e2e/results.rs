@@ -21,7 +21,7 @@ pub(crate) struct Run {
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     run: PathBuf,
-    cells: BTreeMap<String, String>,
+    cells: Cells,
 }
 
 impl Run {
@@ -56,8 +56,11 @@ impl Run {
     }
 }
 
+/// A row of a CSV file by column.
+pub(crate) type Cells = BTreeMap<String, String>;
+
 /// Header and rows of a CSV file.
-pub(crate) fn table(path: &Path) -> Result<(Vec<String>, Vec<BTreeMap<String, String>>)> {
+pub(crate) fn table(path: &Path) -> Result<(Vec<String>, Vec<Cells>)> {
     let shown = || path.display().to_string();
     let mut reader = csv::Reader::from_path(path).with_context(shown)?;
     let columns: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();

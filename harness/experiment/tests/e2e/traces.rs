@@ -42,8 +42,9 @@ pub(crate) struct Machine {
     /// Names of network namespaces, and mounted ones without a name.
     namespaces: BTreeSet<String>,
     settings: BTreeMap<PathBuf, Option<String>>,
-    /// Programs and bpf_links, and which of them living processes of others hold.
+    /// Ids of loaded programs.
     programs: BTreeSet<u32>,
+    /// Ids of bpf_links.
     attachments: BTreeSet<u32>,
 }
 

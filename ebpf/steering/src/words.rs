@@ -9,10 +9,10 @@ use packet::Packet;
 const ONES: u64 = 0x0101_0101_0101_0101;
 /// 0x80 in every byte.
 const HIGHS: u64 = 0x8080_8080_8080_8080;
-/// The smallest byte that can stand in a token: everything up to the space ends it.
-const FIRST_VISIBLE: u64 = 0x21;
+/// No delimiter is larger than the space.
+const ABOVE_SPACE: u64 = 0x21;
 
-/// Where a word's first delimiter (a byte up to 0x20) is.
+/// Where a word's first delimiter (space, CR, LF or NUL) is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
     /// The word with everything from the delimiter on cleared.
@@ -23,11 +23,25 @@ pub(crate) struct End {
     pub(crate) delimiter: u8,
 }
 
-/// Marks every byte up to 0x20 by its high bit, exactly up to the first such byte (a borrow can
-/// mark a higher one wrongly). Zero when there is none.
+/// Marks the delimiters of a word by their high bits: space, CR, LF and NUL. The first mark is
+/// exact, later ones may be wrong (a borrow can mark a byte above a true one). Zero when there is
+/// none. Other control characters are part of a token, as in memcached.
 #[inline(always)]
 pub(crate) const fn delimiters(word: u64) -> u64 {
-    word.wrapping_sub(ONES * FIRST_VISIBLE) & !word & HIGHS
+    // One subtraction settles nearly every word: it holds nothing up to the space.
+    if below(word, ABOVE_SPACE) == 0 {
+        return 0;
+    }
+    below(word, 1)
+        | below(word ^ (ONES * b' ' as u64), 1)
+        | below(word ^ (ONES * b'\r' as u64), 1)
+        | below(word ^ (ONES * b'\n' as u64), 1)
+}
+
+/// Marks the bytes smaller than `limit` (at most 0x80), exactly up to the first of them.
+#[inline(always)]
+const fn below(word: u64, limit: u64) -> u64 {
+    word.wrapping_sub(ONES * limit) & !word & HIGHS
 }
 
 /// Splits a word at its first delimiter; `marks` is what [`delimiters`] said, not zero.
@@ -92,7 +106,7 @@ mod tests {
             for byte in 0..=255_u8 {
                 let mut bytes = *b"\xffa\x80!\x7fz0\x21";
                 bytes[position] = byte;
-                let expected = (byte <= 0x20).then(|| {
+                let expected = matches!(byte, 0 | b'\n' | b'\r' | b' ').then(|| {
                     let mut before = [0; 8];
                     before[..position].copy_from_slice(&bytes[..position]);
                     (u64::from_le_bytes(before), position, byte)
@@ -100,6 +114,15 @@ mod tests {
                 assert_eq!(split_bytes(bytes), expected, "{bytes:?}");
             }
         }
+    }
+
+    #[test]
+    fn other_control_characters_hide_no_delimiter() {
+        assert_eq!(
+            split_bytes(*b"\x10a\tb\x1f\x01 c"),
+            Some((u64::from_le_bytes(*b"\x10a\tb\x1f\x01\0\0"), 6, b' '))
+        );
+        assert_eq!(split_bytes(*b"\x01\x02\x0b\x0c\x0e\x1f\x08\x21"), None);
     }
 
     #[test]

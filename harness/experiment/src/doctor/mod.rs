@@ -1,6 +1,6 @@
 //! What this machine can run, and why not where it cannot.
 //!
-//! The same findings decide whether a run may begin ([`preflight`]) and which tests are skipped.
+//! The same findings decide whether a run may begin ([`preflight`](preflight())) and which tests are skipped.
 
 mod facts;
 mod preflight;

@@ -22,7 +22,7 @@ pub(crate) const PORT: u16 = 11211;
 const CLIENT_RING: u32 = 4096;
 /// A client listens for late replies until none came for so long, or longer: on a busy machine a
 /// thread in the packets' way may wait for its CPU for a tenth of a second.
-const QUIET_NS: u64 = 500_000_000;
+const QUIET_NS: u64 = 1_000_000_000;
 /// Receive buffer of each flow's socket of a kernel client, in bytes.
 const SOCKET_BUFFER: u32 = 1 << 20;
 

@@ -2,7 +2,7 @@
 //!
 //! Parsing and execution are apart, so that a partitioned server can send a request to the owner
 //! of its key in between: [`parse`] cuts one request from a buffer and says who must take part
-//! ([`Parsed`]), without allocating and without looking at any store; [`execute`] runs a
+//! ([`Parsed`]), without allocating and without looking at any store; [`execute`](execute()) runs a
 //! one-key request on a shard and writes the reply into a [`Sink`]. What a request means, error
 //! lines included, is what memcached 1.6.18 makes of it; the differential tests play the same
 //! bytes to both. Known departures stand in the modules that make them.

@@ -70,7 +70,7 @@ pub enum Parsed {
     Immediate(Immediate),
 }
 
-/// A request for one key. [`execute`](super::execute) runs it.
+/// A request for one key. [`execute`](super::execute()) runs it.
 #[derive(Debug, Clone, Copy)]
 pub struct Single {
     /// `steering::hash` of the key, by which owner and index entry are found.

@@ -112,10 +112,10 @@ fn declared_path(module: &syn::ItemMod) -> Option<String> {
         let syn::Expr::Lit(literal) = &pair.value else {
             return None;
         };
-        match &literal.lit {
-            syn::Lit::Str(text) if pair.path.is_ident("path") => Some(text.value()),
-            _ => None,
-        }
+        let syn::Lit::Str(text) = &literal.lit else {
+            return None;
+        };
+        pair.path.is_ident("path").then(|| text.value())
     })
 }
 

@@ -7,7 +7,7 @@
 //! The hash spreads keys over partitions; it does not resist an adversary.
 //!
 //! The verifier wants a constant trip count and a comparison against the packet's end before each
-//! load: hence loops of [`WORDS`] rounds that leave early.
+//! load: hence loops of `WORDS` rounds that leave early.
 //!
 //! The key of a text command is hashed in the same pass that finds its end. Text and binary
 //! commands hash equal keys equally: both hash the bytes that stand on the wire (a meta command's

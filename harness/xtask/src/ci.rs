@@ -43,12 +43,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     times.stage("docs", || {
         cargo(
             "docs",
-            &[
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--document-private-items",
-            ],
+            &["doc", "--workspace", "--no-deps"],
             &[("RUSTDOCFLAGS", "-D warnings")],
         )
     })?;

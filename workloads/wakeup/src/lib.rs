@@ -19,7 +19,7 @@
 //! between the two readings there is no lock, no allocation and no histogram. The first
 //! notifications of a cell warm up and are not recorded.
 //!
-//! [`cells`] decides what to measure, [`measure`] does it.
+//! [`cells`] decides what to measure, [`measure`](measure()) does it.
 
 mod measure;
 mod mechanism;

@@ -1,4 +1,4 @@
-//! The mechanisms behind one small trait; [`crate::measure`] is generic over it, so nothing is
+//! The mechanisms behind one small trait; [`crate::measure`](crate::measure()) is generic over it, so nothing is
 //! decided per notification.
 
 use std::io;

@@ -214,7 +214,9 @@ impl Pair {
                 prop_assert_eq!(delta.number, new);
                 let width = text.map_or(0, |text| text.len());
                 let entry = self.model.get_mut(&id).expect("present");
-                entry.value = format!("{new:<width$}").into_bytes();
+                let mut value = new.to_string().into_bytes();
+                value.resize(value.len().max(width), b' ');
+                entry.value = value;
             }
             Err(DeltaError::NotFound) => prop_assert!(before.is_none()),
             Err(DeltaError::NonNumeric) => {

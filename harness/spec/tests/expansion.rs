@@ -149,7 +149,7 @@ fn an_id_stays_what_it_is() {
         .find(|trial| trial.block == 2 && trial.system.label == "sphinx")
         .expect("sphinx is in every block");
     assert_eq!(trial.rate, spec::Rate(10_000));
-    assert_eq!(trial.id().as_str(), "062b11df25f65d19");
+    assert_eq!(trial.id().as_str(), "9a3c0bce51b14f0e");
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) fn converse(server: &Server, client: &mut Client) {
     several_keys(server, client, system);
     several_commands(client);
     all_keys(client);
-    refuse(server, client, system);
+    refuse(server, client);
     close_accounts(&counters(server).since(&start), client, system);
 }
 
@@ -194,21 +194,12 @@ fn all_keys(client: &mut Client) {
     }
 }
 
-/// What is no request is dropped under its name and disturbs nobody. XDP drops some of it before
-/// user space, under names of its own.
-fn refuse(server: &Server, client: &mut Client, system: SystemKind) {
+/// What memcached does not know is answered; what is no request is dropped under its name and
+/// disturbs nobody. XDP drops some of it before user space, under names of its own.
+fn refuse(server: &Server, client: &mut Client) {
     let before = lost(&counters(server));
-    let mut bad = 3;
-    match system {
-        SystemKind::RssShared | SystemKind::Sphinx | SystemKind::Seastar | SystemKind::MicaErew => {
-            assert_eq!(client.ask(b"", b"nonsense\r\n"), b"ERROR\r\n");
-        }
-        // Steering by key refuses what it does not understand, by name.
-        SystemKind::XdpSteered => {
-            client.tell(b"", b"nonsense\r\n");
-            bad += 1;
-        }
-    }
+    let bad = 3;
+    assert_eq!(client.ask(b"", b"nonsense\r\n"), b"ERROR\r\n");
     client.send_raw(b"\0\x01\0\0");
     client.send_raw(b"\0\x01\0\0\0\x02\0\0get x\r\n");
     client.send_raw(b"\0\x01\0\0\0\x01\0\0set x 0 0 100\r\nshort");

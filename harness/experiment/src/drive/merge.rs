@@ -65,6 +65,12 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
             }),
     );
     counters.extend(client_counters(&report));
+    // A spinner's CPU time says little without the part in which it found nothing to do.
+    counters.extend(measured.empty_polling_ns.map(|value| CounterRow {
+        scope: "server, measure phase".to_owned(),
+        name: "empty_polling_ns".to_owned(),
+        value,
+    }));
     let counts = &measured.counts;
     TrialData {
         trial: plan.trial.clone(),

@@ -64,8 +64,6 @@ pub(crate) struct Measured {
     pub(crate) napi_ns: u64,
     /// CPU time of all ksoftirqd threads of the machine, ns.
     pub(crate) ksoftirqd_ns: u64,
-    /// NAPI threads that were found on another CPU than theirs, by queue.
-    pub(crate) strayed: Vec<u16>,
 }
 
 /// The role's state: the CPUs to which NAPI threads were pinned.
@@ -171,16 +169,19 @@ impl HostRole {
         let before = snapshot()?;
         clock::sleep_until_ns(window.measure_until_ns());
         let after = snapshot()?;
-        let mut strayed = Vec::new();
-        for (queue, (thread, cpu)) in threads.iter().zip(&self.pinned).enumerate() {
-            if sys::cpu::affinity(Some(thread.pid))? != [CpuId(*cpu)] {
-                strayed.push(u16::try_from(queue)?);
+        for (thread, cpu) in threads.iter().zip(&self.pinned) {
+            let found = sys::cpu::affinity(Some(thread.pid))?;
+            if found != [CpuId(*cpu)] {
+                bail!(
+                    "the NAPI thread of queue {} of {device} is no longer on CPU {cpu}: another program \
+                     moved it",
+                    thread.queue
+                );
             }
         }
         Ok(Measured {
             napi_ns: after[0].since(&before[0]).total.run_ns,
             ksoftirqd_ns: after[1].since(&before[1]).total.run_ns,
-            strayed,
         })
     }
 }

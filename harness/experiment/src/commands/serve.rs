@@ -175,7 +175,11 @@ fn config(
 fn announce(args: &ServeArgs, config: &ServerConfig, client: Option<&NamedClient>) {
     let address = config.addresses[0];
     let transports = if config.tcp { "UDP and TCP" } else { "UDP" };
-    println!("{} over {:?}, {transports}", args.system, config.io);
+    let io = match config.io {
+        IoKind::Udp => "kernel sockets",
+        IoKind::AfXdp => "AF_XDP",
+    };
+    println!("{} over {io}, {transports}", args.system);
     if let Some(client) = client {
         println!("a client in the other namespace:");
         println!(

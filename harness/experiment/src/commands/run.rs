@@ -60,10 +60,17 @@ fn refused(error: LockError) -> anyhow::Error {
 }
 
 fn run_one(chosen: &Chosen, args: &RunArgs) -> Result<Outcome> {
+    let output = output(chosen, args);
+    let output_is_new = !output.exists();
     let mut folder = open_folder(chosen, args)?;
     let path = folder.path().to_path_buf();
+    // Only what was made here is given away: an output folder may hold much that is not ours.
+    let ours = match path.parent() {
+        Some(experiment) if !output_is_new => experiment.to_path_buf(),
+        Some(_) | None => output,
+    };
     let result = drive(chosen, &mut folder);
-    sys::privilege::give_to_user(&args.output)?;
+    sys::privilege::give_to_user(&ours)?;
     let tally = match result {
         Ok(tally) => tally,
         Err(error) => {
@@ -77,8 +84,14 @@ fn run_one(chosen: &Chosen, args: &RunArgs) -> Result<Outcome> {
         run.finished = Some(Timestamp::now());
     })?;
     draw(&path)?;
-    sys::privilege::give_to_user(&args.output)?;
+    sys::privilege::give_to_user(&ours)?;
     close(&folder, tally, args)
+}
+
+/// Where results go: the spec's word before the command line's.
+fn output(chosen: &Chosen, args: &RunArgs) -> PathBuf {
+    let named = chosen.spec.output.as_ref();
+    named.map_or_else(|| args.output.clone(), PathBuf::from)
 }
 
 /// The run's folder: a new one, or the one to be resumed.
@@ -102,12 +115,7 @@ fn open_folder(chosen: &Chosen, args: &RunArgs) -> Result<RunFolder> {
     record.git = environment::git();
     record.command = std::env::args().collect();
     record.environment = environment::machine()?;
-    let output = chosen
-        .spec
-        .output
-        .as_ref()
-        .map_or_else(|| args.output.clone(), PathBuf::from);
-    Ok(RunFolder::create(&output, record)?)
+    Ok(RunFolder::create(&output(chosen, args), record)?)
 }
 
 /// What each label obtained, as its last trial tells; trial.json has it trial by trial.

@@ -250,7 +250,7 @@ fn probes(run: &Path) {
 }
 
 const RUN_JSON: &str = r#"{
-  "schema_version": 1,
+  "schema_version": 2,
   "environment": { "cpu_model": "Example CPU @ 2.30GHz", "kernel_release": "6.18.0-example" },
   "spec": { "systems": [
     { "label": "seastar", "system": "seastar", "io": "udp" },

@@ -32,4 +32,4 @@ pub use time::Timestamp;
 pub use trial::{Cost, CounterRow, Steering, TrialData, TrialRecord};
 
 /// Version of the result folder's layout and of every file in it. A reader refuses any other.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;

@@ -6,7 +6,7 @@ use crate::probe::ProbeRecord;
 use crate::trial::TrialRecord;
 
 /// Columns before the drops.
-const HEAD: [&str; 17] = [
+const HEAD: [&str; 18] = [
     "trial_id",
     "block",
     "system",
@@ -17,6 +17,7 @@ const HEAD: [&str; 17] = [
     "keys",
     "theta",
     "get_ratio",
+    "load",
     "offered_rps",
     "achieved_rps",
     "offered",
@@ -126,7 +127,8 @@ fn before_drops(record: &TrialRecord) -> Vec<String> {
         trial.workload.keys.get().to_string(),
         trial.workload.popularity.theta().to_string(),
         trial.workload.get_ratio.to_string(),
-        trial.rate.get().to_string(),
+        trial.load.to_string(),
+        cell(trial.load.rate().map(spec::Rate::get)),
         format!("{achieved:.1}"),
         ledger.offered.to_string(),
         ledger.unsent.to_string(),

@@ -98,7 +98,7 @@ fn the_table_has_the_promised_columns_in_order() {
         folder.record_trial(&data).expect("recorded");
     }
     let (header, rows) = table(&folder.path().join("trials.csv"));
-    let promised = "trial_id,block,system,label,io,topology,fidelity,keys,theta,get_ratio,\
+    let promised = "trial_id,block,system,label,io,topology,fidelity,keys,theta,get_ratio,load,\
         offered_rps,achieved_rps,offered,unsent,sent,answered,timed_out,drop_fill_empty,\
         drop_rx_ring_full,remainder,p50_ns,p90_ns,p99_ns,p99_9_ns,p99_99_ns,max_ns,mean_ns,\
         send_lag_p99_ns,handoffs,frame_returns,wakeups_app,wakeups_kernel,cross_core_hops,\
@@ -285,14 +285,14 @@ fn what_is_no_result_is_called_that() {
     let text = fs::read_to_string(&run_json).expect("written");
     fs::write(
         &run_json,
-        text.replace("\"schema_version\": 1", "\"schema_version\": 99"),
+        text.replace("\"schema_version\": 2", "\"schema_version\": 99"),
     )
     .expect("written");
     let error = RunFolder::open(folder.path()).expect_err("another version");
     assert!(
         error
             .to_string()
-            .contains("has schema version 99, and this program reads version 1"),
+            .contains("has schema version 99, and this program reads version 2"),
         "{error}"
     );
     fs::write(&run_json, &text[..text.len() / 2]).expect("written");

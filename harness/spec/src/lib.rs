@@ -31,7 +31,7 @@ mod workload;
 
 pub use disturb::Disturb;
 pub use error::{Place, Problem, SpecError};
-pub use load::{Load, Phases, Sweep};
+pub use load::{Load, LoadPoint, Phases, Sweep};
 pub use probe::{Mechanism, Probe, ProbeMode, WakeupProbe};
 pub use schema::json_schema;
 pub use spec::Spec;

@@ -1,18 +1,76 @@
 //! How much and how long: the `load`, `phases` and `sweep` sections.
 
+use std::fmt;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Bytes, Count, Duration, Rate};
 
-/// The `load` section.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
+/// The `load` section: every system sees each of its load points.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
-    /// Offered loads; every system sees each of them.
-    #[garde(length(min = 1), inner(custom(crate::rules::rate)))]
+    /// Open loop: requests are due at this mean rate, whatever the server does.
+    #[garde(inner(custom(crate::rules::rate)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<Rate>,
+    /// Closed loop: so many requests are under way at any time, each followed by the next.
+    #[garde(inner(range(min = 1, max = 65_536)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed: Vec<u32>,
+    /// Drain: so many requests wait in the server's sockets before its workers may begin.
+    #[garde(inner(custom(crate::rules::positive_count)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drain: Vec<Count>,
+}
+
+impl Load {
+    /// The load points, in the order in which a block goes through them.
+    pub fn points(&self) -> impl Iterator<Item = LoadPoint> {
+        let rates = self.rates.iter().map(|rate| LoadPoint::Open(*rate));
+        let closed = self.closed.iter().map(|depth| LoadPoint::Closed(*depth));
+        let drain = self
+            .drain
+            .iter()
+            .map(|requests| LoadPoint::Drain(*requests));
+        rates.chain(closed).chain(drain)
+    }
+}
+
+/// How one trial is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadPoint {
+    /// Open loop at this mean rate.
+    Open(Rate),
+    /// Closed loop with this many requests under way.
+    Closed(u32),
+    /// This many requests wait in the server's sockets before its workers begin.
+    Drain(Count),
+}
+
+impl LoadPoint {
+    /// The offered rate; none where the server's own speed decides it.
+    #[must_use]
+    pub const fn rate(self) -> Option<Rate> {
+        match self {
+            Self::Open(rate) => Some(rate),
+            Self::Closed(_) | Self::Drain(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for LoadPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Open(rate) => rate.to_string(),
+            Self::Closed(depth) => format!("closed {depth}"),
+            Self::Drain(requests) => format!("drain {}", requests.get()),
+        };
+        f.pad(&text)
+    }
 }
 
 /// The `phases` section: the times of one trial.

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::disturb::Disturb;
-use crate::load::Phases;
+use crate::load::{LoadPoint, Phases};
 use crate::spec::Spec;
 use crate::system::System;
 use crate::topology::{Placement, Topology};
-use crate::units::Rate;
 use crate::workload::Workload;
 use crate::{canonical, order, sweep};
 
@@ -27,8 +26,8 @@ pub struct Trial {
     pub system: System,
     /// What is asked of it.
     pub workload: Workload,
-    /// How much: requests per second, absolute and equal across systems.
-    pub rate: Rate,
+    /// How much: absolute and equal across systems.
+    pub load: LoadPoint,
     /// How long.
     pub phases: Phases,
     /// Seed of the schedule: equal for all systems of a block, different between blocks.
@@ -122,7 +121,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
     for block in 1..=spec.blocks() {
         let schedule_seed = order::schedule_seed(workload_seed, block);
         for cell in &cells {
-            for &rate in &load.rates {
+            for point in load.points() {
                 let mut systems: Vec<_> = spec
                     .systems
                     .iter()
@@ -134,7 +133,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                     topology: topology.clone(),
                     system: cell.system(system),
                     workload: cell.workload(workload.resolve()),
-                    rate,
+                    load: point,
                     phases,
                     schedule_seed,
                     disturb: spec.disturb,

@@ -173,8 +173,8 @@ fn values_out_of_range_are_refused_where_they_stand() {
         (
             "rates: [5 kreq/s, 15 kreq/s]",
             "rates: []",
-            "17:3",
-            "length is lower than 1",
+            "17:",
+            "names no load",
         ),
         ("measure: 700 ms", "measure: 0 s", "18:", "longer than 0"),
         ("blocks: 3", "blocks: 0", "19:9", "lower than 1"),

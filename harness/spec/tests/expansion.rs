@@ -41,7 +41,7 @@ fn a_block_is_one_pass_over_every_system_and_load() {
             cell.iter()
                 .all(|trial| trial.block as usize == index / 2 + 1)
         );
-        assert!(cell.iter().all(|trial| trial.rate == cell[0].rate));
+        assert!(cell.iter().all(|trial| trial.load == cell[0].load));
         assert!(
             cell.iter()
                 .all(|trial| trial.schedule_seed == cell[0].schedule_seed)
@@ -148,7 +148,7 @@ fn an_id_stays_what_it_is() {
         .iter()
         .find(|trial| trial.block == 2 && trial.system.label == "sphinx")
         .expect("sphinx is in every block");
-    assert_eq!(trial.rate, spec::Rate(10_000));
+    assert_eq!(trial.load, spec::LoadPoint::Open(spec::Rate(10_000)));
     assert_eq!(trial.id().as_str(), "9a3c0bce51b14f0e");
 }
 

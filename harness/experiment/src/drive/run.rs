@@ -74,6 +74,6 @@ fn what(trial: &Trial) -> String {
         trial.block,
         trial.system.label,
         trial.system.io.name(),
-        trial.rate
+        trial.load
     )
 }

@@ -23,6 +23,8 @@ const CLIENT_RING: u32 = 4096;
 /// A client listens for late replies until none came for so long, or longer: on a busy machine a
 /// thread in the packets' way may wait for its CPU for a tenth of a second.
 const QUIET_NS: u64 = 1_000_000_000;
+/// The rate of a schedule whose times nobody looks at: keys and values do not depend on it.
+const NOMINAL_RPS: f64 = 1e6;
 /// Receive buffer of each flow's socket of a kernel client, in bytes.
 const SOCKET_BUFFER: u32 = 1 << 20;
 
@@ -87,7 +89,10 @@ pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
                 factor: (on.as_nanos() + off.as_nanos()) as f64 / on.as_nanos() as f64,
             },
         },
-        rate_rps: trial.rate.per_second(),
+        rate_rps: trial
+            .load
+            .rate()
+            .map_or(NOMINAL_RPS, spec::Rate::per_second),
         flows: *flows,
         seed: trial.schedule_seed,
     }

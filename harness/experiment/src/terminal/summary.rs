@@ -40,7 +40,7 @@ pub(crate) fn trial_row(record: &TrialRecord) -> String {
         "{:<16} {:<7} {:>12}  p50 {:>9}  p99 {:>9} us  {}",
         trial.system.label,
         trial.system.io.name(),
-        trial.rate.to_string(),
+        trial.load.to_string(),
         micros(record.latency.p50_ns),
         micros(record.latency.p99_ns),
         if record.valid { "valid" } else { "INVALID" },
@@ -52,7 +52,7 @@ fn cells(run: &RunFolder) -> Table {
     let mut table = Table::new(&[
         "label",
         "io",
-        ">offered",
+        ">load",
         ">answered",
         ">p50",
         ">p99",
@@ -67,7 +67,7 @@ fn cells(run: &RunFolder) -> Table {
     for record in run.trials() {
         let trial = &record.trial;
         let key = (
-            trial.rate.per_second() as u64,
+            trial.load,
             format!("{:?}", trial.workload),
             trial.system.label.clone(),
             trial.system.io,
@@ -75,7 +75,7 @@ fn cells(run: &RunFolder) -> Table {
         groups.entry(key).or_default().push(record);
     }
     for ((_, _, label, io), records) in groups {
-        let rate = records[0].trial.rate;
+        let load = records[0].trial.load;
         let valid = records.iter().filter(|record| record.valid).count();
         let usable: Vec<&TrialRecord> = records
             .iter()
@@ -85,7 +85,7 @@ fn cells(run: &RunFolder) -> Table {
         table.row(vec![
             label,
             io.name().to_owned(),
-            rate.to_string(),
+            load.to_string(),
             percent(median(&usable, |r| {
                 Some(ratio(r.ledger.answered, r.ledger.offered))
             })),

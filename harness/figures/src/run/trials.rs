@@ -90,7 +90,10 @@ impl Trials {
             .map_err(Error::table(&path))
     }
 
+    /// These figures are drawn over the offered load, which closed loops and drains do not have.
     fn from_frame(run: &Path, frame: DataFrame) -> PolarsResult<Self> {
+        let open_loop = col("offered_rps").is_not_null();
+        let frame = frame.lazy().filter(open_loop).collect()?;
         let all = frame.height();
         let columns = frame.get_column_names();
         let drops = columns

@@ -20,6 +20,7 @@ const SET_OVERHEAD: u64 = 28 + 8 + 64;
 pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
     let mut findings = Vec::new();
     sections(spec, &mut findings);
+    load(spec, &mut findings);
     topology(spec, &mut findings);
     for (index, system) in spec.systems.iter().enumerate() {
         io(spec.topology.kind, system, index, &mut findings);
@@ -54,6 +55,15 @@ fn sections(spec: &Spec, findings: &mut Vec<Finding>) {
             String::new(),
             format!("`systems` need the section `{section}`"),
         ));
+    }
+}
+
+/// A load names at least one point.
+fn load(spec: &Spec, findings: &mut Vec<Finding>) {
+    let Some(load) = &spec.load else { return };
+    if load.points().next().is_none() {
+        let message = "names no load: list at least one of `rates`, `closed` or `drain`";
+        findings.push(("load".to_owned(), message.to_owned()));
     }
 }
 
@@ -235,10 +245,11 @@ fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
             .map(ToString::to_string)
             .collect()
     }
-    list(
-        "load.rates",
-        texts(spec.load.as_ref().map(|load| &load.rates)),
-    );
+    if let Some(load) = &spec.load {
+        list("load.rates", texts(Some(&load.rates)));
+        list("load.closed", texts(Some(&load.closed)));
+        list("load.drain", texts(Some(&load.drain)));
+    }
     if let Some(sweep) = &spec.sweep {
         list("sweep.theta", texts(sweep.theta.as_ref()));
         list("sweep.get_ratio", texts(sweep.get_ratio.as_ref()));

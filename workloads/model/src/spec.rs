@@ -68,6 +68,9 @@ pub enum SpecError {
     /// Wrong parameters of bursts.
     #[error("arrivals: a burst needs a length above 0 and a finite factor >= 1")]
     Burst,
+    /// Wrong service times.
+    #[error("service: {0}")]
+    Service(&'static str),
     /// A wrong size distribution.
     #[error("{field}: {reason}")]
     Size {

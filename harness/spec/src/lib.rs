@@ -18,6 +18,7 @@ mod probe;
 mod read;
 mod rules;
 mod schema;
+mod service;
 mod size;
 mod spec;
 mod sweep;
@@ -34,11 +35,12 @@ pub use error::{Place, Problem, SpecError};
 pub use load::{Load, LoadPoint, Phases, Sweep};
 pub use probe::{Mechanism, Probe, ProbeMode, WakeupProbe};
 pub use schema::json_schema;
+pub use service::Service;
 pub use spec::Spec;
 pub use system::{Io, System, SystemKind, SystemSpec, Wakeup};
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use trial::{Trial, TrialId, expand};
-pub use units::{Bytes, Count, Duration, Rate, UnitError};
+pub use units::{Bytes, Count, Duration, Rate, Share, UnitError};
 pub use workload::{
     Arrivals, Popularity, SizeSpec, WeightedSize, WireProtocol, Workload, WorkloadSpec,
 };

@@ -6,6 +6,7 @@ pub(crate) mod across;
 use garde::Error;
 
 use crate::order::SEED_LIMIT;
+use crate::service::Service;
 use crate::units::{Bytes, Count, Duration, Rate};
 use crate::workload::{Arrivals, Popularity, SizeSpec};
 
@@ -113,6 +114,12 @@ pub(crate) fn arrivals(arrivals: &Arrivals, _: &()) -> garde::Result {
             "`on` and `off` must both be above 0; without pauses use `poisson`".to_owned()
         }),
     }
+}
+
+pub(crate) fn service(service: &Service, _: &()) -> garde::Result {
+    service
+        .fault()
+        .map_or(Ok(()), |fault| Err(Error::new(fault)))
 }
 
 /// JSON readers keep whole numbers exact up to 2^53 only.

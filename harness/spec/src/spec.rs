@@ -117,8 +117,9 @@ impl Spec {
         spec.topology.client = Some(topology.client);
         spec.blocks = Some(self.blocks());
         spec.seed = Some(self.seed());
+        let service = self.workload.as_ref().and_then(|workload| workload.service);
         for system in &mut spec.systems {
-            let resolved = system.resolve(topology.queues);
+            let resolved = system.resolve(topology.queues, service);
             *system = SystemSpec {
                 system: resolved.system,
                 label: Some(resolved.label),
@@ -126,6 +127,7 @@ impl Spec {
                 owners: Some(resolved.owners),
                 wakeup: resolved.wakeup,
                 memory: Some(resolved.memory),
+                service: resolved.service,
             };
         }
         if let Some(workload) = &mut spec.workload {

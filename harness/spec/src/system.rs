@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::service::Service;
 use crate::units::Bytes;
 
 /// The systems by name.
@@ -116,6 +117,17 @@ impl SystemKind {
         }
     }
 
+    /// Why no service time can be injected into it; none where it can.
+    #[must_use]
+    pub const fn service_refusal(self) -> Option<&'static str> {
+        match self {
+            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew | Self::XdpSteered => {
+                None
+            }
+            Self::Memcached => Some("memcached is an external process, whose threads are its own"),
+        }
+    }
+
     /// Whether, over AF_XDP, an owner serves the packets of its own queue, so that there must be
     /// a queue for each.
     #[must_use]
@@ -208,6 +220,10 @@ pub struct SystemSpec {
     #[garde(inner(custom(crate::rules::memory)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Bytes>,
+    /// Injected service time, in place of `workload.service`.
+    #[garde(inner(custom(crate::rules::service)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -232,6 +248,9 @@ struct Details {
     /// Bound of the store, all owners together. Default: 256 MiB.
     #[serde(default)]
     memory: Option<Bytes>,
+    /// Injected service time, in place of `workload.service`.
+    #[serde(default)]
+    service: Option<Service>,
 }
 
 /// Either form, for the schema.
@@ -267,6 +286,7 @@ impl From<Details> for SystemSpec {
             owners,
             wakeup,
             memory,
+            service,
         } = details;
         Self {
             system,
@@ -275,6 +295,7 @@ impl From<Details> for SystemSpec {
             owners,
             wakeup,
             memory,
+            service,
         }
     }
 }
@@ -303,6 +324,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
             owners: None,
             wakeup: None,
             memory: None,
+            service: None,
         })
     }
 
@@ -327,6 +349,9 @@ pub struct System {
     pub wakeup: Option<Wakeup>,
     /// Bound of the store, all owners together.
     pub memory: Bytes,
+    /// Injected service time of a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
 }
 
 impl SystemSpec {
@@ -346,9 +371,10 @@ impl SystemSpec {
         self.io.unwrap_or(self.system.ios()[0])
     }
 
-    /// The system with its defaults filled in; `queues` is the default number of owners.
+    /// The system with its defaults filled in; `queues` is the default number of owners, `service`
+    /// the workload's service time.
     #[must_use]
-    pub fn resolve(&self, queues: u16) -> System {
+    pub fn resolve(&self, queues: u16, service: Option<Service>) -> System {
         System {
             system: self.system,
             label: self.label().to_owned(),
@@ -356,6 +382,7 @@ impl SystemSpec {
             owners: self.owners.unwrap_or(queues),
             wakeup: self.wakeup.or(self.system.default_wakeup()),
             memory: self.memory.unwrap_or(Self::DEFAULT_MEMORY),
+            service: self.service.or(service),
         }
     }
 }

@@ -125,7 +125,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                 let mut systems: Vec<_> = spec
                     .systems
                     .iter()
-                    .map(|system| system.resolve(topology.queues))
+                    .map(|system| system.resolve(topology.queues, workload.service))
                     .collect();
                 shuffler.shuffle(&mut systems);
                 trials.extend(systems.into_iter().map(|system| Trial {

@@ -111,7 +111,13 @@ quantity! {
     [("", 1), ("k", 1_000), ("M", 1_000_000), ("G", 1_000_000_000)]
 }
 
-serialize_as_text!(Rate, Bytes, Duration);
+quantity! {
+    /// A part of a whole, in parts per million.
+    Share, "a share", "0.5 %",
+    [("ppm", 1), ("%", 10_000)]
+}
+
+serialize_as_text!(Rate, Bytes, Duration, Share);
 
 impl Serialize for Count {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -124,6 +130,17 @@ impl Rate {
     #[must_use]
     pub const fn per_second(self) -> f64 {
         self.0 as f64
+    }
+}
+
+impl Share {
+    /// All of it.
+    pub const WHOLE: Self = Self(1_000_000);
+
+    /// The share as a number from 0 to 1.
+    #[must_use]
+    pub const fn fraction(self) -> f64 {
+        self.0 as f64 / Self::WHOLE.0 as f64
     }
 }
 

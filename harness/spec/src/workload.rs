@@ -4,6 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::service::Service;
 use crate::units::{Bytes, Count, Duration};
 
 /// How often each key is asked for.
@@ -149,6 +150,12 @@ pub struct WorkloadSpec {
     #[garde(inner(range(min = 1, max = 100)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_get: Option<u16>,
+    /// Injected service time of a key, burnt by the thread that executes it: `{fixed: 20 us}`,
+    /// `{exponential: 20 us}` or `{bimodal: {short: 10 us, long: 1 ms, long_share: 0.5%}}`.
+    /// Default: none. A system's own `service` replaces it.
+    #[garde(inner(custom(crate::rules::service)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
     /// Seed of the schedules. Default: the spec's `seed`.
     #[garde(inner(custom(crate::rules::seed)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -133,6 +133,26 @@ fn each_system_refuses_what_it_cannot_do() {
         ),
         ("{system: sphinx, label: 'a b'}", "`a b` cannot be a label"),
         ("{system: sphinx, memory: 4 KiB}", "at least 1 MiB"),
+        (
+            "{system: memcached, service: {fixed: 20 us}}",
+            "memcached is an external process",
+        ),
+        (
+            "{system: sphinx, service: {fixed: 0 us}}",
+            "it must be above 0",
+        ),
+        (
+            "{system: sphinx, service: {bimodal: {short: 2 us, long: 1 us, long_share: 5%}}}",
+            "`short` (2 us) is above `long` (1 us)",
+        ),
+        (
+            "{system: sphinx, service: {bimodal: {short: 1 us, long: 2 us, long_share: 101%}}}",
+            "a share is at most 100 %",
+        ),
+        (
+            "{system: sphinx, service: {uniform: 1 us}}",
+            "`fixed`, `exponential`, `bimodal`",
+        ),
     ] {
         let message = message("- sphinx", &format!("- {entry}"));
         assert!(message.contains(expected), "{entry}: {message}");
@@ -173,7 +193,7 @@ fn values_out_of_range_are_refused_where_they_stand() {
         (
             "rates: [5 kreq/s, 15 kreq/s]",
             "rates: []",
-            "17:",
+            "16:",
             "names no load",
         ),
         ("measure: 700 ms", "measure: 0 s", "18:", "longer than 0"),
@@ -409,4 +429,20 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_service_time_of_the_workload_reaches_no_foreign_process() {
+    let text = GOOD.replace("- sphinx", "- memcached").replace(
+        "  get_ratio: 0.95",
+        "  get_ratio: 0.95\n  service: {exponential: 20 us}",
+    );
+    let message = Spec::parse(&text, "small.yaml")
+        .expect_err("memcached")
+        .to_string();
+    assert!(
+        message.starts_with("small.yaml:6:5: systems[0]: `workload.service` cannot"),
+        "{message}"
+    );
+    assert!(message.contains("leave memcached out"), "{message}");
 }

@@ -172,3 +172,27 @@ fn the_resolved_spec_is_complete_and_gives_the_same_trials() {
     assert_eq!(back.resolved(), back, "nothing was left to fill in");
     assert_eq!(expand(&back), expand(&spec));
 }
+
+#[test]
+fn a_systems_own_service_replaces_the_workloads() {
+    let with_service = trials(&[
+        "workload.service={fixed: 20 us}",
+        "systems[1]={system: sphinx, service: {fixed: 21 us}}",
+    ]);
+    let service = |label: &str| {
+        let of_label = |trial: &&Trial| trial.system.label == label;
+        with_service
+            .iter()
+            .find(of_label)
+            .and_then(|trial| trial.system.service)
+    };
+    let fixed = |us: u64| Some(spec::Service::Fixed(spec::Duration(us * 1000)));
+    assert_eq!(
+        (service("sphinx"), service("rss_shared")),
+        (fixed(21), fixed(20))
+    );
+    let without = trials(&[]);
+    assert!(without.iter().all(|trial| trial.system.service.is_none()));
+    let ids = |trials: &[Trial]| trials.iter().map(Trial::id).collect::<BTreeSet<_>>();
+    assert!(ids(&without).is_disjoint(&ids(&with_service)));
+}

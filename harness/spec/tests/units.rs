@@ -1,7 +1,7 @@
 //! Quantities print so that they parse back, and parse exactly or not at all.
 
 use proptest::prelude::*;
-use spec::{Bytes, Count, Duration, Rate};
+use spec::{Bytes, Count, Duration, Rate, Share};
 
 proptest! {
     #[test]
@@ -10,6 +10,7 @@ proptest! {
         prop_assert_eq!(Bytes(value).to_string().parse(), Ok(Bytes(value)));
         prop_assert_eq!(Duration(value).to_string().parse(), Ok(Duration(value)));
         prop_assert_eq!(Count(value).to_string().parse(), Ok(Count(value)));
+        prop_assert_eq!(Share(value).to_string().parse(), Ok(Share(value)));
     }
 
     #[test]
@@ -34,6 +35,7 @@ fn the_examples_of_the_documentation() {
     assert_eq!("50 us".parse(), Ok(Duration(50_000)));
     assert_eq!("100 k".parse(), Ok(Count(100_000)));
     assert_eq!("20000".parse(), Ok(Count(20_000)));
+    assert_eq!("0.5%".parse(), Ok(Share(5_000)));
 }
 
 #[test]

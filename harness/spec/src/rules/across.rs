@@ -26,6 +26,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         io(spec.topology.kind, system, index, &mut findings);
         wakeup(system, index, &mut findings);
         queues(spec, system, index, &mut findings);
+        service(spec, system, index, &mut findings);
     }
     disturb(spec, &mut findings);
     labels(&spec.systems, &mut findings);
@@ -166,6 +167,25 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
              queues, and `topology.queues` is {queues}"
         );
         findings.push((place, message));
+    }
+}
+
+/// Not every system's threads can be made to burn time.
+fn service(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    let Some(reason) = system.system.service_refusal() else {
+        return;
+    };
+    let name = system.system;
+    let of_workload = spec.workload.as_ref().and_then(|workload| workload.service);
+    if system.service.is_some() {
+        let message = format!("no service time can be injected into {name}: {reason}");
+        findings.push((format!("systems[{index}].service"), message));
+    } else if of_workload.is_some() {
+        let message = format!(
+            "`workload.service` cannot be injected into {name}: {reason}; leave {name} out, or \
+             give `service` to the other systems alone"
+        );
+        findings.push((format!("systems[{index}]"), message));
     }
 }
 

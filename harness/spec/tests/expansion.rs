@@ -149,7 +149,7 @@ fn an_id_stays_what_it_is() {
         .find(|trial| trial.block == 2 && trial.system.label == "sphinx")
         .expect("sphinx is in every block");
     assert_eq!(trial.load, spec::LoadPoint::Open(spec::Rate(10_000)));
-    assert_eq!(trial.id().as_str(), "9a3c0bce51b14f0e");
+    assert_eq!(trial.id().as_str(), "bebd1f73448f6d2f");
 }
 
 #[test]

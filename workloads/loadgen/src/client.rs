@@ -12,6 +12,7 @@ use crate::drive::{Clock, drive};
 use crate::engine::{Engine, Rules};
 use crate::phases::Phases;
 use crate::tally::Tally;
+use crate::trace::{Recorder, Trace, Witness};
 use crate::transport::Transport;
 use crate::udp::{UdpPlan, UdpTransport};
 use crate::{ClientConfig, ClientError, ClientReport, Losses, Protocol, TransportConfig, wire};
@@ -234,9 +235,7 @@ fn run_threads<T: Transport + Send>(
     phases: Phases,
 ) -> Result<ClientReport, ClientError> {
     let Client {
-        config,
-        schedule,
-        destinations,
+        config, schedule, ..
     } = client;
     let threads = transports.len() as u16;
     let outcomes: Vec<_> = thread::scope(|scope| {
@@ -245,19 +244,14 @@ fn run_threads<T: Transport + Send>(
             .map(|(thread, transport)| {
                 let run = move || {
                     prepare_thread(config.cpus.get(usize::from(thread)).copied())?;
-                    let mut engine = Engine::new(
-                        Arc::clone(schedule),
-                        |flow| flow % threads == thread,
-                        Arc::clone(destinations),
-                        Rules::from(config),
-                        phases,
-                    );
-                    let cpu_ns = drive(&mut engine, transport, &Monotonic, config.pacing)
-                        .map_err(ClientError::io("sending and receiving"))?;
-                    let losses = transport
-                        .losses()
-                        .map_err(ClientError::io("reading the client's drop counters"))?;
-                    Ok((engine.finish(cpu_ns), losses, transport.describe()))
+                    let mine = |flow: u16| flow % threads == thread;
+                    if config.trace {
+                        let until_ns = phases.scheduled_ns();
+                        let witness = Recorder::new(schedule, phases.start_ns, until_ns)?;
+                        run_thread(client, mine, transport, phases, witness)
+                    } else {
+                        run_thread(client, mine, transport, phases, ())
+                    }
                 };
                 thread::Builder::new()
                     .name(format!("client-{thread}"))
@@ -275,6 +269,41 @@ fn run_threads<T: Transport + Send>(
     report(outcomes, schedule.fingerprint())
 }
 
+/// Drives the requests of one thread, whose flows are `mine`.
+fn run_thread<W: Witness>(
+    client: &Client,
+    mine: impl Fn(u16) -> bool,
+    transport: &mut impl Transport,
+    phases: Phases,
+    witness: W,
+) -> Result<Outcome, ClientError> {
+    let Client {
+        config,
+        schedule,
+        destinations,
+    } = client;
+    let mut engine = Engine::new(
+        Arc::clone(schedule),
+        mine,
+        Arc::clone(destinations),
+        Rules::from(config),
+        phases,
+        witness,
+    );
+    let cpu_ns = drive(&mut engine, transport, &Monotonic, config.pacing)
+        .map_err(ClientError::io("sending and receiving"))?;
+    let losses = transport
+        .losses()
+        .map_err(ClientError::io("reading the client's drop counters"))?;
+    let (tally, trace) = engine.finish(cpu_ns);
+    Ok(Outcome {
+        tally,
+        trace,
+        losses,
+        transport: transport.describe(),
+    })
+}
+
 fn prepare_thread(cpu: Option<u32>) -> Result<(), ClientError> {
     sys::clock::set_timerslack(1).map_err(ClientError::io("setting the timer slack"))?;
     if let Some(cpu) = cpu {
@@ -285,14 +314,28 @@ fn prepare_thread(cpu: Option<u32>) -> Result<(), ClientError> {
     Ok(())
 }
 
-type Outcome = (Tally, Losses, String);
+/// What one thread has to tell.
+struct Outcome {
+    tally: Tally,
+    trace: Option<Trace>,
+    losses: Losses,
+    transport: String,
+}
 
 fn report(outcomes: Vec<Outcome>, fingerprint: u64) -> Result<ClientReport, ClientError> {
     let mut outcomes = outcomes.into_iter();
-    let (mut tally, mut losses, transport) = outcomes.next().ok_or(ClientError::Panicked)?;
-    for (other, lost, _) in outcomes {
-        tally.merge(&other);
-        losses.merge(&lost);
+    let Outcome {
+        mut tally,
+        mut trace,
+        mut losses,
+        transport,
+    } = outcomes.next().ok_or(ClientError::Panicked)?;
+    for other in outcomes {
+        tally.merge(&other.tally);
+        losses.merge(&other.losses);
+        if let (Some(trace), Some(other)) = (&mut trace, &other.trace) {
+            trace.merge(other);
+        }
     }
     tally.ledger.check()?;
     Ok(ClientReport {
@@ -304,5 +347,6 @@ fn report(outcomes: Vec<Outcome>, fingerprint: u64) -> Result<ClientReport, Clie
         losses,
         schedule: format!("{fingerprint:016x}"),
         transport,
+        trace,
     })
 }

@@ -50,6 +50,9 @@ pub struct ClientConfig {
     /// What a thread does between sends. Default sleep.
     #[serde(default)]
     pub pacing: Pacing,
+    /// Report every request, not only their counts and histograms. Default no.
+    #[serde(default)]
+    pub trace: bool,
 }
 
 const fn default_source_port() -> u16 {
@@ -98,6 +101,7 @@ impl ClientConfig {
             threads: default_threads(),
             cpus: Vec::new(),
             pacing: Pacing::Sleep,
+            trace: false,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::io;
 
 use crate::Pacing;
 use crate::engine::{Engine, Next};
+use crate::trace::Witness;
 use crate::transport::Transport;
 
 const RECEIVE_BATCH: usize = 256;
@@ -25,7 +26,7 @@ pub(crate) trait Clock {
 /// # Errors
 /// When the transport fails.
 pub(crate) fn drive(
-    engine: &mut Engine,
+    engine: &mut Engine<impl Witness>,
     transport: &mut impl Transport,
     clock: &impl Clock,
     pacing: Pacing,

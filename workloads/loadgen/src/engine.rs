@@ -11,6 +11,7 @@ use crate::addressing::Destinations;
 use crate::assembly::{Assembly, Gathered};
 use crate::phases::Phases;
 use crate::tally::Tally;
+use crate::trace::{Trace, Witness};
 use crate::transport::{Destination, Transport};
 use crate::window::{Slot, State, Window};
 use crate::wire::frame::{self, Frame};
@@ -51,8 +52,8 @@ pub(crate) enum Next {
 /// How long to wait before a full transmit path is tried again, ns.
 const RETRY_NS: u64 = 50_000;
 
-/// One client thread's share of a trial.
-pub(crate) struct Engine {
+/// One client thread's share of a trial, seen by `W`.
+pub(crate) struct Engine<W> {
     schedule: Arc<Schedule>,
     /// Indices into the schedule of the requests of this thread, in order.
     part: Vec<u32>,
@@ -74,6 +75,7 @@ pub(crate) struct Engine {
     heard_ns: u64,
     gave_up_ns: u64,
     tally: Tally,
+    witness: W,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +85,7 @@ struct Awaited {
     id: u16,
 }
 
-impl Engine {
+impl<W: Witness> Engine<W> {
     /// An engine for the requests of `schedule` whose flow `mine` accepts.
     pub(crate) fn new(
         schedule: Arc<Schedule>,
@@ -91,6 +93,7 @@ impl Engine {
         destinations: Arc<Destinations>,
         rules: Rules,
         phases: Phases,
+        witness: W,
     ) -> Self {
         let mut tally = Tally::new(&phases, rules.interval_ns);
         let mut part = Vec::new();
@@ -121,6 +124,7 @@ impl Engine {
             heard_ns: 0,
             gave_up_ns: 0,
             tally,
+            witness,
         }
     }
 
@@ -182,6 +186,7 @@ impl Engine {
     fn enter(&mut self, request: u32, id: u16, sent_ns: u64) {
         let planned = &self.schedule.requests[request as usize];
         self.tally.sent(&self.phases, planned, sent_ns);
+        self.witness.sent(request, sent_ns);
         let state = if planned.noreply {
             State::NoReply
         } else {
@@ -303,6 +308,7 @@ impl Engine {
             return;
         };
         let planned = &self.schedule.requests[slot.request as usize];
+        self.witness.replied(slot.request, now_ns);
         if slot.state == State::TimedOut {
             slot.state = State::Late;
             self.tally.late(&self.phases, now_ns);
@@ -414,7 +420,7 @@ impl Engine {
     }
 
     /// Ends the trial: what is known is final. `cpu_ns` is this thread's in the measure phase.
-    pub(crate) fn finish(mut self, cpu_ns: u64) -> Tally {
+    pub(crate) fn finish(mut self, cpu_ns: u64) -> (Tally, Option<Trace>) {
         for flow in 0..self.windows.len() {
             while let Some((id, slot)) = self.windows[flow].forget(|_| true) {
                 self.dismiss(flow as u16, id, slot);
@@ -422,6 +428,6 @@ impl Engine {
         }
         self.tally.measured.cpu_ns = cpu_ns;
         self.tally.close();
-        self.tally
+        (self.tally, self.witness.finish())
     }
 }

@@ -20,6 +20,7 @@ mod report;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod transport;
 mod udp;
 mod window;
@@ -31,3 +32,4 @@ pub use error::ClientError;
 pub use latency::Latency;
 pub use ledger::{Ledger, Unbalanced};
 pub use report::{ClientReport, Interval, Losses, Measured, NamedCount};
+pub use trace::{Trace, Traced};

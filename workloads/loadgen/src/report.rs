@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Latency, Ledger};
+use crate::{Latency, Ledger, Trace};
 
 /// The outcome of a trial as the client saw it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct ClientReport {
     pub schedule: String,
     /// What carried the datagrams, as obtained.
     pub transport: String,
+    /// Every request, where the configuration asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
 }
 
 /// Requests whose intended send time lies in the measure phase, unless a field says otherwise.

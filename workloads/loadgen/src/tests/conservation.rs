@@ -13,7 +13,8 @@ use crate::drive::drive;
 use crate::engine::{Engine, Rules};
 use crate::phases::Phases;
 use crate::tally::Tally;
-use crate::{Pacing, Protocol};
+use crate::trace::{Recorder, Trace};
+use crate::{Latency, Pacing, Protocol};
 
 const TIMEOUT_NS: u64 = 1_000_000;
 const WHOLE: Cut = Cut {
@@ -44,9 +45,37 @@ fn trial(spec: &WorkloadSpec, cut: Cut, faults: Faults, protocol: Protocol) -> (
     let server = Server::preloaded(schedule.keyspace(), cut);
     let mut net = FakeNet::new(clock.clone(), server, faults, TIMEOUT_NS, spec.seed);
     let destinations = Arc::new(Destinations::One(11211));
-    let mut engine = Engine::new(schedule, |_| true, destinations, rules(protocol), PHASES);
+    let witness = Recorder::new(&schedule, PHASES.start_ns, PHASES.scheduled_ns()).unwrap();
+    let rules = rules(protocol);
+    let mut engine = Engine::new(schedule, |_| true, destinations, rules, PHASES, witness);
     let cpu_ns = drive(&mut engine, &mut net, &clock, Pacing::Sleep).unwrap();
-    (engine.finish(cpu_ns), net.truth)
+    let (tally, trace) = engine.finish(cpu_ns);
+    agree(&tally, &trace.unwrap());
+    (tally, net.truth)
+}
+
+/// The trace tells the same story as counts and histograms.
+fn agree(tally: &Tally, trace: &Trace) {
+    let ledger = &tally.ledger;
+    let sent: Vec<_> = trace
+        .0
+        .iter()
+        .filter_map(|t| Some((t, t.sent_ns?)))
+        .collect();
+    let replied = sent.iter().filter(|(t, _)| t.reply_ns.is_some());
+    assert_eq!(trace.0.len() as u64, ledger.offered);
+    assert_eq!(sent.len() as u64, ledger.sent);
+    assert_eq!(replied.count() as u64, ledger.answered + ledger.late);
+    let mut latency = Latency::new();
+    for (traced, sent_ns) in sent {
+        let in_time = |reply_ns: &u64| reply_ns - sent_ns < TIMEOUT_NS;
+        if let Some(reply_ns) = traced.reply_ns.filter(in_time)
+            && PHASES.offset_in_measure(traced.intended_ns).is_some()
+        {
+            latency.record(reply_ns - traced.intended_ns);
+        }
+    }
+    assert_eq!(latency, tally.latency);
 }
 
 /// What holds of every trial.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Doing, malformed};
@@ -15,7 +16,9 @@ pub use list::{format_list, parse_list};
 pub use topology::{Cpu, PairClass, Topology};
 
 /// A logical CPU by the kernel's number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct CpuId(pub u32);
 

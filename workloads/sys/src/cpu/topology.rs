@@ -10,13 +10,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CpuId, parse_list};
 use crate::error::{Doing, read_text};
 
 /// One online CPU and those that it shares hardware with; each list includes the CPU itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cpu {
     /// The CPU.
     pub id: CpuId,
@@ -69,7 +70,7 @@ impl PairClass {
 }
 
 /// The online CPUs of a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Topology {
     cpus: Vec<Cpu>,
 }

@@ -1,0 +1,135 @@
+//! Memory: how much, in which pages, on which nodes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Reading;
+use crate::error::read_text;
+
+/// Memory of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Memory {
+    /// All of it, KiB.
+    pub memory_kib: Reading<u64>,
+    /// What was available when it was looked at, KiB.
+    pub available_kib: Reading<u64>,
+    /// Reserved huge pages, by the size of a page in KiB.
+    pub huge_pages: BTreeMap<u64, HugePages>,
+    /// Mode of transparent huge pages (`always`, `madvise`, `never`).
+    pub transparent_huge_pages: Reading<String>,
+    /// Memory of each NUMA node, KiB; empty on a kernel without NUMA.
+    pub nodes_kib: BTreeMap<u32, u64>,
+}
+
+/// Reserved huge pages of one size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HugePages {
+    /// Pages reserved.
+    pub total: u64,
+    /// Of them, unused.
+    pub free: u64,
+}
+
+impl Memory {
+    /// This machine's memory.
+    pub(super) fn read() -> Self {
+        let meminfo = read_text("/proc/meminfo").unwrap_or_default();
+        let amount = |name: &str| {
+            Reading::or_absent(
+                field(&meminfo, name),
+                &format!("/proc/meminfo has no {name}"),
+            )
+        };
+        let mode = read_text("/sys/kernel/mm/transparent_hugepage/enabled");
+        Self {
+            memory_kib: amount("MemTotal"),
+            available_kib: amount("MemAvailable"),
+            huge_pages: huge_pages(Path::new("/sys/kernel/mm/hugepages")),
+            transparent_huge_pages: Reading::from(mode)
+                .map(|modes| chosen(&modes).unwrap_or(&modes).to_owned()),
+            nodes_kib: nodes(Path::new("/sys/devices/system/node")),
+        }
+    }
+}
+
+/// `MemTotal:  24684092 kB`, also behind `Node 0 `.
+fn field(meminfo: &str, name: &str) -> Option<u64> {
+    let rest = meminfo
+        .lines()
+        .find_map(|line| line.split_once(name)?.1.strip_prefix(':'))?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+/// The one in brackets: `always [madvise] never`.
+fn chosen(modes: &str) -> Option<&str> {
+    let (_, rest) = modes.split_once('[')?;
+    Some(rest.split_once(']')?.0)
+}
+
+fn huge_pages(folder: &Path) -> BTreeMap<u64, HugePages> {
+    let entries = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
+    entries
+        .filter_map(|entry| {
+            let name = entry.file_name();
+            let size = name
+                .to_str()?
+                .strip_prefix("hugepages-")?
+                .strip_suffix("kB")?;
+            let number = |file| read_text(entry.path().join(file)).ok()?.parse().ok();
+            let pages = HugePages {
+                total: number("nr_hugepages")?,
+                free: number("free_hugepages")?,
+            };
+            Some((size.parse().ok()?, pages))
+        })
+        .collect()
+}
+
+fn nodes(folder: &Path) -> BTreeMap<u32, u64> {
+    let entries = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
+    entries
+        .filter_map(|entry| {
+            let name = entry.file_name();
+            let node = name.to_str()?.strip_prefix("node")?.parse().ok()?;
+            let meminfo = read_text(entry.path().join("meminfo")).ok()?;
+            Some((node, field(&meminfo, "MemTotal")?))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_by_name_for_machine_and_node() {
+        let meminfo = "MemTotal:       24684092 kB\nMemFree: 7 kB\nHugePages_Total:       3\n";
+        assert_eq!(field(meminfo, "MemTotal"), Some(24_684_092));
+        assert_eq!(field(meminfo, "HugePages_Total"), Some(3));
+        assert_eq!(field(meminfo, "MemAvailable"), None);
+        assert_eq!(field("Node 0 MemTotal:       12 kB", "MemTotal"), Some(12));
+        assert_eq!(chosen("always [madvise] never"), Some("madvise"));
+        assert_eq!(chosen("never"), None);
+    }
+
+    #[test]
+    fn huge_pages_are_told_by_size() {
+        let tree = tempfile::tempdir().unwrap();
+        let folder = tree.path().join("hugepages-2048kB");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("nr_hugepages"), "8\n").unwrap();
+        fs::write(folder.join("free_hugepages"), "5\n").unwrap();
+        let expected = HugePages { total: 8, free: 5 };
+        assert_eq!(huge_pages(tree.path()), BTreeMap::from([(2048, expected)]));
+    }
+}

@@ -93,20 +93,18 @@ impl Service {
 }
 
 /// The service time of each key.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ServiceTimes {
     service: Service,
-    salt: u64,
+    seed: u64,
 }
 
 impl ServiceTimes {
     /// The times of validated parameters; `seed` is the workload's ([`crate::WorkloadSpec::seed`]).
     #[must_use]
     pub const fn new(service: Service, seed: u64) -> Self {
-        Self {
-            service,
-            salt: mix(seed ^ SALT),
-        }
+        Self { service, seed }
     }
 
     /// The time of the key with this hash (`steering::hash_bytes` of its bytes), ns.
@@ -137,7 +135,7 @@ impl ServiceTimes {
     /// Uniform in [0, 1) over hashes, with 53 bits.
     fn unit(&self, hash: u64) -> f64 {
         const STEP: f64 = 1.0 / (1u64 << 53) as f64;
-        (mix(hash ^ self.salt) >> 11) as f64 * STEP
+        (mix(hash ^ mix(self.seed ^ SALT)) >> 11) as f64 * STEP
     }
 }
 

@@ -168,6 +168,7 @@ fn config(
         tcp: io == IoKind::Udp,
         memory_bytes: memory.0,
         preload: None,
+        service: None,
     })
 }
 

@@ -7,7 +7,7 @@ use kv::server::{Preload, ServerConfig};
 use kv::systems::{IoKind, SystemKind as Design, Wakeup as Waking};
 use loadgen::{Addressing, ClientConfig, Protocol, QueueChoice, TransportConfig};
 use spec::{
-    Arrivals, ClientIo, Io, Popularity, SizeSpec, SystemKind, TopologyKind, Trial, Wakeup,
+    Arrivals, ClientIo, Io, Popularity, Service, SizeSpec, SystemKind, TopologyKind, Trial, Wakeup,
     WireProtocol, Workload,
 };
 
@@ -98,6 +98,28 @@ pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
     }
 }
 
+/// The service times that the server is to inject.
+pub(crate) fn service(trial: &Trial) -> Option<model::ServiceTimes> {
+    let service = match trial.system.service? {
+        Service::Fixed(time) => model::Service::Fixed {
+            time_ns: time.as_nanos(),
+        },
+        Service::Exponential(mean) => model::Service::Exponential {
+            mean_ns: mean.as_nanos(),
+        },
+        Service::Bimodal {
+            short,
+            long,
+            long_share,
+        } => model::Service::Bimodal {
+            short_ns: short.as_nanos(),
+            long_ns: long.as_nanos(),
+            long_share: long_share.fraction(),
+        },
+    };
+    Some(model::ServiceTimes::new(service, trial.schedule_seed))
+}
+
 fn size(size: &SizeSpec) -> model::Size {
     let bytes = |bytes: spec::Bytes| u32::try_from(bytes.0).unwrap_or(u32::MAX);
     match size {
@@ -159,6 +181,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, port: u16) -> Deploym
         preload: Some(Preload {
             workload: workload(trial),
         }),
+        service: service(trial),
     })
 }
 

@@ -33,6 +33,9 @@ pub struct ServerConfig {
     pub memory_bytes: u64,
     /// Keys to load before serving; each owner loads its own.
     pub preload: Option<Preload>,
+    /// Time to burn for each key that is executed, beside the store's own work.
+    #[serde(default)]
+    pub service: Option<model::ServiceTimes>,
 }
 
 /// What is in the store before the first request: keys `0..keys` with the values of version 0, as

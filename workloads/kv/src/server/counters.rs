@@ -95,6 +95,8 @@ counters! {
     executed_global,
     /// Commands that need no store, malformed ones included.
     executed_immediate,
+    /// Injected service time that this thread burnt, ns.
+    service_ns,
     /// Request datagrams whose execution is complete.
     requests_executed,
     /// Replies sent, each of one or several datagrams.

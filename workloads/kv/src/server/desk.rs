@@ -8,11 +8,12 @@
 
 use std::sync::Arc;
 
+use super::burn::Burn;
 use super::engine::Engine;
 use super::message::{Answer, Ask, Content, Message, Question, Ticket};
 use super::shared::Shared;
 use crate::handoff::mesh::{Notify, Port};
-use crate::protocol::{self, Gathered, Global, Multi, Parsed, ServerFacts, Single};
+use crate::protocol::{self, Gathered, Global, Multi, Parsed, ServerFacts, Single, Sink};
 
 /// A request in several parts. `O` says where the reply goes.
 #[derive(Debug)]
@@ -65,12 +66,20 @@ pub(crate) struct Desk<F, O, E> {
     pub(crate) engine: E,
     /// Unix time in seconds.
     pub(crate) now: u32,
+    /// Injected service time, where there is one.
+    pub(crate) burn: Option<Burn>,
     jobs: Slots<Job<O>>,
 }
 
 impl<F, O, E: Engine> Desk<F, O, E> {
     /// A desk without jobs.
-    pub(crate) fn new(me: usize, shared: Arc<Shared>, port: Port<Message<F>>, engine: E) -> Self {
+    pub(crate) fn new(
+        me: usize,
+        shared: Arc<Shared>,
+        port: Port<Message<F>>,
+        engine: E,
+        burn: Option<Burn>,
+    ) -> Self {
         let jobs = Slots {
             slots: Vec::new(),
             free: Vec::new(),
@@ -81,13 +90,41 @@ impl<F, O, E: Engine> Desk<F, O, E> {
             port,
             engine,
             now: 0,
+            burn,
             jobs,
+        }
+    }
+
+    /// Burns the injected service time of a key that was executed. Call it without any lock held,
+    /// so that only the key's own thread is kept busy.
+    #[inline]
+    pub(crate) fn work_on(&self, hash: u64) {
+        if let Some(burn) = &self.burn {
+            burn.key(hash, &self.shared.states[self.me].counts);
         }
     }
 
     /// Whether jobs wait for answers.
     pub(crate) fn waits(&self) -> bool {
         self.jobs.free.len() != self.jobs.slots.len()
+    }
+
+    /// Executes a request for one key where this thread serves it, its service time included.
+    ///
+    /// # Errors
+    /// The owner to ask, where it is another thread.
+    pub(crate) fn execute(
+        &mut self,
+        request: &[u8],
+        single: &Single,
+        sink: &mut impl Sink,
+    ) -> Result<(), usize> {
+        let hash = single.store_hash(request);
+        let mut shard = self.engine.shard(hash)?;
+        protocol::execute(&mut shard, request, single, self.now, sink);
+        drop(shard);
+        self.work_on(hash);
+        Ok(())
     }
 
     /// Starts on a request; returns the finished job, or nothing while answers are outstanding.
@@ -123,14 +160,13 @@ impl<F, O, E: Engine> Desk<F, O, E> {
 
     /// Answers another thread's question, or passes it on to who owns the key by now.
     pub(crate) fn serve<N: Notify>(&mut self, ask: Ask) {
-        let counts = &self.shared.states[self.me].counts;
         let content = match ask.what {
             Question::One(single) => {
-                match self.engine.shard(single.store_hash(&ask.request[ask.at..])) {
-                    Ok(mut shard) => {
-                        let mut bytes = Vec::new();
-                        let request = &ask.request[ask.at..];
-                        protocol::execute(&mut shard, request, &single, self.now, &mut bytes);
+                let mut bytes = Vec::new();
+                let executed = self.execute(&ask.request[ask.at..], &single, &mut bytes);
+                let counts = &self.shared.states[self.me].counts;
+                match executed {
+                    Ok(()) => {
                         counts.executed(&single);
                         Content::Bytes(bytes)
                     }
@@ -193,12 +229,16 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         at: usize,
         single: Single,
     ) -> bool {
-        let command = &request[at..];
-        let owner = match self.engine.shard(single.store_hash(command)) {
-            Ok(mut shard) => {
-                if let Some(job) = &mut self.jobs.slots[number] {
-                    protocol::execute(&mut shard, command, &single, self.now, &mut job.output);
-                }
+        let mut output = match &mut self.jobs.slots[number] {
+            Some(job) => std::mem::take(&mut job.output),
+            None => Vec::new(),
+        };
+        let executed = self.execute(&request[at..], &single, &mut output);
+        if let Some(job) = &mut self.jobs.slots[number] {
+            job.output = output;
+        }
+        let owner = match executed {
+            Ok(()) => {
                 self.shared.states[self.me].counts.executed(&single);
                 return true;
             }
@@ -220,10 +260,9 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         let mut gather = Gather::of(0, Closing::Trailer(multi));
         let mut foreign = Vec::new();
         for (part, single) in multi.parts(&request[at..]).enumerate() {
-            let content = match self.engine.shard(single.store_hash(&request[at..])) {
-                Ok(mut shard) => {
-                    let mut bytes = Vec::new();
-                    protocol::execute(&mut shard, &request[at..], &single, self.now, &mut bytes);
+            let mut bytes = Vec::new();
+            let content = match self.execute(&request[at..], &single, &mut bytes) {
+                Ok(()) => {
                     self.shared.states[self.me].counts.executed_multi_key.one();
                     Some(Content::Bytes(bytes))
                 }

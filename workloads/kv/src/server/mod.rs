@@ -7,7 +7,8 @@
 //! partition. Everything that the choice of system, I/O and wakeup changes is decided once, in
 //! the module `start`, by matches that lead into generic code.
 
-pub mod config;
+pub mod burn;
+mod config;
 pub mod counters;
 pub(crate) mod desk;
 pub(crate) mod engine;

@@ -9,6 +9,7 @@ use pktio::DatagramIo;
 use pktio::worker::{self, WaitMode};
 use sys::cpu::CpuId;
 
+use super::burn::Burn;
 use super::config::{LONGEST_SLEEP, RING_MESSAGES, ServerConfig};
 use super::desk::Desk;
 use super::engine::{Common, Elsewhere, Engine, Owned};
@@ -166,11 +167,12 @@ where
     }
     if let Some(port) = tcp_port {
         let me = config.cores.len();
+        let burn = config.service.map(Burn::new);
         let cpus: Vec<_> = config.cores.iter().copied().map(CpuId).collect();
         running.spawn(me, move |shared| {
             let cpus = sys::cpu::set_affinity(None, &cpus);
             cpus.map_err(|error| error.to_string())?;
-            let desk = Desk::new(me, Arc::clone(shared), port, tcp_engine);
+            let desk = Desk::new(me, Arc::clone(shared), port, tcp_engine, burn);
             tcp_thread::<N, _, _>(desk, listeners)
         })?;
     }
@@ -193,7 +195,8 @@ where
 {
     let cpu = config.cores[me];
     sys::cpu::pin_current(CpuId(cpu)).map_err(|error| format!("pinning to CPU {cpu}: {error}"))?;
-    let mut desk = Desk::new(me, Arc::clone(shared), port, make()?);
+    let burn = config.service.map(Burn::new);
+    let mut desk = Desk::new(me, Arc::clone(shared), port, make()?, burn);
     shared.gate.arrive(me, Phase::Loaded);
     if shared.gate.wait_open(Phase::Preloaded) == Phase::Stopped {
         return Ok(());

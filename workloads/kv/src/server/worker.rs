@@ -122,6 +122,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         }
         drop(shard);
         let desk = &self.desk;
+        desk.work_on(hash);
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed(&single);
         finished(&desk.shared, counts, from, self.cpu);
@@ -165,8 +166,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let mut keys = 0;
         self.reply.clear();
         for single in multi.parts(body) {
-            if let Ok(mut shard) = desk.engine.shard(single.hash) {
-                protocol::execute(&mut shard, body, &single, desk.now, &mut self.reply);
+            if desk.execute(body, &single, &mut self.reply).is_ok() {
                 keys += 1;
             }
         }

@@ -74,6 +74,7 @@ pub(crate) fn config(
         preload: Some(Preload {
             workload: workload(),
         }),
+        service: None,
     }
 }
 

@@ -8,5 +8,6 @@ mod client;
 mod loopback;
 mod overload;
 mod scenario;
+mod service;
 mod tcp;
 mod veth;

@@ -30,15 +30,16 @@ pub struct Origin {
 pub struct IoCounters {
     /// Datagrams handed to the caller.
     pub received: u64,
-    /// Replies accepted by the transmit path, further datagrams of one reply included.
+    /// Datagrams accepted by the transmit path, further ones of one reply included.
     pub transmitted: u64,
-    /// Replies that the transmit path refused and that were discarded.
+    /// Replies of which the transmit path took no datagram. One that lost only some of its datagrams
+    /// is not among them: the client counts it as partial.
     pub transmit_refused: u64,
     /// Times that the thread slept and packet arrival woke it.
     pub wakeups_kernel: u64,
     /// Frames recycled into the fill ring of a queue whose home is another thread.
     pub frame_returns: u64,
-    /// Further datagrams of a reply that found no free frame.
+    /// Further datagrams of a reply that found no free frame or no room in the transmit path.
     pub no_frame: u64,
     /// Frames that reached this thread and were no UDP datagram for one of its ports.
     pub foreign: u64,
@@ -72,11 +73,12 @@ pub trait DatagramIo: Send {
     /// the request's bytes until they are overwritten.
     fn room<'a>(&'a mut self, frame: &'a mut Self::Frame) -> &'a mut [u8];
 
-    /// Sends a further datagram to where `frame` came from; call it before [`reply`](Self::reply).
-    /// Returns false (and counts it) when there is no frame or socket space.
+    /// Sends a datagram of a reply that takes several to where `frame` came from; the last goes by
+    /// [`reply`](Self::reply), with no other frame's in between. Returns false (and counts it) when
+    /// there is no frame or no room.
     fn send_copy(&mut self, frame: &Self::Frame, payload: &[u8]) -> bool;
 
-    /// Queues the first `len` bytes of the frame's room as the reply.
+    /// Queues the first `len` bytes of the frame's room as the reply, or as its last datagram.
     fn reply(&mut self, frame: Self::Frame, len: usize);
 
     /// Gives a frame back without a reply (noreply, dropped).
@@ -95,6 +97,9 @@ pub trait DatagramIo: Send {
     /// # Errors
     /// When the socket or ring is unusable.
     fn settle(&mut self) -> io::Result<bool>;
+
+    /// Whether replies still wait for the transmit path to take them.
+    fn has_backlog(&self) -> bool;
 
     /// Tells the counters that packet arrival woke the thread after it really slept.
     fn woken_by_packet(&mut self);

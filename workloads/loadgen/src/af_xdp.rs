@@ -179,6 +179,11 @@ impl Transport for AfXdpTransport {
         !self.unsent.contains(&true)
     }
 
+    fn is_under_way(&mut self) -> bool {
+        let mut queues = self.port.queues.iter_mut();
+        queues.any(|queue| queue.in_flight() > 0)
+    }
+
     fn receive(&mut self, budget: usize, take: &mut impl FnMut(u16, &[u8])) -> io::Result<usize> {
         // What an earlier kick left behind.
         self.flush()?;

@@ -8,8 +8,9 @@ use sys::cpu::CpuId;
 
 use crate::addressing::Destinations;
 use crate::af_xdp::{AfXdpPlan, AfXdpTransport};
-use crate::drive::{Clock, drive};
+use crate::drive::{Clock, collect, drive};
 use crate::engine::{Engine, Rules};
+use crate::hold::Hold;
 use crate::phases::Phases;
 use crate::tally::Tally;
 use crate::trace::{Recorder, Trace, Witness};
@@ -190,6 +191,21 @@ impl Armed {
         warmup_ns: u64,
         measure_ns: u64,
     ) -> Result<ClientReport, ClientError> {
+        self.run_held(start_ns, warmup_ns, measure_ns, &Hold::opened())
+    }
+
+    /// As [`run`](Self::run); when nothing more is expected, the threads wait at `hold`. Once it is
+    /// opened they take what has come meanwhile, and report.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_held(
+        &mut self,
+        start_ns: u64,
+        warmup_ns: u64,
+        measure_ns: u64,
+        hold: &Hold,
+    ) -> Result<ClientReport, ClientError> {
         let grace_ns = self.client.config.send_grace_ns;
         let phases = Phases {
             start_ns,
@@ -205,11 +221,18 @@ impl Armed {
             )));
         }
         match &mut self.transports {
-            Transports::Udp(transports) => run_threads(&self.client, transports, phases),
+            Transports::Udp(transports) => run_threads(&self.client, transports, phases, hold),
             Transports::AfXdp(transport) => {
-                run_threads(&self.client, std::slice::from_mut(&mut **transport), phases)
+                let one = std::slice::from_mut(&mut **transport);
+                run_threads(&self.client, one, phases, hold)
             }
         }
+    }
+
+    /// The threads that [`run_held`](Self::run_held) brings to its hold.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        usize::from(self.client.config.threads)
     }
 }
 
@@ -233,6 +256,7 @@ fn run_threads<T: Transport + Send>(
     client: &Client,
     transports: &mut [T],
     phases: Phases,
+    hold: &Hold,
 ) -> Result<ClientReport, ClientError> {
     let Client {
         config, schedule, ..
@@ -243,14 +267,15 @@ fn run_threads<T: Transport + Send>(
             .zip(transports)
             .map(|(thread, transport)| {
                 let run = move || {
+                    let arrival = Arrival(hold);
                     prepare_thread(config.cpus.get(usize::from(thread)).copied())?;
                     let mine = |flow: u16| flow % threads == thread;
                     if config.trace {
                         let until_ns = phases.scheduled_ns();
                         let witness = Recorder::new(schedule, phases.start_ns, until_ns)?;
-                        run_thread(client, mine, transport, phases, witness)
+                        run_thread(client, mine, transport, phases, arrival, witness)
                     } else {
-                        run_thread(client, mine, transport, phases, ())
+                        run_thread(client, mine, transport, phases, arrival, ())
                     }
                 };
                 thread::Builder::new()
@@ -275,6 +300,7 @@ fn run_thread<W: Witness>(
     mine: impl Fn(u16) -> bool,
     transport: &mut impl Transport,
     phases: Phases,
+    arrival: Arrival<'_>,
     witness: W,
 ) -> Result<Outcome, ClientError> {
     let Client {
@@ -292,6 +318,9 @@ fn run_thread<W: Witness>(
     );
     let cpu_ns = drive(&mut engine, transport, &Monotonic, config.pacing)
         .map_err(ClientError::io("sending and receiving"))?;
+    arrival.pass();
+    collect(&mut engine, transport, &Monotonic)
+        .map_err(ClientError::io("receiving what was left"))?;
     let losses = transport
         .losses()
         .map_err(ClientError::io("reading the client's drop counters"))?;
@@ -302,6 +331,22 @@ fn run_thread<W: Witness>(
         losses,
         transport: transport.describe(),
     })
+}
+
+/// A thread's promise to arrive at the hold, kept also when it fails before.
+struct Arrival<'a>(&'a Hold);
+
+impl Arrival<'_> {
+    fn pass(self) {
+        self.0.pass();
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        self.0.arrive();
+    }
 }
 
 fn prepare_thread(cpu: Option<u32>) -> Result<(), ClientError> {

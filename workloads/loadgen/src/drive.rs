@@ -13,6 +13,12 @@ use crate::transport::Transport;
 const RECEIVE_BATCH: usize = 256;
 const SEND_BATCH: usize = 64;
 
+/// How long a transport may be silent before its last reply has come, once the server is at rest: a
+/// thread in the packets' way may wait so long for its CPU.
+const SILENCE_NS: u64 = 200_000_000;
+/// How long to wait for frames that the far end has not taken yet.
+const UNDER_WAY_NS: u64 = 1_000_000;
+
 /// What a client thread reads time from.
 pub(crate) trait Clock {
     /// CLOCK_MONOTONIC, ns.
@@ -53,6 +59,11 @@ pub(crate) fn drive(
             cpu_at_end = Some(clock.cpu_ns());
         }
         match engine.next(now_ns) {
+            // What is still on its way to the server may yet be answered.
+            Next::Done if engine.lost() > 0 && transport.is_under_way() => {
+                engine.on_backlog(now_ns);
+                transport.wait(UNDER_WAY_NS)?;
+            }
             Next::Done => break,
             Next::At(at_ns) => {
                 let idle = received == 0 && sent == 0 && at_ns > now_ns;
@@ -65,4 +76,30 @@ pub(crate) fn drive(
     Ok(cpu_at_end
         .unwrap_or(0)
         .saturating_sub(cpu_at_start.unwrap_or(0)))
+}
+
+/// Takes the replies that came while nobody looked, where any are missing.
+///
+/// # Errors
+/// When the transport fails.
+pub(crate) fn collect(
+    engine: &mut Engine<impl Witness>,
+    transport: &mut impl Transport,
+    clock: &impl Clock,
+) -> io::Result<()> {
+    let mut heard_ns = clock.now_ns();
+    while engine.lost() > 0 {
+        let received = transport.receive(RECEIVE_BATCH, &mut |flow, datagram| {
+            engine.on_datagram(clock.now_ns(), flow, datagram);
+        })?;
+        let now_ns = clock.now_ns();
+        if received > 0 {
+            heard_ns = now_ns;
+        } else if now_ns >= heard_ns + SILENCE_NS {
+            break;
+        } else {
+            transport.wait(heard_ns + SILENCE_NS - now_ns)?;
+        }
+    }
+    Ok(())
 }

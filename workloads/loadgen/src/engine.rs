@@ -376,10 +376,15 @@ impl<W: Witness> Engine<W> {
         }
     }
 
+    /// Requests that timed out and of which no late reply came so far.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.tally.ledger.timed_out - self.tally.ledger.late
+    }
+
     /// What to wait for at `now_ns`.
     pub(crate) fn next(&self, now_ns: u64) -> Next {
         let unsent = self.part.get(self.next);
-        let lost = self.tally.ledger.timed_out - self.tally.ledger.late;
+        let lost = self.lost();
         if unsent.is_none() && self.pending == 0 {
             let last_ns = self.heard_ns.max(self.gave_up_ns);
             let until_ns =

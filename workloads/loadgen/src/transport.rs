@@ -33,6 +33,9 @@ pub(crate) trait Transport {
     /// Whether the kernel has taken everything that was accepted.
     fn is_flushed(&self) -> bool;
 
+    /// Whether datagrams may still be on their way to the far end, where that can be told.
+    fn is_under_way(&mut self) -> bool;
+
     /// Hands at most about `budget` received datagrams to `take`, with the flow that each came
     /// back to; returns how many.
     ///

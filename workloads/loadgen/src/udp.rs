@@ -158,6 +158,10 @@ impl Transport for UdpTransport {
         true
     }
 
+    fn is_under_way(&mut self) -> bool {
+        false
+    }
+
     fn receive(&mut self, budget: usize, take: &mut impl FnMut(u16, &[u8])) -> io::Result<usize> {
         if self.ready.is_empty() {
             self.poll(0)?;

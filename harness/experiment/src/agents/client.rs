@@ -1,8 +1,11 @@
 //! The client agent: drives one trial's load.
 
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
 use anyhow::{Result, anyhow};
 use loader::{Attached, TxQueue, TxQueueConfig};
-use loadgen::{Armed, Client, ClientConfig, ClientReport, QueueChoice};
+use loadgen::{Armed, Client, ClientConfig, ClientError, ClientReport, Hold, QueueChoice};
 use model::{Schedule, WorkloadSpec};
 use protocol::{Phase, Progress};
 use serde::{Deserialize, Serialize};
@@ -17,8 +20,10 @@ use super::window::Window;
 pub(crate) enum ClientRequest {
     /// Make the schedule, open sockets, attach programs.
     Load(Box<Load>),
-    /// Drive the load and report.
+    /// Drive the load until nothing more is expected.
     Run(Window),
+    /// The server is at rest: take what came meanwhile, and report.
+    Close,
 }
 
 /// What is to be sent, and how.
@@ -69,14 +74,52 @@ impl SteerTransmit {
 pub(crate) enum ClientAnswer {
     /// Everything is ready.
     Ready,
+    /// Nothing more is expected.
+    Driven,
     /// What became of the load.
     Report(Box<ClientReport>),
+}
+
+/// A load under way: its thread gives the client back, so that what it holds stays attached.
+struct Driving {
+    hold: Arc<Hold>,
+    thread: JoinHandle<(Armed, Result<ClientReport, ClientError>)>,
+}
+
+impl Driving {
+    fn start(mut armed: Armed, window: Window) -> Result<Self> {
+        let hold = Arc::new(Hold::default());
+        let (threads, at) = (armed.threads(), Arc::clone(&hold));
+        let thread = thread::Builder::new()
+            .name("load".to_owned())
+            .spawn(move || {
+                let Window {
+                    start_ns,
+                    warmup_ns,
+                    measure_ns,
+                } = window;
+                let report = armed.run_held(start_ns, warmup_ns, measure_ns, &at);
+                (armed, report)
+            })?;
+        hold.await_arrivals(threads, || thread.is_finished());
+        Ok(Self { hold, thread })
+    }
+
+    fn close(self) -> Result<(Armed, ClientReport)> {
+        self.hold.open();
+        let (armed, report) = self
+            .thread
+            .join()
+            .map_err(|_| anyhow!("the thread of the load panicked"))?;
+        Ok((armed, report?))
+    }
 }
 
 /// The role's state.
 #[derive(Default)]
 pub(crate) struct ClientRole {
     armed: Option<Armed>,
+    driving: Option<Driving>,
     /// Attached as long as it lives.
     transmit: Option<(TxQueue, Attached)>,
     progress: Progress,
@@ -103,9 +146,18 @@ impl Role for ClientRole {
                 self.progress.enter(Phase::Measuring)?;
                 let armed = self
                     .armed
-                    .as_mut()
+                    .take()
                     .ok_or_else(|| anyhow!("nothing was prepared"))?;
-                let report = armed.run(window.start_ns, window.warmup_ns, window.measure_ns)?;
+                self.driving = Some(Driving::start(armed, window)?);
+                Ok(ClientAnswer::Driven)
+            }
+            ClientRequest::Close => {
+                let driving = self
+                    .driving
+                    .take()
+                    .ok_or_else(|| anyhow!("no load was driven"))?;
+                let (armed, report) = driving.close()?;
+                self.armed = Some(armed);
                 self.progress.enter(Phase::Reported)?;
                 Ok(ClientAnswer::Report(Box::new(report)))
             }

@@ -44,14 +44,19 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
     client.begin(&client::ClientRequest::Run(window))?;
 
     let within = Duration::from_nanos(window.load_ns()) + LEAD + DRAIN;
-    let ClientAnswer::Report(report) = client.finish(within).context("driving the load")? else {
+    let ClientAnswer::Driven = client.finish(within).context("driving the load")? else {
         bail!("the client answered out of turn");
     };
     let serving::Answer::Measured(measured) = server.finish(within)? else {
         bail!("the server answered out of turn");
     };
     let kernel = lab.finish(within)?;
+    // The client closes its ledger only when no reply is left in the server.
     let server_after = counters(&mut server, &serving::Request::Quiesce)?;
+    let closed = client.ask(&client::ClientRequest::Close, SETUP);
+    let ClientAnswer::Report(report) = closed.context("driving the load")? else {
+        bail!("the client answered out of turn");
+    };
     let lab_after = lab.counters()?;
     Ok(merge(Evidence {
         plan,

@@ -66,6 +66,11 @@ impl Lane {
         }
     }
 
+    /// Whether the TX ring may hold frames that the kernel has not taken.
+    pub(super) const fn has_backlog(&self) -> bool {
+        self.unsent
+    }
+
     pub(super) fn raw(&self) -> RawFd {
         self.socket.raw()
     }

@@ -36,6 +36,8 @@ pub struct MeshIo {
     next: usize,
     ports: RangeInclusive<u16>,
     mtu: usize,
+    /// A datagram of the reply that is being sent was accepted.
+    begun: bool,
     counters: IoCounters,
 }
 
@@ -52,6 +54,7 @@ impl MeshIo {
             next: 0,
             ports,
             mtu: usize::from(mtu),
+            begun: false,
             counters: IoCounters::default(),
         }
     }
@@ -148,7 +151,12 @@ impl DatagramIo for MeshIo {
         bytes[headers.len()..].copy_from_slice(payload);
         headers.write(bytes);
         let sent = lane.transmit(addr, len as u32);
-        count_transmit(&mut self.counters, sent);
+        if sent {
+            self.counters.transmitted += 1;
+            self.begun = true;
+        } else {
+            self.counters.no_frame += 1;
+        }
         sent
     }
 
@@ -162,11 +170,17 @@ impl DatagramIo for MeshIo {
         let total = headers.len() + len;
         headers.write(frame_bytes_mut(&self.umem, addr, total));
         let sent = self.lanes[usize::from(frame.queue)].transmit(addr, total as u32);
-        count_transmit(&mut self.counters, sent);
+        if sent {
+            self.counters.transmitted += 1;
+        } else if !self.begun {
+            self.counters.transmit_refused += 1;
+        }
+        self.begun = false;
     }
 
     fn release(&mut self, frame: MeshFrame) {
         self.check(&frame);
+        self.begun = false;
         self.lanes[usize::from(frame.queue)].give_back(frame.addr);
     }
 
@@ -187,6 +201,10 @@ impl DatagramIo for MeshIo {
         Ok(settled)
     }
 
+    fn has_backlog(&self) -> bool {
+        self.lanes.iter().any(Lane::has_backlog)
+    }
+
     fn woken_by_packet(&mut self) {
         self.counters.wakeups_kernel += 1;
     }
@@ -197,14 +215,6 @@ impl DatagramIo for MeshIo {
 
     fn counters(&self) -> IoCounters {
         self.counters.clone()
-    }
-}
-
-fn count_transmit(counters: &mut IoCounters, sent: bool) {
-    if sent {
-        counters.transmitted += 1;
-    } else {
-        counters.transmit_refused += 1;
     }
 }
 

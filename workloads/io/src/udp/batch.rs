@@ -128,6 +128,8 @@ pub(super) struct Outgoing {
     pub(super) home: u16,
     pub(super) len: usize,
     pub(super) peer: Peer,
+    /// No further datagram of the same reply follows.
+    pub(super) last: bool,
 }
 
 /// Sends the first datagrams of `out` that go through the same socket, at most a batch. Returns

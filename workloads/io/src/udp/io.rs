@@ -40,6 +40,8 @@ pub struct UdpIo {
     /// Buffers of other owners, by owner.
     away: Vec<Vec<Buffer>>,
     outgoing: VecDeque<Outgoing>,
+    /// An earlier datagram of the reply at the head of `outgoing` was accepted.
+    begun: bool,
     counters: IoCounters,
 }
 
@@ -58,6 +60,7 @@ impl UdpIo {
             free: Vec::new(),
             away: (0..homes.owners()).map(|_| Vec::new()).collect(),
             outgoing: VecDeque::with_capacity(QUEUED),
+            begun: false,
             homes: Arc::clone(homes),
             counters: IoCounters::default(),
         }
@@ -114,8 +117,7 @@ impl UdpIo {
             match batch::send(self.outgoing.make_contiguous()) {
                 Ok(sent) => {
                     waits = 0;
-                    self.counters.transmitted += sent as u64;
-                    self.finish(sent);
+                    self.finish(sent, true);
                 }
                 Err(error) if is_full(&error) && waits < FULL_WAITS => {
                     waits += 1;
@@ -123,18 +125,26 @@ impl UdpIo {
                 }
                 Err(_) => {
                     waits = 0;
-                    self.counters.transmit_refused += 1;
-                    self.finish(1);
+                    self.finish(1, false);
                 }
             }
         }
     }
 
-    fn finish(&mut self, count: usize) {
+    /// Takes the first `count` datagrams off the queue, which the kernel accepted or refused.
+    fn finish(&mut self, count: usize, accepted: bool) {
         for _ in 0..count {
-            if let Some(done) = self.outgoing.pop_front() {
-                self.recycle(done.buffer, done.home);
+            let Some(done) = self.outgoing.pop_front() else {
+                return;
+            };
+            match (accepted, done.last) {
+                (true, _) => self.counters.transmitted += 1,
+                (false, false) => self.counters.no_frame += 1,
+                (false, true) if self.begun => self.counters.no_frame += 1,
+                (false, true) => self.counters.transmit_refused += 1,
             }
+            self.begun = !done.last && (self.begun || accepted);
+            self.recycle(done.buffer, done.home);
         }
     }
 
@@ -212,6 +222,7 @@ impl DatagramIo for UdpIo {
             home,
             len,
             peer,
+            last: false,
         });
         true
     }
@@ -228,6 +239,7 @@ impl DatagramIo for UdpIo {
             home,
             len,
             peer,
+            last: true,
         });
     }
 
@@ -249,6 +261,10 @@ impl DatagramIo for UdpIo {
     fn settle(&mut self) -> io::Result<bool> {
         self.flush()?;
         Ok(true)
+    }
+
+    fn has_backlog(&self) -> bool {
+        !self.outgoing.is_empty()
     }
 
     fn woken_by_packet(&mut self) {

@@ -221,3 +221,36 @@ fn impossible_groups_are_refused() {
     let config = UdpConfig::new(vec![LOCAL4], 0, 2, Sharding::PerPort);
     assert!(UdpGroup::open(&config).is_err());
 }
+
+/// A reply is refused when none of its datagrams went out; else the client sees a part of it.
+#[test]
+fn a_reply_is_refused_as_a_whole_or_not_at_all() {
+    const TOO_LONG: usize = 66_000;
+    let config = UdpConfig {
+        buffer: TOO_LONG,
+        ..UdpConfig::new(vec![LOCAL4], 0, 1, Sharding::FlowHash)
+    };
+    let mut group = UdpGroup::open(&config).unwrap();
+    let io = &mut group.take_ios()[0];
+    let client = client(LOCAL4);
+    let mut frames = Vec::new();
+    for _ in 0..4 {
+        client.send_to(b"ping", (LOCAL4, group.ports()[0])).unwrap();
+    }
+    receive_all(io, &mut frames, 4);
+    for (first, last) in [(4, 4), (4, TOO_LONG), (TOO_LONG, 4), (TOO_LONG, TOO_LONG)] {
+        let frame = frames.pop().unwrap();
+        assert!(io.send_copy(&frame, &vec![0; first]));
+        io.reply(frame, last);
+    }
+    assert!(io.has_backlog());
+    io.flush().unwrap();
+    assert!(!io.has_backlog());
+    let counters = io.counters();
+    let counted = (
+        counters.transmitted,
+        counters.no_frame,
+        counters.transmit_refused,
+    );
+    assert_eq!(counted, (4, 3, 1));
+}

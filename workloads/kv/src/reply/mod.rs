@@ -125,10 +125,8 @@ pub(crate) fn deliver_bytes<I: DatagramIo>(
             .encode(),
         );
         spill.datagram.extend_from_slice(data);
-        let refused = io.counters().transmit_refused;
         if !io.send_copy(&frame, &spill.datagram) {
-            // A refusal by the transmit ring is in the I/O's own count already.
-            if sequence == 0 && io.counters().transmit_refused == refused {
+            if sequence == 0 {
                 counts.drop_no_frame.one();
             }
             io.release(frame);

@@ -52,6 +52,9 @@ impl DatagramIo for Fake {
     fn settle(&mut self) -> io::Result<bool> {
         Ok(true)
     }
+    fn has_backlog(&self) -> bool {
+        false
+    }
     fn woken_by_packet(&mut self) {}
     fn readable(&self) -> Vec<RawFd> {
         Vec::new()

@@ -353,9 +353,10 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
         let state = &self.desk.shared.states[self.desk.me];
         state.counts.wakeups_sent.add(rings);
         let congested = self.desk.port.congested();
-        state
-            .quiet
-            .round(self.work, !congested && !self.desk.waits());
+        state.quiet.round(
+            self.work,
+            !congested && !self.desk.waits() && !io.has_backlog(),
+        );
         self.work = 0;
         taken
     }

@@ -176,6 +176,10 @@ impl Transport for FakeNet {
         true
     }
 
+    fn is_under_way(&mut self) -> bool {
+        false
+    }
+
     fn receive(&mut self, budget: usize, take: &mut impl FnMut(u16, &[u8])) -> io::Result<usize> {
         let now_ns = self.clock.0.get();
         let mut received = 0;

@@ -47,6 +47,16 @@ impl Histogram {
         self.unanswered
     }
 
+    /// The recorded values in nanoseconds, ascending, with their counts.
+    pub fn rows(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.counts.iter().map(|(&value, &count)| (value, count))
+    }
+
+    /// The recorded values in nanoseconds, ascending.
+    pub(crate) fn values_ns(&self) -> impl Iterator<Item = u64> {
+        self.counts.keys().copied()
+    }
+
     /// The value in nanoseconds at the quantile's nearest rank over all requests; `None` when it
     /// falls among the unanswered, or when nothing was recorded.
     pub fn percentile(&self, quantile: Quantile) -> Option<u64> {

@@ -1,17 +1,21 @@
-//! Statistics over blocks and histograms; pure, and the same during a run as in the figures.
+//! Statistics of blocks, series and queues; pure, and the same during a run as in the figures.
 //!
 //! The unit of repetition is the block (one pass over every system and load), because what
 //! differs between blocks, a machine's drift and its neighbours, is shared by the trials of one
-//! block. So a block contributes one value, the blocks are what the bootstrap resamples, and two
-//! systems are compared by their ratio within each block. Percentiles are never averaged:
-//! histograms are merged and ranked anew.
+//! block. So the blocks are what the bootstrap resamples, and two systems are compared by pairs
+//! within blocks. Percentiles are never averaged: histograms are merged and ranked anew.
+//!
+//! - [`estimate`], [`compare`], [`judge`]: numbers over blocks, with intervals, and verdicts.
+//! - [`series`]: values inside one trial.
 
-mod estimate;
+mod blocks;
 mod histogram;
 mod median;
 mod quantile;
+mod random;
+pub mod series;
 
-pub use estimate::{Estimate, MIN_BLOCKS, Spread, estimate_median, estimate_ratio};
+pub use blocks::*;
 pub use histogram::Histogram;
 pub use median::median;
 pub use quantile::Quantile;

@@ -5,15 +5,10 @@
 /// An unanswered request ranks at +inf, so `f64::INFINITY` is an ordinary value here: once one of
 /// the middle values is infinite, so is the median. `None` for no values, or when one is NaN.
 pub fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    median_in_place(&mut sorted)
-}
-
-/// As [`median`], reordering `values` instead of copying them.
-pub(crate) fn median_in_place(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() || values.iter().any(|v| v.is_nan()) {
         return None;
     }
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let upper = values[values.len() / 2];
     if values.len() % 2 == 1 {

@@ -1,0 +1,70 @@
+//! Whether one system differs from another: the ratio, its interval, and the test.
+
+use super::dependence::Dependence;
+use super::estimate::{Estimate, estimate_ratio, ratios};
+use super::sample::Sample;
+use super::signed_rank::signed_rank;
+
+/// One system against a baseline in one metric, before any correction for other comparisons.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Comparison {
+    /// The system's number over the baseline's.
+    pub ratio: Estimate,
+    /// Two-sided p-value of the exact signed rank test over the blocks' ratios.
+    pub p_value: f64,
+    /// Whether the blocks' ratios lie above 1 on the whole, by their ranks.
+    pub rank_sum: f64,
+    /// How consecutive blocks' ratios depend on each other.
+    pub dependence: Dependence,
+    /// Independent signs of the test: no p-value below 2^(1 - units) is possible.
+    pub units: usize,
+}
+
+/// Why two samples cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Incomparable {
+    /// The numbers of blocks differ: index i of both must be one block.
+    #[error("the two do not have the same blocks")]
+    Unpaired,
+    /// There is no block in which both were measured.
+    #[error("no block measured both")]
+    NoBlocks,
+    /// A block has no value, or the ratio is 0 / 0 or beyond the timeout / beyond the timeout.
+    #[error("the ratio is not defined: both are 0, or both lie beyond the timeout")]
+    Undefined,
+}
+
+/// Compares `system` with `baseline`, index i of both being the same block. The same `seed` gives
+/// the same interval.
+///
+/// The test is over the ratios within blocks; it and the interval answer the same question by
+/// different assumptions, and a verdict ([`judge`](super::judge)) needs both.
+///
+/// # Errors
+/// When the ratio is not defined.
+pub fn compare(
+    system: Sample<'_>,
+    baseline: Sample<'_>,
+    seed: u64,
+) -> Result<Comparison, Incomparable> {
+    if system.blocks() != baseline.blocks() {
+        return Err(Incomparable::Unpaired);
+    }
+    if system.blocks() == 0 {
+        return Err(Incomparable::NoBlocks);
+    }
+    let ratio = estimate_ratio(system, baseline, seed).ok_or(Incomparable::Undefined)?;
+    let differences: Vec<f64> = ratios(&system.per_block(), &baseline.per_block())
+        .into_iter()
+        .map(|ratio| if ratio.is_nan() { 0.0 } else { ratio.ln() })
+        .collect();
+    let dependence = Dependence::of(&differences);
+    let test = signed_rank(&differences, dependence.length);
+    Ok(Comparison {
+        ratio,
+        p_value: test.p_value,
+        rank_sum: test.sum,
+        dependence,
+        units: test.units,
+    })
+}

@@ -6,13 +6,16 @@
 //! within blocks. Percentiles are never averaged: histograms are merged and ranked anew.
 //!
 //! - [`estimate`], [`compare`], [`judge`]: numbers over blocks, with intervals, and verdicts.
-//! - [`series`]: values inside one trial.
+//! - [`series`]: values inside one trial: the law they follow, drift, autocorrelation.
+//! - [`queue`]: what queueing theory says a measurement must show.
 
 mod blocks;
 mod histogram;
 mod median;
 mod quantile;
+pub mod queue;
 mod random;
+mod ranks;
 pub mod series;
 
 pub use blocks::*;

@@ -12,7 +12,7 @@
 //! Where differences of consecutive blocks are alike, their signs are not independent coins, so
 //! runs of blocks share one sign ([`Dependence::length`](super::Dependence)).
 
-use super::dependence::ranks;
+use crate::ranks::ranks;
 
 /// The outcome of the test.
 #[derive(Debug, Clone, Copy, PartialEq)]

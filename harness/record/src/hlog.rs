@@ -11,26 +11,32 @@ use hdrhistogram::serialization::interval_log::IntervalLogWriterBuilder;
 use crate::latency::Distribution;
 use crate::time::Timestamp;
 
-/// One interval of `length` that began at `started`. Values stay in nanoseconds; the log's
-/// column of maxima is in milliseconds, as is usual for such logs.
-pub(crate) fn write<W: Write>(
-    mut to: W,
-    histogram: &Histogram<u64>,
-    started: Timestamp,
-    length: Duration,
-) -> Result<(), String> {
+/// What was counted in one interval, when that began and how long it was.
+pub(crate) type Interval<'a> = (&'a Histogram<u64>, Timestamp, Duration);
+
+/// The intervals in their order; the first one's start is the log's base time. Values stay in
+/// nanoseconds; the log's column of maxima is in milliseconds, as is usual for such logs.
+pub(crate) fn write<W: Write>(mut to: W, intervals: &[Interval<'_>]) -> Result<(), String> {
+    let Some(&(_, base, _)) = intervals.first() else {
+        return Err("a log needs an interval".to_owned());
+    };
+    let base = base.system_time();
     let mut serializer = V2DeflateSerializer::new();
     let mut log = IntervalLogWriterBuilder::new()
         // The line by which the Java tools know the format.
         .add_comment("[Histogram log format version 1.3]")
         .add_comment("[Values in nanoseconds; maxima below in milliseconds]")
-        .with_start_time(started.system_time())
-        .with_base_time(started.system_time())
+        .with_start_time(base)
+        .with_base_time(base)
         .with_max_value_divisor(1e6)
         .begin_log_with(&mut to, &mut serializer)
         .map_err(|error| error.to_string())?;
-    log.write_histogram(histogram, Duration::ZERO, length, None)
-        .map_err(|error| format!("{error:?}"))
+    for &(histogram, started, length) in intervals {
+        let after = started.system_time().duration_since(base);
+        log.write_histogram(histogram, after.unwrap_or_default(), length, None)
+            .map_err(|error| format!("{error:?}"))?;
+    }
+    Ok(())
 }
 
 /// `value_ns,count` per recorded bucket, and a last row `inf,<unanswered>`.
@@ -42,6 +48,37 @@ pub(crate) fn rows(distribution: &Distribution) -> Vec<Vec<String>> {
         .chain(buckets.map(|(value, count)| vec![value.to_string(), count.to_string()]))
         .chain([last])
         .collect()
+}
+
+/// As [`rows`] for several distributions, each row with the number, from 1, of its distribution.
+pub(crate) fn numbered_rows(distributions: &[Distribution]) -> Vec<Vec<String>> {
+    let header = ["round", "value_ns", "count"].map(String::from).to_vec();
+    let numbered = (1..).zip(distributions).flat_map(|(number, distribution)| {
+        let rows = rows(distribution).into_iter().skip(1);
+        rows.map(move |row| [vec![number.to_string()], row].concat())
+    });
+    std::iter::once(header).chain(numbered).collect()
+}
+
+/// Reads the CSV form of several distributions back.
+pub(crate) fn parse_numbered(text: &str) -> Result<Vec<Distribution>, String> {
+    let (header, rows) = text.split_once('\n').unwrap_or((text, ""));
+    if header.trim_end() != "round,value_ns,count" {
+        return Err(format!("`{header}` is not the header of rounds"));
+    }
+    let mut texts: Vec<String> = Vec::new();
+    for row in rows.lines() {
+        let (number, row) = row.split_once(',').ok_or_else(|| format!("`{row}`"))?;
+        let number: usize = number.parse().map_err(|_| format!("round `{number}`"))?;
+        if number > texts.len() {
+            texts.push("value_ns,count\n".to_owned());
+        }
+        if number != texts.len() {
+            return Err(format!("round {number} is out of order"));
+        }
+        texts[number - 1] += &format!("{row}\n");
+    }
+    texts.iter().map(|text| parse(text)).collect()
 }
 
 /// Reads the CSV form back: the buckets and the unanswered requests. Maximum and mean come from

@@ -25,7 +25,7 @@ pub use error::RecordError;
 pub use folder::{RunFolder, runs_below};
 pub use latency::{Distribution, Percentiles};
 pub use ledger::{DropCount, Ledger};
-pub use probe::{ProbeRecord, ProbeStatus};
+pub use probe::{ProbeRecord, ProbeRound, ProbeStatus};
 pub use run::{Git, RunId, RunRecord, Seeds};
 pub use smell::{Severity, Smell};
 pub use time::Timestamp;

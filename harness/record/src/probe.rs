@@ -1,8 +1,12 @@
 //! Records of the probes: one cell each.
 
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Percentiles;
+use crate::time::Timestamp;
 
 /// Whether a cell was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +49,24 @@ pub struct ProbeRecord {
     pub reader_cpu: Option<u32>,
     /// Samples obtained.
     pub samples: u64,
-    /// The distribution; filled in when the cell is recorded.
+    /// The distribution over all rounds; filled in when the cell is recorded.
     pub time: Percentiles,
+    /// The distribution of each round, in the order in which they were measured; filled in when
+    /// the cell is recorded. Empty in results from before there were rounds.
+    #[serde(default)]
+    pub rounds: Vec<Percentiles>,
     /// Whether it was measured.
     pub status: ProbeStatus,
+}
+
+/// One round of a cell: what was measured in one go. Rounds of different cells alternate, so that a
+/// machine's drift falls on all cells alike; to a probe they are what blocks are to trials.
+#[derive(Debug, Clone)]
+pub struct ProbeRound {
+    /// The times in nanoseconds.
+    pub times: Histogram<u64>,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took.
+    pub length: Duration,
 }

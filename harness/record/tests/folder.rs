@@ -12,8 +12,8 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use record::{
-    DropCount, Percentiles, ProbeRecord, ProbeStatus, RecordError, RunFolder, Severity, Smell,
-    Timestamp, runs_below,
+    Distribution, DropCount, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RecordError,
+    RunFolder, Severity, Smell, Timestamp, runs_below,
 };
 use support::{create, data, histogram, spec, trials};
 
@@ -311,22 +311,52 @@ fn probe(cell_id: &str, status: ProbeStatus) -> ProbeRecord {
         reader_cpu: Some(1),
         samples: 0,
         time: Percentiles::default(),
+        rounds: Vec::new(),
         status,
     }
+}
+
+fn round(times: Histogram<u64>) -> ProbeRound {
+    ProbeRound {
+        times,
+        started: Timestamp::now(),
+        length: Duration::from_secs(1),
+    }
+}
+
+#[test]
+fn a_probe_from_before_there_were_rounds_has_one() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let mut folder = create(output.path());
+    let rounds = [round(histogram([4_320; 9])), round(histogram([50]))];
+    folder
+        .record_probe(probe("wakeup-a", ProbeStatus::Ok), &rounds)
+        .expect("recorded");
+    let path = folder.probe_folder("wakeup-a").join("rounds.csv");
+    let text = fs::read_to_string(&path).expect("written");
+    fs::write(&path, text.replace("\n2,", "\n3,")).expect("written");
+    let error = folder.probe_rounds("wakeup-a").expect_err("one is missing");
+    assert!(matches!(error, RecordError::Damaged { .. }), "{error}");
+    fs::remove_file(&path).expect("it is there");
+    let each = folder.probe_rounds("wakeup-a").expect("the merged times");
+    assert_eq!(each.len(), 1);
+    assert_eq!(each[0].answered(), 10);
 }
 
 #[test]
 fn probes_are_recorded_refused_ones_too() {
     let output = tempfile::tempdir().expect("a temporary folder");
     let mut folder = create(output.path());
-    let times = histogram([4_320; 999].into_iter().chain([6_090]));
-    let measured = Some((&times, Timestamp::now(), Duration::from_secs(1)));
+    let rounds = [
+        round(histogram([4_320; 699])),
+        round(histogram([4_320; 300].into_iter().chain([6_090]))),
+    ];
     folder
-        .record_probe(probe("wakeup-a", ProbeStatus::Ok), measured)
+        .record_probe(probe("wakeup-a", ProbeStatus::Ok), &rounds)
         .expect("recorded");
     let refused = ProbeStatus::Refused("no, \"never\"".to_owned());
     folder
-        .record_probe(probe("wakeup-b", refused), None)
+        .record_probe(probe("wakeup-b", refused), &[])
         .expect("recorded");
 
     let (header, rows) = table(&folder.path().join("probes.csv"));
@@ -345,7 +375,7 @@ fn probes_are_recorded_refused_ones_too() {
     );
     assert_eq!(
         files(&folder.probe_folder("wakeup-a")),
-        ["latency.csv", "latency.hlog", "probe.json"]
+        ["latency.csv", "latency.hlog", "probe.json", "rounds.csv"]
     );
     let back = RunFolder::open(folder.path()).expect("a result");
     assert_eq!(back.probes(), folder.probes());
@@ -353,13 +383,33 @@ fn probes_are_recorded_refused_ones_too() {
         back.probe_times("wakeup-a").expect("its times").answered(),
         1000
     );
+    let each = back.probe_rounds("wakeup-a").expect("its rounds");
+    assert_eq!(
+        each.iter().map(Distribution::answered).collect::<Vec<_>>(),
+        [699, 301]
+    );
+    let first = |round: &Percentiles| round.p99_99_ns;
+    assert_eq!(
+        back.probes()[0]
+            .rounds
+            .iter()
+            .map(first)
+            .collect::<Vec<_>>(),
+        [each[0].percentile(99_990), each[1].percentile(99_990)]
+    );
+    assert!(back.probes()[1].rounds.is_empty());
+    let log = fs::read_to_string(folder.probe_folder("wakeup-a").join("latency.hlog"));
+    let log = log.expect("written");
+    let intervals = IntervalLogIterator::new(log.as_bytes())
+        .filter(|entry| matches!(entry, Ok(LogEntry::Interval(_))));
+    assert_eq!(intervals.count(), 2);
 
     for (cell, status) in [
         ("../up", ProbeStatus::Refused(String::new())),
         ("c", ProbeStatus::Ok),
     ] {
         let error = folder
-            .record_probe(probe(cell, status), None)
+            .record_probe(probe(cell, status), &[])
             .expect_err(cell);
         assert!(matches!(error, RecordError::Unwritable { .. }), "{error}");
     }

@@ -31,7 +31,7 @@ pub struct Problem {
     pub snippet: Option<String>,
 }
 
-/// Everything wrong with a spec; at least one problem.
+/// Everything wrong with a spec, or with another document that is read like one; at least one problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecError {
     /// The file's name as the caller gave it.

@@ -34,6 +34,7 @@ pub use disturb::Disturb;
 pub use error::{Place, Problem, SpecError};
 pub use load::{Load, LoadPoint, Phases, Sweep};
 pub use probe::{Mechanism, Probe, ProbeMode, WakeupProbe};
+pub use read::read_document;
 pub use schema::json_schema;
 pub use service::Service;
 pub use spec::Spec;

@@ -52,14 +52,23 @@ pub struct WakeupProbe {
     /// How notifications follow each other.
     #[garde(length(min = 1))]
     pub modes: Vec<ProbeMode>,
-    /// Samples per cell.
+    /// Samples per cell, all rounds together.
     #[garde(custom(crate::rules::positive_count))]
     pub samples: Count,
-    /// Longest time for one cell; it ends there with the samples that it has.
+    /// Longest time for one cell, all rounds together; it ends there with the samples that it has.
     #[garde(custom(crate::rules::phase))]
     pub time_limit: Duration,
     /// Longest time for all cells together, shared equally. Default: no such limit.
     #[garde(inner(custom(crate::rules::phase)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_limit: Option<Duration>,
+    /// In how many rounds each cell is measured, the cells taking turns: to the probe what blocks
+    /// are to the trials, so that an interval needs at least 10. Default: 1.
+    #[garde(range(min = 1, max = 1000))]
+    #[serde(default = "one")]
+    pub rounds: u32,
+}
+
+const fn one() -> u32 {
+    1
 }

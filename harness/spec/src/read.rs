@@ -1,6 +1,7 @@
-//! From text to a valid [`Spec`]: YAML to tree, overrides, types, value rules, cross rules.
+//! From text to a valid document: YAML to tree, overrides, types, value rules, cross rules.
 
 use garde::Validate;
+use serde::de::DeserializeOwned;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
 use crate::error::{Place, Problem, SpecError};
@@ -11,39 +12,76 @@ use crate::tree::{Node, Step, steps};
 
 /// Reads and checks a spec.
 pub(crate) fn read<S: AsRef<str>>(text: &str, file: &str, set: &[S]) -> Result<Spec, SpecError> {
-    let fail = |problems| SpecError {
-        file: file.to_owned(),
-        problems,
-    };
-    let mut tree = yaml(text).map_err(|error| fail(vec![syntax(&error, text)]))?;
+    let mut tree = tree(text, file)?;
     for change in set {
         let change = change.as_ref();
         overrides::apply(&mut tree, change).map_err(|message| {
             let place = Place::Override(change.to_owned());
-            fail(vec![Problem {
+            let problem = Problem {
                 place,
                 path: String::new(),
                 message,
                 snippet: None,
-            }])
+            };
+            failed(file, vec![problem])
         })?;
     }
-    let spec = typed(&tree, text).map_err(|problem| fail(vec![problem]))?;
-    let mut problems: Vec<Problem> = match spec.validate() {
+    checked(&tree, text, file, across)
+}
+
+/// Reads a YAML document of another type than [`Spec`] with the same care: a key twice is an
+/// error, values are checked by the type's own rules, and then by `across`, which returns what one
+/// setting rules out in another, as path and message. `file_name` is for the messages only.
+///
+/// # Errors
+/// Everything wrong with the text, each problem with its place.
+pub fn read_document<T>(
+    text: &str,
+    file_name: &str,
+    across: impl FnOnce(&T) -> Vec<(String, String)>,
+) -> Result<T, SpecError>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    checked(&tree(text, file_name)?, text, file_name, across)
+}
+
+fn failed(file: &str, problems: Vec<Problem>) -> SpecError {
+    SpecError {
+        file: file.to_owned(),
+        problems,
+    }
+}
+
+fn tree(text: &str, file: &str) -> Result<Node, SpecError> {
+    yaml(text).map_err(|error| failed(file, vec![syntax(&error, text)]))
+}
+
+fn checked<T>(
+    tree: &Node,
+    text: &str,
+    file: &str,
+    across: impl FnOnce(&T) -> Vec<(String, String)>,
+) -> Result<T, SpecError>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    let document: T = typed(tree, text).map_err(|problem| failed(file, vec![problem]))?;
+    let mut problems: Vec<Problem> = match document.validate() {
         Ok(()) => Vec::new(),
         Err(report) => report
             .iter()
-            .map(|(path, error)| problem(&tree, text, &path.to_string(), error.to_string()))
+            .map(|(path, error)| problem(tree, text, &path.to_string(), error.to_string()))
             .collect(),
     };
     if problems.is_empty() {
-        let findings = across(&spec).into_iter();
-        problems.extend(findings.map(|(path, message)| problem(&tree, text, &path, message)));
+        let findings = across(&document).into_iter();
+        problems.extend(findings.map(|(path, message)| problem(tree, text, &path, message)));
     }
     if problems.is_empty() {
-        Ok(spec)
+        Ok(document)
     } else {
-        Err(fail(problems))
+        Err(failed(file, problems))
     }
 }
 
@@ -58,7 +96,7 @@ pub(crate) fn yaml(text: &str) -> Result<Node, serde_saphyr::Error> {
 }
 
 /// Types the tree, reporting the first thing that does not fit.
-fn typed(tree: &Node, text: &str) -> Result<Spec, Problem> {
+fn typed<T: DeserializeOwned>(tree: &Node, text: &str) -> Result<T, Problem> {
     serde_path_to_error::deserialize(tree).map_err(|error| {
         let path = path_of(error.path());
         let message = error.into_inner().to_string();

@@ -27,12 +27,13 @@ pub(crate) struct Tally {
 /// [`Interrupted`], and when results cannot be written. A trial that fails is told and counted.
 pub(crate) fn drive(chosen: &Chosen, folder: &mut RunFolder) -> Result<Tally> {
     let cpus = doctor::usable_cpus()?;
-    let cells = probe::cells(&chosen.spec.probes)?;
-    let mut progress = Progress::new(cells.len() + chosen.trials.len());
-    for cell in &cells {
+    let steps = probe::steps(&chosen.spec.probes)?;
+    let mut rounds = probe::Rounds::default();
+    let mut progress = Progress::new(steps.len() + chosen.trials.len());
+    for step in &steps {
         interrupt::check()?;
-        progress.begin(&cell.id());
-        let line = probe::run(cell, folder)?;
+        progress.begin(&step.name());
+        let line = probe::run(step, &mut rounds, folder)?;
         progress.end(&line);
     }
     let mut tally = Tally::default();

@@ -62,6 +62,19 @@ impl RunFolder {
         read_distribution(&self.probe_folder(cell_id).join("latency.csv"))
     }
 
+    /// The times of a probe cell, round by round; a result from before there were rounds has one.
+    ///
+    /// # Errors
+    /// As [`RunFolder::probe_times`].
+    pub fn probe_rounds(&self, cell_id: &str) -> Result<Vec<Distribution>, RecordError> {
+        let path = self.probe_folder(cell_id).join("rounds.csv");
+        if !path.is_file() {
+            return self.probe_times(cell_id).map(|times| vec![times]);
+        }
+        let text = fs::read_to_string(&path).map_err(RecordError::io(&path))?;
+        hlog::parse_numbered(&text).map_err(|reason| RecordError::damaged(&path, reason))
+    }
+
     /// The counters of a trial.
     ///
     /// # Errors

@@ -12,10 +12,9 @@ use super::RunFolder;
 use crate::error::RecordError;
 use crate::hlog;
 use crate::latency::Distribution;
-use crate::probe::{ProbeRecord, ProbeStatus};
+use crate::probe::{ProbeRecord, ProbeRound, ProbeStatus};
 use crate::run::RunRecord;
 use crate::table::{self, Rows};
-use crate::time::Timestamp;
 use crate::trial::{TrialData, TrialRecord};
 
 /// Names that begin so are unfinished.
@@ -100,15 +99,11 @@ impl RunFolder {
             let started = data.measure_started;
             write_hlog(
                 &folder.join("latency.hlog"),
-                &data.latency,
-                started,
-                measure,
+                &[(&data.latency, started, measure)],
             )?;
             write_hlog(
                 &folder.join("send_lag.hlog"),
-                &data.send_lag,
-                started,
-                measure,
+                &[(&data.send_lag, started, measure)],
             )
         })?;
         self.trials
@@ -121,40 +116,51 @@ impl RunFolder {
         Ok(&self.trials[at])
     }
 
-    /// Records a probe cell and brings `probes.csv` up to date. `measured` holds the times in
-    /// nanoseconds, when the measurement began and how long it took; a refused cell has none.
+    /// Records a probe cell with all rounds that it has so far, whole or not at all, and brings
+    /// `probes.csv` up to date; a refused cell has no rounds. A cell that is there already is
+    /// replaced.
     ///
     /// # Errors
     /// When a file cannot be written.
     pub fn record_probe(
         &mut self,
         mut record: ProbeRecord,
-        measured: Option<(&Histogram<u64>, Timestamp, std::time::Duration)>,
+        rounds: &[ProbeRound],
     ) -> Result<&ProbeRecord, RecordError> {
         let place = self.probe_folder(&record.cell_id);
+        let unwritable = |reason: &str| RecordError::unwritable(&place, reason);
         if record.cell_id.is_empty() || record.cell_id.contains(['/', '.']) {
-            return Err(RecordError::unwritable(
-                &place,
-                "a cell id must be a plain name",
-            ));
+            return Err(unwritable("a cell id must be a plain name"));
         }
-        if measured.is_none() && record.status == ProbeStatus::Ok {
-            return Err(RecordError::unwritable(
-                &place,
-                "a cell without times cannot be ok",
-            ));
+        if rounds.is_empty() && record.status == ProbeStatus::Ok {
+            return Err(unwritable("a cell without times cannot be ok"));
         }
         record.schema_version = crate::SCHEMA_VERSION;
-        let times = measured.map(|(histogram, ..)| Distribution::new(histogram, 0));
-        if let Some(times) = &times {
-            record.samples = times.answered();
-            record.time = times.percentiles();
+        let merged = merged(rounds).map_err(|reason| unwritable(&reason))?;
+        let distribution = |times: &Histogram<u64>| Distribution::new(times, 0);
+        if let Some(times) = &merged {
+            record.samples = times.len();
+            record.time = distribution(times).percentiles();
+            let of_round = |round: &ProbeRound| distribution(&round.times).percentiles();
+            record.rounds = rounds.iter().map(of_round).collect();
         }
         replace(&place, |folder| {
             fs::create_dir_all(folder).map_err(RecordError::io(folder))?;
-            if let (Some((histogram, started, length)), Some(times)) = (measured, &times) {
-                write_csv(&folder.join("latency.csv"), &hlog::rows(times))?;
-                write_hlog(&folder.join("latency.hlog"), histogram, started, length)?;
+            if let Some(times) = &merged {
+                write_csv(
+                    &folder.join("latency.csv"),
+                    &hlog::rows(&distribution(times)),
+                )?;
+                let intervals: Vec<_> = rounds
+                    .iter()
+                    .map(|round| (&round.times, round.started, round.length))
+                    .collect();
+                write_hlog(&folder.join("latency.hlog"), &intervals)?;
+                let each: Vec<_> = rounds
+                    .iter()
+                    .map(|round| distribution(&round.times))
+                    .collect();
+                write_csv(&folder.join("rounds.csv"), &hlog::numbered_rows(&each))?;
             }
             write_json(&folder.join("probe.json"), &record)
         })?;
@@ -236,14 +242,22 @@ fn write_csv(path: &Path, rows: &Rows) -> Result<(), RecordError> {
     to.flush().map_err(RecordError::io(path))
 }
 
-fn write_hlog(
-    path: &Path,
-    histogram: &Histogram<u64>,
-    started: Timestamp,
-    length: std::time::Duration,
-) -> Result<(), RecordError> {
+fn write_hlog(path: &Path, intervals: &[hlog::Interval<'_>]) -> Result<(), RecordError> {
     let mut bytes = Vec::new();
-    hlog::write(&mut bytes, histogram, started, length)
-        .map_err(|reason| RecordError::unwritable(path, reason))?;
+    hlog::write(&mut bytes, intervals).map_err(|reason| RecordError::unwritable(path, reason))?;
     fs::write(path, bytes).map_err(RecordError::io(path))
+}
+
+/// All rounds together; `None` without rounds.
+fn merged(rounds: &[ProbeRound]) -> Result<Option<Histogram<u64>>, String> {
+    let Some((first, others)) = rounds.split_first() else {
+        return Ok(None);
+    };
+    let mut merged = first.times.clone();
+    for round in others {
+        merged
+            .add(&round.times)
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(Some(merged))
 }

@@ -25,7 +25,7 @@ pub use counters::{ReceiveCounters, ReflectCounters, SteerCounters};
 pub use error::{Error, Result};
 pub use kernel::{KernelVersion, refuse_kernel, running_kernel};
 pub use loss::{Lossy, LossyConfig};
-pub use provenance::Provenance;
+pub use provenance::{OBJECTS, Provenance, egress_programs, programs_of};
 pub use receive::{ClientFilter, Receive};
 pub use reflect::{Pass, Reflect, ReflectConfig};
 pub use steer::{Steer, SteerConfig};

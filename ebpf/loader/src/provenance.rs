@@ -1,6 +1,14 @@
 //! Which program it was: for a result's record.
 
-use aya::programs::ProgramInfo;
+use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, TcAttachType, loaded_programs};
+
+use crate::object::program_error;
+use crate::{Error, Result};
+
+const GONE: i32 = rustix::io::Errno::NOENT.raw_os_error();
+
+/// The embedded objects: name and SHA-256 in hexadecimal, as the build script wrote them.
+pub const OBJECTS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/objects.rs"));
 
 /// A loaded program as the kernel names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,4 +32,41 @@ impl Provenance {
             verified_instructions: info.verified_instruction_count(),
         }
     }
+}
+
+/// The loaded programs of these kernel numbers, in the order of the numbers; those that are gone are
+/// left out.
+///
+/// # Errors
+/// Missing privilege.
+pub fn programs_of(ids: &[u32]) -> Result<Vec<Provenance>> {
+    let mut found = Vec::new();
+    for info in loaded_programs() {
+        let info = match info {
+            Ok(info) => info,
+            // Somebody else's program that ended between the listing and the look.
+            Err(ProgramError::SyscallError(call)) if call.io_error.raw_os_error() == Some(GONE) => {
+                continue;
+            }
+            Err(error) => return Err(lookup(error)),
+        };
+        if ids.contains(&info.id()) {
+            found.push(Provenance::of(&info));
+        }
+    }
+    found.sort_by_key(|program| program.id);
+    Ok(found)
+}
+
+/// The programs attached to the egress side of a device of the calling thread's namespace.
+///
+/// # Errors
+/// Missing privilege, or a kernel before 6.6, which cannot be asked.
+pub fn egress_programs(device: &str) -> Result<Vec<Provenance>> {
+    let queried = SchedClassifier::query_tcx(device, TcAttachType::Egress).map_err(lookup)?;
+    Ok(queried.1.iter().map(Provenance::of).collect())
+}
+
+fn lookup(error: ProgramError) -> Error {
+    program_error("an attached program")(error)
 }

@@ -11,6 +11,7 @@ mod doctor;
 mod drive;
 mod environment;
 mod exit;
+mod hash;
 mod interrupt;
 mod lab;
 mod plan;

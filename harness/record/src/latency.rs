@@ -1,6 +1,7 @@
 //! Latency distributions whose percentiles rank over every request (design, invariant 3).
 
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A recorded distribution: HDR buckets, and requests that were never answered.
@@ -18,7 +19,7 @@ pub struct Distribution {
 
 /// A distribution in a row of a table, in nanoseconds. A percentile that falls on an unanswered
 /// request is empty; so are maximum and mean as soon as one request is unanswered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Percentiles {
     /// Median.

@@ -1,11 +1,12 @@
 //! The ledger: every offered request ends in exactly one line (design, invariant 2).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::smell::Smell;
 
 /// Requests lost for one reason, and the counter that says so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DropCount {
     /// The reason, in snake case; the column is `drop_<reason>`.
@@ -17,7 +18,7 @@ pub struct DropCount {
 }
 
 /// What became of a trial's requests, all phases together.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// Requests of the schedule.

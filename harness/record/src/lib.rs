@@ -9,24 +9,31 @@
 //! Nothing here measures or draws. The crate depends on neither aya nor polars, so that
 //! everything which reads or writes results stays quick to build.
 
+mod columns;
+mod device;
 mod error;
 mod folder;
 mod hlog;
+mod interval;
 mod latency;
 mod ledger;
 mod probe;
 mod run;
+mod schema;
 mod smell;
 mod table;
 mod time;
 mod trial;
 
+pub use device::{DeviceRecord, DeviceState};
 pub use error::RecordError;
 pub use folder::{RunFolder, runs_below};
+pub use interval::Interval;
 pub use latency::{Distribution, Percentiles};
 pub use ledger::{DropCount, Ledger};
 pub use probe::{ProbeRecord, ProbeRound, ProbeStatus};
 pub use run::{Git, RunId, RunRecord, Seeds};
+pub use schema::{run_schema, trial_schema};
 pub use smell::{Severity, Smell};
 pub use time::Timestamp;
 pub use trial::{Cost, CounterRow, Steering, TrialData, TrialRecord};

@@ -2,17 +2,21 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use spec::Spec;
 
+use crate::device::DeviceRecord;
 use crate::smell::Smell;
 use crate::time::Timestamp;
 
 /// A run's name: its start in UTC and a short hash, so that names sort by time and two runs of
 /// the same second differ.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct RunId(String);
 
@@ -44,7 +48,7 @@ impl fmt::Display for RunId {
 }
 
 /// The program's own version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Git {
     /// The commit's full hash.
@@ -54,7 +58,7 @@ pub struct Git {
 }
 
 /// The seeds that the run was drawn from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seeds {
     /// Order of the trials.
@@ -76,7 +80,7 @@ impl Seeds {
 }
 
 /// Everything about a run that is not in its trials.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
     /// The layout's version.
@@ -93,8 +97,11 @@ pub struct RunRecord {
     pub git: Option<Git>,
     /// The command line.
     pub command: Vec<String>,
-    /// The machine: kernel, CPUs, memory, NICs, settings.
+    /// The machine (kernel, CPUs, memory, settings) and the software that was started.
     pub environment: Value,
+    /// The topology's devices, each state once.
+    #[serde(default)]
+    pub devices: Vec<DeviceRecord>,
     /// What was obtained for the whole run, in place of what was asked.
     pub obtained: Value,
     /// The seeds.
@@ -122,6 +129,7 @@ impl RunRecord {
             git: None,
             command: Vec::new(),
             environment: Value::Null,
+            devices: Vec::new(),
             obtained: Value::Null,
             seeds: Seeds::of(spec),
             trials_planned: u32::try_from(spec::expand(spec).len()).unwrap_or(u32::MAX),

@@ -83,7 +83,7 @@ fn cell<T: ToString>(value: Option<T>) -> String {
 }
 
 /// One decimal is below anything measured in nanoseconds.
-fn decimal(value: Option<f64>) -> String {
+pub(crate) fn decimal(value: Option<f64>) -> String {
     value.map(|value| format!("{value:.1}")).unwrap_or_default()
 }
 

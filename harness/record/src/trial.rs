@@ -1,10 +1,13 @@
 //! One trial's record.
 
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spec::{Trial, TrialId};
 
+use crate::device::DeviceState;
+use crate::interval::Interval;
 use crate::latency::{Distribution, Percentiles};
 use crate::ledger::Ledger;
 use crate::smell::{Severity, Smell};
@@ -12,7 +15,7 @@ use crate::time::Timestamp;
 
 /// Where requests went inside the server: totals over the measure phase, empty where a system
 /// has no such thing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Steering {
     /// User-space transfers of a request to another thread before execution.
@@ -30,7 +33,7 @@ pub struct Steering {
 }
 
 /// What the measure phase cost: CPU time in nanoseconds, empty where it cannot be attributed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
     /// All server threads.
@@ -50,7 +53,7 @@ pub struct Cost {
 }
 
 /// A number read during the trial, as it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CounterRow {
     /// Whose it is, such as `xdp:steer` or `server/owner0`.
@@ -62,7 +65,7 @@ pub struct CounterRow {
 }
 
 /// Everything about a trial but its distributions and counters: `trial.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialRecord {
     /// The layout's version.
@@ -126,6 +129,10 @@ pub struct TrialData {
     pub cost: Cost,
     /// What was obtained.
     pub obtained: Value,
+    /// The measure phase in steps.
+    pub intervals: Vec<Interval>,
+    /// The topology's devices with everything attached; they go to `run.json`.
+    pub devices: Vec<DeviceState>,
     /// Every counter that was read.
     pub counters: Vec<CounterRow>,
     /// Smells beside the ledger's.

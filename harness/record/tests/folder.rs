@@ -70,6 +70,8 @@ fn a_run_is_laid_out_as_promised() {
         files(&folder.trial_folder(&id)),
         [
             "counters.csv",
+            "intervals.csv",
+            "intervals.parquet",
             "latency.csv",
             "latency.hlog",
             "send_lag.hlog",

@@ -334,8 +334,9 @@ impl<'de> Visitor<'de> for EntryVisitor {
 }
 
 /// A system with nothing left to choose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ResolvedSystem")]
 pub struct System {
     /// The system.
     pub system: SystemKind,

@@ -87,7 +87,7 @@ pub struct TopologySpec {
 }
 
 /// A topology with nothing left to choose but placement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Topology {
     /// What joins client and server.
@@ -101,7 +101,7 @@ pub struct Topology {
 }
 
 /// What the spec asks of the planner; no part of a trial's identity.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Placement {
     /// CPUs for the server's threads, owner i on the i-th.

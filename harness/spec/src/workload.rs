@@ -163,16 +163,18 @@ pub struct WorkloadSpec {
 }
 
 /// A workload with nothing left to choose.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
     /// Number of distinct keys.
     pub keys: Count,
     /// Size of a key.
     #[serde(with = "crate::size")]
+    #[schemars(with = "crate::size::SizeSchema")]
     pub key_size: SizeSpec,
     /// Size of a value.
     #[serde(with = "crate::size")]
+    #[schemars(with = "crate::size::SizeSchema")]
     pub value_size: SizeSpec,
     /// How often each key is asked for.
     pub popularity: Popularity,

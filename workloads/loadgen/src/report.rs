@@ -58,6 +58,8 @@ impl Measured {
 pub struct Interval {
     /// Start of the interval, ns since the start of the measure phase.
     pub start_ns: u64,
+    /// Requests due in the interval that expect a reply.
+    pub requests: u64,
     /// Latency over its answered requests, ns.
     pub latency: Latency,
 }

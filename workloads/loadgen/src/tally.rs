@@ -26,6 +26,7 @@ impl Tally {
         let intervals = (0..phases.measure_ns.div_ceil(interval_ns))
             .map(|n| Interval {
                 start_ns: n * interval_ns,
+                requests: 0,
                 latency: Latency::new(),
             })
             .collect();
@@ -45,8 +46,12 @@ impl Tally {
     /// A request of the schedule is offered.
     pub(crate) fn offered(&mut self, phases: &Phases, planned: &Planned) {
         self.ledger.offered += 1;
-        if phases.offset_in_measure(planned.at_ns).is_some() && !planned.noreply {
+        if planned.noreply {
+            return;
+        }
+        if let Some(into) = phases.offset_in_measure(planned.at_ns) {
             self.measured.requests += 1;
+            self.interval(into).requests += 1;
         }
     }
 
@@ -70,9 +75,12 @@ impl Tally {
         let latency_ns = now_ns.saturating_sub(phases.start_ns + planned.at_ns);
         self.measured.answered += 1;
         self.latency.record(latency_ns);
-        self.intervals[(into / self.interval_ns) as usize]
-            .latency
-            .record(latency_ns);
+        self.interval(into).latency.record(latency_ns);
+    }
+
+    /// The interval of an offset into the measure phase, ns.
+    fn interval(&mut self, into: u64) -> &mut Interval {
+        &mut self.intervals[(into / self.interval_ns) as usize]
     }
 
     /// Its complete reply came at `now_ns`, after the timeout.
@@ -96,6 +104,7 @@ impl Tally {
         self.latency.merge(&other.latency);
         self.send_lag.merge(&other.send_lag);
         for (mine, theirs) in self.intervals.iter_mut().zip(&other.intervals) {
+            mine.requests += theirs.requests;
             mine.latency.merge(&theirs.latency);
         }
         let Measured {

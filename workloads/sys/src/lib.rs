@@ -12,6 +12,7 @@
 pub mod account;
 pub mod clock;
 pub mod cpu;
+pub mod device;
 pub mod environment;
 mod error;
 pub mod ethtool;

@@ -12,6 +12,7 @@ use sys::{clock, ethtool, link, napi, sockets};
 
 use super::Role;
 use super::window::Window;
+use crate::environment::AttachedDevice;
 use crate::plan::action::Action;
 
 /// Within this long the kernel notices that both ends of a pair are up.
@@ -27,6 +28,11 @@ pub(crate) enum Request {
         actions: Vec<Action>,
         /// Process in whose namespace the far end of a veth pair appears.
         peer: Option<u32>,
+    },
+    /// Describe the device as it is now, attached programs included.
+    Describe {
+        /// The device.
+        device: String,
     },
     /// Read every counter of the host's network.
     Counters {
@@ -51,6 +57,8 @@ pub(crate) enum Answer {
         /// CPU of the NAPI thread of queue `i`.
         napi_cpus: Vec<u32>,
     },
+    /// The device.
+    Described(Box<AttachedDevice>),
     /// Counters by name.
     Counters(Vec<(String, u64)>),
     /// The measure phase.
@@ -87,6 +95,9 @@ impl Role for HostRole {
                     napi_cpus: self.pinned.clone(),
                 })
             }
+            Request::Describe { device } => Ok(Answer::Described(Box::new(
+                AttachedDevice::describe(&device)?,
+            ))),
             Request::Counters { device } => Ok(Answer::Counters(counters(&device)?)),
             Request::Measure { window, device } => {
                 Ok(Answer::Measured(self.measure(window, &device)?))

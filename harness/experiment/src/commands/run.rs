@@ -114,7 +114,7 @@ fn open_folder(chosen: &Chosen, args: &RunArgs) -> Result<RunFolder> {
     let mut record = RunRecord::begin(&chosen.spec, RunId::new(started, &salt), started);
     record.git = environment::git();
     record.command = std::env::args().collect();
-    record.environment = environment::machine()?;
+    record.environment = environment::here()?;
     Ok(RunFolder::create(&output(chosen, args), record)?)
 }
 

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::process::Command;
 
 use sys::privilege::{Capability, Privileges};
 
 use super::Finding;
+use crate::environment::memcached_version;
 
 /// CPUs that this process may use, ascending.
 pub(crate) fn usable_cpus() -> io::Result<Vec<u32>> {
@@ -53,12 +53,6 @@ pub(super) fn sudo_line() -> String {
 pub(super) fn kernel_refused() -> Option<String> {
     let refused = loader::running_kernel().and_then(loader::refuse_kernel);
     refused.err().map(|error| error.to_string())
-}
-
-/// Version of the memcached that would be started.
-pub(super) fn memcached_version() -> Option<String> {
-    let output = Command::new("memcached").arg("-V").output().ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn release() -> io::Result<String> {
@@ -117,8 +111,8 @@ pub(super) fn privilege() -> Finding {
 /// The baseline.
 pub(super) fn memcached() -> Finding {
     match memcached_version() {
-        Some(version) => Finding::good("memcached", version),
-        None => Finding::missing(
+        Ok(version) => Finding::good("memcached", version),
+        Err(_) => Finding::missing(
             "memcached",
             "not installed",
             "the memcached baseline",

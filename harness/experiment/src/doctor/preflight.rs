@@ -3,6 +3,7 @@
 use spec::{Spec, SystemKind, TopologyKind};
 
 use super::facts;
+use crate::environment::memcached_version;
 use crate::exit::HostCannot;
 
 /// Fails with the reason and the remedy when this machine cannot run `spec`.
@@ -15,7 +16,7 @@ pub(crate) fn preflight(spec: &Spec) -> Result<(), HostCannot> {
         .systems
         .iter()
         .any(|system| system.system == SystemKind::Memcached);
-    if wants_memcached && facts::memcached_version().is_none() {
+    if wants_memcached && memcached_version().is_err() {
         return Err(HostCannot(
             "the spec compares with memcached, which is not installed: run ./setup, or leave it out \
              with --only"

@@ -6,7 +6,10 @@
 
 use kv::server::DropLine;
 use loadgen::ClientReport;
-use record::{Cost, CounterRow, DropCount, Ledger, Smell, Steering, Timestamp, TrialData};
+use record::{
+    Cost, CounterRow, DeviceState, DropCount, Interval, Ledger, Smell, Steering, Timestamp,
+    TrialData,
+};
 use serde_json::{Map, Value};
 
 use crate::agents::host;
@@ -35,6 +38,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) lab_after: Vec<CounterRow>,
     /// Modes that the roles obtained.
     pub(crate) obtained: Vec<(String, String)>,
+    /// The devices with everything attached.
+    pub(crate) devices: Vec<DeviceState>,
 }
 
 /// The trial's data.
@@ -50,6 +55,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         measure_started,
         report,
         measured,
+        devices,
         ..
     } = evidence;
     let mut counters = lab;
@@ -92,8 +98,18 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         },
         cost,
         obtained: obtained(plan, &evidence.obtained, &report),
+        intervals: report.intervals.iter().map(interval).collect(),
+        devices,
         counters,
         smells,
+    }
+}
+
+fn interval(interval: &loadgen::Interval) -> Interval {
+    Interval {
+        start_ns: interval.start_ns,
+        requests: interval.requests,
+        latency: interval.latency.histogram().clone(),
     }
 }
 

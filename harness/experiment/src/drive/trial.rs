@@ -35,6 +35,7 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
     let obtained = load(&mut server, plan)?;
     attach(&mut server, &mut client, &mut lab, plan)?;
 
+    let devices = lab.describe().context("describing the devices")?;
     let lab_before = lab.counters()?;
     let server_before = counters(&mut server, &serving::Request::Arm)?;
     let window = window(plan);
@@ -70,6 +71,7 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
         lab_before,
         lab_after,
         obtained,
+        devices,
     }))
 }
 

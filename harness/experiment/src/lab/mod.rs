@@ -5,15 +5,18 @@ mod agent;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use record::CounterRow;
+use record::{CounterRow, DeviceState};
 
 pub(crate) use agent::Agent;
 
 use crate::agents::host::{Answer, Measured, Request};
 use crate::agents::window::Window;
+use crate::environment::AttachedDevice;
 use crate::plan::Plan;
 use crate::plan::topology::{CLIENT, End, HostPlan, SERVER};
 
+/// The hosts' names in results.
+const SCOPES: [&str; 2] = ["server host", "client host"];
 /// Longest time for a few netlink requests on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -102,15 +105,28 @@ impl Lab {
         server.pin().map(Some)
     }
 
+    /// The topology's devices as their hosts see them now.
+    pub(crate) fn describe(&mut self) -> Result<Vec<DeviceState>> {
+        let Some(hosts) = &mut self.hosts else {
+            let loopback = AttachedDevice::describe("lo")?;
+            return Ok(vec![state("this host", &loopback)?]);
+        };
+        let mut states = Vec::new();
+        for (host, scope) in hosts.iter_mut().zip(SCOPES) {
+            let device = host.end.device.to_owned();
+            let request = Request::Describe { device };
+            let Answer::Described(device) = host.agent.ask(&request, PATIENCE)? else {
+                bail!("a host answered out of turn");
+            };
+            states.push(state(scope, &device)?);
+        }
+        Ok(states)
+    }
+
     /// Every counter of the hosts' networks.
     pub(crate) fn counters(&mut self) -> Result<Vec<CounterRow>> {
         let mut rows = Vec::new();
-        for (host, scope) in self
-            .hosts
-            .iter_mut()
-            .flatten()
-            .zip(["server host", "client host"])
-        {
+        for (host, scope) in self.hosts.iter_mut().flatten().zip(SCOPES) {
             let device = host.end.device.to_owned();
             let request = Request::Counters { device };
             let Answer::Counters(counters) = host.agent.ask(&request, PATIENCE)? else {
@@ -149,4 +165,11 @@ impl Lab {
         }
         Ok(measured.try_into().ok())
     }
+}
+
+fn state(host: &str, device: &AttachedDevice) -> Result<DeviceState> {
+    Ok(DeviceState {
+        host: host.to_owned(),
+        device: serde_json::to_value(device)?,
+    })
 }

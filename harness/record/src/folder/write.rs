@@ -9,8 +9,11 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::RunFolder;
+use crate::columns;
+use crate::device;
 use crate::error::RecordError;
 use crate::hlog;
+use crate::interval::{self, Interval};
 use crate::latency::Distribution;
 use crate::probe::{ProbeRecord, ProbeRound, ProbeStatus};
 use crate::run::RunRecord;
@@ -82,6 +85,11 @@ impl RunFolder {
     /// When a file cannot be written.
     pub fn record_trial(&mut self, data: &TrialData) -> Result<&TrialRecord, RecordError> {
         let record = data.record();
+        // Before the trial: a run that dies in between has a device too many, not one too few.
+        let label = &record.trial.system.label;
+        if device::enter(&mut self.run.devices, label, &data.devices) {
+            self.update_run(|_| {})?;
+        }
         let place = self.trial_folder(&record.trial_id);
         let measure = data.trial.phases.measure.to_std();
         replace(&place, |folder| {
@@ -96,6 +104,7 @@ impl RunFolder {
                     .map(|row| vec![row.scope.clone(), row.name.clone(), row.value.to_string()]),
             );
             write_csv(&folder.join("counters.csv"), &counters.collect())?;
+            write_intervals(folder, &data.intervals, measure)?;
             let started = data.measure_started;
             write_hlog(
                 &folder.join("latency.hlog"),
@@ -240,6 +249,22 @@ fn write_csv(path: &Path, rows: &Rows) -> Result<(), RecordError> {
             .map_err(|error| RecordError::unwritable(path, error))?;
     }
     to.flush().map_err(RecordError::io(path))
+}
+
+fn write_intervals(
+    folder: &Path,
+    intervals: &[Interval],
+    length: std::time::Duration,
+) -> Result<(), RecordError> {
+    let length_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+    let columns = interval::columns(intervals, length_ns);
+    write_csv(
+        &folder.join("intervals.csv"),
+        &columns::rows(&columns, intervals.len()),
+    )?;
+    let path = folder.join("intervals.parquet");
+    columns::write_parquet(&path, "intervals", &columns)
+        .map_err(|error| RecordError::unwritable(&path, error))
 }
 
 fn write_hlog(path: &Path, intervals: &[hlog::Interval<'_>]) -> Result<(), RecordError> {

@@ -2,8 +2,8 @@
 
 use hdrhistogram::Histogram;
 use record::{
-    Cost, CounterRow, DropCount, Ledger, RunFolder, RunId, RunRecord, Steering, Timestamp,
-    TrialData,
+    Cost, CounterRow, DeviceState, DropCount, Interval, Ledger, RunFolder, RunId, RunRecord,
+    Steering, Timestamp, TrialData,
 };
 use serde_json::json;
 use spec::{Spec, Trial, expand};
@@ -86,6 +86,22 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             requests_executed: 5000,
         },
         obtained: json!({"xdp": "native", "bind": "copy"}),
+        intervals: vec![
+            Interval {
+                start_ns: 0,
+                requests: 2500,
+                latency: histogram((1..=2500).map(|index| index * 100)),
+            },
+            Interval {
+                start_ns: 250_000_000,
+                requests: 2500,
+                latency: histogram((1..=2450).map(|index| index * 200)),
+            },
+        ],
+        devices: vec![DeviceState {
+            host: "server host".to_owned(),
+            device: json!({"driver": "veth"}),
+        }],
         counters: vec![CounterRow {
             scope: "xdp:steer".to_owned(),
             name: "redirected".to_owned(),

@@ -11,6 +11,7 @@ use crate::error::Doing;
 /// Numbers of the commands used, from include/uapi/linux/ethtool.h.
 pub(super) mod command {
     pub(crate) const GDRVINFO: u32 = 0x03;
+    pub(crate) const GCOALESCE: u32 = 0x0e;
     pub(crate) const GRINGPARAM: u32 = 0x10;
     pub(crate) const GSTRINGS: u32 = 0x1b;
     pub(crate) const GSTATS: u32 = 0x1d;
@@ -19,6 +20,7 @@ pub(super) mod command {
     pub(crate) const SFEATURES: u32 = 0x3b;
     pub(crate) const GCHANNELS: u32 = 0x3c;
     pub(crate) const SCHANNELS: u32 = 0x3d;
+    pub(crate) const GRSSH: u32 = 0x46;
 }
 
 /// Room behind every request, in words. The kernel itself decides how many strings or counters it

@@ -6,22 +6,27 @@
 //! Offloads matter here since a veth hands frames over as the sender's socket made them: with TSO or
 //! GRO on, one "frame" may be 64 KB, which no NIC would show to XDP.
 
+mod coalesce;
 mod features;
 mod ioctl;
+mod rss;
 mod statistics;
 
 use std::io;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::netlink::text;
 use ioctl::{Words, command, exchange};
 
+pub use coalesce::{Coalescing, coalescing};
 pub use features::{Feature, features, set_features, single_frames};
+pub use rss::{Rss, rss};
 pub use statistics::{statistics, sum_matching};
 
 /// Which driver a device has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DriverInfo {
     /// Name of the driver (`veth`, `ixgbe`).
     pub driver: String,
@@ -35,7 +40,7 @@ pub struct DriverInfo {
 
 /// Queue counts of a device; `combined` channels carry both directions, and a device has either those
 /// or `rx` and `tx` ones (veth: the latter).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Channels {
     /// Receive-only channels in use.
     pub rx: u32,
@@ -48,7 +53,7 @@ pub struct Channels {
 }
 
 /// Descriptor rings of a device, in descriptors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rings {
     /// Receive ring in use.
     pub rx: u32,

@@ -8,6 +8,7 @@ use netlink_packet_route::link::{
     LinkAttribute, LinkFlags, LinkMessage, LinkXdp, State, Stats64, XdpAttached,
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::MacAddress;
@@ -15,7 +16,7 @@ use crate::error::{Doing, malformed};
 use crate::netlink::{Connection, errno};
 
 /// How an XDP program runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum XdpMode {
     /// In the driver.

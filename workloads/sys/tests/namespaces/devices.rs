@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::process::Command;
 
+use steerbench_sys::device::Device;
 use steerbench_sys::ethtool::{self, Channels};
 use steerbench_sys::journal::{self, Change, Journal, Outcome};
 use steerbench_sys::link::{self, Peer};
@@ -43,6 +44,27 @@ pub(crate) fn questions() {
     assert_eq!((fewer.rx, fewer.tx), (2, 2));
     assert!(ethtool::set_channels("server", &Channels { rx: 5, ..channels }).is_err());
     ethtool::set_channels("server", &channels).unwrap();
+
+    let described = Device::describe("server").unwrap();
+    assert_eq!(described.channels.known(), Some(&channels));
+    assert_eq!(described.driver.known(), Some(&driver));
+    assert!(
+        described
+            .offloads
+            .known()
+            .is_some_and(|all| !all.on.is_empty())
+    );
+    let queues = described.queues.known().map(Vec::len);
+    assert_eq!(queues, Some(8), "four in each direction");
+    assert_eq!(described.xdp_mode, None);
+    for reason in [described.interrupts.reason(), described.coalescing.reason()] {
+        assert!(
+            reason.is_some_and(|reason| !reason.is_empty()),
+            "a veth has none"
+        );
+    }
+    let absent = Device::describe("absent").unwrap_err();
+    assert_eq!(absent.kind(), ErrorKind::NotFound);
 
     let counters = ethtool::statistics("server").unwrap();
     for queue in 0..4 {

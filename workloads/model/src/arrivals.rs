@@ -44,7 +44,8 @@ impl Arrivals {
     }
 }
 
-/// Iterates over the intended send times of an arrival process, ns since the start; endless.
+/// Iterates over the times of an arrival process at a constant mean rate, ns since the start;
+/// endless.
 #[derive(Debug, Clone)]
 pub struct Clockwork {
     arrivals: Arrivals,
@@ -77,23 +78,23 @@ impl Clockwork {
 }
 
 impl Iterator for Clockwork {
-    type Item = u64;
+    type Item = f64;
 
-    fn next(&mut self) -> Option<u64> {
+    fn next(&mut self) -> Option<f64> {
         Some(match self.arrivals {
             Arrivals::Fixed => {
                 let at = self.elapsed * self.gap_ns;
                 self.elapsed += 1.0;
-                at as u64
+                at
             }
             Arrivals::Poisson => {
                 self.elapsed += self.exponential();
-                self.elapsed as u64
+                self.elapsed
             }
             Arrivals::Bursty { burst_ns, factor } => {
                 self.elapsed += self.exponential();
                 let pauses = (self.elapsed / burst_ns as f64).floor();
-                (self.elapsed + pauses * (factor - 1.0) * burst_ns as f64) as u64
+                self.elapsed + pauses * (factor - 1.0) * burst_ns as f64
             }
         })
     }

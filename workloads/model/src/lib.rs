@@ -11,6 +11,7 @@
 
 mod arrivals;
 mod keyspace;
+mod pattern;
 mod permutation;
 mod popularity;
 pub mod portable;
@@ -23,6 +24,7 @@ mod value;
 
 pub use arrivals::{Arrivals, Clockwork};
 pub use keyspace::KeySpace;
+pub use pattern::{Pattern, SINE_PIECES, Shape, Warp};
 pub use permutation::Permutation;
 pub use popularity::{Picker, Popularity};
 pub use schedule::{Op, Planned, Schedule};

@@ -25,6 +25,12 @@ pub fn ln(x: f64) -> f64 {
     libm::log(x)
 }
 
+/// The cosine, the same on every machine.
+#[must_use]
+pub fn cos(x: f64) -> f64 {
+    libm::cos(x)
+}
+
 /// `base` to the power `exponent`, the same on every machine.
 #[must_use]
 pub fn pow(base: f64, exponent: f64) -> f64 {

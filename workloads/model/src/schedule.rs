@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use crate::stream::{self, Purpose, unit};
-use crate::{Clockwork, KeySpace, Picker, SpecError, WorkloadSpec};
+use crate::{Clockwork, KeySpace, Picker, SpecError, Warp, WorkloadSpec};
 
 /// What a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,36 @@ impl Schedule {
     pub fn generate(spec: &WorkloadSpec, duration_ns: u64) -> Result<Self, SpecError> {
         spec.validate()?;
         let expected = spec.rate_rps * duration_ns as f64 / 1e9;
+        let times = Clockwork::new(spec.arrivals, spec.rate_rps, spec.seed);
+        let mut warp = match &spec.pattern {
+            Some(pattern) => Some(Warp::new(pattern, duration_ns, spec.seed)?),
+            None => None,
+        };
+        let clock = |process_ns| match &mut warp {
+            Some(warp) => warp.clock_ns(process_ns) as u64,
+            None => process_ns as u64,
+        };
+        let due = times.map(clock).take_while(|at_ns| *at_ns < duration_ns);
+        Self::build(spec, expected, due, duration_ns)
+    }
+
+    /// The first `requests` requests of `spec`, all due at 0: a closed loop sends each when another
+    /// one is done. Keys, operations and flows are those of [`generate`](Self::generate).
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate).
+    pub fn sequence(spec: &WorkloadSpec, requests: u32) -> Result<Self, SpecError> {
+        spec.validate()?;
+        let due = std::iter::repeat_n(0, requests as usize);
+        Self::build(spec, f64::from(requests), due, 0)
+    }
+
+    fn build(
+        spec: &WorkloadSpec,
+        expected: f64,
+        due: impl Iterator<Item = u64>,
+        duration_ns: u64,
+    ) -> Result<Self, SpecError> {
         let draws = expected * f64::from(spec.keys_per_get);
         if draws > f64::from(1u32 << 31) {
             return Err(SpecError::TooManyRequests(expected));
@@ -68,8 +98,7 @@ impl Schedule {
 
         let mut requests = Vec::with_capacity((expected * 1.01) as usize + 64);
         let mut further = Vec::new();
-        let times = Clockwork::new(spec.arrivals, spec.rate_rps, spec.seed);
-        for at_ns in times.take_while(|at_ns| *at_ns < duration_ns) {
+        for at_ns in due {
             let key = picker.pick(&mut keys);
             let (is_get, no_reply) = (unit(&mut operations), unit(&mut operations));
             let op = if is_get < spec.get_ratio {
@@ -122,7 +151,7 @@ impl Schedule {
         &self.keyspace
     }
 
-    /// All intended times lie below this, ns.
+    /// All intended times lie below this, ns; 0 for a sequence without times.
     #[must_use]
     pub const fn duration_ns(&self) -> u64 {
         self.duration_ns

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Arrivals, KeySpace, Picker, Popularity, Size};
+use crate::{Arrivals, KeySpace, Pattern, Picker, Popularity, Size};
 
 /// A workload. Rates and times are in requests per second and nanoseconds, lengths in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct WorkloadSpec {
     pub noreply_ratio: f64,
     /// The arrival process.
     pub arrivals: Arrivals,
+    /// How the rate changes; absent means that it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Pattern>,
     /// Mean offered rate, requests per second, > 0. A multi-get is one request.
     pub rate_rps: f64,
     /// Number of flows (source ports), >= 1; emulating RSS wants >= 1024 of them.
@@ -68,6 +71,12 @@ pub enum SpecError {
     /// Wrong parameters of bursts.
     #[error("arrivals: a burst needs a length above 0 and a finite factor >= 1")]
     Burst,
+    /// A wrong pattern of rates.
+    #[error("pattern: {0}")]
+    Pattern(&'static str),
+    /// A pattern over arrivals that have one of their own.
+    #[error("pattern: bursty arrivals have a pattern of their own; use poisson or fixed")]
+    PatternOfBursts,
     /// Wrong service times.
     #[error("service: {0}")]
     Service(&'static str),
@@ -109,6 +118,11 @@ impl WorkloadSpec {
         // The sampler checks theta; one key is enough for that.
         Picker::new(self.popularity, 1, self.seed)?;
         self.arrivals.validate()?;
+        match (&self.pattern, self.arrivals) {
+            (None, _) => {}
+            (Some(_), Arrivals::Bursty { .. }) => return Err(SpecError::PatternOfBursts),
+            (Some(pattern), Arrivals::Poisson | Arrivals::Fixed) => pattern.shape.validate()?,
+        }
         for (field, value) in [
             ("get_ratio", self.get_ratio),
             ("noreply_ratio", self.noreply_ratio),

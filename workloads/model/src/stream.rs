@@ -28,6 +28,8 @@ pub enum Purpose {
     ValueSize,
     /// The second and later keys of a multi-get.
     FurtherKeys,
+    /// The order of a ramp's steps.
+    Ramp,
 }
 
 impl Purpose {
@@ -41,6 +43,7 @@ impl Purpose {
             Self::KeySize => 5,
             Self::ValueSize => 6,
             Self::FurtherKeys => 7,
+            Self::Ramp => 8,
         }
     }
 }
@@ -74,7 +77,7 @@ pub const fn mix(x: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const ALL: [Purpose; 8] = [
+    const ALL: [Purpose; 9] = [
         Purpose::Permutation,
         Purpose::Popularity,
         Purpose::Operation,
@@ -83,6 +86,7 @@ mod tests {
         Purpose::KeySize,
         Purpose::ValueSize,
         Purpose::FurtherKeys,
+        Purpose::Ramp,
     ];
 
     #[test]

@@ -17,6 +17,7 @@ fn spec() -> WorkloadSpec {
         keys_per_get: 1,
         noreply_ratio: 0.1,
         arrivals: Arrivals::Poisson,
+        pattern: None,
         rate_rps: 200_000.0,
         flows: 1024,
         seed: 1,

@@ -18,6 +18,7 @@ fn spec() -> WorkloadSpec {
         keys_per_get: 1,
         noreply_ratio: 0.0,
         arrivals: Arrivals::Poisson,
+        pattern: None,
         rate_rps: 100_000.0,
         flows: 1024,
         seed: 42,
@@ -113,6 +114,7 @@ fn flows_are_uniform_and_independent_of_the_key() {
 
 fn gaps(arrivals: Arrivals, count: usize) -> Vec<f64> {
     let times: Vec<u64> = Clockwork::new(arrivals, 100_000.0, 3)
+        .map(|at_ns| at_ns as u64)
         .take(count + 1)
         .collect();
     times
@@ -151,7 +153,7 @@ fn fixed_gaps_are_equal() {
             .all(|gap| *gap == 10_000.0)
     );
     let third = Clockwork::new(Arrivals::Fixed, 3.0, 0).nth(3);
-    assert_eq!(third, Some(1_000_000_000), "rounding does not add up");
+    assert_eq!(third, Some(1e9), "rounding does not add up");
 }
 
 #[test]

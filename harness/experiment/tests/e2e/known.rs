@@ -94,6 +94,7 @@ fn requests_of_slot(trial: &Trial, slot: u16) -> Result<u64> {
             keys_per_get: 1,
             noreply_ratio: 0.0,
             arrivals: Arrivals::Poisson,
+            pattern: None,
             rate_rps: trial.load.rate().context("an open loop")?.per_second(),
             flows: workload.flows,
             seed: trial.schedule_seed,

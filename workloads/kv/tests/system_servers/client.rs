@@ -43,6 +43,7 @@ pub(crate) fn workload() -> WorkloadSpec {
         keys_per_get: 1,
         noreply_ratio: 0.0,
         arrivals: Arrivals::Fixed,
+        pattern: None,
         rate_rps: 1000.0,
         flows: 1,
         seed: 7,

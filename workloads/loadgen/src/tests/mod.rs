@@ -21,6 +21,7 @@ pub(crate) fn workload(rate_rps: f64, seed: u64) -> WorkloadSpec {
         keys_per_get: 1,
         noreply_ratio: 0.0,
         arrivals: Arrivals::Poisson,
+        pattern: None,
         rate_rps,
         flows: 16,
         seed,

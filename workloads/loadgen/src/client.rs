@@ -16,7 +16,9 @@ use crate::tally::Tally;
 use crate::trace::{Recorder, Trace, Witness};
 use crate::transport::Transport;
 use crate::udp::{UdpPlan, UdpTransport};
-use crate::{ClientConfig, ClientError, ClientReport, Losses, Protocol, TransportConfig, wire};
+use crate::{
+    ClientConfig, ClientError, ClientReport, Losses, Mode, Protocol, TransportConfig, wire,
+};
 
 /// A client whose configuration and schedule fit each other.
 #[derive(Debug)]
@@ -64,6 +66,34 @@ impl Client {
         }
         if config.timeout_ns == 0 || config.interval_ns == 0 {
             return refuse("timeout_ns and interval_ns must be above 0".into());
+        }
+        match config.mode {
+            Mode::Open => {}
+            Mode::Closed { depth } => {
+                if depth < u32::from(config.threads) {
+                    return refuse(format!(
+                        "mode: a closed loop of depth {depth} keeps no {} threads busy",
+                        config.threads
+                    ));
+                }
+                if spec.noreply_ratio > 0.0 {
+                    return refuse(
+                        "noreply_ratio: nothing ends a request without a reply, so that a closed \
+                         loop cannot follow it"
+                            .into(),
+                    );
+                }
+                if config.trace {
+                    return refuse("trace: a closed loop has no schedule to trace".into());
+                }
+                let mut seen = vec![false; usize::from(config.threads)];
+                for planned in &schedule.requests {
+                    seen[usize::from(planned.flow % config.threads)] = true;
+                }
+                if seen.contains(&false) {
+                    return refuse("mode: a thread has no request in the sequence".into());
+                }
+            }
         }
         match config.transport {
             TransportConfig::Udp { .. } => {}
@@ -214,7 +244,11 @@ impl Armed {
             grace_ns,
         };
         let covered = self.client.schedule.duration_ns();
-        if measure_ns == 0 || phases.scheduled_ns() > covered {
+        let timed = match self.client.config.mode {
+            Mode::Open => true,
+            Mode::Closed { .. } => false,
+        };
+        if measure_ns == 0 || (timed && phases.scheduled_ns() > covered) {
             return Err(ClientError::Config(format!(
                 "the schedule covers {covered} ns, warmup and measure phase {}",
                 phases.scheduled_ns()
@@ -261,7 +295,6 @@ fn run_threads<T: Transport + Send>(
     let Client {
         config, schedule, ..
     } = client;
-    let threads = transports.len() as u16;
     let outcomes: Vec<_> = thread::scope(|scope| {
         let handles: Vec<_> = (0u16..)
             .zip(transports)
@@ -269,13 +302,12 @@ fn run_threads<T: Transport + Send>(
                 let run = move || {
                     let arrival = Arrival(hold);
                     prepare_thread(config.cpus.get(usize::from(thread)).copied())?;
-                    let mine = |flow: u16| flow % threads == thread;
                     if config.trace {
                         let until_ns = phases.scheduled_ns();
                         let witness = Recorder::new(schedule, phases.start_ns, until_ns)?;
-                        run_thread(client, mine, transport, phases, arrival, witness)
+                        run_thread(client, thread, transport, phases, arrival, witness)
                     } else {
-                        run_thread(client, mine, transport, phases, arrival, ())
+                        run_thread(client, thread, transport, phases, arrival, ())
                     }
                 };
                 thread::Builder::new()
@@ -294,10 +326,10 @@ fn run_threads<T: Transport + Send>(
     report(outcomes, schedule.fingerprint())
 }
 
-/// Drives the requests of one thread, whose flows are `mine`.
+/// Drives the requests of one thread.
 fn run_thread<W: Witness>(
     client: &Client,
-    mine: impl Fn(u16) -> bool,
+    thread: u16,
     transport: &mut impl Transport,
     phases: Phases,
     arrival: Arrival<'_>,
@@ -310,9 +342,9 @@ fn run_thread<W: Witness>(
     } = client;
     let mut engine = Engine::new(
         Arc::clone(schedule),
-        mine,
+        |flow| flow % config.threads == thread,
         Arc::clone(destinations),
-        Rules::from(config),
+        Rules::new(config, thread),
         phases,
         witness,
     );

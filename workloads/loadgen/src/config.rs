@@ -50,6 +50,9 @@ pub struct ClientConfig {
     /// What a thread does between sends. Default sleep.
     #[serde(default)]
     pub pacing: Pacing,
+    /// What decides when a request is sent. Default the schedule.
+    #[serde(default)]
+    pub mode: Mode,
     /// Report every request, not only their counts and histograms. Default no.
     #[serde(default)]
     pub trace: bool,
@@ -101,6 +104,7 @@ impl ClientConfig {
             threads: default_threads(),
             cpus: Vec::new(),
             pacing: Pacing::Sleep,
+            mode: Mode::Open,
             trace: false,
         }
     }
@@ -200,6 +204,38 @@ pub enum Protocol {
     Meta,
     /// The binary protocol.
     Binary,
+}
+
+/// What decides when a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Mode {
+    /// Open loop: the schedule's times.
+    #[default]
+    Open,
+    /// Closed loop: requests are under way all the time, and the end of each (reply or timeout)
+    /// sends the next. 1 is a ping-pong.
+    Closed {
+        /// How many, over all flows and threads.
+        depth: u32,
+    },
+}
+
+impl Mode {
+    /// The share of one of `threads` threads.
+    #[must_use]
+    pub const fn share(self, thread: u16, threads: u16) -> Self {
+        match self {
+            Self::Open => Self::Open,
+            Self::Closed { depth } => {
+                let (threads, thread) = (threads as u32, thread as u32);
+                let one_more = thread < depth % threads;
+                Self::Closed {
+                    depth: depth / threads + one_more as u32,
+                }
+            }
+        }
+    }
 }
 
 /// What a client thread does between sends.

@@ -10,17 +10,20 @@ use model::Schedule;
 use crate::addressing::Destinations;
 use crate::assembly::{Assembly, Gathered};
 use crate::phases::Phases;
+use crate::supply::{Due, Supply};
 use crate::tally::Tally;
 use crate::trace::{Trace, Witness};
 use crate::transport::{Destination, Transport};
 use crate::window::{Slot, State, Window};
 use crate::wire::frame::{self, Frame};
 use crate::wire::{self, Reading, Step, Verdict};
-use crate::{ClientConfig, Protocol};
+use crate::{ClientConfig, Mode, Protocol};
 
 /// What an engine needs to know beyond the schedule.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
+    /// This thread's share of the load.
+    pub(crate) mode: Mode,
     pub(crate) protocol: Protocol,
     pub(crate) timeout_ns: u64,
     pub(crate) quiet_ns: u64,
@@ -28,9 +31,11 @@ pub(crate) struct Rules {
     pub(crate) interval_ns: u64,
 }
 
-impl From<&ClientConfig> for Rules {
-    fn from(config: &ClientConfig) -> Self {
+impl Rules {
+    /// The rules of thread `thread` of `config`.
+    pub(crate) const fn new(config: &ClientConfig, thread: u16) -> Self {
         Self {
+            mode: config.mode.share(thread, config.threads),
             protocol: config.protocol,
             timeout_ns: config.timeout_ns,
             quiet_ns: config.quiet_ns,
@@ -55,9 +60,7 @@ const RETRY_NS: u64 = 50_000;
 /// One client thread's share of a trial, seen by `W`.
 pub(crate) struct Engine<W> {
     schedule: Arc<Schedule>,
-    /// Indices into the schedule of the requests of this thread, in order.
-    part: Vec<u32>,
-    next: usize,
+    supply: Supply,
     destinations: Arc<Destinations>,
     rules: Rules,
     phases: Phases,
@@ -96,20 +99,16 @@ impl<W: Witness> Engine<W> {
         witness: W,
     ) -> Self {
         let mut tally = Tally::new(&phases, rules.interval_ns);
-        let mut part = Vec::new();
-        for (index, planned) in schedule.requests.iter().enumerate() {
-            if mine(planned.flow) && planned.at_ns < phases.scheduled_ns() {
-                tally.offered(&phases, planned);
-                part.push(index as u32);
-            }
+        let supply = Supply::new(&schedule, mine, rules.mode, &phases);
+        for planned in supply.offered(&schedule) {
+            tally.offered(&phases, planned.at_ns, planned.noreply);
         }
         let windows = (0..schedule.spec().flows)
             .map(|_| Window::default())
             .collect();
         Self {
             schedule,
-            part,
-            next: 0,
+            supply,
             destinations,
             rules,
             phases,
@@ -137,14 +136,19 @@ impl<W: Witness> Engine<W> {
     ) -> io::Result<usize> {
         let mut accepted = 0;
         self.blocked = false;
-        while accepted < budget && self.next < self.part.len() {
+        while accepted < budget && self.supply.has_more() {
             let now_ns = clock();
-            let request = self.part[self.next];
-            let planned = self.schedule.requests[request as usize];
-            if self.phases.start_ns + planned.at_ns > now_ns {
+            let Some(due) = self
+                .supply
+                .due(&self.schedule, &self.phases, self.pending, now_ns)
+            else {
                 break;
-            }
-            if now_ns >= self.phases.deadline() {
+            };
+            let Due {
+                index: request,
+                planned,
+            } = due;
+            if now_ns >= self.supply.deadline(&self.phases) {
                 self.give_up_sending();
                 break;
             }
@@ -173,9 +177,9 @@ impl<W: Witness> Engine<W> {
                 break;
             }
             self.encoded = false;
-            self.next += 1;
+            self.supply.advance();
             accepted += 1;
-            self.enter(request, id, now_ns);
+            self.enter(&due, id, now_ns);
         }
         if accepted > 0 || self.blocked {
             transport.flush()?;
@@ -183,10 +187,16 @@ impl<W: Witness> Engine<W> {
         Ok(accepted)
     }
 
-    fn enter(&mut self, request: u32, id: u16, sent_ns: u64) {
-        let planned = &self.schedule.requests[request as usize];
-        self.tally.sent(&self.phases, planned, sent_ns);
-        self.witness.sent(request, sent_ns);
+    fn enter(&mut self, due: &Due, id: u16, sent_ns: u64) {
+        let Due { index, planned } = due;
+        self.tally.sent(planned.noreply);
+        if self.supply.is_scheduled() {
+            self.tally.lagged(&self.phases, planned.at_ns, sent_ns);
+        } else {
+            self.tally
+                .offered(&self.phases, planned.at_ns, planned.noreply);
+        }
+        self.witness.sent(*index, sent_ns);
         let state = if planned.noreply {
             State::NoReply
         } else {
@@ -202,7 +212,7 @@ impl<W: Witness> Engine<W> {
         }
         let slot = Slot {
             sent_ns,
-            request,
+            request: *index,
             state,
             begun: false,
         };
@@ -210,8 +220,14 @@ impl<W: Witness> Engine<W> {
     }
 
     fn give_up_sending(&mut self) {
-        self.tally.ledger.unsent += (self.part.len() - self.next) as u64;
-        self.next = self.part.len();
+        // A closed loop's request is offered when there is room for it under way; the one that the
+        // transmit path would not take is the only one of those that was not sent.
+        if self.encoded && !self.supply.is_scheduled() {
+            let last_ns = self.phases.scheduled_ns() - 1;
+            self.tally.offered(&self.phases, last_ns, false);
+            self.tally.ledger.unsent += 1;
+        }
+        self.tally.ledger.unsent += self.supply.stop();
         self.encoded = false;
     }
 
@@ -316,7 +332,8 @@ impl<W: Witness> Engine<W> {
         }
         slot.state = State::Answered;
         self.pending -= 1;
-        self.tally.answered(&self.phases, planned, now_ns);
+        let at_ns = self.supply.intended_ns(planned, &self.phases, slot.sent_ns);
+        self.tally.answered(&self.phases, at_ns, now_ns);
         let ledger = &mut self.tally.ledger;
         match verdict {
             Verdict::Ok => {
@@ -331,7 +348,7 @@ impl<W: Witness> Engine<W> {
 
     /// Gives up on requests whose timeout has passed, and on sending after the deadline.
     pub(crate) fn expire(&mut self, now_ns: u64) {
-        if now_ns >= self.phases.deadline() {
+        if now_ns >= self.supply.deadline(&self.phases) {
             self.give_up_sending();
         }
         while let Some(awaited) = self.awaited.front() {
@@ -383,9 +400,9 @@ impl<W: Witness> Engine<W> {
 
     /// What to wait for at `now_ns`.
     pub(crate) fn next(&self, now_ns: u64) -> Next {
-        let unsent = self.part.get(self.next);
+        let more = self.supply.has_more();
         let lost = self.lost();
-        if unsent.is_none() && self.pending == 0 {
+        if !more && self.pending == 0 {
             let last_ns = self.heard_ns.max(self.gave_up_ns);
             let until_ns =
                 (last_ns + self.rules.quiet_ns).min(self.gave_up_ns + self.rules.linger_ns);
@@ -403,12 +420,11 @@ impl<W: Witness> Engine<W> {
                     .unwrap_or(now_ns),
             );
         }
-        let send = match unsent {
-            Some(_) if self.blocked => Some(now_ns + RETRY_NS),
-            Some(request) => {
-                Some(self.phases.start_ns + self.schedule.requests[*request as usize].at_ns)
-            }
-            None => None,
+        let send = if more && self.blocked {
+            Some(now_ns + RETRY_NS)
+        } else {
+            self.supply
+                .next_ns(&self.schedule, &self.phases, self.pending)
         };
         let timeout = self
             .awaited

@@ -1,8 +1,9 @@
-//! The open-loop client: pacing, matching, ledger, histograms.
+//! The client: pacing, matching, ledger, histograms.
 //!
-//! The schedule is fixed before the first packet and nothing that the server does changes it. A
-//! request that cannot leave in time leaves late, and its lag is recorded; it is never skipped.
-//! Latency counts from the intended send time, so that a stall of the client or of the server is
+//! It drives an open loop, or a closed one for the questions that a closed loop answers (round
+//! trips, throughput at a given concurrency). In the open loop the schedule is fixed before
+//! the first packet and nothing that the server does changes it. A request that cannot leave in
+//! time leaves late, and its lag is recorded; it is never skipped. Latency counts from the intended send time, so that a stall of the client or of the server is
 //! seen by every request that it delays (Tene's "coordinated omission").
 
 mod addressing;
@@ -18,6 +19,7 @@ mod latency;
 mod ledger;
 mod phases;
 mod report;
+mod supply;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,7 @@ mod window;
 mod wire;
 
 pub use client::{Armed, Client};
-pub use config::{Addressing, ClientConfig, Pacing, Protocol, QueueChoice, TransportConfig};
+pub use config::{Addressing, ClientConfig, Mode, Pacing, Protocol, QueueChoice, TransportConfig};
 pub use error::ClientError;
 pub use hold::Hold;
 pub use latency::Latency;

@@ -43,6 +43,11 @@ impl Phases {
         }
     }
 
+    /// True from the start of the warmup to the end of the measure phase.
+    pub(crate) const fn loading(&self, now_ns: u64) -> bool {
+        now_ns >= self.start_ns && now_ns < self.measure_end()
+    }
+
     /// True at a moment of the measure phase.
     pub(crate) const fn measuring(&self, now_ns: u64) -> bool {
         now_ns >= self.measure_start() && now_ns < self.measure_end()

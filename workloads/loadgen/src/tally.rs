@@ -1,7 +1,5 @@
 //! What a client thread records: counts and histograms, merged over threads at the end.
 
-use model::Planned;
-
 use crate::phases::Phases;
 use crate::{Interval, Latency, Ledger, Measured};
 
@@ -43,36 +41,40 @@ impl Tally {
         }
     }
 
-    /// A request of the schedule is offered.
-    pub(crate) fn offered(&mut self, phases: &Phases, planned: &Planned) {
+    /// A request that is meant for `at_ns` of the schedule is offered.
+    pub(crate) fn offered(&mut self, phases: &Phases, at_ns: u64, noreply: bool) {
         self.ledger.offered += 1;
-        if planned.noreply {
+        if noreply {
             return;
         }
-        if let Some(into) = phases.offset_in_measure(planned.at_ns) {
+        if let Some(into) = phases.offset_in_measure(at_ns) {
             self.measured.requests += 1;
             self.interval(into).requests += 1;
         }
     }
 
-    /// It was accepted by the transmit path at `now_ns`.
-    pub(crate) fn sent(&mut self, phases: &Phases, planned: &Planned, now_ns: u64) {
+    /// It was accepted by the transmit path.
+    pub(crate) fn sent(&mut self, noreply: bool) {
         self.ledger.sent += 1;
-        self.ledger.noreply += u64::from(planned.noreply);
-        if phases.offset_in_measure(planned.at_ns).is_some() {
+        self.ledger.noreply += u64::from(noreply);
+    }
+
+    /// A request that was meant for `at_ns` of the schedule was sent at `now_ns`.
+    pub(crate) fn lagged(&mut self, phases: &Phases, at_ns: u64, now_ns: u64) {
+        if phases.offset_in_measure(at_ns).is_some() {
             self.send_lag
-                .record(now_ns.saturating_sub(phases.start_ns + planned.at_ns));
+                .record(now_ns.saturating_sub(phases.start_ns + at_ns));
         }
     }
 
     /// Its complete reply came at `now_ns`, within the timeout.
-    pub(crate) fn answered(&mut self, phases: &Phases, planned: &Planned, now_ns: u64) {
+    pub(crate) fn answered(&mut self, phases: &Phases, at_ns: u64, now_ns: u64) {
         self.ledger.answered += 1;
         self.reply(phases, now_ns);
-        let Some(into) = phases.offset_in_measure(planned.at_ns) else {
+        let Some(into) = phases.offset_in_measure(at_ns) else {
             return;
         };
-        let latency_ns = now_ns.saturating_sub(phases.start_ns + planned.at_ns);
+        let latency_ns = now_ns.saturating_sub(phases.start_ns + at_ns);
         self.measured.answered += 1;
         self.latency.record(latency_ns);
         self.interval(into).latency.record(latency_ns);

@@ -14,22 +14,23 @@ use crate::engine::{Engine, Rules};
 use crate::phases::Phases;
 use crate::tally::Tally;
 use crate::trace::{Recorder, Trace};
-use crate::{Latency, Pacing, Protocol};
+use crate::{Latency, Mode, Pacing, Protocol};
 
-const TIMEOUT_NS: u64 = 1_000_000;
-const WHOLE: Cut = Cut {
+pub(super) const TIMEOUT_NS: u64 = 1_000_000;
+pub(super) const WHOLE: Cut = Cut {
     chunk: 1400,
     message_per_key: false,
 };
-const PHASES: Phases = Phases {
+pub(super) const PHASES: Phases = Phases {
     start_ns: 50_000,
     warmup_ns: 1_000_000,
     measure_ns: 4_000_000,
     grace_ns: 500_000,
 };
 
-fn rules(protocol: Protocol) -> Rules {
+pub(super) fn rules(protocol: Protocol, mode: Mode) -> Rules {
     Rules {
+        mode,
         protocol,
         timeout_ns: TIMEOUT_NS,
         // Longer than the slowest datagram, so that every late reply is heard.
@@ -46,7 +47,7 @@ fn trial(spec: &WorkloadSpec, cut: Cut, faults: Faults, protocol: Protocol) -> (
     let mut net = FakeNet::new(clock.clone(), server, faults, TIMEOUT_NS, spec.seed);
     let destinations = Arc::new(Destinations::One(11211));
     let witness = Recorder::new(&schedule, PHASES.start_ns, PHASES.scheduled_ns()).unwrap();
-    let rules = rules(protocol);
+    let rules = rules(protocol, Mode::Open);
     let mut engine = Engine::new(schedule, |_| true, destinations, rules, PHASES, witness);
     let cpu_ns = drive(&mut engine, &mut net, &clock, Pacing::Sleep).unwrap();
     let (tally, trace) = engine.finish(cpu_ns);
@@ -79,7 +80,7 @@ fn agree(tally: &Tally, trace: &Trace) {
 }
 
 /// What holds of every trial.
-fn check(tally: &Tally, truth: &Truth) {
+pub(super) fn check(tally: &Tally, truth: &Truth) {
     let (ledger, measured) = (&tally.ledger, &tally.measured);
     ledger.check().unwrap();
     assert_eq!(ledger.sent, truth.accepted);

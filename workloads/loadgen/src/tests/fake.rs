@@ -61,6 +61,8 @@ pub(crate) struct Truth {
     pub(crate) partial: u64,
     pub(crate) silent: u64,
     pub(crate) copies: u64,
+    /// The most datagrams of replies that were on the wire at one time.
+    pub(crate) most_under_way: usize,
 }
 
 type InFlight = Reverse<(u64, u64, u16, Vec<u8>)>;
@@ -118,6 +120,7 @@ impl FakeNet {
         }
         self.in_flight
             .push(Reverse((at_ns, self.sequence, flow, datagram.to_vec())));
+        self.truth.most_under_way = self.truth.most_under_way.max(self.in_flight.len());
         !slow
     }
 }

@@ -10,7 +10,7 @@ use model::{Schedule, WorkloadSpec};
 
 use super::server::{Cut, Server};
 use super::workload;
-use crate::{Addressing, Client, ClientConfig, ClientReport, Protocol, TransportConfig};
+use crate::{Addressing, Client, ClientConfig, ClientReport, Mode, Protocol, TransportConfig};
 
 pub(crate) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(crate) const WARMUP_NS: u64 = 50_000_000;
@@ -281,4 +281,28 @@ fn what_does_not_fit_is_refused_before_anything_is_sent() {
         &spec,
         "AF_XDP",
     );
+}
+
+#[test]
+fn a_closed_loop_keeps_a_real_server_busy() {
+    for (depth, threads) in [(1, 1), (16, 2)] {
+        let spec = workload(1.0, 25);
+        let echo = echo(&spec);
+        let mut config = config(Addressing::Server { port: echo.port }, spec.flows);
+        (config.mode, config.threads) = (Mode::Closed { depth }, threads);
+        let sequence = Schedule::sequence(&spec, 5000).unwrap();
+        let mut armed = Client::new(config, sequence).unwrap().arm().unwrap();
+        let start_ns = sys::clock::now_ns() + 20_000_000;
+        let report = armed.run(start_ns, WARMUP_NS, MEASURE_NS).unwrap();
+        let ledger = &report.ledger;
+        assert_eq!(echo.stop(), ledger.sent);
+        assert_eq!(
+            (ledger.answered, ledger.unsent, ledger.wrong_values),
+            (ledger.offered, 0, 0),
+            "{ledger:?}"
+        );
+        let measured = &report.measured;
+        assert!(measured.answered > 0 && measured.answered == measured.requests);
+        assert_eq!(report.send_lag.histogram().len(), 0);
+    }
 }

@@ -1,5 +1,6 @@
 //! The client against a fake transport, a server inside the test, and memcached.
 
+mod closed;
 mod conservation;
 mod encoding;
 mod fake;

@@ -6,17 +6,25 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pattern::Pattern;
 use crate::units::{Bytes, Count, Duration, Rate};
 
 /// The `load` section: every system sees each of its load points.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
     /// Open loop: requests are due at this mean rate, whatever the server does.
     #[garde(inner(custom(crate::rules::rate)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<Rate>,
-    /// Closed loop: so many requests are under way at any time, each followed by the next.
+    /// How the rates change in the course of the measure phase; each stays the mean there.
+    /// Default: they do not change.
+    #[garde(inner(custom(crate::rules::pattern)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Pattern>,
+    /// Closed loop: so many requests are under way at any time over all flows, and the reply (or
+    /// timeout) of each sends the next. Latency counts from the actual send: it is no open loop's
+    /// latency, and the columns `offered_rps` and `send_lag_p99_ns` are empty.
     #[garde(inner(range(min = 1, max = 65_536)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closed: Vec<u32>,

@@ -6,6 +6,7 @@ pub(crate) mod across;
 use garde::Error;
 
 use crate::order::SEED_LIMIT;
+use crate::pattern::Pattern;
 use crate::service::Service;
 use crate::units::{Bytes, Count, Duration, Rate};
 use crate::workload::{Arrivals, Popularity, SizeSpec};
@@ -114,6 +115,12 @@ pub(crate) fn arrivals(arrivals: &Arrivals, _: &()) -> garde::Result {
             "`on` and `off` must both be above 0; without pauses use `poisson`".to_owned()
         }),
     }
+}
+
+pub(crate) fn pattern(pattern: &Pattern, _: &()) -> garde::Result {
+    pattern
+        .fault()
+        .map_or(Ok(()), |fault| Err(Error::new(fault)))
 }
 
 pub(crate) fn service(service: &Service, _: &()) -> garde::Result {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::disturb::Disturb;
 use crate::load::{LoadPoint, Phases};
+use crate::pattern::Pattern;
 use crate::spec::Spec;
 use crate::system::System;
 use crate::topology::{Placement, Topology};
@@ -29,6 +30,9 @@ pub struct Trial {
     pub workload: Workload,
     /// How much: absolute and equal across systems.
     pub load: LoadPoint,
+    /// How the rate of an open loop changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Pattern>,
     /// How long.
     pub phases: Phases,
     /// Seed of the schedule: equal for all systems of a block, different between blocks.
@@ -138,6 +142,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                     system: cell.system(system),
                     workload: cell.workload(workload.resolve()),
                     load: point,
+                    pattern: point.rate().and(load.pattern.clone()),
                     phases,
                     schedule_seed,
                     disturb: spec.disturb,

@@ -196,6 +196,18 @@ fn values_out_of_range_are_refused_where_they_stand() {
             "16:",
             "names no load",
         ),
+        (
+            "rates: [5 kreq/s, 15 kreq/s]",
+            "closed: [0]",
+            "17:12",
+            "lower than 1",
+        ),
+        (
+            "rates: [5 kreq/s, 15 kreq/s]",
+            "closed: [8, 8]",
+            "17:15",
+            "`8` is listed twice",
+        ),
         ("measure: 700 ms", "measure: 0 s", "18:", "longer than 0"),
         ("blocks: 3", "blocks: 0", "19:9", "lower than 1"),
         ("key_size: 16 B", "key_size: 251 B", "12:13", "1 B to 250 B"),
@@ -445,4 +457,62 @@ fn a_service_time_of_the_workload_reaches_no_foreign_process() {
         "{message}"
     );
     assert!(message.contains("leave memcached out"), "{message}");
+}
+
+#[test]
+fn a_pattern_that_cannot_be_followed_is_refused() {
+    let rates = "  rates: [5 kreq/s, 15 kreq/s]";
+    for (pattern, expected) in [
+        (
+            "{steps: {factors: [0, 0], each: 1 ms}}",
+            "the factors sum to 0",
+        ),
+        ("{steps: {factors: [1, -1], each: 1 ms}}", "a factor of -1"),
+        ("{steps: {factors: [1, 2], each: 0 ms}}", "longer than 0"),
+        (
+            "{steps: {factors: [0, 1], each: 700 ms}}",
+            "0 for the first 700 ms, and the measure phase lasts 700 ms",
+        ),
+        (
+            "{sine: {period: 1 s, amplitude: 1.5}}",
+            "an amplitude of 1.5",
+        ),
+        (
+            "{burst: {every: 10 ms, length: 10 ms, factor: 2}}",
+            "end before the next",
+        ),
+        (
+            "{shuffled_ramp: {from: 2, to: 1, steps: 5}}",
+            "`from` (2) must lie below `to` (1)",
+        ),
+        ("{shuffled_ramp: {from: 1, to: 2, steps: 1}}", "1 steps"),
+    ] {
+        let message = message(rates, &format!("{rates}\n  pattern: {pattern}"));
+        assert!(
+            message.starts_with("small.yaml:18:"),
+            "{pattern}: {message}"
+        );
+        assert!(message.contains(expected), "{pattern}: {message}");
+    }
+    let closed = message(
+        rates,
+        "  closed: [1]\n  pattern: {sine: {period: 1 s, amplitude: 0.5}}",
+    );
+    assert!(closed.contains("a pattern changes `rates`"), "{closed}");
+    let bursty = GOOD
+        .replace(
+            rates,
+            &format!("{rates}\n  pattern: {{sine: {{period: 1 s, amplitude: 0.5}}}}"),
+        )
+        .replace(
+            "  get_ratio: 0.95",
+            "  get_ratio: 0.95\n  arrivals: {bursty: {on: 1 ms, off: 1 ms}}",
+        );
+    let bursty = Spec::parse(&bursty, "small.yaml")
+        .expect_err("two patterns")
+        .to_string();
+    assert!(
+        bursty.contains("allowed with a pattern: poisson, fixed"),
+        "{bursty}"
+    );
 }

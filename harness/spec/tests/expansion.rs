@@ -196,3 +196,18 @@ fn a_systems_own_service_replaces_the_workloads() {
     let ids = |trials: &[Trial]| trials.iter().map(Trial::id).collect::<BTreeSet<_>>();
     assert!(ids(&without).is_disjoint(&ids(&with_service)));
 }
+
+#[test]
+fn a_pattern_belongs_to_open_loops_alone() {
+    let trials = trials(&[
+        "load={rates: [10 kreq/s], closed: [8], pattern: {sine: {period: 500 ms, amplitude: 0.5}}}",
+    ]);
+    for trial in &trials {
+        assert_eq!(trial.pattern.is_some(), trial.load.rate().is_some());
+    }
+    assert!(
+        trials
+            .iter()
+            .any(|trial| trial.load == spec::LoadPoint::Closed(8))
+    );
+}

@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Result, anyhow};
 use loader::{Attached, TxQueue, TxQueueConfig};
-use loadgen::{Armed, Client, ClientConfig, ClientError, ClientReport, Hold, QueueChoice};
+use loadgen::{Armed, Client, ClientConfig, ClientError, ClientReport, Hold, Mode, QueueChoice};
 use model::{Schedule, WorkloadSpec};
 use protocol::{Phase, Progress};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,10 @@ use steering::rss::{DEFAULT_KEY, Indirection};
 
 use super::Role;
 use super::window::Window;
+
+/// Requests of a closed loop before they start over: enough that no cache remembers the last round,
+/// and few enough to be made in a fraction of a second.
+const SEQUENCE: u32 = 1 << 20;
 
 /// A request to the client agent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -138,7 +142,10 @@ impl Role for ClientRole {
                     .as_ref()
                     .map(SteerTransmit::attach)
                     .transpose()?;
-                let schedule = Schedule::generate(&load.workload, load.duration_ns)?;
+                let schedule = match load.config.mode {
+                    Mode::Open => Schedule::generate(&load.workload, load.duration_ns)?,
+                    Mode::Closed { .. } => Schedule::sequence(&load.workload, SEQUENCE)?,
+                };
                 self.armed = Some(Client::new(load.config, schedule)?.arm()?);
                 Ok(ClientAnswer::Ready)
             }

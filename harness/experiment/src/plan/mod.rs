@@ -54,11 +54,11 @@ pub(crate) fn plan(trial: &Trial, cpus: &[u32], port: u16) -> Result<Plan, Refus
         }
     };
     match trial.load {
-        LoadPoint::Open(_) => {}
-        LoadPoint::Closed(_) | LoadPoint::Drain(_) => {
+        LoadPoint::Open(_) | LoadPoint::Closed(_) => {}
+        LoadPoint::Drain(_) => {
             return Err(Refusal::new(
                 "this load is not part of this version",
-                "use `load.rates`",
+                "use `load.rates` or `load.closed`",
             ));
         }
     }

@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use kv::server::{Preload, ServerConfig};
 use kv::systems::{IoKind, SystemKind as Design, Wakeup as Waking};
-use loadgen::{Addressing, ClientConfig, Protocol, QueueChoice, TransportConfig};
+use loadgen::{Addressing, ClientConfig, Mode, Protocol, QueueChoice, TransportConfig};
 use spec::{
-    Arrivals, ClientIo, Io, Popularity, Service, SizeSpec, SystemKind, TopologyKind, Trial, Wakeup,
-    WireProtocol, Workload,
+    Arrivals, ClientIo, Io, LoadPoint, Pattern, Popularity, Service, SizeSpec, SystemKind,
+    TopologyKind, Trial, Wakeup, WireProtocol, Workload,
 };
 
 use super::placement::Placement;
@@ -89,12 +89,39 @@ pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
                 factor: (on.as_nanos() + off.as_nanos()) as f64 / on.as_nanos() as f64,
             },
         },
+        pattern: trial.pattern.as_ref().map(|pattern| model::Pattern {
+            shape: shape(pattern),
+            from_ns: trial.phases.warmup.as_nanos(),
+        }),
         rate_rps: trial
             .load
             .rate()
             .map_or(NOMINAL_RPS, spec::Rate::per_second),
         flows: *flows,
         seed: trial.schedule_seed,
+    }
+}
+
+fn shape(pattern: &Pattern) -> model::Shape {
+    match *pattern {
+        Pattern::Steps { ref factors, each } => model::Shape::Steps {
+            factors: factors.clone(),
+            each_ns: each.as_nanos(),
+        },
+        Pattern::Sine { period, amplitude } => model::Shape::Sine {
+            period_ns: period.as_nanos(),
+            amplitude,
+        },
+        Pattern::Burst {
+            every,
+            length,
+            factor,
+        } => model::Shape::Burst {
+            every_ns: every.as_nanos(),
+            length_ns: length.as_nanos(),
+            factor,
+        },
+        Pattern::ShuffledRamp { from, to, steps } => model::Shape::ShuffledRamp { from, to, steps },
     }
 }
 
@@ -247,6 +274,10 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
             WireProtocol::Ascii => Protocol::Ascii,
             WireProtocol::Meta => Protocol::Meta,
             WireProtocol::Binary => Protocol::Binary,
+        },
+        mode: match trial.load {
+            LoadPoint::Closed(depth) => Mode::Closed { depth },
+            LoadPoint::Open(_) | LoadPoint::Drain(_) => Mode::Open,
         },
         timeout_ns,
         send_grace_ns: timeout_ns,

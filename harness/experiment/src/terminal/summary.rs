@@ -20,7 +20,7 @@ pub(crate) fn print_run(run: &RunFolder) {
     }
     if !run.trials().is_empty() {
         println!(
-            "\nMedians over blocks; latency in us from the intended send time\n\n{}",
+            "\nMedians over blocks; latency in us from the intended send time (of a closed loop, the actual one)\n\n{}",
             cells(run)
         );
     }

@@ -1,17 +1,15 @@
 //! Trials whose answer is known beforehand: does the instrument report what was done to it?
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use model::{Arrivals, Popularity, Schedule, Size, WorkloadSpec};
-use record::TrialRecord;
-use spec::{SizeSpec, Trial};
+use spec::Trial;
 use steering::{hash::hash_bytes, table::slot_of};
 
 use crate::bench::{Bench, shipped};
 use crate::case::Case;
 use crate::needs::Need;
+use crate::schedules::schedule_of;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// What experiments/validation/lost-frames.yaml discards.
@@ -56,9 +54,7 @@ fn misdirected_slot(bench: &Bench) -> Result<()> {
         "{answered} of {offered} requests were answered"
     );
 
-    let record: TrialRecord =
-        serde_json::from_slice(&fs::read(trial.folder().join("trial.json"))?)?;
-    let expected = requests_of_slot(&record.trial, SLOT)?;
+    let expected = requests_of_slot(&trial.record()?.trial, SLOT)?;
     ensure!(
         expected > 0,
         "slot {SLOT} has no requests: the case shows nothing"
@@ -77,30 +73,7 @@ fn misdirected_slot(bench: &Bench) -> Result<()> {
 
 /// How many requests of the trial's schedule name a key of `slot`: the seeds and the spec decide it.
 fn requests_of_slot(trial: &Trial, slot: u16) -> Result<u64> {
-    let fixed = |size: &SizeSpec| match size {
-        SizeSpec::Fixed(bytes) => Ok(Size::Fixed(u32::try_from(bytes.0)?)),
-        SizeSpec::Uniform { .. } | SizeSpec::Mix(_) => {
-            anyhow::bail!("this case reads fixed sizes only")
-        }
-    };
-    let workload = &trial.workload;
-    let schedule = Schedule::generate(
-        &WorkloadSpec {
-            keys: u32::try_from(workload.keys.get())?,
-            key_size: fixed(&workload.key_size)?,
-            value_size: fixed(&workload.value_size)?,
-            popularity: Popularity::Uniform,
-            get_ratio: workload.get_ratio,
-            keys_per_get: 1,
-            noreply_ratio: 0.0,
-            arrivals: Arrivals::Poisson,
-            pattern: None,
-            rate_rps: trial.load.rate().context("an open loop")?.per_second(),
-            flows: workload.flows,
-            seed: trial.schedule_seed,
-        },
-        trial.phases.warmup.as_nanos() + trial.phases.measure.as_nanos(),
-    )?;
+    let schedule = schedule_of(trial)?;
     let mut key = Vec::new();
     let of_slot = schedule.requests.iter().filter(|request| {
         let bytes = schedule.keyspace().key_bytes(request.key, &mut key);

@@ -11,11 +11,13 @@ mod case;
 mod exclusion;
 mod known;
 mod ledgers;
+mod loads;
 mod mistakes;
 mod needs;
 mod privilege;
 mod restoring;
 mod results;
+mod schedules;
 mod serving;
 mod smoke;
 mod steering_counts;
@@ -33,6 +35,7 @@ fn cases() -> Vec<Case> {
         privilege::cases(),
         known::cases(),
         ledgers::cases(),
+        loads::cases(),
         steering_counts::cases(),
         exclusion::cases(),
         restoring::cases(),

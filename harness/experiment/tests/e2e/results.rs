@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use record::TrialRecord;
 
 /// A run's folder and its table of trials.
 #[derive(Debug)]
@@ -93,10 +94,16 @@ impl Row {
         self.run.join("trials").join(self.id())
     }
 
+    /// Everything about it but its distributions and counters.
+    pub(crate) fn record(&self) -> Result<TrialRecord> {
+        let path = self.folder().join("trial.json");
+        Ok(serde_json::from_slice(&fs::read(path)?)?)
+    }
+
     /// Label and load, for messages.
     pub(crate) fn who(&self) -> String {
         let cell = |column| self.cells.get(column).map_or("?", String::as_str);
-        format!("{} at {} req/s", cell("label"), cell("offered_rps"))
+        format!("{} at {}", cell("label"), cell("load"))
     }
 
     /// A counter of the whole trial.

@@ -7,7 +7,7 @@ use crate::spec::Spec;
 use crate::system::{Io, SystemKind, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
 use crate::units::{Bytes, Count};
-use crate::workload::WorkloadSpec;
+use crate::workload::{Arrivals, WorkloadSpec};
 
 /// A broken rule: the setting's path and the message.
 pub(crate) type Finding = (String, String);
@@ -21,6 +21,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
     let mut findings = Vec::new();
     sections(spec, &mut findings);
     load(spec, &mut findings);
+    pattern(spec, &mut findings);
     topology(spec, &mut findings);
     for (index, system) in spec.systems.iter().enumerate() {
         io(spec.topology.kind, system, index, &mut findings);
@@ -65,6 +66,37 @@ fn load(spec: &Spec, findings: &mut Vec<Finding>) {
     if load.points().next().is_none() {
         let message = "names no load: list at least one of `rates`, `closed` or `drain`";
         findings.push(("load".to_owned(), message.to_owned()));
+    }
+}
+
+/// A pattern shapes the rates of an open loop whose arrivals have no pattern of their own.
+fn pattern(spec: &Spec, findings: &mut Vec<Finding>) {
+    let Some(load) = &spec.load else { return };
+    let Some(pattern) = &load.pattern else { return };
+    let mut find = |message: String| findings.push(("load.pattern".to_owned(), message));
+    if load.rates.is_empty() {
+        find("a pattern changes `rates`, and there are none".to_owned());
+    }
+    let arrivals = spec
+        .workload
+        .as_ref()
+        .and_then(|workload| workload.arrivals);
+    match arrivals {
+        None | Some(Arrivals::Poisson | Arrivals::Fixed) => {}
+        Some(Arrivals::Bursty { .. }) => find(
+            "`workload.arrivals: bursty` has a pattern of its own; allowed with a pattern: \
+             poisson, fixed"
+                .to_owned(),
+        ),
+    }
+    if let Some(phases) = spec.phases
+        && pattern.silence() >= phases.measure
+    {
+        find(format!(
+            "its factors are 0 for the first {}, and the measure phase lasts {}",
+            pattern.silence(),
+            phases.measure
+        ));
     }
 }
 

@@ -57,6 +57,20 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Which differences a run shows between its systems, or two runs between each other
+    Compare {
+        /// The run's folder
+        run: PathBuf,
+        /// Another run, whose systems of the same labels are the baselines
+        #[arg(value_name = "BASELINE_RUN", conflicts_with = "baseline")]
+        other: Option<PathBuf>,
+        /// The system that the others are compared with; the first of the spec otherwise
+        #[arg(long, value_name = "LABEL")]
+        baseline: Option<String>,
+        /// Print one JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// Serve one system to ordinary clients until a signal
     Serve(ServeArgs),
     /// Undo what a run that was killed left behind
@@ -82,7 +96,11 @@ impl Command {
     /// Whether the command does nothing but print.
     pub(crate) fn only_prints(&self) -> bool {
         match self {
-            Self::Check(_) | Self::List { .. } | Self::Show { .. } | Self::Schema => true,
+            Self::Check(_)
+            | Self::List { .. }
+            | Self::Show { .. }
+            | Self::Compare { .. }
+            | Self::Schema => true,
             Self::Run(_)
             | Self::Doctor { .. }
             | Self::Figures { .. }

@@ -67,6 +67,12 @@ fn dispatch(cli: Cli) -> Result<Outcome> {
             Err(exit::HostCannot("this binary was built without figures".to_owned()).into())
         }
         Command::Show { run, json } => commands::show::show(&run, json),
+        Command::Compare {
+            run,
+            other,
+            baseline,
+            json,
+        } => commands::compare::compare(&run, other.as_ref(), baseline.as_deref(), json),
         Command::Serve(args) => commands::serve::serve(&args),
         Command::Clean { dry_run } => commands::clean::clean(dry_run),
         Command::Schema => commands::schema::schema(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod clean;
+pub(crate) mod compare;
 pub(crate) mod doctor;
 #[cfg(feature = "figures")]
 pub(crate) mod figures;

@@ -83,6 +83,7 @@ fn run_one(chosen: &Chosen, args: &RunArgs) -> Result<Outcome> {
         run.obtained = obtained;
         run.finished = Some(Timestamp::now());
     })?;
+    analysis::compare::record_within(&path)?;
     draw(&path)?;
     sys::privilege::give_to_user(&ours)?;
     close(&folder, tally, args)

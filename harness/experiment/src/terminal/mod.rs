@@ -1,9 +1,11 @@
 //! What a person at a terminal sees, and what a log file gets instead.
 
+mod comparison;
 mod progress;
 mod summary;
 mod table;
 
+pub(crate) use comparison::print_comparison;
 pub(crate) use progress::Progress;
 pub(crate) use summary::{print_run, trial_row};
 pub(crate) use table::Table;

@@ -20,30 +20,51 @@ use crate::random::Stream;
 /// Enough that the expanded tails (0.85% of resamples with ten blocks) hold some thirty of them.
 const RESAMPLES: usize = 4_000;
 
-/// The bounds of the 95% interval of `statistic`, a function of how often each of `blocks` blocks
-/// occurs in a resample.
+/// The bounds of the 95% interval of `statistic`, a function of how often each block of each group
+/// occurs in a resample. Groups are resampled on their own; blocks that belong together in pairs
+/// are one group.
 ///
 /// A resample in which the statistic is not defined (NaN: beyond the timeout over beyond the
 /// timeout) could be anything, so it counts towards both tails and can only widen the interval.
-pub(crate) fn bounds(
-    blocks: usize,
-    dependence: Dependence,
-    stream: &mut Stream,
-    statistic: impl Fn(&[u32]) -> f64,
+pub(crate) fn bounds<const GROUPS: usize>(
+    groups: [Group; GROUPS],
+    seed: u64,
+    statistic: impl Fn(&[Vec<u32>; GROUPS]) -> f64,
 ) -> (f64, f64) {
-    let mut weights = vec![0; blocks];
+    let mut stream = Stream::new(seed);
+    let mut weights = groups.map(|group| vec![0; group.blocks]);
     let mut lows = Vec::with_capacity(RESAMPLES);
     for _ in 0..RESAMPLES {
-        draw(stream, dependence.length, &mut weights);
+        for (weights, group) in weights.iter_mut().zip(groups) {
+            draw(&mut stream, group.dependence.length, weights);
+        }
         lows.push(statistic(&weights));
     }
     let mut highs = lows.clone();
     replace_undefined(&mut lows, f64::NEG_INFINITY);
     replace_undefined(&mut highs, f64::INFINITY);
-    let tail = (tail(dependence.effective) * RESAMPLES as f64) as usize;
+    let effective = groups.iter().map(|group| group.dependence.effective);
+    let tail = (tail(effective.fold(f64::INFINITY, f64::min)) * RESAMPLES as f64) as usize;
     lows.sort_by(f64::total_cmp);
     highs.sort_by(f64::total_cmp);
     (lows[tail], highs[RESAMPLES - 1 - tail])
+}
+
+/// Blocks that are resampled together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Group {
+    blocks: usize,
+    dependence: Dependence,
+}
+
+impl Group {
+    /// The blocks whose own values are `each`, in the order of the run.
+    pub(crate) fn of(each: &[f64]) -> Self {
+        Self {
+            blocks: each.len(),
+            dependence: Dependence::of(each),
+        }
+    }
 }
 
 fn replace_undefined(values: &mut [f64], by: f64) {
@@ -103,9 +124,14 @@ mod tests {
 
     #[test]
     fn what_is_not_defined_widens_both_ends() {
-        let independent = Dependence::of(&[1.0, 3.0, 2.0, 4.0, 1.0, 5.0]);
-        let undefined = |weights: &[u32]| if weights[0] > 0 { 1.0 } else { f64::NAN };
-        let (low, high) = bounds(6, independent, &mut Stream::new(1), undefined);
+        let group = Group::of(&[1.0, 3.0, 2.0, 4.0, 1.0, 5.0]);
+        let (low, high) = bounds(
+            [group],
+            1,
+            |[weights]| {
+                if weights[0] > 0 { 1.0 } else { f64::NAN }
+            },
+        );
         assert_eq!((low, high), (f64::NEG_INFINITY, f64::INFINITY));
     }
 }

@@ -1,7 +1,8 @@
 //! Whether one system differs from another: the ratio, its interval, and the test.
 
 use super::dependence::Dependence;
-use super::estimate::{Estimate, estimate_ratio, ratios};
+use super::estimate::{Estimate, estimate_ratio, estimate_ratio_unpaired, ratios};
+use super::rank_sum::rank_sum;
 use super::sample::Sample;
 use super::signed_rank::signed_rank;
 
@@ -10,14 +11,17 @@ use super::signed_rank::signed_rank;
 pub struct Comparison {
     /// The system's number over the baseline's.
     pub ratio: Estimate,
-    /// Two-sided p-value of the exact signed rank test over the blocks' ratios.
+    /// Two-sided p-value of the exact rank test.
     pub p_value: f64,
-    /// Whether the blocks' ratios lie above 1 on the whole, by their ranks.
-    pub rank_sum: f64,
-    /// How consecutive blocks' ratios depend on each other.
-    pub dependence: Dependence,
-    /// Independent signs of the test: no p-value below 2^(1 - units) is possible.
-    pub units: usize,
+    /// The smallest p-value that so many independent blocks can give.
+    pub smallest_p: f64,
+    /// Whether the system's values are the larger ones, by their ranks.
+    pub above: bool,
+    /// Rank autocorrelation of a block with the next, -1 to 1; of ratios where blocks are pairs,
+    /// else of the sample where it is larger.
+    pub lag1: f64,
+    /// How many independent blocks there are.
+    pub effective_blocks: f64,
 }
 
 /// Why two samples cannot be compared.
@@ -63,8 +67,37 @@ pub fn compare(
     Ok(Comparison {
         ratio,
         p_value: test.p_value,
-        rank_sum: test.sum,
-        dependence,
-        units: test.units,
+        smallest_p: test.smallest_p,
+        above: test.above,
+        lag1: dependence.lag1,
+        effective_blocks: dependence.effective,
+    })
+}
+
+/// Compares two samples whose blocks have nothing to do with each other, such as those of two
+/// runs. What changed between the runs besides the system is part of the difference.
+///
+/// # Errors
+/// When the ratio is not defined.
+pub fn compare_unpaired(
+    system: Sample<'_>,
+    baseline: Sample<'_>,
+    seed: u64,
+) -> Result<Comparison, Incomparable> {
+    if system.blocks() == 0 || baseline.blocks() == 0 {
+        return Err(Incomparable::NoBlocks);
+    }
+    let ratio = estimate_ratio_unpaired(system, baseline, seed).ok_or(Incomparable::Undefined)?;
+    let (a, b) = (system.per_block(), baseline.per_block());
+    let dependence = [Dependence::of(&a), Dependence::of(&b)];
+    let test = rank_sum(&a, &b, dependence.map(|d| d.effective));
+    let [first, second] = dependence;
+    Ok(Comparison {
+        ratio,
+        p_value: test.p_value,
+        smallest_p: test.smallest_p,
+        above: test.above,
+        lag1: first.lag1.max(second.lag1),
+        effective_blocks: first.effective.min(second.effective),
     })
 }

@@ -13,18 +13,18 @@ use crate::series::autocorrelation;
 
 /// The dependence between consecutive blocks, as it was measured and as it is accounted for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dependence {
+pub(crate) struct Dependence {
     /// Rank autocorrelation of each block with the next, -1 to 1; 0 where blocks do not differ.
-    pub lag1: f64,
+    pub(crate) lag1: f64,
     /// Consecutive blocks that are resampled together; 1 where nothing speaks against independence.
-    pub length: usize,
+    pub(crate) length: usize,
     /// How many independent blocks the series is worth; at most the number of blocks.
-    pub effective: f64,
+    pub(crate) effective: f64,
 }
 
 impl Dependence {
     /// Measures `values`, one a block in the order in which they were run.
-    pub fn of(values: &[f64]) -> Self {
+    pub(crate) fn of(values: &[f64]) -> Self {
         let n = values.len();
         let lag1 = autocorrelation(&ranks(values), 1).unwrap_or(0.0);
         if n < 4 || lag1 <= critical(n) {

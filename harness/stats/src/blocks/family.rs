@@ -98,29 +98,24 @@ pub fn judge_alone(comparison: Comparison, better: Better) -> Verdict {
     verdict(&comparison, better, p, 1)
 }
 
-/// The fewest independent blocks with which a family of this size can show a difference.
+/// The fewest blocks, in pairs and independent, with which a family of this size can show a difference.
 pub fn blocks_needed(family: usize) -> usize {
-    let enough = (1..).find(|&units| smallest_p(units) * family as f64 <= LEVEL);
-    enough.map_or(MIN_BLOCKS, |units| units.max(MIN_BLOCKS))
-}
-
-fn smallest_p(units: usize) -> f64 {
-    2.0_f64.powi(1 - i32::try_from(units).unwrap_or(i32::MAX))
+    let units = 1.0 + (family as f64 / LEVEL).log2();
+    (units.ceil() as usize).max(MIN_BLOCKS)
 }
 
 fn verdict(c: &Comparison, better: Better, p_holm: Option<f64>, family: usize) -> Verdict {
     let Some(p) = p_holm else {
         return Verdict::TooFewBlocks;
     };
-    if smallest_p(c.units) * family as f64 > LEVEL {
+    if c.smallest_p * family as f64 > LEVEL {
         return Verdict::TooFewBlocks;
     }
-    let above = c.rank_sum > 0.0;
-    let agreed = c.ratio.excludes(1.0) && (c.ratio.value > 1.0) == above;
+    let agreed = c.ratio.excludes(1.0) && (c.ratio.value > 1.0) == c.above;
     if p > LEVEL || !agreed {
         return Verdict::NoDifferenceShown;
     }
-    match (better, above) {
+    match (better, c.above) {
         (Better::Lower, false) | (Better::Higher, true) => Verdict::Faster,
         (Better::Lower, true) | (Better::Higher, false) => Verdict::Slower,
     }

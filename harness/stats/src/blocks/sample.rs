@@ -37,6 +37,11 @@ impl Sample<'_> {
         }
     }
 
+    /// The number over all blocks; NaN without blocks, or where every histogram is empty.
+    pub fn value(&self) -> f64 {
+        self.statistic().at(&vec![1; self.blocks()])
+    }
+
     pub(crate) fn statistic(&self) -> Statistic {
         match self {
             Self::Percentile(quantile, histograms) => {

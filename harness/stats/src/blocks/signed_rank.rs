@@ -10,24 +10,24 @@
 //! deciding alone.
 //!
 //! Where differences of consecutive blocks are alike, their signs are not independent coins, so
-//! runs of blocks share one sign ([`Dependence::length`](super::Dependence)).
+//! runs of blocks share one sign (their dependence is measured first).
 
 use crate::ranks::ranks;
 
-/// The outcome of the test.
+/// The outcome of a rank test.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct SignedRank {
+pub(crate) struct Tested {
     /// Two-sided p-value.
     pub(crate) p_value: f64,
-    /// The rank sum of the positive differences minus that of the negative ones.
-    pub(crate) sum: f64,
-    /// Independent signs: no p-value below 2^(1 - units) is possible.
-    pub(crate) units: usize,
+    /// The smallest one possible.
+    pub(crate) smallest_p: f64,
+    /// Whether the first sample is the larger one, by ranks.
+    pub(crate) above: bool,
 }
 
 /// Tests `differences`, one a block in the order of the run, against no difference. A difference
 /// that is zero or not defined (NaN) speaks for neither side.
-pub(crate) fn signed_rank(differences: &[f64], length: usize) -> SignedRank {
+pub(crate) fn signed_rank(differences: &[f64], length: usize) -> Tested {
     let sizes: Vec<f64> = differences.iter().map(|d| d.abs()).collect();
     let signed: Vec<i64> = ranks(&sizes)
         .into_iter()
@@ -40,10 +40,10 @@ pub(crate) fn signed_rank(differences: &[f64], length: usize) -> SignedRank {
         .map(|run| run.iter().sum())
         .collect();
     let sum: i64 = units.iter().sum();
-    SignedRank {
+    Tested {
         p_value: share_as_extreme(&units, sum),
-        sum: sum as f64 / 2.0,
-        units: units.len(),
+        smallest_p: 0.5_f64.powf(units.len() as f64 - 1.0).min(1.0),
+        above: sum > 0,
     }
 }
 
@@ -101,7 +101,10 @@ mod tests {
         assert_eq!(signed_rank(&all, 1).p_value, 2.0 / 1024.0);
         // Signs + + - of sizes 3, 2, 1: |sum| = 4; patterns with |sum| >= 4: 4 of 8.
         let three = signed_rank(&[3.0, 2.0, -1.0], 1);
-        assert_eq!((three.p_value, three.sum, three.units), (0.5, 4.0, 3));
+        assert_eq!(
+            (three.p_value, three.above, three.smallest_p),
+            (0.5, true, 0.25)
+        );
         assert_eq!(signed_rank(&[0.0; 12], 1).p_value, 1.0);
         assert_eq!(signed_rank(&[f64::NAN; 12], 1).p_value, 1.0);
         assert_eq!(signed_rank(&[], 1).p_value, 1.0);
@@ -139,7 +142,7 @@ mod tests {
     fn runs_share_a_sign() {
         let d: Vec<f64> = (1..=10).map(f64::from).collect();
         let runs = signed_rank(&d, 4);
-        assert_eq!((runs.units, runs.p_value), (3, 2.0 / 8.0));
+        assert_eq!((runs.smallest_p, runs.p_value), (2.0 / 8.0, 2.0 / 8.0));
     }
 
     /// Whatever the distribution, at most 5% of null experiments fall below 5%.

@@ -64,6 +64,10 @@ const LAYERS: &[Layer] = &[
         without: MACHINE,
     },
     Layer {
+        folder: "harness/analysis",
+        without: MACHINE,
+    },
+    Layer {
         folder: "harness/figures",
         without: MACHINE,
     },
@@ -77,7 +81,7 @@ const EXCLUSIVE: &[(&str, &str)] = &[
 ];
 
 /// Crates below the harness never depend on it.
-const HARNESS: &[&str] = &["spec", "protocol", "stats", "record", "figures"];
+const HARNESS: &[&str] = &["spec", "protocol", "stats", "record", "analysis", "figures"];
 
 /// Findings over all manifests of the workspace.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {

@@ -120,6 +120,8 @@ pub(crate) enum Role {
     Server,
     /// Runs Debian's memcached
     Memcached,
+    /// Sends requests straight back
+    Reflector,
     /// Drives the load
     Client,
     /// Measures thread notification

@@ -3,7 +3,7 @@
 use stats::MIN_BLOCKS;
 
 use crate::canvas::page::{Entry, Surround};
-use crate::run::{Cell, Run, Trials};
+use crate::run::{Cell, Floor, Run, Trials};
 
 /// What the marks of a figure show of the blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub(crate) fn of_trials(
         1 => "1 invalid trial is left out.".to_owned(),
         n => format!("{n} invalid trials are left out."),
     });
+    caption.extend(trials.floor.map(Floor::describe));
     caption.push(format!("Machine: {}.", run.machine.describe()));
     caption.extend(advice(run, trials));
     caption.retain(|sentence| !sentence.is_empty());

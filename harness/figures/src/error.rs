@@ -37,6 +37,9 @@ pub enum Error {
         /// Why.
         source: PolarsError,
     },
+    /// A recorded trial is not what `record` writes.
+    #[error(transparent)]
+    Record(#[from] record::RecordError),
     /// run.json is not JSON.
     #[error("{path}: not valid JSON: {source}; was it edited?")]
     Json {

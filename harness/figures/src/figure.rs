@@ -21,17 +21,23 @@ pub enum Figure {
     Crossings,
     /// Where the offered requests ended.
     Ledger,
+    /// Held replies against the queue's recursion.
+    GroundTruth,
+    /// A stopped server against theory without coordinated omission.
+    Stall,
 }
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
         Self::CpuCost,
         Self::Crossings,
         Self::Ledger,
+        Self::GroundTruth,
+        Self::Stall,
     ];
 
     /// The name of its files, without extension.
@@ -43,6 +49,8 @@ impl Figure {
             Self::CpuCost => "cpu_cost",
             Self::Crossings => "crossings",
             Self::Ledger => "ledger",
+            Self::GroundTruth => "ground_truth",
+            Self::Stall => "stall",
         }
     }
 
@@ -54,6 +62,8 @@ impl Figure {
             Self::CpuCost => plot::cpu_cost::draw(run),
             Self::Crossings => plot::crossings::draw(run),
             Self::Ledger => plot::ledger::draw(run),
+            Self::GroundTruth => plot::ground_truth::draw(run),
+            Self::Stall => plot::stall::draw(run),
         }
     }
 }
@@ -70,6 +80,12 @@ pub enum Skip {
     /// The run has no probes.csv, or an empty one.
     #[error("the run recorded no probes")]
     NoProbes,
+    /// No valid trial holds replies and was traced.
+    #[error("the run traced no valid trial of a system that holds replies")]
+    NoHeldReplies,
+    /// No valid trial was traced in which the server was stopped.
+    #[error("the run traced no valid trial in which the server was stopped")]
+    NoStall,
     /// Every probe was refused.
     #[error("every probe of the run was refused")]
     NoProbeRan,

@@ -3,10 +3,12 @@
 mod bars;
 pub(crate) mod cpu_cost;
 pub(crate) mod crossings;
+pub(crate) mod ground_truth;
 pub(crate) mod latency_cdf;
 pub(crate) mod latency_over_load;
 pub(crate) mod ledger;
 pub(crate) mod notification_time;
+pub(crate) mod stall;
 
 use stats::{Estimate, estimate_median};
 

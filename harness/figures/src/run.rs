@@ -1,5 +1,6 @@
 //! The recorded files of one run.
 
+mod floor;
 mod histogram;
 mod machine;
 mod names;
@@ -8,11 +9,14 @@ mod series;
 mod table;
 mod trials;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+pub(crate) use floor::Floor;
 pub(crate) use machine::Machine;
 pub(crate) use names::{micros, rate};
 pub(crate) use probes::{Probe, Probes};
+use record::RunFolder;
+
 pub(crate) use trials::{Cell, Trials};
 
 use crate::error::{Error, Result};
@@ -20,6 +24,7 @@ use crate::error::{Error, Result};
 /// What figures are drawn from. A table that was not recorded is `None`.
 #[derive(Debug)]
 pub(crate) struct Run {
+    path: PathBuf,
     pub(crate) trials: Option<Trials>,
     pub(crate) probes: Option<Probes>,
     pub(crate) machine: Machine,
@@ -34,9 +39,23 @@ impl Run {
             });
         }
         Ok(Self {
+            path: path.to_owned(),
             trials: Trials::read(path)?,
             probes: Probes::read(path)?,
             machine: Machine::read(path)?,
         })
+    }
+
+    /// The folder as it was recorded, when any trial of it was traced.
+    pub(crate) fn traced(&self) -> Result<Option<RunFolder>> {
+        let trials = self.path.join("trials");
+        if !trials.is_dir() {
+            return Ok(None);
+        }
+        let entries = std::fs::read_dir(&trials).map_err(|e| Error::read(&trials, e))?;
+        let traced = entries
+            .flatten()
+            .any(|entry| entry.path().join("trace.csv").is_file());
+        Ok(traced.then(|| RunFolder::open(&self.path)).transpose()?)
     }
 }

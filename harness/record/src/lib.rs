@@ -23,7 +23,9 @@ mod schema;
 mod smell;
 mod table;
 mod time;
+mod trace;
 mod trial;
+mod truth;
 
 pub use device::{DeviceRecord, DeviceState};
 pub use error::RecordError;
@@ -36,7 +38,9 @@ pub use run::{Git, RunId, RunRecord, Seeds};
 pub use schema::{run_schema, trial_schema};
 pub use smell::{Severity, Smell};
 pub use time::Timestamp;
+pub use trace::{StallSeen, TraceRow};
 pub use trial::{Cost, CounterRow, Steering, TrialData, TrialRecord};
+pub use truth::Account;
 
 /// Version of the result folder's layout and of every file in it. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 2;

@@ -12,6 +12,7 @@ use crate::latency::{Distribution, Percentiles};
 use crate::ledger::Ledger;
 use crate::smell::{Severity, Smell};
 use crate::time::Timestamp;
+use crate::trace::{StallSeen, TraceRow};
 
 /// Where requests went inside the server: totals over the measure phase, empty where a system
 /// has no such thing.
@@ -96,6 +97,9 @@ pub struct TrialRecord {
     pub cost: Cost,
     /// What was obtained: XDP mode, copy mode, queues, CPUs, program tags.
     pub obtained: Value,
+    /// When the server's process was stopped, where the spec asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall: Option<StallSeen>,
     /// What the reader should know.
     pub smells: Vec<Smell>,
     /// Whether no smell says `invalid`.
@@ -135,6 +139,10 @@ pub struct TrialData {
     pub devices: Vec<DeviceState>,
     /// Every counter that was read.
     pub counters: Vec<CounterRow>,
+    /// When the server's process was stopped, if it was.
+    pub stall: Option<StallSeen>,
+    /// Every request, where the spec asks for it.
+    pub trace: Option<Vec<TraceRow>>,
     /// Smells beside the ledger's.
     pub smells: Vec<Smell>,
 }
@@ -164,6 +172,7 @@ impl TrialData {
             steering: self.steering,
             cost: self.cost,
             obtained: self.obtained.clone(),
+            stall: self.stall,
             valid: smells
                 .iter()
                 .all(|smell| smell.severity() != Severity::Invalid),

@@ -13,7 +13,7 @@ use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use record::{
     Distribution, DropCount, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RecordError,
-    RunFolder, Severity, Smell, Timestamp, runs_below,
+    RunFolder, Severity, Smell, StallSeen, Timestamp, TraceRow, runs_below,
 };
 use support::{create, data, histogram, spec, trials};
 
@@ -176,6 +176,82 @@ fn everything_is_read_back() {
     );
     assert_eq!(runs_below(output.path()).expect("listed"), [folder.path()]);
     assert_eq!(runs_below(folder.path()).expect("listed"), [folder.path()]);
+}
+
+/// Three requests of a system that holds replies: answered, unanswered, never sent.
+fn traced() -> [TraceRow; 3] {
+    let row = |request, sent_ns, reply_ns| TraceRow {
+        request,
+        intended_ns: 150_000_000 + u64::from(request) * 1000,
+        sent_ns,
+        reply_ns,
+        service_ns: Some(100_000),
+    };
+    [
+        row(0, Some(150_000_100), Some(150_107_100)),
+        row(1, Some(150_001_000), None),
+        row(2, None, None),
+    ]
+}
+
+#[test]
+fn a_trace_is_read_back_and_gives_its_account() {
+    let output = tempfile::tempdir().expect("a folder");
+    let mut run = create(output.path());
+    let mut traced_trial = trials().remove(0);
+    traced_trial.system.servers = Some(1);
+    let id = traced_trial.id();
+    let mut traced_data = data(traced_trial, 0);
+    traced_data.trace = Some(traced().to_vec());
+    run.record_trial(&traced_data).expect("a trial");
+    let untraced = run.record_trial(&data(trials().remove(1), 1));
+    let untraced = untraced.expect("a trial").trial_id.clone();
+
+    let run = RunFolder::open(run.path()).expect("it was written");
+    assert_eq!(run.trace(&id).expect("a trace"), Some(traced().to_vec()));
+    assert_eq!(run.trace(&untraced).expect("none"), None);
+    let (columns, rows) = table(&run.trial_folder(&id).join("trace.csv"));
+    let promised = [
+        "request",
+        "intended_ns",
+        "sent_ns",
+        "reply_ns",
+        "service_ns",
+    ];
+    assert_eq!(
+        (columns.as_slice(), rows.len()),
+        (&promised.map(String::from)[..], 3)
+    );
+    let parquet = std::fs::read(run.trial_folder(&id).join("trace.parquet")).expect("a file");
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
+
+    let accounts = run.held_replies().expect("readable");
+    let [account] = accounts.as_slice() else {
+        panic!("one trial holds replies and was traced");
+    };
+    let bias = account.of.bias().expect("one was answered");
+    assert_eq!((bias.n, bias.median_ns), (1, 7000));
+    assert!(run.stalled().expect("readable").is_empty());
+}
+
+#[test]
+fn a_stall_is_read_back_and_gives_its_account() {
+    let output = tempfile::tempdir().expect("a folder");
+    let mut run = create(output.path());
+    let mut stalled = data(trials().remove(0), 0);
+    stalled.trace = Some(traced().to_vec());
+    stalled.stall = Some(StallSeen {
+        began_ns: 150_000_500,
+        ended_ns: 150_050_000,
+    });
+    run.record_trial(&stalled).expect("a trial");
+    let run = RunFolder::open(run.path()).expect("it was written");
+    let accounts = run.stalled().expect("readable");
+    let [account] = accounts.as_slice() else {
+        panic!("one server stood still");
+    };
+    assert_eq!(account.of.n(), 2, "what was never sent is in no account");
+    assert!(run.held_replies().expect("readable").is_empty());
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! Known wrongs, to see that the instrument notices them: the `disturb` section.
 //!
 //! An instrument that has never reported a loss may be unable to. A disturbed trial has an answer
-//! that is known beforehand, and is invalid by design (`experiments/validation/`).
+//! that is known beforehand, and where requests are lost or misrouted it is invalid by design
+//! (`experiments/validation/`).
 
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What is done to the packets of steered systems, outside everything that counts.
+use crate::units::Duration;
+
+/// What is done to a server and its packets, outside everything that counts.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema,
 )]
@@ -23,4 +26,21 @@ pub struct Disturb {
     #[garde(inner(range(min = 0, max = 1023)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misdirect_slot: Option<u16>,
+    /// The server's process is stopped for a while in the measure phase: every request that is due
+    /// meanwhile must be seen to wait.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall: Option<Stall>,
+}
+
+/// A pause of the server's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stall {
+    /// From the start of the measure phase to the stop.
+    #[garde(skip)]
+    pub after: Duration,
+    /// From the stop to the continuation.
+    #[garde(custom(crate::rules::phase))]
+    pub length: Duration,
 }

@@ -11,6 +11,7 @@
 mod canonical;
 mod disturb;
 mod error;
+mod floor;
 mod load;
 mod order;
 mod overrides;
@@ -31,8 +32,9 @@ mod typing;
 pub mod units;
 mod workload;
 
-pub use disturb::Disturb;
+pub use disturb::{Disturb, Stall};
 pub use error::{Place, Problem, SpecError};
+pub use floor::FLOOR_LABEL;
 pub use load::{Load, LoadPoint, Phases, Sweep};
 pub use pattern::Pattern;
 pub use probe::{Mechanism, Probe, ProbeMode, WakeupProbe};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disturb::Disturb;
 use crate::error::SpecError;
+use crate::floor;
 use crate::load::{Load, Phases, Sweep};
 use crate::probe::Probe;
 use crate::read;
@@ -55,6 +56,15 @@ pub struct Spec {
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
+    /// Record every request of each trial: when it was due, sent and answered. Default: no.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<bool>,
+    /// Measure the instrument's own floor in each block, at the lowest rate. Default: yes where
+    /// there is a veth pair and an open loop.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<bool>,
     /// Known wrongs that the result must show; for validating the instrument.
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +110,18 @@ impl Spec {
         self.blocks.unwrap_or(1)
     }
 
+    /// Whether every request of each trial is recorded.
+    #[must_use]
+    pub fn traces(&self) -> bool {
+        self.trace.unwrap_or(false)
+    }
+
+    /// Whether each block measures the instrument's own floor.
+    #[must_use]
+    pub fn has_floor(&self) -> bool {
+        self.floor.unwrap_or_else(|| floor::is_possible(self))
+    }
+
     /// Seed of the order of trials.
     #[must_use]
     pub fn seed(&self) -> u64 {
@@ -117,6 +139,8 @@ impl Spec {
         spec.topology.client = Some(topology.client);
         spec.blocks = Some(self.blocks());
         spec.seed = Some(self.seed());
+        spec.trace = Some(self.traces());
+        spec.floor = Some(self.has_floor());
         let service = self.workload.as_ref().and_then(|workload| workload.service);
         for system in &mut spec.systems {
             let resolved = system.resolve(topology.queues, service);
@@ -124,10 +148,14 @@ impl Spec {
                 system: resolved.system,
                 label: Some(resolved.label),
                 io: Some(resolved.io),
-                owners: Some(resolved.owners),
+                owners: resolved
+                    .system
+                    .fixed_owners()
+                    .map_or(Some(resolved.owners), |_| None),
                 wakeup: resolved.wakeup,
                 memory: Some(resolved.memory),
                 service: resolved.service,
+                servers: resolved.servers,
             };
         }
         if let Some(workload) = &mut spec.workload {

@@ -39,10 +39,11 @@ impl Cell {
 
     /// The system with the swept values in place.
     pub(crate) fn system(&self, system: System) -> System {
-        System {
-            owners: self.owners.unwrap_or(system.owners),
-            ..system
-        }
+        let owners = match system.system.fixed_owners() {
+            Some(fixed) => fixed,
+            None => self.owners.unwrap_or(system.owners),
+        };
+        System { owners, ..system }
     }
 }
 

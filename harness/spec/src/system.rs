@@ -31,17 +31,23 @@ pub enum SystemKind {
     XdpSteered,
     /// Debian's memcached as an external process.
     Memcached,
+    /// No store: each reply is held until a seeded virtual departure time. The ground truth.
+    Synthetic,
+    /// An XDP program sends each request straight back: the instrument's own floor.
+    Reflector,
 }
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
         Self::XdpSteered,
         Self::Memcached,
+        Self::Synthetic,
+        Self::Reflector,
     ];
 
     /// The name that the spec uses.
@@ -54,6 +60,8 @@ impl SystemKind {
             Self::MicaErew => "mica_erew",
             Self::XdpSteered => "xdp_steered",
             Self::Memcached => "memcached",
+            Self::Synthetic => "synthetic",
+            Self::Reflector => "reflector",
         }
     }
 
@@ -67,6 +75,8 @@ impl SystemKind {
             Self::MicaErew => "the client addresses the partition by UDP port",
             Self::XdpSteered => "an XDP program steers each request to its owner's AF_XDP socket",
             Self::Memcached => "Debian's memcached, an external process over kernel UDP",
+            Self::Synthetic => "holds each reply until a seeded virtual departure time",
+            Self::Reflector => "an XDP program sends each request straight back",
         }
     }
 
@@ -74,10 +84,10 @@ impl SystemKind {
     #[must_use]
     pub const fn ios(self) -> &'static [Io] {
         match self {
-            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew => {
+            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew | Self::Synthetic => {
                 &[Io::Udp, Io::AfXdp]
             }
-            Self::XdpSteered => &[Io::AfXdp],
+            Self::XdpSteered | Self::Reflector => &[Io::AfXdp],
             Self::Memcached => &[Io::Udp],
         }
     }
@@ -86,7 +96,10 @@ impl SystemKind {
     #[must_use]
     pub const fn io_reason(self) -> &'static str {
         match self {
-            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew => "it runs on both",
+            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew | Self::Synthetic => {
+                "it runs on both"
+            }
+            Self::Reflector => "it is an XDP program and nothing else",
             Self::XdpSteered => {
                 "its XDP program redirects requests into AF_XDP sockets, so there is no kernel \
                  socket that could receive them"
@@ -101,8 +114,8 @@ impl SystemKind {
     pub const fn wakeups(self) -> &'static [Wakeup] {
         match self {
             Self::Sphinx | Self::XdpSteered => &[Wakeup::Eventfd, Wakeup::Spin, Wakeup::Batched],
-            Self::Seastar | Self::RssShared | Self::MicaErew => &[Wakeup::Spin],
-            Self::Memcached => &[],
+            Self::Seastar | Self::RssShared | Self::MicaErew | Self::Synthetic => &[Wakeup::Spin],
+            Self::Memcached | Self::Reflector => &[],
         }
     }
 
@@ -112,8 +125,8 @@ impl SystemKind {
     pub const fn default_wakeup(self) -> Option<Wakeup> {
         match self {
             Self::Sphinx | Self::XdpSteered => Some(Wakeup::Eventfd),
-            Self::Seastar => Some(Wakeup::Spin),
-            Self::RssShared | Self::MicaErew | Self::Memcached => None,
+            Self::Seastar | Self::Synthetic => Some(Wakeup::Spin),
+            Self::RssShared | Self::MicaErew | Self::Memcached | Self::Reflector => None,
         }
     }
 
@@ -121,10 +134,14 @@ impl SystemKind {
     #[must_use]
     pub const fn service_refusal(self) -> Option<&'static str> {
         match self {
-            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew | Self::XdpSteered => {
-                None
-            }
+            Self::RssShared
+            | Self::Sphinx
+            | Self::Seastar
+            | Self::MicaErew
+            | Self::XdpSteered
+            | Self::Synthetic => None,
             Self::Memcached => Some("memcached is an external process, whose threads are its own"),
+            Self::Reflector => Some("it executes nothing"),
         }
     }
 
@@ -134,7 +151,42 @@ impl SystemKind {
     pub const fn queue_per_owner(self) -> bool {
         match self {
             Self::RssShared | Self::Sphinx | Self::Seastar => true,
-            Self::MicaErew | Self::XdpSteered | Self::Memcached => false,
+            Self::MicaErew
+            | Self::XdpSteered
+            | Self::Memcached
+            | Self::Synthetic
+            | Self::Reflector => false,
+        }
+    }
+
+    /// The number of its threads, where it is not the spec's to choose: `synthetic` keeps the order
+    /// of arrivals with one, and `reflector` has none.
+    #[must_use]
+    pub const fn fixed_owners(self) -> Option<u16> {
+        match self {
+            Self::RssShared
+            | Self::Sphinx
+            | Self::Seastar
+            | Self::MicaErew
+            | Self::XdpSteered
+            | Self::Memcached => None,
+            Self::Synthetic => Some(1),
+            Self::Reflector => Some(0),
+        }
+    }
+
+    /// Whether it has virtual servers.
+    #[must_use]
+    pub const fn is_virtual(self) -> bool {
+        match self {
+            Self::RssShared
+            | Self::Sphinx
+            | Self::Seastar
+            | Self::MicaErew
+            | Self::XdpSteered
+            | Self::Memcached
+            | Self::Reflector => false,
+            Self::Synthetic => true,
         }
     }
 }
@@ -224,6 +276,10 @@ pub struct SystemSpec {
     #[garde(inner(custom(crate::rules::service)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// Virtual servers of `synthetic`, one queue for all. Default: 1.
+    #[garde(inner(range(min = 1, max = 64)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub servers: Option<u16>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -251,6 +307,10 @@ struct Details {
     /// Injected service time, in place of `workload.service`.
     #[serde(default)]
     service: Option<Service>,
+    /// Virtual servers of `synthetic`, one queue for all. Default: 1.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 64))]
+    servers: Option<u16>,
 }
 
 /// Either form, for the schema.
@@ -287,6 +347,7 @@ impl From<Details> for SystemSpec {
             wakeup,
             memory,
             service,
+            servers,
         } = details;
         Self {
             system,
@@ -296,6 +357,7 @@ impl From<Details> for SystemSpec {
             wakeup,
             memory,
             service,
+            servers,
         }
     }
 }
@@ -317,15 +379,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<SystemSpec, E> {
         let system = SystemKind::deserialize(de::value::StrDeserializer::<E>::new(name))?;
-        Ok(SystemSpec {
-            system,
-            label: None,
-            io: None,
-            owners: None,
-            wakeup: None,
-            memory: None,
-            service: None,
-        })
+        Ok(SystemSpec::of(system))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SystemSpec, A::Error> {
@@ -353,12 +407,30 @@ pub struct System {
     /// Injected service time of a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// Virtual servers, where it has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<u16>,
 }
 
 impl SystemSpec {
     /// The bound of the store when the spec names none. Less than 16 MiB a stripe would leave
     /// `rss_shared` few locks, and overstate how often its threads wait for one another.
     pub const DEFAULT_MEMORY: Bytes = Bytes(256 << 20);
+
+    /// A system with every default.
+    #[must_use]
+    pub const fn of(system: SystemKind) -> Self {
+        Self {
+            system,
+            label: None,
+            io: None,
+            owners: None,
+            wakeup: None,
+            memory: None,
+            service: None,
+            servers: None,
+        }
+    }
 
     /// The label, written or by default.
     #[must_use]
@@ -380,10 +452,13 @@ impl SystemSpec {
             system: self.system,
             label: self.label().to_owned(),
             io: self.io(),
-            owners: self.owners.unwrap_or(queues),
+            owners: (self.system.fixed_owners())
+                .or(self.owners)
+                .unwrap_or(queues),
             wakeup: self.wakeup.or(self.system.default_wakeup()),
             memory: self.memory.unwrap_or(Self::DEFAULT_MEMORY),
             service: self.service.or(service),
+            servers: (self.system.is_virtual()).then(|| self.servers.unwrap_or(1)),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::disturb::Disturb;
+use crate::floor::{self, FLOOR_LABEL};
 use crate::load::{LoadPoint, Phases};
 use crate::pattern::Pattern;
 use crate::spec::Spec;
@@ -37,11 +38,20 @@ pub struct Trial {
     pub phases: Phases,
     /// Seed of the schedule: equal for all systems of a block, different between blocks.
     pub schedule_seed: u64,
+    /// Whether every request is recorded.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub trace: bool,
     /// Known wrongs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disturb: Option<Disturb>,
     /// The CPUs asked for; no part of the trial's identity.
     pub placement: Placement,
+}
+
+/// So that a trial without a trace has the name that it had before there were traces.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A trial's name: the first 16 hexadecimal digits of a SHA-256.
@@ -96,6 +106,12 @@ impl From<TrialId> for String {
 }
 
 impl Trial {
+    /// Whether it measures the instrument's own floor and no competitor.
+    #[must_use]
+    pub fn is_floor(&self) -> bool {
+        self.system.label == FLOOR_LABEL
+    }
+
     /// The trial's name: a hash of its canonical JSON without placement, so that the same trial
     /// has the same name on every machine and in every run.
     #[must_use]
@@ -113,7 +129,8 @@ impl Trial {
 
 /// All trials of a spec in the order in which they are run: block by block, each block going
 /// through the sweep's combinations and the loads as written, the systems of each cell shuffled
-/// by a generator seeded with [`Spec::seed`]. Empty when the spec has only probes.
+/// by a generator seeded with [`Spec::seed`]; the floor's trial, if there is one, before them.
+/// Empty when the spec has only probes.
 #[must_use]
 pub fn expand(spec: &Spec) -> Vec<Trial> {
     let (Some(workload), Some(load), Some(phases)) = (&spec.workload, &spec.load, spec.phases)
@@ -128,6 +145,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
     let mut trials = Vec::new();
     for block in 1..=spec.blocks() {
         let schedule_seed = order::schedule_seed(workload_seed, block);
+        let first = trials.len();
         for cell in &cells {
             for point in load.points() {
                 let mut systems: Vec<_> = spec
@@ -145,11 +163,14 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                     pattern: point.rate().and(load.pattern.clone()),
                     phases,
                     schedule_seed,
+                    trace: spec.traces(),
                     disturb: spec.disturb,
                     placement: placement.clone(),
                 }));
             }
         }
+        let floor = trials.get(first).and_then(|of| floor::of_block(spec, of));
+        trials.splice(first..first, floor);
     }
     trials
 }

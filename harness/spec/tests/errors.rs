@@ -115,6 +115,50 @@ fn an_illegal_io_gives_the_reason() {
 }
 
 #[test]
+fn what_validates_the_instrument_has_its_limits() {
+    for (addition, expected) in [
+        (
+            "disturb: {stall: {after: 650 ms, length: 100 ms}}",
+            "ends beyond the measure phase (700 ms)",
+        ),
+        (
+            "disturb: {stall: {after: 0 s, length: 0 s}}",
+            "must last longer than 0",
+        ),
+    ] {
+        let message = message("blocks: 3", &format!("blocks: 3\n{addition}"));
+        assert!(message.contains(expected), "{addition}: {message}");
+    }
+    let traced = GOOD.replace("blocks: 3", "trace: true");
+    let refused = |from: &str, to: &str| {
+        let text = traced.replace(from, to);
+        Spec::parse(&text, "x").expect_err(to).to_string()
+    };
+    let message = refused("15 kreq/s", "15 Mreq/s");
+    assert!(
+        message.contains("13500000 requests is too long"),
+        "{message}"
+    );
+    let message = refused("rates: [5 kreq/s, 15 kreq/s]", "closed: [1]");
+    assert!(message.contains("use `load.rates` alone"), "{message}");
+    let loopback = GOOD.replace("  kind: veth\n  queues: 2", "  kind: loopback");
+    let loopback = loopback.replace("blocks: 3", "floor: true");
+    let message = Spec::parse(&loopback, "x").expect_err("no XDP").to_string();
+    assert!(
+        message.contains("the floor is measured by XDP"),
+        "{message}"
+    );
+    let synthetic = "- {system: synthetic, service: {fixed: 1 us}}";
+    let meta = GOOD.replace("- sphinx", synthetic);
+    let meta = meta.replace(
+        "  get_ratio",
+        "  protocol: meta\n  multi_get: 1\n  get_ratio",
+    );
+    let message = Spec::parse(&meta, "x").expect_err("no meta").to_string();
+    assert!(message.contains("speaks ascii only"), "{message}");
+}
+
+#[test]
 fn each_system_refuses_what_it_cannot_do() {
     for (entry, expected) in [
         (
@@ -148,6 +192,28 @@ fn each_system_refuses_what_it_cannot_do() {
         (
             "{system: sphinx, service: {bimodal: {short: 1 us, long: 2 us, long_share: 101%}}}",
             "a share is at most 100 %",
+        ),
+        ("synthetic", "give `service`"),
+        (
+            "{system: synthetic, service: {fixed: 1 us}, owners: 2}",
+            "synthetic has 1 owners, always",
+        ),
+        (
+            "{system: synthetic, service: {fixed: 1 us}, wakeup: eventfd}",
+            "allowed: spin",
+        ),
+        (
+            "{system: sphinx, servers: 2}",
+            "`servers` belongs to synthetic",
+        ),
+        (
+            "{system: sphinx, label: floor}",
+            "belongs to the instrument",
+        ),
+        ("{system: reflector, io: udp}", "it is an XDP program"),
+        (
+            "{system: reflector, service: {fixed: 1 us}}",
+            "it executes nothing",
         ),
         (
             "{system: sphinx, service: {uniform: 1 us}}",

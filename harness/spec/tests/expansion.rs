@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spec::{Popularity, Spec, Trial, expand};
+use spec::{Popularity, Spec, System, SystemKind, Trial, expand};
 
 const TEXT: &str = "
 name: expansion
@@ -17,6 +17,7 @@ workload:
 load: {rates: [10 kreq/s, 20 kreq/s]}
 phases: {warmup: 0 s, measure: 1 s, timeout: 100 ms}
 blocks: 4
+floor: false
 ";
 
 fn trials(set: &[&str]) -> Vec<Trial> {
@@ -106,6 +107,51 @@ fn a_sweep_gives_every_combination() {
 }
 
 #[test]
+fn each_block_begins_with_a_floor_that_changes_nothing_else() {
+    let (with, without) = (trials(&["floor=true"]), trials(&[]));
+    for (with, without) in with.chunks(9).zip(without.chunks(8)) {
+        let [floor, systems @ ..] = with else {
+            panic!("a block is not empty")
+        };
+        assert_eq!(systems, without);
+        assert!(floor.is_floor() && systems.iter().all(|trial| !trial.is_floor()));
+        assert_eq!(floor.block, systems[0].block);
+        assert_eq!(floor.schedule_seed, systems[0].schedule_seed);
+        assert_eq!(floor.load, spec::LoadPoint::Open(spec::Rate(10_000)));
+        assert!(floor.phases.measure < systems[0].phases.measure);
+    }
+    assert_eq!(with.len(), without.len() + 4);
+    let default = expand(&Spec::parse(&TEXT.replace("floor: false\n", ""), "x").unwrap());
+    assert_eq!(
+        default, with,
+        "a veth pair has a floor unless told otherwise"
+    );
+    let closed = trials(&["floor=null", "load={closed: [1]}"]);
+    assert!(
+        !closed.iter().any(Trial::is_floor),
+        "no rate to measure it at"
+    );
+}
+
+#[test]
+fn threads_that_are_not_the_specs_to_choose_are_not_swept() {
+    let trials = trials(&[
+        "systems=[{system: synthetic, service: {fixed: 10 us}, servers: 2}, reflector, sphinx]",
+        "sweep={owners: [3, 4]}",
+    ]);
+    for trial in &trials {
+        let System {
+            owners, servers, ..
+        } = trial.system;
+        match trial.system.system {
+            SystemKind::Synthetic => assert_eq!((owners, servers), (1, Some(2))),
+            SystemKind::Reflector => assert_eq!((owners, servers), (0, None)),
+            _ => assert!(owners >= 3 && servers.is_none()),
+        }
+    }
+}
+
+#[test]
 fn ids_are_unique_and_survive_what_does_not_matter() {
     let plain = trials(&[]);
     let ids: BTreeSet<_> = plain.iter().map(Trial::id).collect();
@@ -128,6 +174,8 @@ fn ids_are_unique_and_survive_what_does_not_matter() {
         "seed=9",
         "workload.seed=9",
         "topology.mtu=1400",
+        "trace=true",
+        "disturb={stall: {after: 100 ms, length: 10 ms}}",
     ] {
         let others: BTreeSet<_> = trials(&[different]).iter().map(Trial::id).collect();
         assert!(ids.is_disjoint(&others), "{different} changes every trial");

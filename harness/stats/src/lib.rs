@@ -8,6 +8,7 @@
 //! - [`estimate`], [`compare`], [`judge`]: numbers over blocks, with intervals, and verdicts.
 //! - [`series`]: values inside one trial: the law they follow, drift, autocorrelation.
 //! - [`queue`]: what queueing theory says a measurement must show.
+//! - [`truth`]: traced requests against what is known to be true of them.
 
 mod blocks;
 mod histogram;
@@ -17,6 +18,7 @@ pub mod queue;
 mod random;
 mod ranks;
 pub mod series;
+pub mod truth;
 
 pub use blocks::*;
 pub use histogram::Histogram;

@@ -53,6 +53,10 @@ pub struct ClientConfig {
     /// What decides when a request is sent. Default the schedule.
     #[serde(default)]
     pub mode: Mode,
+    /// What comes back is the request itself, as a reflector sends it, and must be that to the byte.
+    /// Default no.
+    #[serde(default)]
+    pub echo: bool,
     /// Report every request, not only their counts and histograms. Default no.
     #[serde(default)]
     pub trace: bool,
@@ -105,6 +109,7 @@ impl ClientConfig {
             cpus: Vec::new(),
             pacing: Pacing::Sleep,
             mode: Mode::Open,
+            echo: false,
             trace: false,
         }
     }

@@ -29,6 +29,7 @@ pub(crate) struct Rules {
     pub(crate) quiet_ns: u64,
     pub(crate) linger_ns: u64,
     pub(crate) interval_ns: u64,
+    pub(crate) echo: bool,
 }
 
 impl Rules {
@@ -41,6 +42,7 @@ impl Rules {
             quiet_ns: config.quiet_ns,
             linger_ns: config.linger_ns,
             interval_ns: config.interval_ns,
+            echo: config.echo,
         }
     }
 }
@@ -275,6 +277,13 @@ impl<W: Witness> Engine<W> {
         let planned = self.schedule.requests[slot.request as usize];
         slot.begun = true;
         let (protocol, schedule) = (self.rules.protocol, &*self.schedule);
+        if self.rules.echo {
+            let request = slot.request;
+            self.reading
+                .compare(protocol, schedule, request, frame.id, frame.body);
+            self.complete(now_ns, at, Verdict::Ok);
+            return;
+        }
 
         let step = if frame.total == 1 {
             match self.assemblies.get_mut(&at) {

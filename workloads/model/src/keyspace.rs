@@ -93,6 +93,18 @@ impl KeySpace {
         buf
     }
 
+    /// The id of a key by its bytes; `None` for what is no key of this space. `scratch` is overwritten.
+    #[must_use]
+    pub fn id_of(&self, key: &[u8], scratch: &mut Vec<u8>) -> Option<u32> {
+        let digits = key.get(..self.digits as usize)?;
+        let mut id = 0u64;
+        for digit in digits {
+            id = id * 62 + u64::from(value_of(*digit)?);
+        }
+        let id = u32::try_from(id).ok().filter(|id| *id < self.len)?;
+        (self.key_bytes(id, scratch) == key).then_some(id)
+    }
+
     /// Appends key `id` to `buf`.
     pub fn append_key(&self, id: u32, buf: &mut Vec<u8>) {
         let start = buf.len();
@@ -124,6 +136,57 @@ fn draw(size: &Size, salt: u64, id: u32) -> u32 {
     }
 }
 
+/// What a letter of the alphabet stands for.
+fn value_of(letter: u8) -> Option<u8> {
+    match letter {
+        b'0'..=b'9' => Some(letter - b'0'),
+        b'a'..=b'z' => Some(letter - b'a' + 10),
+        b'A'..=b'Z' => Some(letter - b'A' + 36),
+        _ => None,
+    }
+}
+
 fn digits_for(largest: u32) -> u32 {
     largest.checked_ilog(62).map_or(1, |digits| digits + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Arrivals, Popularity};
+    use proptest::prelude::*;
+
+    fn space(keys: u32) -> KeySpace {
+        KeySpace::new(&WorkloadSpec {
+            keys,
+            key_size: Size::Uniform { min: 4, max: 30 },
+            value_size: Size::Fixed(8),
+            popularity: Popularity::Uniform,
+            get_ratio: 1.0,
+            keys_per_get: 1,
+            noreply_ratio: 0.0,
+            arrivals: Arrivals::Poisson,
+            rate_rps: 1.0,
+            flows: 1,
+            seed: 5,
+        })
+        .unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_tells_its_id_and_nothing_else_does(id in 0u32..50_000, at: usize, letter: u8) {
+            let (space, mut scratch) = (space(50_000), Vec::new());
+            let mut key = space.key_bytes(id, &mut Vec::new()).to_vec();
+            prop_assert_eq!(space.id_of(&key, &mut scratch), Some(id));
+            let at = at % key.len();
+            if key[at] != letter {
+                key[at] = letter;
+                let other = space.id_of(&key, &mut scratch);
+                prop_assert!(other != Some(id), "{other:?}");
+            }
+            key.truncate(2);
+            prop_assert_eq!(space.id_of(&key, &mut scratch), None);
+        }
+    }
 }

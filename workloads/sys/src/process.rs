@@ -58,6 +58,19 @@ impl Identity {
         })
     }
 
+    /// Whether this very process is stopped (SIGSTOP), all of it.
+    ///
+    /// # Errors
+    /// `NotFound` when it has ended; when /proc cannot be read.
+    pub fn is_stopped(&self) -> io::Result<bool> {
+        let stat = stat(self.pid)?;
+        if stat.starttime != self.start_ticks {
+            let message = format!("process {} has ended", self.pid);
+            return Err(io::Error::new(io::ErrorKind::NotFound, message));
+        }
+        Ok(matches!(stat.state(), Ok(ProcState::Stopped)))
+    }
+
     /// Sends a signal to this very process; false when it is no longer there.
     ///
     /// # Errors

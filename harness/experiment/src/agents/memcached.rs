@@ -60,6 +60,7 @@ impl Role for MemcachedRole {
                 ]))
             }
             Request::Attach(_) | Request::NapiCpus(_) => Ok(Answer::Done),
+            Request::Process => Ok(Answer::Process(self.running()?.child.id())),
             Request::Preload => {
                 self.progress.enter(Phase::Preloaded)?;
                 self.running()?.preload()?;

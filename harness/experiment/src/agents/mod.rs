@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod host;
 pub(crate) mod memcached;
 pub(crate) mod probe;
+pub(crate) mod reflector;
 mod rig;
 pub(crate) mod server;
 pub(crate) mod serving;
@@ -54,6 +55,7 @@ pub(crate) fn run(role: cli::Role, host: Option<u32>) -> Result<()> {
         }
         cli::Role::Server => play("server", server::ServerRole::default()),
         cli::Role::Memcached => play("memcached", memcached::MemcachedRole::default()),
+        cli::Role::Reflector => play("reflector", reflector::ReflectorRole::default()),
         cli::Role::Client => play("client", client::ClientRole::default()),
         cli::Role::Probe => play("probe", probe::ProbeRole),
     }

@@ -52,6 +52,7 @@ impl Role for ServerRole {
                 self.attach(disturb)?;
                 Ok(Answer::Done)
             }
+            Request::Process => Ok(Answer::Process(std::process::id())),
             Request::NapiCpus(cpus) => {
                 self.server()?.set_napi_cpus(Some(&cpus));
                 Ok(Answer::Done)

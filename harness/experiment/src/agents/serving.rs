@@ -16,6 +16,8 @@ pub(crate) enum Request {
     Load(Box<Deployment>),
     /// Attach programs to the device.
     Attach(Option<Disturb>),
+    /// Which process serves.
+    Process,
     /// Where the device's queues are processed.
     NapiCpus(Vec<u32>),
     /// Fill the store and begin to serve.
@@ -36,6 +38,17 @@ pub(crate) enum Deployment {
     Ours(ServerConfig),
     /// Debian's memcached.
     Memcached(External),
+    /// No server: what comes is sent back.
+    Reflector(Reflector),
+}
+
+/// The end of a wire that sends back what comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reflector {
+    /// The device.
+    pub(crate) device: String,
+    /// UDP port of the requests.
+    pub(crate) port: u16,
 }
 
 /// An external server.
@@ -57,6 +70,8 @@ pub(crate) struct External {
 pub(crate) enum Answer {
     /// It was done.
     Done,
+    /// The process that serves.
+    Process(u32),
     /// What was obtained, which may differ from what was asked.
     Obtained(Vec<(String, String)>),
     /// The counters since the start.

@@ -58,16 +58,37 @@ pub(crate) fn list(json: bool) -> Result<Outcome> {
 }
 
 fn listed(system: SystemKind) -> Listed {
-    let description = design(system).map(kv::systems::SystemKind::description);
+    let (paper, fidelity) = match design(system).map(kv::systems::SystemKind::description) {
+        Some(description) => (description.paper, description.fidelity),
+        None => foreign(system),
+    };
     Listed {
         name: system.name(),
         io: system.ios().iter().map(|io| io.name()).collect(),
         wakeup: wakeups(system),
         summary: system.summary(),
-        paper: description.map_or("https://memcached.org, as Debian packages it", |it| {
-            it.paper
-        }),
-        fidelity: description.map_or("the real program, an external process", |it| it.fidelity),
+        paper,
+        fidelity,
+    }
+}
+
+/// Origin and fidelity of what is none of our servers.
+fn foreign(system: SystemKind) -> (&'static str, &'static str) {
+    match system {
+        SystemKind::Reflector => (
+            "the instrument's own floor, measured in every run over veth (label floor)",
+            "no server: XDP_TX in the driver, the same client, wire and queues",
+        ),
+        SystemKind::Memcached
+        | SystemKind::RssShared
+        | SystemKind::Sphinx
+        | SystemKind::Seastar
+        | SystemKind::MicaErew
+        | SystemKind::XdpSteered
+        | SystemKind::Synthetic => (
+            "https://memcached.org, as Debian packages it",
+            "the real program, an external process",
+        ),
     }
 }
 

@@ -87,7 +87,7 @@ fn system(args: &ServeArgs) -> Result<(kv::systems::SystemKind, IoKind)> {
         .find(|kind| kind.name() == args.system);
     let names: Vec<&str> = SystemKind::ALL
         .into_iter()
-        .filter(|kind| design(*kind).is_some())
+        .filter(|kind| is_servable(*kind))
         .map(SystemKind::name)
         .collect();
     let unknown = || {
@@ -97,7 +97,7 @@ fn system(args: &ServeArgs) -> Result<(kv::systems::SystemKind, IoKind)> {
             args.system
         ))
     };
-    let kind = kind.ok_or_else(unknown)?;
+    let kind = kind.filter(|kind| is_servable(*kind)).ok_or_else(unknown)?;
     let chosen = match &args.io {
         None => kind.ios()[0],
         Some(name) => {
@@ -112,6 +112,11 @@ fn system(args: &ServeArgs) -> Result<(kv::systems::SystemKind, IoKind)> {
         }
     };
     Ok((design(kind).ok_or_else(unknown)?, io(chosen)))
+}
+
+/// Whether clients of any kind are served: `synthetic` answers those of its own experiments only.
+fn is_servable(kind: SystemKind) -> bool {
+    design(kind).is_some() && !kind.is_virtual()
 }
 
 fn queues_of(interface: Option<&str>) -> Result<u16> {
@@ -169,6 +174,7 @@ fn config(
         memory_bytes: memory.0,
         preload: None,
         service: None,
+        servers: 1,
     })
 }
 

@@ -21,6 +21,7 @@ systems: [{system: xdp_steered, owners: 1, memory: 16 MiB}]
 workload: {keys: 1, key_size: 16 B, value_size: 16 B, popularity: uniform, get_ratio: 1.0}
 load: {rates: [1 kreq/s]}
 phases: {warmup: 0 s, measure: 1 ms, timeout: 1 ms}
+floor: false
 ";
 
 /// Deploys a steered system on a veth pair and says what was obtained.

@@ -7,14 +7,16 @@
 use kv::server::DropLine;
 use loadgen::ClientReport;
 use record::{
-    Cost, CounterRow, DeviceState, DropCount, Interval, Ledger, Smell, Steering, Timestamp,
-    TrialData,
+    Cost, CounterRow, DeviceState, DropCount, Interval, Ledger, Smell, StallSeen, Steering,
+    Timestamp, TrialData,
 };
 use serde_json::{Map, Value};
 
 use crate::agents::host;
 use crate::agents::serving::{Counts, Measured};
 use crate::plan::Plan;
+
+use super::trace::{services, trace_rows};
 
 /// Sends later than this at the 99th percentile are worth a word.
 const LAG_LIMIT_NS: u64 = 1_000_000;
@@ -40,6 +42,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) obtained: Vec<(String, String)>,
     /// The devices with everything attached.
     pub(crate) devices: Vec<DeviceState>,
+    /// When the server's process was stopped, if it was.
+    pub(crate) stall: Option<StallSeen>,
 }
 
 /// The trial's data.
@@ -56,6 +60,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         report,
         measured,
         devices,
+        stall,
         ..
     } = evidence;
     let mut counters = lab;
@@ -101,6 +106,8 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         intervals: report.intervals.iter().map(interval).collect(),
         devices,
         counters,
+        stall,
+        trace: (report.trace.as_ref()).map(|trace| trace_rows(trace, services(&plan.trial))),
         smells,
     }
 }
@@ -278,7 +285,8 @@ fn smells(evidence: &Evidence<'_>, cost: &Cost) -> Vec<Smell> {
     }
     smells.extend(copy_mode(&evidence.obtained));
     let samples = evidence.report.measured.answered;
-    if samples < Smell::SAMPLES_WANTED {
+    // Of the floor, median and 99th percentile are told, which need fewer.
+    if samples < Smell::SAMPLES_WANTED && !evidence.plan.trial.is_floor() {
         smells.push(Smell::FewSamples {
             samples,
             wanted: Smell::SAMPLES_WANTED,

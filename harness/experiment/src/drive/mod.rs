@@ -3,4 +3,6 @@
 mod merge;
 pub(crate) mod probe;
 pub(crate) mod run;
-pub(crate) mod trial;
+pub(crate) mod stall;
+mod trace;
+mod trial;

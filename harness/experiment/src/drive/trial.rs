@@ -7,6 +7,7 @@ use record::{Timestamp, TrialData};
 use sys::clock;
 
 use super::merge::{Evidence, merge};
+use super::stall::Stalling;
 use crate::agents::client::{self, ClientAnswer};
 use crate::agents::serving::{self, Counts, Deployment};
 use crate::agents::window::Window;
@@ -29,6 +30,7 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
     let role = match plan.server {
         Deployment::Ours(_) => "server",
         Deployment::Memcached(_) => "memcached",
+        Deployment::Reflector(_) => "reflector",
     };
     let mut server = ServerAgent::start(role, lab.server_host())?;
     let mut client = Agent::start("client", lab.client_host())?;
@@ -38,11 +40,17 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
     let devices = lab.describe().context("describing the devices")?;
     let lab_before = lab.counters()?;
     let server_before = counters(&mut server, &serving::Request::Arm)?;
+    let process = process_to_stop(&mut server, plan)?;
     let window = window(plan);
     let measure_started = wall_clock_of(window.measure_from_ns());
     lab.begin(window)?;
     server.begin(&serving::Request::Measure(window))?;
     client.begin(&client::ClientRequest::Run(window))?;
+    let stalling = (plan.trial.disturb)
+        .and_then(|disturb| disturb.stall)
+        .zip(process)
+        .map(|(stall, pid)| Stalling::begin(pid, stall, window))
+        .transpose()?;
 
     let within = Duration::from_nanos(window.load_ns()) + LEAD + DRAIN;
     let ClientAnswer::Driven = client.finish(within).context("driving the load")? else {
@@ -52,6 +60,7 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
         bail!("the server answered out of turn");
     };
     let kernel = lab.finish(within)?;
+    let stall = stalling.map(Stalling::finish).transpose()?;
     // The client closes its ledger only when no reply is left in the server.
     let server_after = counters(&mut server, &serving::Request::Quiesce)?;
     let closed = client.ask(&client::ClientRequest::Close, SETUP);
@@ -72,6 +81,7 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
         lab_after,
         obtained,
         devices,
+        stall,
     }))
 }
 
@@ -114,6 +124,17 @@ fn attach(
         .ask(&serving::Request::Preload, SETUP)
         .context("filling the store")?;
     Ok(())
+}
+
+/// The process of a server that is going to be stopped.
+fn process_to_stop(server: &mut ServerAgent, plan: &Plan) -> Result<Option<u32>> {
+    if (plan.trial.disturb).is_none_or(|disturb| disturb.stall.is_none()) {
+        return Ok(None);
+    }
+    let serving::Answer::Process(pid) = server.ask(&serving::Request::Process, SETUP)? else {
+        bail!("the server answered out of turn");
+    };
+    Ok(Some(pid))
 }
 
 fn counters(server: &mut ServerAgent, request: &serving::Request) -> Result<Counts> {

@@ -19,7 +19,7 @@ use crate::agents::serving::Deployment;
 use placement::{Demand, Placement};
 pub(crate) use refusal::Refusal;
 use topology::{HostPlan, Receiver};
-pub(crate) use translate::{PORT, design, io, waking, workload};
+pub(crate) use translate::{PORT, design, io, service, waking, workload};
 
 /// Everything that one trial needs.
 #[derive(Debug, Clone, PartialEq)]

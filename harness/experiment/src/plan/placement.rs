@@ -64,13 +64,17 @@ pub(crate) fn place(demand: &Demand, cpus: &[u32]) -> Result<Placement, Refusal>
     if demand.spinning {
         return place_spinning(demand, cpus, server);
     }
-    let owners: Vec<u32> = cycle(server, demand.owners);
-    let server_napi = cycle(&owners, demand.queues);
+    // Without owners the queues alone have a place on the server's CPUs.
+    let seats = cycle(
+        server,
+        [demand.owners, demand.queues][usize::from(demand.owners == 0)],
+    );
+    let server_napi = cycle(&seats, demand.queues);
     // The client takes what the server leaves, from the far end; where that is nothing it shares.
     let free: Vec<u32> = client
         .iter()
         .copied()
-        .filter(|cpu| !owners.contains(cpu))
+        .filter(|cpu| !seats.contains(cpu))
         .collect();
     let (clients, client_napi) = match (&demand.client_cpus, free.is_empty()) {
         (None, false) => (
@@ -83,6 +87,7 @@ pub(crate) fn place(demand: &Demand, cpus: &[u32]) -> Result<Placement, Refusal>
         ),
         (Some(_), _) => (cycle(client, demand.clients), cycle(client, demand.queues)),
     };
+    let owners = cycle(&seats, demand.owners);
     Ok(finish(owners, server_napi, client_napi, clients))
 }
 
@@ -271,6 +276,14 @@ mod tests {
             refused.to_string().contains("need 3 CPUs, here are 2"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn without_owners_the_queues_have_the_servers_cpus() {
+        let placement = place(&demand(0, 2), &[0, 1, 2, 3]).unwrap();
+        assert_eq!(placement.server_napi, [0, 1]);
+        assert_eq!((placement.owners, placement.clients), (vec![], vec![3]));
+        assert_eq!(placement.shared, []);
     }
 
     #[test]

@@ -16,7 +16,10 @@ phases: {{warmup: 0 s, measure: 100 ms, timeout: 50 ms}}
 "
     );
     let spec = Spec::parse(&spec, "test").unwrap_or_else(|error| panic!("{error}"));
-    spec::expand(&spec).remove(0)
+    spec::expand(&spec)
+        .into_iter()
+        .find(|trial| !trial.is_floor())
+        .expect("a system")
 }
 
 fn steps(plan: &Plan) -> String {

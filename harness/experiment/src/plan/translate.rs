@@ -14,7 +14,7 @@ use spec::{
 use super::placement::Placement;
 use super::topology::{CLIENT, SERVER};
 use crate::agents::client::SteerTransmit;
-use crate::agents::serving::{Deployment, External};
+use crate::agents::serving::{Deployment, External, Reflector};
 
 /// First port of every server on veth: memcached's.
 pub(crate) const PORT: u16 = 11211;
@@ -28,7 +28,7 @@ const NOMINAL_RPS: f64 = 1e6;
 /// Receive buffer of each flow's socket of a kernel client, in bytes.
 const SOCKET_BUFFER: u32 = 1 << 20;
 
-/// The design behind a system's name; `None` for an external process.
+/// The design behind a system's name; `None` for an external process, and for none at all.
 pub(crate) fn design(system: SystemKind) -> Option<Design> {
     match system {
         SystemKind::RssShared => Some(Design::RssShared),
@@ -36,7 +36,8 @@ pub(crate) fn design(system: SystemKind) -> Option<Design> {
         SystemKind::Seastar => Some(Design::Seastar),
         SystemKind::MicaErew => Some(Design::MicaErew),
         SystemKind::XdpSteered => Some(Design::XdpSteered),
-        SystemKind::Memcached => None,
+        SystemKind::Synthetic => Some(Design::Synthetic),
+        SystemKind::Memcached | SystemKind::Reflector => None,
     }
 }
 
@@ -182,6 +183,12 @@ pub(crate) fn endpoints(kind: TopologyKind, port: u16) -> (IpAddr, IpAddr, u16) 
 /// The server of the trial.
 pub(crate) fn server(trial: &Trial, placement: &Placement, port: u16) -> Deployment {
     let (address, _, port) = endpoints(trial.topology.kind, port);
+    if trial.system.system == SystemKind::Reflector {
+        return Deployment::Reflector(Reflector {
+            device: SERVER.device.to_owned(),
+            port,
+        });
+    }
     let Some(system) = design(trial.system.system) else {
         return Deployment::Memcached(External {
             address: SocketAddr::new(address, port),
@@ -209,6 +216,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, port: u16) -> Deploym
             workload: workload(trial),
         }),
         service: service(trial),
+        servers: trial.system.servers.map_or(1, u32::from),
     })
 }
 
@@ -279,6 +287,8 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
             LoadPoint::Closed(depth) => Mode::Closed { depth },
             LoadPoint::Open(_) | LoadPoint::Drain(_) => Mode::Open,
         },
+        echo: trial.system.system == SystemKind::Reflector,
+        trace: trial.trace,
         timeout_ns,
         send_grace_ns: timeout_ns,
         quiet_ns: timeout_ns.max(QUIET_NS),

@@ -24,6 +24,9 @@ pub(crate) fn print_run(run: &RunFolder) {
             cells(run)
         );
     }
+    if let Some(floor) = floor(run) {
+        println!("{floor}\n");
+    }
     let notes = notes(run);
     if !notes.is_empty() {
         println!("Keep in mind:");
@@ -31,6 +34,24 @@ pub(crate) fn print_run(run: &RunFolder) {
             println!("  - {note}");
         }
     }
+}
+
+/// What of every latency is the instrument's own: the medians of the floor's trials.
+fn floor(run: &RunFolder) -> Option<String> {
+    let floor: Vec<&TrialRecord> = (run.trials().iter())
+        .filter(|record| record.trial.is_floor() && record.valid)
+        .collect();
+    let load = floor.first()?.trial.load;
+    let of = |percentile: fn(&TrialRecord) -> Option<u64>| {
+        latency(median(&floor, |record| {
+            Some(or_infinite(percentile(record)))
+        }))
+    };
+    Some(format!(
+        "Instrument floor (a reflector in the server's place, {load}): p50 {} us, p99 {} us",
+        of(|record| record.latency.p50_ns),
+        of(|record| record.latency.p99_ns)
+    ))
 }
 
 /// One line about a finished trial.
@@ -64,7 +85,7 @@ fn cells(run: &RunFolder) -> Table {
         ">valid",
     ]);
     let mut groups: BTreeMap<_, Vec<&TrialRecord>> = BTreeMap::new();
-    for record in run.trials() {
+    for record in run.trials().iter().filter(|it| !it.trial.is_floor()) {
         let trial = &record.trial;
         let key = (
             trial.load,

@@ -22,6 +22,7 @@ mod serving;
 mod smoke;
 mod steering_counts;
 mod traces;
+mod truth;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ fn cases() -> Vec<Case> {
         mistakes::cases(),
         privilege::cases(),
         known::cases(),
+        truth::cases(),
         ledgers::cases(),
         loads::cases(),
         steering_counts::cases(),

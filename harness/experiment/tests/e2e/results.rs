@@ -14,8 +14,10 @@ pub(crate) struct Run {
     pub(crate) path: PathBuf,
     /// Columns of `trials.csv`, in order.
     pub(crate) columns: Vec<String>,
-    /// Its rows.
+    /// Its rows, without those of the instrument's floor.
     pub(crate) trials: Vec<Row>,
+    /// The rows of the instrument's floor.
+    pub(crate) floor: Vec<Row>,
 }
 
 /// A row of `trials.csv`.
@@ -29,17 +31,16 @@ impl Run {
     /// Reads the run at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let (columns, rows) = table(&path.join("trials.csv"))?;
-        let trials = rows
-            .into_iter()
-            .map(|cells| Row {
-                run: path.to_owned(),
-                cells,
-            })
-            .collect();
+        let rows = rows.into_iter().map(|cells| Row {
+            run: path.to_owned(),
+            cells,
+        });
+        let (floor, trials) = rows.partition(|row| row.text("label").is_ok_and(|it| it == "floor"));
         Ok(Self {
             path: path.to_owned(),
             columns,
             trials,
+            floor,
         })
     }
 

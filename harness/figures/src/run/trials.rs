@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 use stats::Histogram;
 
+use super::floor::{FLOOR_LABEL, Floor};
 use super::series::{Series, Setting};
 use super::{histogram, names, table};
 use crate::error::{Error, Result};
@@ -41,6 +42,8 @@ pub(crate) struct Trials {
     pub(crate) settings: Vec<Setting>,
     /// Series of which a valid trial was recorded; the same index gives the same colour everywhere.
     pub(crate) series: Vec<Series>,
+    /// The instrument's own floor, where the run measured it.
+    pub(crate) floor: Option<Floor>,
     /// Smells of valid trials with the number of trials that have them.
     pub(crate) smells: BTreeMap<String, usize>,
 }
@@ -94,6 +97,9 @@ impl Trials {
     fn from_frame(run: &Path, frame: DataFrame) -> PolarsResult<Self> {
         let open_loop = col("offered_rps").is_not_null();
         let frame = frame.lazy().filter(open_loop).collect()?;
+        let is_floor = col("label").eq(lit(FLOOR_LABEL));
+        let floor = Floor::of(frame.clone().lazy().filter(is_floor.clone()).collect()?)?;
+        let frame = frame.lazy().filter(is_floor.not()).collect()?;
         let all = frame.height();
         let columns = frame.get_column_names();
         let drops = columns
@@ -123,6 +129,7 @@ impl Trials {
             invalid: all - valid.height(),
             settings: Vec::new(),
             series: Vec::new(),
+            floor,
             smells: smells(&valid)?,
             valid,
         };

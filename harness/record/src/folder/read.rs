@@ -14,6 +14,7 @@ use crate::hlog;
 use crate::latency::Distribution;
 use crate::probe::ProbeRecord;
 use crate::run::RunRecord;
+use crate::trace::TraceRow;
 use crate::trial::{CounterRow, TrialRecord};
 
 impl RunFolder {
@@ -80,11 +81,16 @@ impl RunFolder {
     /// # Errors
     /// When the trial is not recorded or its file is damaged.
     pub fn counters(&self, trial: &TrialId) -> Result<Vec<CounterRow>, RecordError> {
-        let path = self.trial_folder(trial).join("counters.csv");
-        let text = fs::read_to_string(&path).map_err(RecordError::io(&path))?;
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let rows = reader.deserialize().collect::<Result<_, _>>();
-        rows.map_err(|error| RecordError::damaged(&path, error))
+        read_rows(&self.trial_folder(trial).join("counters.csv"))
+    }
+
+    /// Every request of a trial; none where it was not traced.
+    ///
+    /// # Errors
+    /// When the trial's file is damaged.
+    pub fn trace(&self, trial: &TrialId) -> Result<Option<Vec<TraceRow>>, RecordError> {
+        let path = self.trial_folder(trial).join("trace.csv");
+        path.is_file().then(|| read_rows(&path)).transpose()
     }
 }
 
@@ -151,6 +157,13 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RecordError> {
         });
     }
     serde_json::from_value(value).map_err(|error| RecordError::damaged(path, error))
+}
+
+fn read_rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, RecordError> {
+    let text = fs::read_to_string(path).map_err(RecordError::io(path))?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows = reader.deserialize().collect::<Result<_, _>>();
+    rows.map_err(|error| RecordError::damaged(path, error))
 }
 
 fn read_distribution(path: &Path) -> Result<Distribution, RecordError> {

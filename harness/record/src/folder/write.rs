@@ -18,6 +18,7 @@ use crate::latency::Distribution;
 use crate::probe::{ProbeRecord, ProbeRound, ProbeStatus};
 use crate::run::RunRecord;
 use crate::table::{self, Rows};
+use crate::trace::{self, TraceRow};
 use crate::trial::{TrialData, TrialRecord};
 
 /// Names that begin so are unfinished.
@@ -105,6 +106,9 @@ impl RunFolder {
             );
             write_csv(&folder.join("counters.csv"), &counters.collect())?;
             write_intervals(folder, &data.intervals, measure)?;
+            if let Some(trace) = &data.trace {
+                write_trace(folder, trace)?;
+            }
             let started = data.measure_started;
             write_hlog(
                 &folder.join("latency.hlog"),
@@ -249,6 +253,20 @@ fn write_csv(path: &Path, rows: &Rows) -> Result<(), RecordError> {
             .map_err(|error| RecordError::unwritable(path, error))?;
     }
     to.flush().map_err(RecordError::io(path))
+}
+
+/// Row by row: a trace may have millions, and is never held as text.
+fn write_trace(folder: &Path, rows: &[TraceRow]) -> Result<(), RecordError> {
+    let path = folder.join("trace.csv");
+    let unwritable = |error| RecordError::unwritable(&path, error);
+    let mut to = csv::Writer::from_path(&path).map_err(unwritable)?;
+    for row in rows {
+        to.serialize(row).map_err(unwritable)?;
+    }
+    to.flush().map_err(RecordError::io(&path))?;
+    let path = folder.join("trace.parquet");
+    columns::write_parquet(&path, "trace", &trace::columns(rows))
+        .map_err(|error| RecordError::unwritable(&path, error))
 }
 
 fn write_intervals(

@@ -21,6 +21,7 @@ workload:
 load: {rates: [10 kreq/s]}
 phases: {warmup: 100 ms, measure: 500 ms, timeout: 100 ms}
 blocks: 2
+floor: false
 ";
 
 pub(crate) fn spec() -> Spec {
@@ -107,6 +108,8 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             name: "redirected".to_owned(),
             value: 5900,
         }],
+        stall: None,
+        trace: None,
         smells: Vec::new(),
     }
 }

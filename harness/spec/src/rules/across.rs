@@ -1,5 +1,7 @@
 //! Rules between settings: combinations that no machine could run, each with its reason.
 
+mod truth;
+
 use std::collections::BTreeMap;
 
 use crate::probe::Probe;
@@ -28,8 +30,12 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         wakeup(system, index, &mut findings);
         queues(spec, system, index, &mut findings);
         service(spec, system, index, &mut findings);
+        truth::system(spec, system, index, &mut findings);
     }
     disturb(spec, &mut findings);
+    truth::stall(spec, &mut findings);
+    truth::trace(spec, &mut findings);
+    truth::floor(spec, &mut findings);
     labels(&spec.systems, &mut findings);
     if let Some(workload) = &spec.workload {
         sizes(spec, workload, &mut findings);

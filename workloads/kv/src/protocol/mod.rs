@@ -24,6 +24,7 @@ mod sink;
 
 pub use execute::{Drained, Stores, answer, drain, execute};
 pub use global::{Gathered, ServerFacts};
+pub(crate) use request::{AsciiOp, Op};
 pub use request::{Global, Immediate, Incomplete, Multi, Parsed, Request, Single, Span};
 pub use sink::{Decimal, Sink};
 

@@ -36,6 +36,13 @@ pub struct ServerConfig {
     /// Time to burn for each key that is executed, beside the store's own work.
     #[serde(default)]
     pub service: Option<model::ServiceTimes>,
+    /// Virtual servers of a system that holds replies; others do not look at it.
+    #[serde(default = "one")]
+    pub servers: u32,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 /// What is in the store before the first request: keys `0..keys` with the values of version 0, as

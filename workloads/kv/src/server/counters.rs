@@ -116,6 +116,10 @@ counters! {
     handoff_stalls,
     /// Eventfd writes that this thread made to wake another.
     wakeups_sent,
+    /// How late replies left that were held until a due time, summed, in ns.
+    release_lag_ns,
+    /// Of those replies, the ones that left more than 20 us late.
+    releases_late,
     /// Datagrams that are no request: too short for the frame header, or one of several.
     drop_bad_frame,
     /// Datagrams that end before the request does.

@@ -13,6 +13,7 @@ pub mod counters;
 pub(crate) mod desk;
 pub(crate) mod engine;
 mod gate;
+mod holder;
 pub(crate) mod message;
 mod migrate;
 mod orders;

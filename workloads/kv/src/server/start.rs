@@ -14,6 +14,7 @@ use super::config::{LONGEST_SLEEP, RING_MESSAGES, ServerConfig};
 use super::desk::Desk;
 use super::engine::{Common, Elsewhere, Engine, Owned};
 use super::gate::Phase;
+use super::holder;
 use super::message::Message;
 use super::migrate::Migrate;
 use super::plane::{Plane, Rings, Sockets};
@@ -27,6 +28,7 @@ use crate::systems::mica_erew::MicaErew;
 use crate::systems::rss_shared::RssShared;
 use crate::systems::seastar::Seastar;
 use crate::systems::sphinx::Sphinx;
+use crate::systems::synthetic::Synthetic;
 use crate::systems::xdp_steered::XdpSteered;
 use crate::systems::{Design, IoKind, SystemKind, Wakeup};
 use crate::tcp::{self, TcpThread};
@@ -40,10 +42,10 @@ pub(crate) struct Running {
 }
 
 /// Everything that the threads are made of, before the choice is looked at.
-struct Parts<I> {
-    config: ServerConfig,
-    shared: Arc<Shared>,
-    ios: Vec<I>,
+pub(super) struct Parts<I> {
+    pub(super) config: ServerConfig,
+    pub(super) shared: Arc<Shared>,
+    pub(super) ios: Vec<I>,
     listeners: Vec<TcpListener>,
 }
 
@@ -58,6 +60,7 @@ pub(crate) fn start(config: &ServerConfig) -> Result<(Running, Plane), ServerErr
         SystemKind::Seastar => start_system::<Seastar>(config),
         SystemKind::MicaErew => start_system::<MicaErew>(config),
         SystemKind::XdpSteered => start_system::<XdpSteered>(config),
+        SystemKind::Synthetic => start_system::<Synthetic>(config),
     }
 }
 
@@ -99,6 +102,9 @@ where
     D: Design,
     I: DatagramIo + 'static,
 {
+    if D::HOLDS_REPLIES {
+        return holder::spawn(parts);
+    }
     match parts.config.wakeup {
         Wakeup::Eventfd => with_store::<D, EventfdPerMessage, I>(parts),
         Wakeup::Batched => with_store::<D, EventfdPerBatch, I>(parts),
@@ -153,10 +159,7 @@ where
         ios,
         listeners,
     } = parts;
-    let mut running = Running {
-        shared: Arc::clone(&shared),
-        threads: Vec::new(),
-    };
+    let mut running = Running::new(Arc::clone(&shared));
     let mut ports = mesh::<Message<I::Frame>>(&shared.doorbells, RING_MESSAGES);
     let tcp_port = config.tcp.then(|| ports.pop()).flatten();
     for (me, (io, port)) in ios.into_iter().zip(ports).enumerate() {
@@ -276,7 +279,19 @@ impl Drop for Alarm<'_> {
 }
 
 impl Running {
-    fn spawn(
+    /// A server without threads so far.
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            threads: Vec::new(),
+        }
+    }
+
+    /// Starts thread `me`, which runs `body`; a failure of it is told to the gate.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub(super) fn spawn(
         &mut self,
         me: usize,
         body: impl FnOnce(&Arc<Shared>) -> Result<(), String> + Send + 'static,

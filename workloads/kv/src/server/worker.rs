@@ -295,7 +295,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
 }
 
 /// Counts a request datagram whose execution is complete.
-fn finished(shared: &Shared, counts: &LiveCounts, from: Arrival, cpu: u32) {
+pub(super) fn finished(shared: &Shared, counts: &LiveCounts, from: Arrival, cpu: u32) {
     counts.requests_executed.one();
     if shared.napi.hopped(from.queue, cpu) {
         counts.cross_core_hops.one();

@@ -65,6 +65,17 @@ pub enum Refusal {
         "seastar is the polling preset of software steering; use sphinx for wakeup: eventfd or batched"
     )]
     SeastarPolls,
+    /// Replies are due to the microsecond.
+    #[error(
+        "synthetic releases each reply when it is due, which a sleeping thread cannot; use wakeup: spin"
+    )]
+    SyntheticPolls,
+    /// Several threads would not keep the order of arrivals; virtual servers need none.
+    #[error("synthetic has one owner and as many `servers` as wanted, not {0} owners")]
+    SyntheticHasOneOwner(u32),
+    /// There is nothing behind the queue.
+    #[error("synthetic answers gets and sets over UDP and keeps nothing: it serves no TCP")]
+    SyntheticHasNoStore,
     /// AF_XDP bypasses the kernel's TCP.
     #[error(
         "TCP needs the kernel's stack, which io: af_xdp bypasses; use io: udp, or switch tcp off"
@@ -148,6 +159,14 @@ pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
             IoKind::Udp => Err(Refusal::SteeringNeedsAfXdp),
             IoKind::AfXdp => Ok(()),
         },
+        SystemKind::Synthetic if choice.owners != 1 => {
+            Err(Refusal::SyntheticHasOneOwner(choice.owners))
+        }
+        SystemKind::Synthetic if choice.tcp => Err(Refusal::SyntheticHasNoStore),
+        SystemKind::Synthetic => match choice.wakeup {
+            Wakeup::Spin => Ok(()),
+            Wakeup::Eventfd | Wakeup::Batched => Err(Refusal::SyntheticPolls),
+        },
     }
 }
 
@@ -186,7 +205,12 @@ mod tests {
         for system in SystemKind::ALL {
             for io in [Udp, AfXdp] {
                 for wakeup in [Eventfd, Spin, Batched] {
-                    if validate(&choice(system, io, wakeup)).is_ok() {
+                    let owners = if system == Synthetic { 1 } else { 2 };
+                    let choice = SystemChoice {
+                        owners,
+                        ..choice(system, io, wakeup)
+                    };
+                    if validate(&choice).is_ok() {
                         legal.push((system, io, wakeup));
                     }
                 }
@@ -216,6 +240,8 @@ mod tests {
                 (XdpSteered, AfXdp, Eventfd),
                 (XdpSteered, AfXdp, Spin),
                 (XdpSteered, AfXdp, Batched),
+                (Synthetic, Udp, Spin),
+                (Synthetic, AfXdp, Spin),
             ]
         );
     }
@@ -240,6 +266,19 @@ mod tests {
             refuse(SystemChoice { owners: 0, ..base }),
             Refusal::OwnerCount { .. }
         ));
+        let synthetic = SystemChoice {
+            system: SystemKind::Synthetic,
+            io: IoKind::Udp,
+            wakeup: Wakeup::Spin,
+            ..base
+        };
+        assert_eq!(refuse(synthetic), Refusal::SyntheticHasOneOwner(2));
+        let tcp = SystemChoice {
+            owners: 1,
+            tcp: true,
+            ..synthetic
+        };
+        assert_eq!(refuse(tcp), Refusal::SyntheticHasNoStore);
         let crowded = SystemChoice {
             wakeup: Wakeup::Spin,
             cpu_per_owner: false,

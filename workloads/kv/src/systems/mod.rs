@@ -10,6 +10,7 @@ pub mod mica_erew;
 pub mod rss_shared;
 pub mod seastar;
 pub mod sphinx;
+pub mod synthetic;
 pub mod xdp_steered;
 
 pub use choice::{IoKind, Refusal, SystemChoice, Wakeup, validate};
@@ -32,6 +33,8 @@ pub enum SystemKind {
     MicaErew,
     /// See [`xdp_steered`].
     XdpSteered,
+    /// See [`synthetic`].
+    Synthetic,
 }
 
 /// What `experiment list` says of a system.
@@ -76,6 +79,8 @@ pub trait Design: Send + Sync + 'static {
     const KIND: SystemKind;
     /// Any thread may serve any key, so requests never change threads.
     const SHARED_STORE: bool;
+    /// There is no store: replies are held until virtual departure times.
+    const HOLDS_REPLIES: bool = false;
     /// Who chose the arrival thread.
     const ADDRESSING: Addressing;
     /// The XDP policy, over AF_XDP.
@@ -86,12 +91,13 @@ pub trait Design: Send + Sync + 'static {
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
         Self::XdpSteered,
+        Self::Synthetic,
     ];
 
     /// The text for users.
@@ -102,6 +108,7 @@ impl SystemKind {
             Self::Seastar => seastar::Seastar::DESCRIPTION,
             Self::MicaErew => mica_erew::MicaErew::DESCRIPTION,
             Self::XdpSteered => xdp_steered::XdpSteered::DESCRIPTION,
+            Self::Synthetic => synthetic::Synthetic::DESCRIPTION,
         }
     }
 
@@ -114,7 +121,9 @@ impl SystemKind {
     pub const fn client_addresses_partition(self) -> bool {
         match self {
             Self::MicaErew => true,
-            Self::RssShared | Self::Sphinx | Self::Seastar | Self::XdpSteered => false,
+            Self::RssShared | Self::Sphinx | Self::Seastar | Self::XdpSteered | Self::Synthetic => {
+                false
+            }
         }
     }
 
@@ -126,6 +135,7 @@ impl SystemKind {
             Self::Seastar => !seastar::Seastar::SHARED_STORE,
             Self::MicaErew => !mica_erew::MicaErew::SHARED_STORE,
             Self::XdpSteered => !xdp_steered::XdpSteered::SHARED_STORE,
+            Self::Synthetic => !synthetic::Synthetic::SHARED_STORE,
         }
     }
 }
@@ -151,6 +161,7 @@ mod tests {
             kind::<seastar::Seastar>(),
             kind::<mica_erew::MicaErew>(),
             kind::<xdp_steered::XdpSteered>(),
+            kind::<synthetic::Synthetic>(),
         ];
         assert_eq!(kinds, SystemKind::ALL);
     }

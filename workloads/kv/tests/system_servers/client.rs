@@ -76,6 +76,7 @@ pub(crate) fn config(
             workload: workload(),
         }),
         service: None,
+        servers: 1,
     }
 }
 

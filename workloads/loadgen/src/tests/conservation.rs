@@ -37,6 +37,7 @@ pub(super) fn rules(protocol: Protocol, mode: Mode) -> Rules {
         quiet_ns: 3 * TIMEOUT_NS,
         linger_ns: 20 * TIMEOUT_NS,
         interval_ns: 500_000,
+        echo: false,
     }
 }
 

@@ -99,6 +99,24 @@ impl Reading {
         }
     }
 
+    /// Compares one datagram with request `index` of the schedule, whose echo it must be: a hit when
+    /// it is that, wrong when it is not.
+    pub(crate) fn compare(
+        &mut self,
+        protocol: Protocol,
+        schedule: &Schedule,
+        index: u32,
+        id: u16,
+        body: &[u8],
+    ) {
+        let planned = &schedule.requests[index as usize];
+        self.outstanding.clear();
+        self.scratch.clear();
+        encode(protocol, schedule, planned, index, id, &mut self.scratch);
+        let same = self.scratch[frame::HEADER..] == *body;
+        (self.hits, self.wrong) = (u64::from(same), u64::from(!same));
+    }
+
     /// Takes the value of a key that the reply names; false when that key is not outstanding.
     fn take(&mut self, keyspace: &KeySpace, key: &[u8], value: &[u8]) -> bool {
         let Self {

@@ -30,6 +30,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a spec (or a folder of specs) and record the result
     Run(RunArgs),
+    /// Finish a run that was interrupted, killed, or had trials that failed
+    Resume(ResumeArgs),
+    /// Repeat a recorded run as a new one, and say what differs on this machine
+    #[command(alias = "reproduce")]
+    Rerun(RerunArgs),
     /// Validate a spec and print its plan; needs no privilege
     Check(SpecArgs),
     /// What this machine can run, and why not where it cannot
@@ -102,6 +107,8 @@ impl Command {
             | Self::Compare { .. }
             | Self::Schema => true,
             Self::Run(_)
+            | Self::Resume(_)
+            | Self::Rerun(_)
             | Self::Doctor { .. }
             | Self::Figures { .. }
             | Self::Serve(_)
@@ -150,21 +157,64 @@ pub(crate) struct SpecArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Finish this earlier run of the spec instead of starting a new one (see also `resume`)
+    #[arg(long, value_name = "RUN")]
+    pub(crate) resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
     /// Where results go
     #[arg(long, value_name = "DIR", default_value = "./results")]
     pub(crate) output: PathBuf,
-    /// Finish this earlier run instead of starting a new one
-    #[arg(long, value_name = "RUN")]
-    pub(crate) resume: Option<PathBuf>,
+}
+
+/// How to go about a run.
+#[derive(Debug, Args)]
+pub(crate) struct HowArgs {
     /// Exit with 1 if a trial is invalid
     #[arg(long)]
     pub(crate) strict: bool,
     /// Wait while another run holds this machine
     #[arg(long)]
     pub(crate) wait: bool,
+    /// How long a role may take beyond its schedule before it counts as stuck and its trial as failed
+    #[arg(long, value_name = "TIME", default_value = "30 s")]
+    pub(crate) patience: spec::Duration,
     /// The machine-wide lock file
     #[arg(long, value_name = "FILE", env = "STEERBENCH_LOCK")]
     pub(crate) lock: Option<PathBuf>,
+}
+
+/// Which run to finish.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+}
+
+/// Which run to repeat.
+#[derive(Debug, Args)]
+pub(crate) struct RerunArgs {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
 }
 
 /// What to serve.

@@ -57,6 +57,8 @@ fn dispatch(cli: Cli) -> Result<Outcome> {
     interrupt::watch()?;
     match command {
         Command::Run(args) => commands::run::run(&args),
+        Command::Resume(args) => commands::resume::resume(&args),
+        Command::Rerun(args) => commands::rerun::rerun(&args),
         Command::Check(args) => commands::check::check(&args),
         Command::Doctor { json } => commands::doctor::doctor(json),
         Command::List { json } => commands::list::list(json),

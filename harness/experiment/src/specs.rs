@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use spec::{Spec, Trial};
+use record::RunFolder;
+use spec::{Search, Spec, Trial};
 
 use crate::cli::SpecArgs;
 use crate::exit::BadInput;
@@ -18,6 +19,24 @@ pub(crate) struct Chosen {
     pub(crate) spec: Spec,
     /// Its trials, in order.
     pub(crate) trials: Vec<Trial>,
+    /// Its capacity searches, which make trials of their own.
+    pub(crate) searches: Vec<Search>,
+}
+
+impl Chosen {
+    fn new(file: PathBuf, spec: Spec) -> Self {
+        Self {
+            file,
+            trials: spec::expand(&spec),
+            searches: spec::searches(&spec),
+            spec,
+        }
+    }
+
+    /// What a recorded run ran.
+    pub(crate) fn of_run(folder: &RunFolder) -> Self {
+        Self::new(folder.path().join("spec.yaml"), folder.run().spec.clone())
+    }
 }
 
 /// Reads what the arguments name.
@@ -66,8 +85,7 @@ fn read_one(file: PathBuf, args: &SpecArgs) -> Result<Chosen> {
     let mut spec = Spec::parse_with(&text, &shown, &args.overrides)
         .map_err(|error| BadInput(error.to_string()))?;
     keep_only(&mut spec, &args.only, &shown)?;
-    let trials = spec::expand(&spec);
-    Ok(Chosen { file, spec, trials })
+    Ok(Chosen::new(file, spec))
 }
 
 /// Removes the systems that `--only` does not name.

@@ -1,9 +1,7 @@
 //! A table as typed columns, written both as CSV (for people and every tool) and as Parquet (for data
 //! frames, which then need not guess types).
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use parquet::basic::{Repetition, Type as Physical};
@@ -109,12 +107,9 @@ pub(crate) fn rows(columns: &[Column], count: usize) -> Rows {
     std::iter::once(header).chain((0..count).map(row)).collect()
 }
 
-/// Writes the table as one row group, uncompressed: it is small.
-pub(crate) fn write_parquet(
-    path: &Path,
-    name: &str,
-    columns: &[Column],
-) -> Result<(), ParquetError> {
+/// The table as a Parquet file: one row group, uncompressed, since it is small. In memory, so that what
+/// the file system has against it is told like that of any other file.
+pub(crate) fn parquet(name: &str, columns: &[Column]) -> Result<Vec<u8>, ParquetError> {
     let fields = columns.iter().map(|column| column.schema().map(Arc::new));
     let schema = Type::group_type_builder(name)
         .with_fields(fields.collect::<Result<_, _>>()?)
@@ -122,13 +117,13 @@ pub(crate) fn write_parquet(
     let properties = WriterProperties::builder()
         .set_created_by(format!("steerbench {}", env!("CARGO_PKG_VERSION")))
         .build();
-    let mut file =
-        SerializedFileWriter::new(File::create(path)?, Arc::new(schema), Arc::new(properties))?;
+    let mut bytes = Vec::new();
+    let mut file = SerializedFileWriter::new(&mut bytes, Arc::new(schema), Arc::new(properties))?;
     let mut group = file.next_row_group()?;
     for column in columns {
         column.write(&mut group)?;
     }
     group.close()?;
     file.close()?;
-    Ok(())
+    Ok(bytes)
 }

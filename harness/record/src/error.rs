@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum RecordError {
     /// The file system refused.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}{}", remedy(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -64,6 +64,15 @@ impl RecordError {
         move |source| Self::Io { path, source }
     }
 
+    /// An error of the `csv` crate; what the file system said stays apart from what the table said.
+    pub(crate) fn csv(path: &Path) -> impl FnOnce(csv::Error) -> Self {
+        let path = path.to_owned();
+        move |error| match error.into_kind() {
+            csv::ErrorKind::Io(source) => Self::Io { path, source },
+            other => Self::unwritable(&path, format!("{other:?}")),
+        }
+    }
+
     pub(crate) fn damaged(path: &Path, reason: impl ToString) -> Self {
         Self::Damaged {
             path: path.to_owned(),
@@ -76,5 +85,22 @@ impl RecordError {
             path: path.to_owned(),
             reason: reason.to_string(),
         }
+    }
+}
+
+/// What mends a refusal of the file system, where that can be said.
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room there, or take another folder with --output"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; give yourself the right to write there, or take another folder with --output"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; mount it writable, or take another folder with --output"
+        }
+        // An open set that is not ours; where no remedy is known the system's reason stands alone.
+        _ => "",
     }
 }

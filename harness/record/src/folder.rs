@@ -1,5 +1,7 @@
 //! The result folder: written atomically, read back completely.
 
+mod files;
+mod place;
 mod read;
 mod write;
 
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use spec::TrialId;
 
+use crate::failure::FailureRecord;
 use crate::probe::ProbeRecord;
 use crate::run::RunRecord;
 use crate::trial::TrialRecord;
@@ -21,6 +24,8 @@ pub struct RunFolder {
     run: RunRecord,
     /// In the run's order.
     trials: Vec<TrialRecord>,
+    /// Of trials that have no data, in the run's order.
+    failures: Vec<FailureRecord>,
     /// In the order in which they were recorded.
     probes: Vec<ProbeRecord>,
 }
@@ -44,13 +49,20 @@ impl RunFolder {
         &self.trials
     }
 
+    /// The trials that gave no data, in the run's order; none of them is among the recorded ones.
+    #[must_use]
+    pub fn failures(&self) -> &[FailureRecord] {
+        &self.failures
+    }
+
     /// The recorded probe cells.
     #[must_use]
     pub fn probes(&self) -> &[ProbeRecord] {
         &self.probes
     }
 
-    /// Whether the trial is recorded already: a resumed run skips it.
+    /// Whether the trial is recorded already: a resumed run skips it. One that failed or was refused
+    /// is not: it is tried again.
     #[must_use]
     pub fn finished(&self, trial: &TrialId) -> bool {
         self.trials.iter().any(|record| record.trial_id == *trial)
@@ -60,6 +72,10 @@ impl RunFolder {
     #[must_use]
     pub fn trial_folder(&self, trial: &TrialId) -> PathBuf {
         self.path.join("trials").join(trial.as_str())
+    }
+
+    fn failure_file(&self, trial: &TrialId) -> PathBuf {
+        self.path.join("failures").join(format!("{trial}.json"))
     }
 
     /// The folder of a probe cell's files.

@@ -1,17 +1,20 @@
 //! The result of a run: what is written, how, and how it is read back.
 //!
 //! A run is a folder of plain files (design: "Results of a run"): `spec.yaml`, `run.json`,
-//! `trials.csv`, `probes.csv`, and a folder per trial and per probe cell. Each trial is written
-//! whole or not at all: into a hidden folder first, then renamed. The tables are derived from the
-//! trials' own files and replaced by rename, so a run that was killed can be resumed by skipping
-//! the trials that are there ([`RunFolder::finished`]).
+//! `trials.csv`, `probes.csv`, a folder per trial and per probe cell, and `failures/` for trials
+//! that gave no data. Each trial is written whole or not at all: into a hidden folder first, then
+//! renamed. The tables are derived from the trials' own files and replaced by rename, so a run that
+//! was killed can be resumed by skipping the trials that are there ([`RunFolder::finished`]).
 //!
 //! Nothing here measures or draws. The crate depends on neither aya nor polars, so that
 //! everything which reads or writes results stays quick to build.
 
+mod capacity;
 mod columns;
 mod device;
+mod difference;
 mod error;
+mod failure;
 mod folder;
 mod hlog;
 mod interval;
@@ -27,14 +30,17 @@ mod trace;
 mod trial;
 mod truth;
 
+pub use capacity::{CapacityRecord, RateRecord, RateVerdict};
 pub use device::{DeviceRecord, DeviceState};
+pub use difference::{Difference, Origin, differences};
 pub use error::RecordError;
+pub use failure::{FailureRecord, FailureStatus};
 pub use folder::{RunFolder, runs_below};
 pub use interval::Interval;
 pub use latency::{Distribution, Percentiles};
 pub use ledger::{DropCount, Ledger};
 pub use probe::{ProbeRecord, ProbeRound, ProbeStatus};
-pub use run::{Git, RunId, RunRecord, Seeds};
+pub use run::{Git, Repeats, Resumption, RunId, RunRecord, Seeds};
 pub use schema::{run_schema, trial_schema};
 pub use smell::{Severity, Smell};
 pub use time::Timestamp;

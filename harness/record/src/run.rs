@@ -8,7 +8,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use spec::Spec;
 
+use crate::capacity::CapacityRecord;
 use crate::device::DeviceRecord;
+use crate::difference::{Difference, Origin, differences};
 use crate::smell::Smell;
 use crate::time::Timestamp;
 
@@ -79,6 +81,28 @@ impl Seeds {
     }
 }
 
+/// The earlier run that a run repeats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repeats {
+    /// Its name.
+    pub run_id: RunId,
+    /// What is another on this machine, or in this version, than there.
+    pub differences: Vec<Difference>,
+}
+
+/// A later process that went on with the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resumption {
+    /// When it did.
+    pub resumed_at: Timestamp,
+    /// Its command line.
+    pub command: Vec<String>,
+    /// What was another by then than when the run began.
+    pub differences: Vec<Difference>,
+}
+
 /// Everything about a run that is not in its trials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -106,10 +130,19 @@ pub struct RunRecord {
     pub obtained: Value,
     /// The seeds.
     pub seeds: Seeds,
-    /// Trials of the spec.
+    /// Trials of the spec; those of a capacity search are not known beforehand.
     pub trials_planned: u32,
     /// What the reader should know about the run as a whole.
     pub smells: Vec<Smell>,
+    /// What capacity searches found, where the spec asks for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capacity: Vec<CapacityRecord>,
+    /// The run that it repeats, if it was begun by `rerun`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
+    /// The processes that went on with it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Resumption>,
     /// When it began.
     pub started: Timestamp,
     /// When its last trial was complete; empty while it runs or when it was interrupted.
@@ -134,16 +167,35 @@ impl RunRecord {
             seeds: Seeds::of(spec),
             trials_planned: u32::try_from(spec::expand(spec).len()).unwrap_or(u32::MAX),
             smells: few_blocks(spec),
+            capacity: Vec::new(),
+            repeats: None,
+            resumed: Vec::new(),
             started,
             finished: None,
         }
     }
 }
 
-/// A run of few blocks says so from its start.
+impl RunRecord {
+    /// In which facts the machine and program of `now` differ from those that began this run.
+    #[must_use]
+    pub fn differences_to(&self, now: Origin<'_>) -> Vec<Difference> {
+        let then = Origin {
+            git: self.git.as_ref(),
+            environment: &self.environment,
+        };
+        differences(then, now)
+    }
+}
+
+/// A run of few blocks says so from its start; a search has repeats in place of blocks.
 fn few_blocks(spec: &Spec) -> Vec<Smell> {
     let (blocks, wanted) = (spec.blocks(), Smell::BLOCKS_WANTED);
-    let few = !spec.systems.is_empty() && blocks < wanted;
+    let searches = spec
+        .load
+        .as_ref()
+        .is_some_and(|load| load.capacity.is_some());
+    let few = !spec.systems.is_empty() && !searches && blocks < wanted;
     few.then_some(Smell::FewBlocks { blocks, wanted })
         .into_iter()
         .collect()

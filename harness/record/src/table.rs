@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::capacity::CapacityRecord;
+use crate::failure::FailureRecord;
 use crate::probe::ProbeRecord;
 use crate::trial::TrialRecord;
 
@@ -73,6 +75,33 @@ const PROBE: [&str; 13] = [
     "p99_9_ns",
     "max_ns",
     "mean_ns",
+];
+
+/// Columns of `failures.csv`.
+const FAILURE: [&str; 11] = [
+    "trial_id",
+    "block",
+    "system",
+    "label",
+    "io",
+    "load",
+    "status",
+    "reason",
+    "attempts",
+    "failed_at",
+    "sequence",
+];
+
+/// Columns by which both capacity tables name a search.
+const SEARCH: [&str; 8] = [
+    "system",
+    "label",
+    "io",
+    "topology",
+    "fidelity",
+    "keys",
+    "theta",
+    "get_ratio",
 ];
 
 /// A table as rows of text, the header first.
@@ -187,6 +216,103 @@ fn after_drops(record: &TrialRecord) -> Vec<String> {
         record.started.to_string(),
         record.sequence.to_string(),
     ]
+}
+
+/// `failures.csv`.
+pub(crate) fn failures<'a>(records: impl Iterator<Item = &'a FailureRecord>) -> Rows {
+    let mut rows = vec![FAILURE.map(String::from).to_vec()];
+    rows.extend(records.map(|record| {
+        let trial = &record.trial;
+        vec![
+            record.trial_id.to_string(),
+            trial.block.to_string(),
+            trial.system.system.to_string(),
+            trial.system.label.clone(),
+            trial.system.io.name().to_owned(),
+            trial.load.to_string(),
+            record.status.name().to_owned(),
+            record.reason.clone(),
+            record.attempts.to_string(),
+            record.failed_at.to_string(),
+            record.sequence.to_string(),
+        ]
+    }));
+    rows
+}
+
+fn search(record: &CapacityRecord) -> Vec<String> {
+    let trial = &record.first;
+    vec![
+        trial.system.system.to_string(),
+        trial.system.label.clone(),
+        trial.system.io.name().to_owned(),
+        trial.topology.kind.name().to_owned(),
+        trial.topology.kind.fidelity().to_owned(),
+        trial.workload.keys.get().to_string(),
+        trial.workload.popularity.theta().to_string(),
+        trial.workload.get_ratio.to_string(),
+    ]
+}
+
+fn header(columns: &[&str]) -> Vec<String> {
+    let all = SEARCH.iter().chain(columns);
+    all.map(ToString::to_string).collect()
+}
+
+/// `capacity.csv`: a row for each search.
+pub(crate) fn capacity(records: &[CapacityRecord]) -> Rows {
+    let columns = [
+        "owners",
+        "passing_rps",
+        "failing_rps",
+        "upper_verdict",
+        "complete",
+        "inversions",
+        "trials",
+        "refused",
+    ];
+    let mut rows = vec![header(&columns)];
+    rows.extend(records.iter().map(|record| {
+        let inversions = record.inversions.iter();
+        let inversions = inversions.map(|[low, high]| format!("{low}<{high}"));
+        let trials: usize = record.rates.iter().map(|rate| rate.trials.len()).sum();
+        let mut row = search(record);
+        row.extend([
+            record.first.system.owners.to_string(),
+            cell(record.passing_rps),
+            cell(record.failing_rps),
+            cell(record.upper_verdict().map(|verdict| verdict.name())),
+            record.complete.to_string(),
+            inversions.collect::<Vec<_>>().join(";"),
+            trials.to_string(),
+            cell(record.refused.as_ref()),
+        ]);
+        row
+    }));
+    rows
+}
+
+/// `capacity_rates.csv`: a row for each rate that a search tried.
+pub(crate) fn capacity_rates(records: &[CapacityRecord]) -> Rows {
+    let columns = [
+        "owners", "rate_rps", "passed", "failed", "invalid", "verdict",
+    ];
+    let mut rows = vec![header(&columns)];
+    for record in records {
+        rows.extend(record.rates.iter().map(|rate| {
+            let mut row = search(record);
+            row.extend([
+                record.first.system.owners.to_string(),
+                rate.rate_rps.to_string(),
+                rate.passed.to_string(),
+                rate.failed.to_string(),
+                rate.invalid.to_string(),
+                cell(rate.verdict.map(|verdict| verdict.name())),
+            ]);
+            row
+        }));
+    }
+    rows
 }
 
 /// `probes.csv`.

@@ -1,10 +1,9 @@
 //! The folder: whole trials or none, the promised tables, everything read back.
 
 mod support;
+mod tables;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine;
@@ -16,39 +15,7 @@ use record::{
     RunFolder, Severity, Smell, StallSeen, Timestamp, TraceRow, runs_below,
 };
 use support::{create, data, histogram, spec, trials};
-
-/// The rows of a table as maps from column to text, with the header.
-fn table(path: &Path) -> (Vec<String>, Vec<BTreeMap<String, String>>) {
-    let mut reader = csv::Reader::from_path(path).expect("a table");
-    let header = reader
-        .headers()
-        .expect("a header")
-        .iter()
-        .map(String::from)
-        .collect();
-    (
-        header,
-        reader
-            .deserialize()
-            .collect::<Result<_, _>>()
-            .expect("rows as wide as the header"),
-    )
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<_> = entries
-        .map(|entry| {
-            entry
-                .expect("readable")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
-        .collect();
-    names.sort();
-    names
-}
+use tables::{files, table};
 
 #[test]
 fn a_run_is_laid_out_as_promised() {
@@ -293,59 +260,6 @@ fn hlog_files_hold_the_same_histogram() {
         .expect("a start")
         .abs_diff(since_epoch.expect("after 1970"));
     assert!(difference < Duration::from_millis(2), "{difference:?}");
-}
-
-#[test]
-fn a_killed_run_leaves_whole_trials_and_resumes() {
-    let output = tempfile::tempdir().expect("a temporary folder");
-    let mut folder = create(output.path());
-    folder
-        .record_trial(&data(trials().remove(0), 0))
-        .expect("recorded");
-    // What a process leaves that died in the middle of its second trial, before the table.
-    let unfinished = folder.path().join("trials/.unfinished-0123456789abcdef");
-    fs::create_dir(&unfinished).expect("made");
-    fs::write(unfinished.join("trial.json"), "{\"schema_ver").expect("written");
-    fs::remove_file(folder.path().join("trials.csv")).expect("removed");
-
-    let read = RunFolder::open(folder.path()).expect("unfinished trials do not disturb a reader");
-    assert_eq!(read.trials().len(), 1);
-    let mut resumed = RunFolder::resume(folder.path()).expect("resumable");
-    assert!(!unfinished.exists());
-    assert_eq!(
-        table(&folder.path().join("trials.csv")).1.len(),
-        1,
-        "the table is back"
-    );
-    let open: Vec<_> = trials()
-        .into_iter()
-        .filter(|trial| !resumed.finished(&trial.id()))
-        .collect();
-    assert_eq!(open.len(), trials().len() - 1);
-    // Recorded out of order, listed in the run's order.
-    for (sequence, trial) in (1..).zip(open).collect::<Vec<_>>().into_iter().rev() {
-        resumed
-            .record_trial(&data(trial, sequence))
-            .expect("recorded");
-    }
-    let (_, rows) = table(&folder.path().join("trials.csv"));
-    let sequence: Vec<_> = rows.iter().map(|row| row["sequence"].as_str()).collect();
-    assert_eq!(sequence, ["0", "1", "2", "3"]);
-}
-
-#[test]
-fn recording_again_replaces() {
-    let output = tempfile::tempdir().expect("a temporary folder");
-    let mut folder = create(output.path());
-    folder
-        .record_trial(&data(trials().remove(0), 0))
-        .expect("recorded");
-    let mut again = data(trials().remove(0), 0);
-    again.steering.handoffs = Some(7);
-    folder.record_trial(&again).expect("replaced");
-    assert_eq!(folder.trials().len(), 1);
-    let (_, rows) = table(&folder.path().join("trials.csv"));
-    assert_eq!((rows.len(), rows[0]["handoffs"].as_str()), (1, "7"));
 }
 
 #[test]

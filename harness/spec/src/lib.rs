@@ -9,6 +9,7 @@
 //! refused here, with the reason; what this machine cannot honour is the planner's business.
 
 mod canonical;
+mod capacity;
 mod disturb;
 mod error;
 mod floor;
@@ -32,6 +33,7 @@ mod typing;
 pub mod units;
 mod workload;
 
+pub use capacity::{Capacity, Search, ServiceLevel, searches, turns};
 pub use disturb::{Disturb, Stall};
 pub use error::{Place, Problem, SpecError};
 pub use floor::FLOOR_LABEL;

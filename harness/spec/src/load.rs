@@ -6,6 +6,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::capacity::Capacity;
 use crate::pattern::Pattern;
 use crate::units::{Bytes, Count, Duration, Rate};
 
@@ -32,10 +33,14 @@ pub struct Load {
     #[garde(inner(custom(crate::rules::positive_count)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drain: Vec<Count>,
+    /// Search: the highest rate at which a service level holds. Stands alone.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
 }
 
 impl Load {
-    /// The load points, in the order in which a block goes through them.
+    /// The load points that are known beforehand, in the order in which a block goes through them.
     pub fn points(&self) -> impl Iterator<Item = LoadPoint> {
         let rates = self.rates.iter().map(|rate| LoadPoint::Open(*rate));
         let closed = self.closed.iter().map(|depth| LoadPoint::Closed(*depth));

@@ -8,7 +8,7 @@ use garde::Error;
 use crate::order::SEED_LIMIT;
 use crate::pattern::Pattern;
 use crate::service::Service;
-use crate::units::{Bytes, Count, Duration, Rate};
+use crate::units::{Bytes, Count, Duration, Rate, Share};
 use crate::workload::{Arrivals, Popularity, SizeSpec};
 
 /// memcached's longest key.
@@ -139,6 +139,19 @@ pub(crate) fn seed(seed: &u64, _: &()) -> garde::Result {
 pub(crate) fn rate(rate: &Rate, _: &()) -> garde::Result {
     check(rate.get() > 0, || {
         "a load of 0: at least 1 req/s".to_owned()
+    })
+}
+
+/// A bracket of no width could not be reached, one above twice its lower end would say nothing.
+pub(crate) fn precision(precision: &Share, _: &()) -> garde::Result {
+    check((Share(1_000)..=Share::WHOLE).contains(precision), || {
+        format!("a precision of {precision}: it must be 0.1 % to 100 %")
+    })
+}
+
+pub(crate) fn share(share: &Share, _: &()) -> garde::Result {
+    check(*share <= Share::WHOLE, || {
+        format!("a share of {share}: it is at most 100 %")
     })
 }
 

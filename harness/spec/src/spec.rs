@@ -4,6 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::capacity::Capacity;
 use crate::disturb::Disturb;
 use crate::error::SpecError;
 use crate::floor;
@@ -142,6 +143,9 @@ impl Spec {
         spec.trace = Some(self.traces());
         spec.floor = Some(self.has_floor());
         let service = self.workload.as_ref().and_then(|workload| workload.service);
+        if let Some(load) = &mut spec.load {
+            load.capacity = load.capacity.map(Capacity::resolved);
+        }
         for system in &mut spec.systems {
             let resolved = system.resolve(topology.queues, service);
             *system = SystemSpec {

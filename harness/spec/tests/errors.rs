@@ -526,6 +526,70 @@ fn a_service_time_of_the_workload_reaches_no_foreign_process() {
 }
 
 #[test]
+fn a_capacity_search_stands_alone_and_makes_sense() {
+    let from = "  rates: [5 kreq/s, 15 kreq/s]\nphases: {warmup: 200 ms, measure: 700 ms, timeout: 100 ms}\nblocks: 3\n";
+    let spec = |capacity: &str, rest: &str| {
+        format!(
+            "  capacity: {{{capacity}}}\n{rest}phases: {{warmup: 200 ms, measure: 700 ms, timeout: 100 ms}}\n"
+        )
+    };
+    let good = "from: 5 kreq/s, to: 50 kreq/s, service_level: {p99: 200 us, loss: 0.1%}";
+    let text = GOOD.replace(from, &spec(good, ""));
+    Spec::parse(&text, "small.yaml").expect("a good search");
+    for (capacity, rest, expected) in [
+        (
+            good,
+            "  rates: [5 kreq/s]\n",
+            "a search decides its rates itself",
+        ),
+        (good, "blocks: 3\n", "`load.capacity.repeats`"),
+        (
+            "from: 50 kreq/s, to: 5 kreq/s, service_level: {p99: 1 ms}",
+            "",
+            "load.capacity.to: `to` (5 kreq/s) must be above `from` (50 kreq/s)",
+        ),
+        (
+            "from: 5 kreq/s, to: 50 kreq/s, service_level: {}",
+            "",
+            "give at least one of p50, p90, p99, p99_9, loss",
+        ),
+        (
+            "from: 5 kreq/s, to: 50 kreq/s, service_level: {p98: 1 ms}",
+            "",
+            "unknown field `p98`",
+        ),
+        (
+            "from: 5 kreq/s, to: 50 kreq/s, service_level: {p99: 1 ms}, repeats: 3, passes: 4",
+            "",
+            "`passes` (4) cannot be above `repeats` (3)",
+        ),
+        (
+            "from: 5 kreq/s, to: 50 kreq/s, service_level: {p99: 1 ms}, repeats: 0",
+            "",
+            "load.capacity.repeats",
+        ),
+        (
+            "from: 5 kreq/s, to: 50 kreq/s, service_level: {p99: 1 ms}, precision: 0%",
+            "",
+            "a precision of 0 ppm: it must be 0.1 % to 100 %",
+        ),
+        (
+            "from: 0 req/s, to: 50 kreq/s, service_level: {p99: 1 ms}",
+            "",
+            "a load of 0",
+        ),
+        (
+            "from: 5 kreq/s, to: 50 kreq/s, service_level: {loss: 101%}",
+            "",
+            "it is at most 100 %",
+        ),
+    ] {
+        let message = message(from, &spec(capacity, rest));
+        assert!(message.contains(expected), "{capacity} {rest}: {message}");
+    }
+}
+
+#[test]
 fn a_pattern_that_cannot_be_followed_is_refused() {
     let rates = "  rates: [5 kreq/s, 15 kreq/s]";
     for (pattern, expected) in [

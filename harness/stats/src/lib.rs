@@ -11,6 +11,7 @@
 //! - [`truth`]: traced requests against what is known to be true of them.
 
 mod blocks;
+pub mod capacity;
 mod histogram;
 mod median;
 mod quantile;

@@ -4,6 +4,7 @@ mod ci;
 mod stage;
 mod test;
 mod tidy;
+mod torture;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,6 +34,15 @@ enum Command {
     },
     /// Check the style that no compiler checks: module docs, sizes, orphans, layering.
     Tidy,
+    /// Kill real runs at random instants and see that nothing is lost and nothing is left behind.
+    Torture {
+        /// How many times to kill.
+        #[arg(long, default_value_t = 50)]
+        points: u64,
+        /// What the instants are drawn from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Everything a change must pass: format, tidy, clippy, docs, tests, the quick experiment.
     Ci,
 }
@@ -53,6 +63,7 @@ fn dispatch(root: &Path, command: Command) -> Result<()> {
         Command::Setup => stage::run(root, "set-up", "./setup", &[], &[]),
         Command::Test { every_tier } => test::run(root, every_tier),
         Command::Tidy => tidy::run(root),
+        Command::Torture { points, seed } => torture::run(root, points, seed),
         Command::Ci => ci::run(root),
     }
 }

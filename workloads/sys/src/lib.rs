@@ -27,3 +27,4 @@ pub mod privilege;
 pub mod process;
 pub mod sockets;
 pub mod sysctl;
+pub mod tasks;

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use sys::account::CpuSnapshot;
 use sys::cpu::CpuId;
 use sys::link::{MacAddress, Peer, VethSpec};
-use sys::{clock, ethtool, link, napi, sockets};
+use sys::{ethtool, link, napi, sockets};
 
 use super::Role;
+use super::napi_watch::NapiWatch;
 use super::window::Window;
 use crate::environment::AttachedDevice;
 use crate::plan::action::Action;
@@ -176,9 +177,10 @@ impl HostRole {
                 CpuSnapshot::of_threads(ksoftirqd.iter().copied())?,
             ])
         };
-        clock::sleep_until_ns(window.measure_from_ns());
+        let mut watch = NapiWatch::new(device, &threads);
+        watch.sleep_until_ns(window.measure_from_ns())?;
         let before = snapshot()?;
-        clock::sleep_until_ns(window.measure_until_ns());
+        watch.sleep_until_ns(window.measure_until_ns())?;
         let after = snapshot()?;
         for (thread, cpu) in threads.iter().zip(&self.pinned) {
             let found = sys::cpu::affinity(Some(thread.pid))?;

@@ -154,6 +154,8 @@ impl Running {
         let workload = &self.config.workload;
         let keys = model::KeySpace::new(workload)?;
         let mut stream = TcpStream::connect(self.config.address)?;
+        stream.set_read_timeout(Some(START))?;
+        stream.set_write_timeout(Some(START))?;
         let (mut batch, mut key, mut value) = (Vec::new(), Vec::new(), Vec::new());
         for id in 0..workload.keys {
             keys.key_bytes(id, &mut key);
@@ -164,7 +166,9 @@ impl Running {
             batch.extend_from_slice(&value);
             batch.extend_from_slice(b"\r\n");
             if batch.len() > 1 << 16 {
-                stream.write_all(&batch)?;
+                stream
+                    .write_all(&batch)
+                    .with_context(|| self.silence("set"))?;
                 batch.clear();
             }
         }
@@ -172,7 +176,9 @@ impl Running {
         batch.extend_from_slice(b"mn\r\n");
         stream.write_all(&batch)?;
         let mut answer = String::new();
-        BufReader::new(&stream).read_line(&mut answer)?;
+        BufReader::new(&stream)
+            .read_line(&mut answer)
+            .with_context(|| self.silence("mn"))?;
         let stored: u64 = self.number("curr_items")?;
         if answer != "MN\r\n" || stored != u64::from(workload.keys) {
             bail!(
@@ -185,6 +191,18 @@ impl Running {
         Ok(())
     }
 
+    /// What is said of a memcached that does not answer `command`.
+    fn silence(&self, command: &str) -> String {
+        let pid = self.child.id();
+        let threads = sys::tasks::of_process(pid).map_or_else(
+            |error| format!("its threads cannot be seen: {error}"),
+            |tasks| format!("its threads: {}", sys::tasks::describe(&tasks)),
+        );
+        format!(
+            "memcached (process {pid}) is stuck: no answer to '{command}' within {START:?}; {threads}"
+        )
+    }
+
     /// All of its `stats`.
     fn stats(&self) -> Result<Vec<(String, String)>> {
         let mut stream = TcpStream::connect(self.config.address)?;
@@ -192,7 +210,7 @@ impl Running {
         stream.write_all(b"stats\r\n")?;
         let mut stats = Vec::new();
         for line in BufReader::new(&stream).lines() {
-            let line = line?;
+            let line = line.with_context(|| self.silence("stats"))?;
             if line == "END" {
                 return Ok(stats);
             }

@@ -7,6 +7,7 @@
 pub(crate) mod client;
 pub(crate) mod host;
 pub(crate) mod memcached;
+mod napi_watch;
 pub(crate) mod probe;
 pub(crate) mod reflector;
 mod rig;

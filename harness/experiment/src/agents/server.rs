@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use kv::server::{Server, ServerCounters};
 use protocol::{Phase, Progress};
 use spec::Disturb;
@@ -83,7 +83,7 @@ impl Role for ServerRole {
             }
             Request::Quiesce => {
                 self.progress.enter(Phase::Drained)?;
-                self.server()?.quiesce(QUIET)?;
+                self.server()?.quiesce(QUIET).with_context(threads)?;
                 Ok(Answer::Counters(Box::new(self.counts()?)))
             }
         }
@@ -142,6 +142,14 @@ impl ServerRole {
     fn empty_polling(&mut self) -> Result<u64> {
         Ok(self.server()?.snapshot()?.io_total().empty_ns)
     }
+}
+
+/// What this process's threads are doing: which of them keeps a request.
+fn threads() -> String {
+    sys::tasks::of_process(std::process::id()).map_or_else(
+        |error| format!("its threads cannot be seen: {error}"),
+        |tasks| format!("its threads: {}", sys::tasks::describe(&tasks)),
+    )
 }
 
 /// A server's counters in the coordinator's form. Handoffs and misroutes mean nothing where any core

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
+use spec::{Search, Trial};
 
 use crate::cli::SpecArgs;
 use crate::doctor;
@@ -15,8 +16,9 @@ pub(crate) fn check(args: &SpecArgs) -> Result<Outcome> {
     let cpus = doctor::usable_cpus()?;
     let mut outcome = Outcome::Complete;
     for chosen in specs::read(args)? {
-        let plans: Vec<(usize, Result<Plan, Refusal>)> = first_of_each_system(&chosen)
-            .map(|trial| (trial, plan::plan(&chosen.trials[trial], &cpus, PORT)))
+        let plans: Vec<Planned<'_>> = first_of_each_system(&chosen)
+            .into_iter()
+            .map(|trial| (trial, plan::plan(trial, &cpus, PORT)))
             .collect();
         if plans.iter().any(|(_, plan)| plan.is_err()) {
             outcome = Outcome::Incomplete;
@@ -30,14 +32,23 @@ pub(crate) fn check(args: &SpecArgs) -> Result<Outcome> {
     Ok(outcome)
 }
 
+/// A trial and its plan, or why there is none.
+type Planned<'a> = (&'a Trial, Result<Plan, Refusal>);
+
 /// A label's trials differ in load only, and loads do not change a plan.
-fn first_of_each_system(chosen: &Chosen) -> impl Iterator<Item = usize> + '_ {
-    let label = |index: usize| &chosen.trials[index].system.label;
-    (0..chosen.trials.len())
-        .filter(move |&index| !(0..index).any(|earlier| label(earlier) == label(index)))
+fn first_of_each_system(chosen: &Chosen) -> Vec<&Trial> {
+    let searched = chosen.searches.iter().map(Search::first);
+    let mut first: Vec<&Trial> = Vec::new();
+    for trial in chosen.trials.iter().chain(searched) {
+        let label = &trial.system.label;
+        if !first.iter().any(|known| known.system.label == *label) {
+            first.push(trial);
+        }
+    }
+    first
 }
 
-fn print(chosen: &Chosen, plans: &[(usize, Result<Plan, Refusal>)]) {
+fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
     let spec = &chosen.spec;
     println!("{}: {} is valid", chosen.file.display(), spec.name);
     println!(
@@ -47,8 +58,16 @@ fn print(chosen: &Chosen, plans: &[(usize, Result<Plan, Refusal>)]) {
         load_seconds(chosen),
         spec.probes.len()
     );
+    if let Some(capacity) = spec.load.as_ref().and_then(|load| load.capacity) {
+        println!(
+            "  {} capacity searches from {} to {}, their trials decided by what they find",
+            chosen.searches.len(),
+            capacity.from,
+            capacity.to
+        );
+    }
     let Some((_, first)) = plans.iter().find(|(_, plan)| plan.is_ok()) else {
-        print_refusals(chosen, plans);
+        print_refusals(plans);
         return;
     };
     if let Ok(Plan {
@@ -80,16 +99,13 @@ fn print(chosen: &Chosen, plans: &[(usize, Result<Plan, Refusal>)]) {
             println!("advice: {smell}");
         }
     }
-    print_refusals(chosen, plans);
+    print_refusals(plans);
 }
 
-fn print_refusals(chosen: &Chosen, plans: &[(usize, Result<Plan, Refusal>)]) {
-    for (index, plan) in plans {
+fn print_refusals(plans: &[Planned<'_>]) {
+    for (trial, plan) in plans {
         if let Err(refusal) = plan {
-            println!(
-                "refused here: {}: {refusal}",
-                chosen.trials[*index].system.label
-            );
+            println!("refused here: {}: {refusal}", trial.system.label);
         }
     }
 }
@@ -104,11 +120,11 @@ fn load_seconds(chosen: &Chosen) -> f64 {
     nanos as f64 / 1e9
 }
 
-fn as_json(chosen: &Chosen, plans: &[(usize, Result<Plan, Refusal>)]) -> serde_json::Value {
+fn as_json(chosen: &Chosen, plans: &[Planned<'_>]) -> serde_json::Value {
     let systems: Vec<serde_json::Value> = plans
         .iter()
-        .map(|(index, plan)| {
-            let label = &chosen.trials[*index].system.label;
+        .map(|(trial, plan)| {
+            let label = &trial.system.label;
             match plan {
                 Ok(plan) => json!({ "label": label, "placement": plan.placement }),
                 Err(refusal) => json!({ "label": label, "refused": refusal.to_string() }),

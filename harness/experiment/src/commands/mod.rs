@@ -7,6 +7,9 @@ pub(crate) mod doctor;
 #[cfg(feature = "figures")]
 pub(crate) mod figures;
 pub(crate) mod list;
+mod perform;
+pub(crate) mod rerun;
+pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod serve;

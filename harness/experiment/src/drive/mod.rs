@@ -1,8 +1,9 @@
-//! Running what was planned: one trial, one probe cell, and a whole run of them.
+//! Running what was planned: one trial, one probe cell, a capacity search, and a whole run of them.
 
+mod capacity;
 mod merge;
 pub(crate) mod probe;
 pub(crate) mod run;
 pub(crate) mod stall;
 mod trace;
-mod trial;
+pub(crate) mod trial;

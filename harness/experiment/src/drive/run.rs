@@ -1,10 +1,11 @@
 //! All probes and trials of one spec, in order, each recorded as soon as it is complete.
 
 use anyhow::Result;
-use record::RunFolder;
+use record::{FailureStatus, RunFolder, TrialRecord};
 use spec::Trial;
 
-use super::{probe, trial};
+use super::trial::{self, Patience};
+use super::{capacity, probe};
 use crate::doctor;
 use crate::interrupt::{self, Interrupted};
 use crate::plan::{self, Plan, Refusal};
@@ -12,20 +13,11 @@ use crate::port;
 use crate::specs::Chosen;
 use crate::terminal::{Progress, trial_row};
 
-/// How many steps did not give data.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    /// Trials that began and failed.
-    pub(crate) failed: usize,
-    /// Trials that this machine cannot run.
-    pub(crate) refused: usize,
-}
-
 /// Runs what `chosen` asks for and `folder` does not have yet.
 ///
 /// # Errors
-/// [`Interrupted`], and when results cannot be written. A trial that fails is told and counted.
-pub(crate) fn drive(chosen: &Chosen, folder: &mut RunFolder) -> Result<Tally> {
+/// [`Interrupted`], and when results cannot be written. A trial that fails is recorded with its reason.
+pub(crate) fn drive(chosen: &Chosen, folder: &mut RunFolder, patience: Patience) -> Result<()> {
     let cpus = doctor::usable_cpus()?;
     let steps = probe::steps(&chosen.spec.probes)?;
     let mut rounds = probe::Rounds::default();
@@ -36,37 +28,96 @@ pub(crate) fn drive(chosen: &Chosen, folder: &mut RunFolder) -> Result<Tally> {
         let line = probe::run(step, &mut rounds, folder)?;
         progress.end(&line);
     }
-    let mut tally = Tally::default();
-    for (sequence, trial) in chosen.trials.iter().enumerate() {
-        interrupt::check()?;
-        if folder.finished(&trial.id()) {
-            progress.end("recorded already");
-            continue;
-        }
-        progress.begin(&what(trial));
-        match plan_here(trial, &cpus)? {
-            Err(refusal) => {
-                tally.refused += 1;
-                progress.say(&format!("refused: {}: {refusal}", what(trial)));
-                progress.end(&format!("{}: refused", what(trial)));
-            }
-            Ok(plan) => match trial::run(&plan, u32::try_from(sequence)?) {
-                Ok(data) => progress.end(&trial_row(folder.record_trial(&data)?)),
-                Err(error) if error.is::<Interrupted>() => return Err(error),
-                Err(error) => {
-                    tally.failed += 1;
-                    progress.say(&format!("failed: {}: {error:#}", what(trial)));
-                    progress.end(&format!("{}: failed", what(trial)));
-                }
-            },
-        }
+    let mut steps = Steps {
+        folder,
+        progress,
+        cpus,
+        patience,
+        next: 0,
+    };
+    for trial in &chosen.trials {
+        steps.take(trial)?;
     }
-    Ok(tally)
+    capacity::drive(chosen, &mut steps)
 }
 
-fn plan_here(trial: &Trial, cpus: &[u32]) -> Result<Result<Plan, Refusal>> {
-    let port = port::first_free(trial)?;
-    Ok(plan::plan(trial, cpus, port))
+/// What came of a trial.
+pub(super) enum Taken {
+    /// It is recorded, by this process or an earlier one.
+    Recorded(Box<TrialRecord>),
+    /// It began and failed.
+    Failed,
+    /// This machine cannot run it, for this reason.
+    Refused(String),
+}
+
+/// Trials, one after the other, each in the record before the next begins.
+pub(super) struct Steps<'a> {
+    pub(super) folder: &'a mut RunFolder,
+    pub(super) progress: Progress,
+    cpus: Vec<u32>,
+    patience: Patience,
+    /// Position in the run's order of the next trial.
+    next: u32,
+}
+
+impl Steps<'_> {
+    /// Runs and records the trial, unless it is recorded already.
+    pub(super) fn take(&mut self, trial: &Trial) -> Result<Taken> {
+        interrupt::check()?;
+        let sequence = self.next;
+        self.next += 1;
+        let id = trial.id();
+        let recorded = self.folder.trials().iter();
+        if let Some(known) = recorded.into_iter().find(|record| record.trial_id == id) {
+            let known = Box::new(known.clone());
+            self.progress.end("recorded already");
+            return Ok(Taken::Recorded(known));
+        }
+        self.progress.begin(&what(trial));
+        let plan = match self.plan(trial)? {
+            Ok(plan) => plan,
+            Err(refusal) => {
+                let reason = refusal.to_string();
+                self.fail(trial, sequence, FailureStatus::Refused, &reason)?;
+                return Ok(Taken::Refused(reason));
+            }
+        };
+        match trial::run(&plan, sequence, self.patience) {
+            Ok(data) => {
+                let record = self.folder.record_trial(&data)?;
+                self.progress.end(&trial_row(record));
+                Ok(Taken::Recorded(Box::new(record.clone())))
+            }
+            Err(error) if error.is::<Interrupted>() => Err(error),
+            Err(error) => {
+                let reason = format!("{error:#}");
+                self.fail(trial, sequence, FailureStatus::Failed, &reason)?;
+                Ok(Taken::Failed)
+            }
+        }
+    }
+
+    fn plan(&self, trial: &Trial) -> Result<Result<Plan, Refusal>> {
+        let port = port::first_free(trial)?;
+        Ok(plan::plan(trial, &self.cpus, port))
+    }
+
+    fn fail(
+        &mut self,
+        trial: &Trial,
+        sequence: u32,
+        status: FailureStatus,
+        reason: &str,
+    ) -> Result<()> {
+        let (what, status_name) = (what(trial), status.name());
+        self.progress
+            .say(&format!("{status_name}: {what}: {reason}"));
+        self.folder
+            .record_failure(trial, sequence, status, reason)?;
+        self.progress.end(&format!("{what}: {status_name}"));
+        Ok(())
+    }
 }
 
 fn what(trial: &Trial) -> String {

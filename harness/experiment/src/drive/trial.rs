@@ -1,6 +1,6 @@
 //! One trial, from an empty machine to its data, in the order of the protocol's phases.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use record::{Timestamp, TrialData};
@@ -16,15 +16,32 @@ use crate::plan::{Plan, workload};
 
 /// Time between the last order and the first request: every role is waiting by then.
 const LEAD: Duration = Duration::from_millis(30);
-/// Allocating, loading programs, filling the store: on a shared CPU.
-const SETUP: Duration = Duration::from_secs(60);
-/// How long a role may take beyond the window to drain and report.
-const DRAIN: Duration = Duration::from_secs(30);
+/// Even past the deadline an answer that is there already is taken.
+const GRACE: Duration = Duration::from_millis(100);
 
 type ServerAgent = Agent<serving::Request, serving::Answer>;
 
+/// How long a role may take before it counts as stuck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience(pub(crate) Duration);
+
+impl Patience {
+    /// For allocating, loading programs and filling the store, on a shared CPU.
+    fn setup(self) -> Duration {
+        self.0 * 2
+    }
+
+    /// When a role must have driven its load: so long after the last timeout of `window`.
+    fn deadline(self, window: Window, plan: &Plan) -> Instant {
+        let timeout_ns = plan.trial.phases.timeout.as_nanos();
+        let end_ns = window.start_ns + window.load_ns() + timeout_ns;
+        let ahead = Duration::from_nanos(end_ns.saturating_sub(clock::now_ns()));
+        Instant::now() + ahead + self.0
+    }
+}
+
 /// Runs the plan's trial.
-pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
+pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<TrialData> {
     let started = Timestamp::now();
     let mut lab = Lab::build(plan).context("building the topology")?;
     let role = match plan.server {
@@ -34,13 +51,14 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
     };
     let mut server = ServerAgent::start(role, lab.server_host())?;
     let mut client = Agent::start("client", lab.client_host())?;
-    let obtained = load(&mut server, plan)?;
-    attach(&mut server, &mut client, &mut lab, plan)?;
+    let setup = patience.setup();
+    let obtained = load(&mut server, plan, setup)?;
+    attach(&mut server, &mut client, &mut lab, plan, setup)?;
 
     let devices = lab.describe().context("describing the devices")?;
     let lab_before = lab.counters()?;
-    let server_before = counters(&mut server, &serving::Request::Arm)?;
-    let process = process_to_stop(&mut server, plan)?;
+    let server_before = counters(&mut server, &serving::Request::Arm, setup)?;
+    let process = process_to_stop(&mut server, plan, setup)?;
     let window = window(plan);
     let measure_started = wall_clock_of(window.measure_from_ns());
     lab.begin(window)?;
@@ -52,18 +70,26 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
         .map(|(stall, pid)| Stalling::begin(pid, stall, window))
         .transpose()?;
 
-    let within = Duration::from_nanos(window.load_ns()) + LEAD + DRAIN;
-    let ClientAnswer::Driven = client.finish(within).context("driving the load")? else {
+    // One deadline for all: whoever is late after the others has had their time as well.
+    let deadline = patience.deadline(window, plan);
+    let left = || {
+        deadline
+            .saturating_duration_since(Instant::now())
+            .max(GRACE)
+    };
+    let driven = client.finish(left()).context("driving the load")?;
+    let ClientAnswer::Driven = driven else {
         bail!("the client answered out of turn");
     };
-    let serving::Answer::Measured(measured) = server.finish(within)? else {
+    let measured = server.finish(left()).context("measuring the server")?;
+    let serving::Answer::Measured(measured) = measured else {
         bail!("the server answered out of turn");
     };
-    let kernel = lab.finish(within)?;
+    let kernel = lab.finish(left()).context("measuring kernel threads")?;
     let stall = stalling.map(Stalling::finish).transpose()?;
     // The client closes its ledger only when no reply is left in the server.
-    let server_after = counters(&mut server, &serving::Request::Quiesce)?;
-    let closed = client.ask(&client::ClientRequest::Close, SETUP);
+    let server_after = counters(&mut server, &serving::Request::Quiesce, setup)?;
+    let closed = client.ask(&client::ClientRequest::Close, setup);
     let ClientAnswer::Report(report) = closed.context("driving the load")? else {
         bail!("the client answered out of turn");
     };
@@ -85,10 +111,10 @@ pub(crate) fn run(plan: &Plan, sequence: u32) -> Result<TrialData> {
     }))
 }
 
-fn load(server: &mut ServerAgent, plan: &Plan) -> Result<Vec<(String, String)>> {
+fn load(server: &mut ServerAgent, plan: &Plan, within: Duration) -> Result<Vec<(String, String)>> {
     let request = serving::Request::Load(Box::new(plan.server.clone()));
     let serving::Answer::Obtained(obtained) =
-        server.ask(&request, SETUP).context("loading the server")?
+        server.ask(&request, within).context("loading the server")?
     else {
         bail!("the server answered out of turn");
     };
@@ -101,9 +127,10 @@ fn attach(
     client: &mut Agent<client::ClientRequest, ClientAnswer>,
     lab: &mut Lab,
     plan: &Plan,
+    within: Duration,
 ) -> Result<()> {
     server
-        .ask(&serving::Request::Attach(plan.trial.disturb), SETUP)
+        .ask(&serving::Request::Attach(plan.trial.disturb), within)
         .context("attaching the server's programs")?;
     let request = client::ClientRequest::Load(Box::new(client::Load {
         config: plan.client.clone(),
@@ -112,33 +139,37 @@ fn attach(
         steer_transmit: plan.steer_transmit.clone(),
     }));
     let ClientAnswer::Ready = client
-        .ask(&request, SETUP)
+        .ask(&request, within)
         .context("preparing the client")?
     else {
         bail!("the client answered out of turn");
     };
     if let Some(cpus) = lab.pin().context("pinning NAPI threads")? {
-        server.ask(&serving::Request::NapiCpus(cpus), SETUP)?;
+        server.ask(&serving::Request::NapiCpus(cpus), within)?;
     }
     server
-        .ask(&serving::Request::Preload, SETUP)
+        .ask(&serving::Request::Preload, within)
         .context("filling the store")?;
     Ok(())
 }
 
 /// The process of a server that is going to be stopped.
-fn process_to_stop(server: &mut ServerAgent, plan: &Plan) -> Result<Option<u32>> {
+fn process_to_stop(server: &mut ServerAgent, plan: &Plan, within: Duration) -> Result<Option<u32>> {
     if (plan.trial.disturb).is_none_or(|disturb| disturb.stall.is_none()) {
         return Ok(None);
     }
-    let serving::Answer::Process(pid) = server.ask(&serving::Request::Process, SETUP)? else {
+    let serving::Answer::Process(pid) = server.ask(&serving::Request::Process, within)? else {
         bail!("the server answered out of turn");
     };
     Ok(Some(pid))
 }
 
-fn counters(server: &mut ServerAgent, request: &serving::Request) -> Result<Counts> {
-    let serving::Answer::Counters(counts) = server.ask(request, SETUP)? else {
+fn counters(
+    server: &mut ServerAgent,
+    request: &serving::Request,
+    within: Duration,
+) -> Result<Counts> {
+    let serving::Answer::Counters(counts) = server.ask(request, within)? else {
         bail!("the server answered out of turn");
     };
     Ok(*counts)

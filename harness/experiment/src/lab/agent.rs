@@ -11,6 +11,7 @@ use protocol::{Hello, Reply, VERSION, WireError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::stuck::{self, Stuck};
 use crate::interrupt;
 
 /// How long an agent may take to start and greet.
@@ -24,8 +25,14 @@ const GLANCE: Duration = Duration::from_millis(50);
 ///
 /// Dropping it closes the agent's input, which makes it undo what it did and exit, and waits for
 /// that; an agent that does not leave is killed (its namespaces and links go with it).
+///
+/// One that did not answer in time is killed without being waited for: it may be stopped.
 pub(crate) struct Agent<Q, A> {
     role: &'static str,
+    host: &'static str,
+    /// What it was last asked.
+    asked: String,
+    stuck: bool,
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<Result<Vec<u8>, String>>,
@@ -68,6 +75,9 @@ impl<Q: Serialize, A: DeserializeOwned> Agent<Q, A> {
             })?;
         let mut agent = Self {
             role,
+            host: host_name(role, host),
+            asked: "its greeting".to_owned(),
+            stuck: false,
             child,
             input,
             lines,
@@ -85,6 +95,12 @@ impl<Q: Serialize, A: DeserializeOwned> Agent<Q, A> {
         Ok(agent)
     }
 
+    /// Says in messages where the agent lives.
+    pub(crate) fn on(mut self, host: &'static str) -> Self {
+        self.host = host;
+        self
+    }
+
     /// Process id of the agent.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
@@ -97,7 +113,9 @@ impl<Q: Serialize, A: DeserializeOwned> Agent<Q, A> {
             .input
             .as_mut()
             .ok_or_else(|| anyhow!("the {role} agent was closed"))?;
-        protocol::write_line(input.by_ref(), request)
+        let request = serde_json::to_value(request)?;
+        self.asked = stuck::name_of(&request);
+        protocol::write_line(input.by_ref(), &request)
             .with_context(|| format!("the {role} agent is gone"))
     }
 
@@ -105,7 +123,7 @@ impl<Q: Serialize, A: DeserializeOwned> Agent<Q, A> {
     pub(crate) fn finish(&mut self, within: Duration) -> Result<A> {
         match self.next::<Reply<A>>(within)? {
             Reply::Done(answer) => Ok(answer),
-            Reply::Failed(why) => bail!("{}: {why}", self.role),
+            Reply::Failed(why) => bail!("{} on {}: {why}", self.role, self.host),
         }
     }
 
@@ -129,7 +147,7 @@ impl<Q: Serialize, A: DeserializeOwned> Agent<Q, A> {
             interrupt::check()?;
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                bail!("the {} agent did not answer within {within:?}", self.role);
+                return Err(self.give_up(within).into());
             }
             match self.lines.recv_timeout(left.min(GLANCE)) {
                 Ok(Ok(line)) => {
@@ -145,27 +163,57 @@ impl<Q: Serialize, A: DeserializeOwned> Agent<Q, A> {
         }
     }
 
+    fn give_up(&mut self, within: Duration) -> Stuck {
+        self.stuck = true;
+        Stuck {
+            role: self.role,
+            pid: self.pid(),
+            host: self.host,
+            asked: self.asked.clone(),
+            within,
+            threads: stuck::threads_of(self.pid()),
+        }
+    }
+
     /// The error of an agent that no longer speaks, with how its process ended if it did.
     fn ended(&mut self, why: &str) -> anyhow::Error {
         let fate = match self.child.try_wait() {
             Ok(Some(status)) => format!(" ({status})"),
             Ok(None) | Err(_) => String::new(),
         };
-        anyhow!("the {} agent: {why}{fate}", self.role)
+        anyhow!(
+            "the {} agent (process {} on {}) after '{}': {why}{fate}",
+            self.role,
+            self.pid(),
+            self.host,
+            self.asked
+        )
+    }
+}
+
+/// Where a role lives that was started inside process `host`, if it was.
+fn host_name(role: &str, host: Option<u32>) -> &'static str {
+    match (role, host) {
+        (_, None) => "this host",
+        ("client", Some(_)) => "the client host",
+        (_, Some(_)) => "the server host",
     }
 }
 
 impl<Q, A> Drop for Agent<Q, A> {
     fn drop(&mut self) {
         self.input = None;
-        let deadline = Instant::now() + LEAVE;
+        let patience = if self.stuck { Duration::ZERO } else { LEAVE };
+        let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        tracing::warn!(role = self.role, "the agent did not leave; it is killed");
+        if !self.stuck {
+            tracing::warn!(role = self.role, "the agent did not leave; it is killed");
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,6 +1,7 @@
 //! The plan's hosts, alive: agents that hold namespaces and undo everything by ending.
 
 mod agent;
+mod stuck;
 
 use std::time::Duration;
 
@@ -63,14 +64,17 @@ impl Lab {
     /// Makes the server's and the client's host, and everything that can exist before programs are
     /// attached.
     pub(crate) fn of([server, client]: &[HostPlan; 2]) -> Result<Self> {
-        let start = |end, plan: &HostPlan| -> Result<Host> {
+        let start = |name, end, plan: &HostPlan| -> Result<Host> {
             Ok(Host {
-                agent: Agent::start("host", None)?,
+                agent: Agent::start("host", None)?.on(name),
                 end,
                 plan: plan.clone(),
             })
         };
-        let mut hosts = [start(SERVER, server)?, start(CLIENT, client)?];
+        let mut hosts = [
+            start("the server host", SERVER, server)?,
+            start("the client host", CLIENT, client)?,
+        ];
         let peers = [hosts[1].agent.pid(), hosts[0].agent.pid()];
         for (host, peer) in hosts.iter_mut().zip(peers) {
             let actions = host.plan.before.clone();

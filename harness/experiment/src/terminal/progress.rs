@@ -34,6 +34,14 @@ impl Progress {
         }
     }
 
+    /// One more step than was known.
+    pub(crate) fn extend(&mut self) {
+        self.total += 1;
+        if let Some(bar) = &self.bar {
+            bar.inc_length(1);
+        }
+    }
+
     /// The next step begins.
     pub(crate) fn begin(&self, what: &str) {
         if let Some(bar) = &self.bar {

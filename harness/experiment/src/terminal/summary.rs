@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use record::{ProbeRecord, ProbeStatus, RunFolder, Severity, Smell, TrialRecord};
 
-use super::Table;
+use super::{Table, capacity, shortfall};
 
 /// Prints what a run found.
 pub(crate) fn print_run(run: &RunFolder) {
@@ -18,7 +18,9 @@ pub(crate) fn print_run(run: &RunFolder) {
     if !run.probes().is_empty() {
         println!("\nTime to notify a thread (us)\n\n{}", probes(run.probes()));
     }
-    if !run.trials().is_empty() {
+    if let Some(capacity) = capacity::capacity(run) {
+        println!("\n{capacity}");
+    } else if !run.trials().is_empty() {
         println!(
             "\nMedians over blocks; latency in us from the intended send time (of a closed loop, the actual one)\n\n{}",
             cells(run)
@@ -26,6 +28,9 @@ pub(crate) fn print_run(run: &RunFolder) {
     }
     if let Some(floor) = floor(run) {
         println!("{floor}\n");
+    }
+    if let Some(shortfall) = shortfall::shortfall(run) {
+        println!("Without data\n\n{shortfall}");
     }
     let notes = notes(run);
     if !notes.is_empty() {

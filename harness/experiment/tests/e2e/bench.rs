@@ -138,6 +138,14 @@ impl Bench {
         self.start(command)?.wait(within)
     }
 
+    /// The living process of this case whose command line has `what`.
+    pub(crate) fn process(&self, what: &str) -> Option<u32> {
+        let all = self.processes();
+        all.iter()
+            .find(|(_, line)| line.contains(what))
+            .map(|(pid, _)| *pid)
+    }
+
     /// Living processes that descend from this case, with their command lines.
     pub(crate) fn processes(&self) -> Vec<(u32, String)> {
         traces::processes_with(LOCK, &self.lock())
@@ -198,8 +206,13 @@ impl Running {
         Ok(kill_process(self.as_pid()?, Signal::KILL)?)
     }
 
+    /// Whether it has not ended yet.
+    pub(crate) fn alive(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     fn as_pid(&self) -> Result<Pid> {
-        Pid::from_raw(i32::try_from(self.pid())?).context("a process id is positive")
+        pid(self.pid())
     }
 
     /// Waits for its end.
@@ -253,6 +266,11 @@ impl Drop for Running {
         }
         let _ = self.child.wait();
     }
+}
+
+/// A process id in the form that signals take.
+pub(crate) fn pid(number: u32) -> Result<Pid> {
+    Pid::from_raw(i32::try_from(number)?).context("a process id is positive")
 }
 
 fn text_of(path: &Path) -> String {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::bench::{Bench, Running};
 use crate::case::Case;
+use crate::needs::Need;
 use crate::results::Run;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -16,6 +17,8 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("exclusion::second_run_is_refused", &[], refused),
         Case::new("exclusion::second_run_waits", &[], waits),
+        Case::new("exclusion::killed_run_frees_the_machine", &[], killed),
+        Case::new("exclusion::serve_holds_the_machine", &[Need::Veth], serve),
     ]
 }
 
@@ -96,4 +99,43 @@ fn waits(bench: &Bench) -> Result<()> {
         "the second run began before the first ended"
     );
     Ok(())
+}
+
+/// The lock ends with its holder, whose file stays: the next run takes it over without waiting.
+fn killed(bench: &Bench) -> Result<()> {
+    let running = first(bench, "5 s")?;
+    running.kill()?;
+    running.wait(MINUTE)?;
+    ensure!(bench.lock().exists(), "a killed process removes nothing");
+    let path = bench.spec("second", &spec("second", "100 ms"))?;
+    let second = bench.finish(&mut bench.run_command(&path, &[]), MINUTE)?;
+    second.expect_code(0)?;
+    ensure!(!bench.lock().exists(), "the lock file stays");
+    Ok(())
+}
+
+/// A server on veth keeps runs away, and frees the machine also when it is killed.
+fn serve(bench: &Bench) -> Result<()> {
+    let arguments = ["serve", "--system", "sphinx", "--topology", "veth"];
+    let mut server = bench.start(&mut bench.experiment(arguments))?;
+    server.wait_for("line that begins with `ready`", MINUTE, |server| {
+        let printed = server.printed();
+        printed
+            .lines()
+            .any(|line| line.starts_with("ready"))
+            .then_some(())
+    })?;
+    let path = bench.spec("second", &spec("second", "100 ms"))?;
+    let refused = bench.finish(&mut bench.run_command(&path, &[]), MINUTE)?;
+    refused.expect_code(3)?;
+    refused.expect_told(&[&format!("process {}", server.pid()), "experiment serve"])?;
+    server.kill()?;
+    server.wait(MINUTE)?;
+    bench
+        .finish(&mut bench.run_command(&path, &[]), MINUTE)?
+        .expect_code(0)?;
+    // The name of the client's namespace outlives the process that gave it.
+    bench
+        .finish(&mut bench.experiment(["clean"]), MINUTE)?
+        .expect_code(0)
 }

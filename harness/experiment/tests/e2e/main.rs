@@ -21,6 +21,9 @@ mod schedules;
 mod serving;
 mod smoke;
 mod steering_counts;
+mod storage;
+mod stuck;
+mod torture;
 mod traces;
 mod truth;
 
@@ -42,6 +45,9 @@ fn cases() -> Vec<Case> {
         exclusion::cases(),
         restoring::cases(),
         serving::cases(),
+        stuck::cases(),
+        storage::cases(),
+        torture::cases(),
     ]
     .concat()
 }

@@ -35,12 +35,13 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// A copy of the program and of the specs where nobody may read them: the source tree may lie in a
 /// folder that is closed to others.
-struct Guest {
-    home: PathBuf,
+pub(crate) struct Guest {
+    /// Its folder, with the program and the specs.
+    pub(crate) home: PathBuf,
 }
 
 impl Guest {
-    fn new(bench: &Bench) -> Result<Self> {
+    pub(crate) fn new(bench: &Bench) -> Result<Self> {
         let home = bench.path("guest");
         fs::create_dir(&home)?;
         fs::copy(EXPERIMENT, home.join("experiment"))?;
@@ -50,7 +51,8 @@ impl Guest {
         Ok(Self { home })
     }
 
-    fn command(&self, bench: &Bench, arguments: &[&str]) -> Command {
+    /// The program with these arguments, as that user.
+    pub(crate) fn command(&self, bench: &Bench, arguments: &[&str]) -> Command {
         let mut command = bench.program(self.home.join("experiment"), arguments);
         // Dropping root this way also drops its supplementary groups.
         command.uid(NOBODY).gid(NOBODY).current_dir(&self.home);

@@ -120,7 +120,7 @@ fn interrupt(bench: &Bench) -> Result<()> {
         finished.took
     );
     before.expect_restored(bench)?;
-    finished.expect_told(&["--resume"])?;
+    finished.expect_told(&["experiment resume"])?;
     expect_resumable(bench, &spec)?;
     before.expect_restored(bench)?;
     expect_nothing_left(bench)

@@ -44,6 +44,15 @@ impl Run {
         })
     }
 
+    /// Rows of `failures.csv`: trials that gave no data.
+    pub(crate) fn failures(&self) -> Result<Vec<Cells>> {
+        let path = self.path.join("failures.csv");
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        Ok(table(&path)?.1)
+    }
+
     /// The only trial.
     pub(crate) fn only_trial(&self) -> Result<&Row> {
         match self.trials.as_slice() {

@@ -10,6 +10,7 @@ use spec::TrialId;
 use super::RunFolder;
 use crate::SCHEMA_VERSION;
 use crate::error::RecordError;
+use crate::failure::FailureRecord;
 use crate::hlog;
 use crate::latency::Distribution;
 use crate::probe::ProbeRecord;
@@ -37,12 +38,24 @@ impl RunFolder {
         let run: RunRecord = read_json(&run_path)?;
         let mut trials: Vec<TrialRecord> = read_each(&path.join("trials"), "trial.json")?;
         trials.sort_by_key(|record| record.sequence);
+        let mut failures: Vec<FailureRecord> = files_in(&path.join("failures"))?
+            .iter()
+            .map(|file| read_json(file))
+            .collect::<Result<_, _>>()?;
+        // A process may have died between recording a trial and forgetting its failure.
+        failures.retain(|failure| {
+            !trials
+                .iter()
+                .any(|record| record.trial_id == failure.trial_id)
+        });
+        failures.sort_by_key(|record| record.sequence);
         let mut probes: Vec<ProbeRecord> = read_each(&path.join("probes"), "probe.json")?;
         probes.sort_by(|a, b| a.cell_id.cmp(&b.cell_id));
         Ok(Self {
             path: path.to_owned(),
             run,
             trials,
+            failures,
             probes,
         })
     }
@@ -118,19 +131,33 @@ pub fn runs_below(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
 
 /// The folders in `path` whose names do not begin with a dot, sorted; none when it is missing.
 fn folders_in(path: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    Ok(entries(path)?
+        .into_iter()
+        .filter(|path| path.is_dir())
+        .collect())
+}
+
+/// The files in `path` whose names do not begin with a dot, sorted; none when it is missing.
+fn files_in(path: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    Ok(entries(path)?
+        .into_iter()
+        .filter(|path| path.is_file())
+        .collect())
+}
+
+fn entries(path: &Path) -> Result<Vec<PathBuf>, RecordError> {
     if !path.is_dir() {
         return Ok(Vec::new());
     }
-    let mut folders = Vec::new();
+    let mut entries = Vec::new();
     for entry in fs::read_dir(path).map_err(RecordError::io(path))? {
         let entry = entry.map_err(RecordError::io(path))?;
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if !hidden && entry.path().is_dir() {
-            folders.push(entry.path());
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            entries.push(entry.path());
         }
     }
-    folders.sort();
-    Ok(folders)
+    entries.sort();
+    Ok(entries)
 }
 
 fn read_each<T: DeserializeOwned>(path: &Path, file: &str) -> Result<Vec<T>, RecordError> {

@@ -1,28 +1,30 @@
 //! Writing. Files that belong together are made in a hidden folder beside their place and moved
 //! there by one rename; single files likewise. A process that dies leaves at most such a hidden
 //! folder, which the next writer removes. Against a power failure nothing is promised.
+//!
+//! The files of each trial come first, the tables that are made from them after: whatever ends a
+//! process in between, the next one that opens the run writes the tables anew.
 
 use std::fs;
 use std::path::Path;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use spec::{Trial, TrialId};
 
 use super::RunFolder;
-use crate::columns;
+use super::files::{write_csv, write_hlog, write_intervals, write_json, write_trace};
+use super::place::{UNFINISHED, remove, remove_unfinished, replace};
+use crate::capacity::CapacityRecord;
 use crate::device;
 use crate::error::RecordError;
+use crate::failure::{FailureRecord, FailureStatus};
 use crate::hlog;
-use crate::interval::{self, Interval};
 use crate::latency::Distribution;
 use crate::probe::{ProbeRecord, ProbeRound, ProbeStatus};
 use crate::run::RunRecord;
-use crate::table::{self, Rows};
-use crate::trace::{self, TraceRow};
+use crate::table;
+use crate::time::Timestamp;
 use crate::trial::{TrialData, TrialRecord};
-
-/// Names that begin so are unfinished.
-const UNFINISHED: &str = ".unfinished-";
 
 impl RunFolder {
     /// Makes the folder of a new run and writes `spec.yaml` and `run.json`.
@@ -37,6 +39,7 @@ impl RunFolder {
             return Err(RecordError::Exists(path));
         }
         let unfinished = parent.join(format!("{UNFINISHED}{}", run.run_id));
+        remove(&unfinished)?;
         let trials = unfinished.join("trials");
         fs::create_dir_all(&trials).map_err(RecordError::io(&trials))?;
         let spec_path = unfinished.join("spec.yaml");
@@ -49,6 +52,7 @@ impl RunFolder {
             path,
             run,
             trials: Vec::new(),
+            failures: Vec::new(),
             probes: Vec::new(),
         })
     }
@@ -59,10 +63,11 @@ impl RunFolder {
     /// As [`RunFolder::open`], or when the folder cannot be written.
     pub fn resume(path: &Path) -> Result<Self, RecordError> {
         let folder = Self::open(path)?;
-        for below in ["trials", "probes", "."] {
+        for below in ["trials", "failures", "probes", "."] {
             remove_unfinished(&folder.path.join(below))?;
         }
         folder.write_trials()?;
+        folder.write_failures()?;
         if !folder.probes.is_empty() {
             folder.write_probes()?;
         }
@@ -126,12 +131,80 @@ impl RunFolder {
             .partition_point(|known| known.sequence < record.sequence);
         self.trials.insert(at, record);
         self.write_trials()?;
+        self.forget_failure(&data.trial.id())?;
         Ok(&self.trials[at])
     }
 
     /// Records a probe cell with all rounds that it has so far, whole or not at all, and brings
     /// `probes.csv` up to date; a refused cell has no rounds. A cell that is there already is
     /// replaced.
+    /// Records that a trial gave no data, and brings `failures.csv` up to date. `reason` is for
+    /// people: what happened, where, and the remedy.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn record_failure(
+        &mut self,
+        trial: &Trial,
+        sequence: u32,
+        status: FailureStatus,
+        reason: &str,
+    ) -> Result<&FailureRecord, RecordError> {
+        let trial_id = trial.id();
+        let earlier = self
+            .failures
+            .iter()
+            .find(|known| known.trial_id == trial_id);
+        let record = FailureRecord {
+            schema_version: crate::SCHEMA_VERSION,
+            sequence,
+            trial: trial.clone(),
+            status,
+            reason: reason.to_owned(),
+            attempts: earlier.map_or(0, |known| known.attempts) + 1,
+            failed_at: Timestamp::now(),
+            trial_id,
+        };
+        replace(&self.failure_file(&record.trial_id), |unfinished| {
+            write_json(unfinished, &record)
+        })?;
+        self.failures
+            .retain(|known| known.trial_id != record.trial_id);
+        let at = self
+            .failures
+            .partition_point(|known| known.sequence < record.sequence);
+        self.failures.insert(at, record);
+        self.write_failures()?;
+        Ok(&self.failures[at])
+    }
+
+    /// A trial that has data at last is no failure any more.
+    fn forget_failure(&mut self, trial: &TrialId) -> Result<(), RecordError> {
+        if self.failures.iter().any(|known| known.trial_id == *trial) {
+            self.failures.retain(|known| known.trial_id != *trial);
+            remove(&self.failure_file(trial))?;
+            self.write_failures()?;
+        }
+        Ok(())
+    }
+
+    /// Records what capacity searches found so far: in `run.json`, `capacity.csv` and
+    /// `capacity_rates.csv`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn record_capacity(&mut self, searches: Vec<CapacityRecord>) -> Result<(), RecordError> {
+        let (brackets, rates) = (table::capacity(&searches), table::capacity_rates(&searches));
+        for (name, rows) in [("capacity.csv", brackets), ("capacity_rates.csv", rates)] {
+            replace(&self.path.join(name), |unfinished| {
+                write_csv(unfinished, &rows)
+            })?;
+        }
+        self.update_run(|run| run.capacity = searches)
+    }
+
+    /// Records a probe cell and brings `probes.csv` up to date. `measured` holds the times in
+    /// nanoseconds, when the measurement began and how long it took; a refused cell has none.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -190,105 +263,22 @@ impl RunFolder {
         })
     }
 
+    /// A run without failures has no such table.
+    fn write_failures(&self) -> Result<(), RecordError> {
+        let path = self.path.join("failures.csv");
+        if self.failures.is_empty() {
+            return remove(&path);
+        }
+        let rows = table::failures(self.failures.iter());
+        replace(&path, |unfinished| write_csv(unfinished, &rows))
+    }
+
     fn write_probes(&self) -> Result<(), RecordError> {
         let rows = table::probes(self.probes.iter());
         replace(&self.path.join("probes.csv"), |unfinished| {
             write_csv(unfinished, &rows)
         })
     }
-}
-
-/// Makes a file or folder under another name in the same folder, then moves it to `place`. A
-/// folder that stands there gives way first: rename replaces files and empty folders only.
-fn replace(
-    place: &Path,
-    make: impl FnOnce(&Path) -> Result<(), RecordError>,
-) -> Result<(), RecordError> {
-    let (Some(parent), Some(name)) = (place.parent(), place.file_name()) else {
-        return Err(RecordError::unwritable(place, "it has no name"));
-    };
-    let unfinished = parent.join(format!("{UNFINISHED}{}", name.to_string_lossy()));
-    if unfinished.is_dir() {
-        fs::remove_dir_all(&unfinished).map_err(RecordError::io(&unfinished))?;
-    }
-    fs::create_dir_all(parent).map_err(RecordError::io(parent))?;
-    make(&unfinished)?;
-    if place.is_dir() {
-        fs::remove_dir_all(place).map_err(RecordError::io(place))?;
-    }
-    fs::rename(&unfinished, place).map_err(RecordError::io(place))
-}
-
-fn remove_unfinished(folder: &Path) -> Result<(), RecordError> {
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder).map_err(RecordError::io(folder))? {
-        let path = entry.map_err(RecordError::io(folder))?.path();
-        let unfinished = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED));
-        if unfinished {
-            let removed = if path.is_dir() {
-                fs::remove_dir_all(&path)
-            } else {
-                fs::remove_file(&path)
-            };
-            removed.map_err(RecordError::io(&path))?;
-        }
-    }
-    Ok(())
-}
-
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), RecordError> {
-    let text = serde_json::to_string_pretty(value);
-    let text = text.map_err(|error| RecordError::unwritable(path, error))? + "\n";
-    fs::write(path, text).map_err(RecordError::io(path))
-}
-
-fn write_csv(path: &Path, rows: &Rows) -> Result<(), RecordError> {
-    let mut to = csv::Writer::from_path(path).map_err(|e| RecordError::unwritable(path, e))?;
-    for row in rows {
-        to.write_record(row)
-            .map_err(|error| RecordError::unwritable(path, error))?;
-    }
-    to.flush().map_err(RecordError::io(path))
-}
-
-/// Row by row: a trace may have millions, and is never held as text.
-fn write_trace(folder: &Path, rows: &[TraceRow]) -> Result<(), RecordError> {
-    let path = folder.join("trace.csv");
-    let unwritable = |error| RecordError::unwritable(&path, error);
-    let mut to = csv::Writer::from_path(&path).map_err(unwritable)?;
-    for row in rows {
-        to.serialize(row).map_err(unwritable)?;
-    }
-    to.flush().map_err(RecordError::io(&path))?;
-    let path = folder.join("trace.parquet");
-    columns::write_parquet(&path, "trace", &trace::columns(rows))
-        .map_err(|error| RecordError::unwritable(&path, error))
-}
-
-fn write_intervals(
-    folder: &Path,
-    intervals: &[Interval],
-    length: std::time::Duration,
-) -> Result<(), RecordError> {
-    let length_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
-    let columns = interval::columns(intervals, length_ns);
-    write_csv(
-        &folder.join("intervals.csv"),
-        &columns::rows(&columns, intervals.len()),
-    )?;
-    let path = folder.join("intervals.parquet");
-    columns::write_parquet(&path, "intervals", &columns)
-        .map_err(|error| RecordError::unwritable(&path, error))
-}
-
-fn write_hlog(path: &Path, intervals: &[hlog::Interval<'_>]) -> Result<(), RecordError> {
-    let mut bytes = Vec::new();
-    hlog::write(&mut bytes, intervals).map_err(|reason| RecordError::unwritable(path, reason))?;
-    fs::write(path, bytes).map_err(RecordError::io(path))
 }
 
 /// All rounds together; `None` without rounds.

@@ -69,8 +69,26 @@ fn sections(spec: &Spec, findings: &mut Vec<Finding>) {
 /// A load names at least one point.
 fn load(spec: &Spec, findings: &mut Vec<Finding>) {
     let Some(load) = &spec.load else { return };
-    if load.points().next().is_none() {
-        let message = "names no load: list at least one of `rates`, `closed` or `drain`";
+    let points = load.points().next().is_some();
+    if let Some(capacity) = &load.capacity {
+        let mut find = |place: &str, message: &str| {
+            findings.push((place.to_owned(), message.to_owned()));
+        };
+        if points {
+            let message =
+                "a search decides its rates itself: leave out `rates`, `closed` and `drain`";
+            find("load.capacity", message);
+        }
+        if spec.blocks() > 1 {
+            let message = "a search repeats by `load.capacity.repeats`; leave out `blocks`";
+            find("blocks", message);
+        }
+        if let Some((setting, message)) = capacity.fault() {
+            find(&format!("load.capacity.{setting}"), &message);
+        }
+    } else if !points {
+        let message = "names no load: list at least one of `rates`, `closed` or `drain`, or give \
+                       `capacity`";
         findings.push(("load".to_owned(), message.to_owned()));
     }
 }

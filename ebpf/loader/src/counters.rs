@@ -1,6 +1,7 @@
 //! The programs' counters, summed over CPUs.
 
 use aya::maps::{MapData, PerCpuArray};
+use steering::reply::ReplyKind;
 use steering::{Drop, layout};
 
 use crate::Result;
@@ -37,6 +38,31 @@ pub struct ReflectCounters {
     pub reflected: u64,
     /// Not ours: on to the network stack.
     pub passed: u64,
+}
+
+/// What the program that counts replies saw. All counts are frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReplyCounters {
+    /// Gets that found their key.
+    pub hits: u64,
+    /// Gets that did not.
+    pub misses: u64,
+    /// Sets that were stored.
+    pub stored: u64,
+    /// Errors.
+    pub failed: u64,
+    /// From the server, but no reply that its first bytes tell.
+    pub unread: u64,
+    /// Not from the server: on to the network stack.
+    pub passed: u64,
+}
+
+impl ReplyCounters {
+    /// Whole replies of every kind.
+    #[must_use]
+    pub const fn replies(&self) -> u64 {
+        self.hits + self.misses + self.stored + self.failed
+    }
 }
 
 /// A program's counter map.
@@ -81,6 +107,18 @@ impl Counters {
     pub(crate) fn reflect(&self) -> Result<ReflectCounters> {
         Ok(ReflectCounters {
             reflected: self.sum(layout::COUNTER_REDIRECTED)?,
+            passed: self.sum(layout::COUNTER_PASSED)?,
+        })
+    }
+
+    pub(crate) fn replies(&self) -> Result<ReplyCounters> {
+        let kind = |kind: ReplyKind| self.sum(layout::COUNTER_REDIRECTED + kind as u32);
+        Ok(ReplyCounters {
+            hits: kind(ReplyKind::Hit)?,
+            misses: kind(ReplyKind::Miss)?,
+            stored: kind(ReplyKind::Stored)?,
+            failed: kind(ReplyKind::Failed)?,
+            unread: kind(ReplyKind::Unread)?,
             passed: self.sum(layout::COUNTER_PASSED)?,
         })
     }

@@ -10,9 +10,11 @@
 #![expect(unsafe_code, reason = "packet and map access")]
 
 use aya_ebpf::EbpfContext as _;
+use aya_ebpf::helpers::generated::{bpf_xdp_adjust_tail, bpf_xdp_store_bytes};
 use aya_ebpf::maps::{Array, ProgramArray};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use packet::{Head, Packet};
+use steering::layout::{LONGEST_REQUEST, REQUEST_BYTES, REQUEST_HEADER};
 
 use crate::Counters;
 
@@ -208,6 +210,49 @@ fn fetch_add(number: *mut u64, added: i64) -> i64 {
         );
     }
     value
+}
+
+/// The generator's list of requests; [`steering::layout`] describes it.
+pub type Requests = [u8; REQUEST_BYTES];
+
+/// Counts in slot 0, and returns the number that was there. For a program that runs on one CPU only.
+#[inline(always)]
+#[must_use]
+pub fn next_number(number: &Array<u64>) -> Option<u64> {
+    let number = number.get_ptr_mut(0)?;
+    // SAFETY: the map's values are aligned, and only one CPU runs the program.
+    unsafe {
+        let value = *number;
+        *number = value + 1;
+        Some(value)
+    }
+}
+
+/// Makes the frame the request that is listed at `at`.
+#[inline(always)]
+#[must_use]
+pub fn overwrite(ctx: &XdpContext, requests: &Array<Requests>, at: u64) -> Option<()> {
+    let requests = requests.get_ptr(0)?.cast::<u8>();
+    if at > (REQUEST_BYTES - REQUEST_HEADER - LONGEST_REQUEST) as u64 {
+        return None;
+    }
+    // SAFETY: header and longest frame lie inside the value, by the comparison.
+    let (len, frame) = unsafe {
+        let listed = requests.add(at as usize);
+        let len = u16::from_le_bytes(listed.cast::<[u8; 2]>().read());
+        (u32::from(len), listed.add(REQUEST_HEADER))
+    };
+    if len == 0 || len > LONGEST_REQUEST as u32 {
+        return None;
+    }
+    let longer = len as i32 - (ctx.data_end() - ctx.data()) as i32;
+    // SAFETY: the kernel passes a valid context, and no pointer into the frame is kept.
+    if longer != 0 && unsafe { bpf_xdp_adjust_tail(ctx.ctx, longer) } != 0 {
+        return None;
+    }
+    // SAFETY: as above; the listed frame has `len` bytes.
+    let stored = unsafe { bpf_xdp_store_bytes(ctx.ctx, 0, frame.cast_mut().cast(), len) };
+    (stored == 0).then_some(())
 }
 
 /// Hands the frame to the program in slot 0; returns if there is none.

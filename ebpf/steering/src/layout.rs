@@ -26,3 +26,11 @@ pub const fn mesh_index(rx_queue: u32, owners: u32, owner: u32) -> u32 {
 pub const TX_BY_RSS: u32 = 0;
 /// Mode of the transmit-queue program: by UDP destination port.
 pub const TX_BY_PORT: u32 = 1;
+
+/// Bytes of the generator's list of requests. They lie `stride` bytes apart, each as its length (16
+/// bits, little-endian), padding up to [`REQUEST_HEADER`], and the frame.
+pub const REQUEST_BYTES: usize = 16 << 20;
+/// Bytes before a listed frame.
+pub const REQUEST_HEADER: usize = 8;
+/// Bytes of the longest frame that can be listed.
+pub const LONGEST_REQUEST: usize = 1536;

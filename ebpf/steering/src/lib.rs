@@ -15,6 +15,7 @@ mod partition;
 mod plain;
 pub mod policy;
 pub mod reason;
+pub mod reply;
 pub mod request;
 pub mod rss;
 pub mod table;

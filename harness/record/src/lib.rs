@@ -45,7 +45,7 @@ pub use schema::{run_schema, trial_schema};
 pub use smell::{Severity, Smell};
 pub use time::Timestamp;
 pub use trace::{StallSeen, TraceRow};
-pub use trial::{Cost, CounterRow, Steering, TrialData, TrialRecord};
+pub use trial::{Cost, CounterRow, DrainTimes, Steering, TrialData, TrialRecord};
 pub use truth::Account;
 
 /// Version of the result folder's layout and of every file in it. A reader refuses any other.

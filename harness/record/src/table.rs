@@ -30,7 +30,7 @@ const HEAD: [&str; 18] = [
 ];
 
 /// Columns after the drops.
-const TAIL: [&str; 27] = [
+const TAIL: [&str; 31] = [
     "remainder",
     "p50_ns",
     "p90_ns",
@@ -52,6 +52,10 @@ const TAIL: [&str; 27] = [
     "ksoftirqd_share",
     "client_cpu_ns_per_request",
     "client_napi_cpu_ns_per_request",
+    "load_cpu_ns_per_request",
+    "drain_cpu_ns_per_request",
+    "drain_ns",
+    "first_idle_ns",
     "replies_measured",
     "requests_executed",
     "valid",
@@ -144,7 +148,6 @@ pub(crate) fn trials<'a>(records: impl Iterator<Item = &'a TrialRecord> + Clone)
 
 fn before_drops(record: &TrialRecord) -> Vec<String> {
     let (trial, ledger) = (&record.trial, &record.ledger);
-    let achieved = record.answered_measured as f64 / trial.phases.measure.to_std().as_secs_f64();
     vec![
         record.trial_id.to_string(),
         trial.block.to_string(),
@@ -158,7 +161,7 @@ fn before_drops(record: &TrialRecord) -> Vec<String> {
         trial.workload.get_ratio.to_string(),
         trial.load.to_string(),
         cell(trial.load.rate().map(spec::Rate::get)),
-        format!("{achieved:.1}"),
+        format!("{:.1}", record.achieved_rps()),
         ledger.offered.to_string(),
         ledger.unsent.to_string(),
         ledger.sent.to_string(),
@@ -209,6 +212,13 @@ fn after_drops(record: &TrialRecord) -> Vec<String> {
             .unwrap_or_default(),
         per_reply(cost.client_cpu_ns),
         per_reply(cost.client_napi_cpu_ns),
+        per_reply(cost.load_cpu_ns),
+        per_reply(
+            both.zip(cost.load_cpu_ns)
+                .map(|(both, load)| both.saturating_sub(load)),
+        ),
+        cell(record.drain.map(|drain| drain.drain_ns)),
+        cell(record.drain.and_then(|drain| drain.first_idle_ns)),
         cost.replies_measured.to_string(),
         cost.requests_executed.to_string(),
         record.valid.to_string(),

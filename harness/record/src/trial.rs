@@ -41,6 +41,9 @@ pub struct Cost {
     pub server_cpu_ns: Option<u64>,
     /// The server side's NAPI threads.
     pub napi_cpu_ns: Option<u64>,
+    /// Of them, while a drain's requests were loaded; the rest of both is the drain itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_cpu_ns: Option<u64>,
     /// ksoftirqd's share of all CPU time of the phase, 0 to 1.
     pub ksoftirqd_share: Option<f64>,
     /// The client's threads.
@@ -51,6 +54,17 @@ pub struct Cost {
     pub replies_measured: u64,
     /// Requests that the server executed in the phase: what steering counts are divided by.
     pub requests_executed: u64,
+}
+
+/// How long a server took for what waited in its sockets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DrainTimes {
+    /// From the release of its threads until the last reply was accepted by the transmit path, ns.
+    pub drain_ns: u64,
+    /// From the release until the first owner found nothing to do, ns: the closer to `drain_ns`, the
+    /// better balanced. Empty where it cannot be seen (memcached).
+    pub first_idle_ns: Option<u64>,
 }
 
 /// A number read during the trial, as it was read.
@@ -95,6 +109,9 @@ pub struct TrialRecord {
     pub steering: Steering,
     /// What it cost.
     pub cost: Cost,
+    /// Of a drain: how long it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<DrainTimes>,
     /// What was obtained: XDP mode, copy mode, queues, CPUs, program tags.
     pub obtained: Value,
     /// When the server's process was stopped, where the spec asks for it.
@@ -104,6 +121,18 @@ pub struct TrialRecord {
     pub smells: Vec<Smell>,
     /// Whether no smell says `invalid`.
     pub valid: bool,
+}
+
+impl TrialRecord {
+    /// Answered requests a second: over the measure phase, or over the drain.
+    #[must_use]
+    pub fn achieved_rps(&self) -> f64 {
+        let length_ns = match self.drain {
+            None => self.trial.phases.measure.as_nanos(),
+            Some(drain) => drain.drain_ns.max(1),
+        };
+        self.answered_measured as f64 * 1e9 / length_ns as f64
+    }
 }
 
 /// A trial as it was measured, to be recorded.
@@ -125,12 +154,16 @@ pub struct TrialData {
     pub latency: Histogram<u64>,
     /// Requests due in the measure phase without a complete reply in time, unsent ones included.
     pub unanswered_measured: u64,
+    /// Requests answered in the measure phase, of a load that has no latencies: a drain.
+    pub untimed_answers: Option<u64>,
     /// How late requests were sent, in nanoseconds.
     pub send_lag: Histogram<u64>,
     /// Where requests went inside the server.
     pub steering: Steering,
     /// What it cost.
     pub cost: Cost,
+    /// Of a drain: how long it took.
+    pub drain: Option<DrainTimes>,
     /// What was obtained.
     pub obtained: Value,
     /// The measure phase in steps.
@@ -154,7 +187,8 @@ impl TrialData {
         let latency = Distribution::new(&self.latency, self.unanswered_measured);
         let mut smells = self.ledger.check();
         smells.extend(self.smells.iter().cloned());
-        if latency.answered() == 0 {
+        let answered = self.untimed_answers.unwrap_or(latency.answered());
+        if answered == 0 {
             smells.push(Smell::NothingAnswered);
         }
         TrialRecord {
@@ -165,12 +199,13 @@ impl TrialData {
             started: self.started,
             finished: self.finished,
             ledger: self.ledger.clone(),
-            answered_measured: latency.answered(),
+            answered_measured: answered,
             unanswered_measured: self.unanswered_measured,
             latency: latency.percentiles(),
             send_lag: Distribution::new(&self.send_lag, 0).percentiles(),
             steering: self.steering,
             cost: self.cost,
+            drain: self.drain,
             obtained: self.obtained.clone(),
             stall: self.stall,
             valid: smells

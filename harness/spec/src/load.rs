@@ -29,8 +29,9 @@ pub struct Load {
     #[garde(inner(range(min = 1, max = 65_536)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closed: Vec<u32>,
-    /// Drain: so many requests wait in the server's sockets before its workers may begin.
-    #[garde(inner(custom(crate::rules::positive_count)))]
+    /// Drain: so many requests wait in the server's sockets before its threads may begin, at most
+    /// 131072. Of `phases` only `timeout` counts: how long replies may stay out when all is done.
+    #[garde(inner(custom(crate::rules::drain)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drain: Vec<Count>,
     /// Search: the highest rate at which a service level holds. Stands alone.
@@ -67,6 +68,15 @@ pub enum LoadPoint {
 }
 
 impl LoadPoint {
+    /// Whether requests have latencies; else they are counted alone.
+    #[must_use]
+    pub const fn has_latency(self) -> bool {
+        match self {
+            Self::Open(_) | Self::Closed(_) => true,
+            Self::Drain(_) => false,
+        }
+    }
+
     /// The offered rate; none where the server's own speed decides it.
     #[must_use]
     pub const fn rate(self) -> Option<Rate> {

@@ -162,3 +162,15 @@ pub(crate) fn phase(length: &Duration, _: &()) -> garde::Result {
 pub(crate) fn positive_count(count: &Count, _: &()) -> garde::Result {
     check(count.get() > 0, || "must be at least 1".to_owned())
 }
+
+/// Slots of the largest AF_XDP ring that is used: any one of them may have to hold all.
+const MOST_DRAINED: Count = Count(1 << 17);
+
+pub(crate) fn drain(requests: &Count, _: &()) -> garde::Result {
+    check((Count(1)..=MOST_DRAINED).contains(requests), || {
+        format!(
+            "a drain of {requests}: the server's sockets hold 1 to {} requests",
+            MOST_DRAINED.get()
+        )
+    })
+}

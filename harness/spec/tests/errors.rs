@@ -274,6 +274,12 @@ fn values_out_of_range_are_refused_where_they_stand() {
             "17:15",
             "`8` is listed twice",
         ),
+        (
+            "rates: [5 kreq/s, 15 kreq/s]",
+            "drain: [200 k]",
+            "17:11",
+            "sockets hold 1 to 131072",
+        ),
         ("measure: 700 ms", "measure: 0 s", "18:", "longer than 0"),
         ("blocks: 3", "blocks: 0", "19:9", "lower than 1"),
         ("key_size: 16 B", "key_size: 251 B", "12:13", "1 B to 250 B"),

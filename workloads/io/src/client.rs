@@ -20,6 +20,9 @@ use crate::af_xdp::umem::{HEADROOM, Umem};
 pub use crate::af_xdp::wire::Protocol;
 use crate::af_xdp::wire::{self, Headers, MOST_HEADERS, Tags};
 
+/// Frames posted beyond what a full RX ring holds, at most.
+const BEYOND_RING: u32 = 4096;
+
 /// One end of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Station {
@@ -198,10 +201,10 @@ pub struct ClientQueue {
 
 impl ClientQueue {
     fn open(config: &ClientConfig, queue: u16) -> io::Result<(Self, Obtained)> {
-        // Frames to receive into: one ring's worth beyond the RX ring, so that the kernel finds
-        // a posted frame while the ring is full. Frames to send with: twice the TX ring, since
+        // Frames to receive into: some beyond the RX ring, so that the kernel finds a posted frame
+        // while the ring is full. Frames to send with: twice the TX ring, since
         // a sent frame returns only when the far end has consumed it.
-        let receive = 2 * config.rx_ring;
+        let receive = config.rx_ring + config.rx_ring.min(BEYOND_RING);
         let send = 2 * config.tx_ring;
         let ring = (receive + send).next_power_of_two();
         let umem = Arc::new(Umem::new((receive + send) as usize, config.chunk)?);

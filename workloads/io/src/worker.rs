@@ -108,9 +108,14 @@ pub struct WorkerCounters {
     pub empty_rounds: u64,
     /// A spinning worker's time in empty rounds, in ns; 0 for a sleeping one.
     pub empty_ns: u64,
+    /// Begin of the first round that found nothing to do (CLOCK_MONOTONIC, ns); 0 before.
+    pub first_idle_ns: u64,
+    /// End of the last round that did something, be it to push out what an earlier one had queued
+    /// (CLOCK_MONOTONIC, ns); 0 before.
+    pub last_busy_ns: u64,
 }
 
-const CELLS: usize = 14;
+const CELLS: usize = 16;
 
 /// How long a worker waits that has nothing to do but frames that the kernel does not take. They
 /// move when the far end's NAPI thread runs, which may be on this CPU. Yielding is not enough: on
@@ -138,6 +143,8 @@ impl WorkerCounters {
             self.busy_rounds,
             self.empty_rounds,
             self.empty_ns,
+            self.first_idle_ns,
+            self.last_busy_ns,
         ]
     }
 
@@ -157,6 +164,8 @@ impl WorkerCounters {
             busy_rounds,
             empty_rounds,
             empty_ns,
+            first_idle_ns,
+            last_busy_ns,
         ] = cells;
         let io = IoCounters {
             received,
@@ -176,6 +185,8 @@ impl WorkerCounters {
             busy_rounds,
             empty_rounds,
             empty_ns,
+            first_idle_ns,
+            last_busy_ns,
         }
     }
 }
@@ -229,16 +240,22 @@ pub fn run<I: DatagramIo, H: Handler<I>>(
     let mut before = now_ns();
     while !control.stopped() {
         handler.tick(io, before);
+        let backlog = io.has_backlog();
         let done = worker.round(io, handler)?;
         match (done, mode) {
-            (true, WaitMode::Spin | WaitMode::Sleep { .. }) => before = now_ns(),
+            (true, WaitMode::Spin | WaitMode::Sleep { .. }) => {
+                before = now_ns();
+                worker.counters.last_busy_ns = before;
+            }
             (false, WaitMode::Spin) => {
                 std::hint::spin_loop();
                 let now = now_ns();
                 worker.counters.empty_ns += now - before;
+                worker.found_nothing(backlog, before, now);
                 before = now;
             }
             (false, WaitMode::Sleep { timeout }) => {
+                worker.found_nothing(backlog, before, now_ns());
                 worker.sleep(io, handler, timeout)?;
                 before = now_ns();
             }
@@ -278,6 +295,16 @@ impl<I: DatagramIo> Worker<'_, I> {
             }
         }
         Ok(busy)
+    }
+
+    /// A round ended that found nothing to do but, maybe, an earlier one's `backlog`.
+    fn found_nothing(&mut self, backlog: bool, began_ns: u64, ended_ns: u64) {
+        let counters = &mut self.counters;
+        if backlog {
+            counters.last_busy_ns = ended_ns;
+        } else if counters.first_idle_ns == 0 {
+            counters.first_idle_ns = began_ns;
+        }
     }
 
     fn sleep<H: Handler<I>>(

@@ -8,7 +8,7 @@ use sys::cpu::CpuId;
 
 use crate::addressing::Destinations;
 use crate::af_xdp::{AfXdpPlan, AfXdpTransport};
-use crate::drive::{Clock, collect, drive};
+use crate::drive::{Clock, collect, drive, load};
 use crate::engine::{Engine, Rules};
 use crate::hold::Hold;
 use crate::phases::Phases;
@@ -16,6 +16,7 @@ use crate::tally::Tally;
 use crate::trace::{Recorder, Trace, Witness};
 use crate::transport::Transport;
 use crate::udp::{UdpPlan, UdpTransport};
+use crate::window::MOST_AWAITED;
 use crate::{
     ClientConfig, ClientError, ClientReport, Losses, Mode, Protocol, TransportConfig, wire,
 };
@@ -92,6 +93,22 @@ impl Client {
                 }
                 if seen.contains(&false) {
                     return refuse("mode: a thread has no request in the sequence".into());
+                }
+            }
+            Mode::Held { requests } => {
+                if config.trace {
+                    return refuse("trace: requests that are held have no times".into());
+                }
+                let mut by_flow = vec![0; usize::from(spec.flows)];
+                for planned in &schedule.requests {
+                    by_flow[usize::from(planned.flow)] += 1;
+                }
+                let most = by_flow.into_iter().max().unwrap_or(0);
+                if most > MOST_AWAITED {
+                    return refuse(format!(
+                        "mode: of {requests} requests one flow has {most}, and its ids allow \
+                         {MOST_AWAITED}: spread them over more flows"
+                    ));
                 }
             }
         }
@@ -239,14 +256,18 @@ impl Armed {
         let grace_ns = self.client.config.send_grace_ns;
         let phases = Phases {
             start_ns,
-            warmup_ns,
+            // What is sent at once belongs to one phase.
+            warmup_ns: match self.client.config.mode {
+                Mode::Open | Mode::Closed { .. } => warmup_ns,
+                Mode::Held { .. } => 0,
+            },
             measure_ns,
             grace_ns,
         };
         let covered = self.client.schedule.duration_ns();
         let timed = match self.client.config.mode {
             Mode::Open => true,
-            Mode::Closed { .. } => false,
+            Mode::Closed { .. } | Mode::Held { .. } => false,
         };
         if measure_ns == 0 || (timed && phases.scheduled_ns() > covered) {
             return Err(ClientError::Config(format!(
@@ -254,13 +275,17 @@ impl Armed {
                 phases.scheduled_ns()
             )));
         }
-        match &mut self.transports {
+        let report = match &mut self.transports {
             Transports::Udp(transports) => run_threads(&self.client, transports, phases, hold),
             Transports::AfXdp(transport) => {
                 let one = std::slice::from_mut(&mut **transport);
                 run_threads(&self.client, one, phases, hold)
             }
-        }
+        }?;
+        Ok(match self.client.config.mode {
+            Mode::Open | Mode::Closed { .. } => report,
+            Mode::Held { .. } => report.without_times(),
+        })
     }
 
     /// The threads that [`run_held`](Self::run_held) brings to its hold.
@@ -348,8 +373,13 @@ fn run_thread<W: Witness>(
         phases,
         witness,
     );
-    let cpu_ns = drive(&mut engine, transport, &Monotonic, config.pacing)
-        .map_err(ClientError::io("sending and receiving"))?;
+    let driven = match config.mode {
+        Mode::Open | Mode::Closed { .. } => {
+            drive(&mut engine, transport, &Monotonic, config.pacing)
+        }
+        Mode::Held { .. } => load(&mut engine, transport, &Monotonic).map(|()| 0),
+    };
+    let cpu_ns = driven.map_err(ClientError::io("sending and receiving"))?;
     arrival.pass();
     collect(&mut engine, transport, &Monotonic)
         .map_err(ClientError::io("receiving what was left"))?;

@@ -224,6 +224,12 @@ pub enum Mode {
         /// How many, over all flows and threads.
         depth: u32,
     },
+    /// All requests at once, for a server that holds them in its sockets until all are there. They
+    /// have no latencies, and wait for their replies without a timeout.
+    Held {
+        /// How many, over all flows and threads.
+        requests: u32,
+    },
 }
 
 impl Mode {
@@ -231,7 +237,7 @@ impl Mode {
     #[must_use]
     pub const fn share(self, thread: u16, threads: u16) -> Self {
         match self {
-            Self::Open => Self::Open,
+            Self::Open | Self::Held { .. } => self,
             Self::Closed { depth } => {
                 let (threads, thread) = (threads as u32, thread as u32);
                 let one_more = thread < depth % threads;

@@ -16,6 +16,8 @@ const SEND_BATCH: usize = 64;
 /// How long a transport may be silent before its last reply has come, once the server is at rest: a
 /// thread in the packets' way may wait so long for its CPU.
 const SILENCE_NS: u64 = 200_000_000;
+/// How long to wait before a full transmit path is tried again, ns.
+const RETRY_NS: u64 = 50_000;
 /// How long to wait for frames that the far end has not taken yet.
 const UNDER_WAY_NS: u64 = 1_000_000;
 
@@ -78,7 +80,34 @@ pub(crate) fn drive(
         .saturating_sub(cpu_at_start.unwrap_or(0)))
 }
 
-/// Takes the replies that came while nobody looked, where any are missing.
+/// Sends every request of `engine` as fast as the transport takes them, and returns when the far end
+/// has them. Replies are left where they come in.
+///
+/// # Errors
+/// When the transport fails.
+pub(crate) fn load(
+    engine: &mut Engine<impl Witness>,
+    transport: &mut impl Transport,
+    clock: &impl Clock,
+) -> io::Result<()> {
+    let deadline = engine.phases().deadline();
+    loop {
+        let sent = engine.send_due(&mut || clock.now_ns(), transport, SEND_BATCH)?;
+        if !engine.has_more() && transport.is_flushed() && !transport.is_under_way() {
+            return Ok(());
+        }
+        if sent > 0 {
+            continue;
+        }
+        if clock.now_ns() >= deadline {
+            return Ok(());
+        }
+        transport.flush()?;
+        transport.wait(RETRY_NS)?;
+    }
+}
+
+/// Takes the replies that came while nobody looked, where any are missing, and gives up on the rest.
 ///
 /// # Errors
 /// When the transport fails.
@@ -88,7 +117,7 @@ pub(crate) fn collect(
     clock: &impl Clock,
 ) -> io::Result<()> {
     let mut heard_ns = clock.now_ns();
-    while engine.lost() > 0 {
+    while engine.missing() > 0 {
         let received = transport.receive(RECEIVE_BATCH, &mut |flow, datagram| {
             engine.on_datagram(clock.now_ns(), flow, datagram);
         })?;
@@ -101,5 +130,6 @@ pub(crate) fn collect(
             transport.wait(heard_ns + SILENCE_NS - now_ns)?;
         }
     }
+    engine.give_up();
     Ok(())
 }

@@ -38,7 +38,10 @@ impl Rules {
         Self {
             mode: config.mode.share(thread, config.threads),
             protocol: config.protocol,
-            timeout_ns: config.timeout_ns,
+            timeout_ns: match config.mode {
+                Mode::Open | Mode::Closed { .. } => config.timeout_ns,
+                Mode::Held { .. } => NEVER_NS,
+            },
             quiet_ns: config.quiet_ns,
             linger_ns: config.linger_ns,
             interval_ns: config.interval_ns,
@@ -56,6 +59,8 @@ pub(crate) enum Next {
     At(u64),
 }
 
+/// A timeout that does not come, and that sums with times and other timeouts do not exceed.
+const NEVER_NS: u64 = u64::MAX / 8;
 /// How long to wait before a full transmit path is tried again, ns.
 const RETRY_NS: u64 = 50_000;
 
@@ -400,6 +405,21 @@ impl<W: Witness> Engine<W> {
             self.tally.ledger.partial += 1;
             self.assemblies.remove(&(flow, id));
         }
+    }
+
+    /// Whether there may be more to send.
+    pub(crate) fn has_more(&self) -> bool {
+        self.supply.has_more()
+    }
+
+    /// Requests of which no reply came so far.
+    pub(crate) const fn missing(&self) -> u64 {
+        self.pending + self.lost()
+    }
+
+    /// Gives up on every request that is still awaited.
+    pub(crate) fn give_up(&mut self) {
+        self.expire(u64::MAX);
     }
 
     /// Requests that timed out and of which no late reply came so far.

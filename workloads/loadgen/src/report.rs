@@ -109,6 +109,16 @@ impl NamedCount {
 }
 
 impl ClientReport {
+    /// The counts alone, of a load whose times mean nothing.
+    pub(crate) fn without_times(self) -> Self {
+        Self {
+            latency: Latency::new(),
+            intervals: Vec::new(),
+            send_lag: Latency::new(),
+            ..self
+        }
+    }
+
     /// The latency at quantile `q` of the measure phase, ns; `None` when it lies beyond the timeout.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<u64> {

@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-/// Half of the ids, so that a reply to a forgotten request cannot pass for one to a newer request
+/// Requests that one flow can await: half of the ids, so that a reply to a forgotten request cannot pass for one to a newer request
 /// until as many requests again were sent.
-const CAPACITY: usize = 1 << 15;
+pub(crate) const MOST_AWAITED: usize = 1 << 15;
 
 /// Where a sent request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +48,12 @@ pub(crate) struct Window {
 impl Window {
     /// The id of the next request; `None` when all are in use.
     pub(crate) fn next_id(&self) -> Option<u16> {
-        (self.slots.len() < CAPACITY).then(|| self.first.wrapping_add(self.slots.len() as u16))
+        (self.slots.len() < MOST_AWAITED).then(|| self.first.wrapping_add(self.slots.len() as u16))
     }
 
     /// Enters the request whose id [`next_id`](Self::next_id) gave.
     pub(crate) fn push(&mut self, slot: Slot) {
-        debug_assert!(self.slots.len() < CAPACITY);
+        debug_assert!(self.slots.len() < MOST_AWAITED);
         self.slots.push_back(slot);
     }
 
@@ -108,6 +108,6 @@ mod tests {
         assert!(window.forget(|_| false).is_none());
         assert!(window.next_id().is_none());
         assert_eq!(window.forget(|_| true).unwrap().0, 0);
-        assert_eq!(window.next_id(), Some(CAPACITY as u16));
+        assert_eq!(window.next_id(), Some(MOST_AWAITED as u16));
     }
 }

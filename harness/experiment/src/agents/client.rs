@@ -145,6 +145,7 @@ impl Role for ClientRole {
                 let schedule = match load.config.mode {
                     Mode::Open => Schedule::generate(&load.workload, load.duration_ns)?,
                     Mode::Closed { .. } => Schedule::sequence(&load.workload, SEQUENCE)?,
+                    Mode::Held { requests } => Schedule::sequence(&load.workload, requests)?,
                 };
                 self.armed = Some(Client::new(load.config, schedule)?.arm()?);
                 Ok(ClientAnswer::Ready)

@@ -40,6 +40,11 @@ pub(crate) enum Request {
         /// The device.
         device: String,
     },
+    /// Tell what the kernel threads used since the last mark.
+    Mark {
+        /// The device whose NAPI threads count.
+        device: String,
+    },
     /// Wait through the window and tell what the kernel threads used in its measure phase.
     Measure {
         /// The window.
@@ -62,7 +67,7 @@ pub(crate) enum Answer {
     Described(Box<AttachedDevice>),
     /// Counters by name.
     Counters(Vec<(String, u64)>),
-    /// The measure phase.
+    /// The measure phase, or the time between two marks.
     Measured(Measured),
 }
 
@@ -75,10 +80,21 @@ pub(crate) struct Measured {
     pub(crate) ksoftirqd_ns: u64,
 }
 
+impl Measured {
+    /// Two times together.
+    pub(crate) fn plus(self, other: &Self) -> Self {
+        Self {
+            napi_ns: self.napi_ns + other.napi_ns,
+            ksoftirqd_ns: self.ksoftirqd_ns + other.ksoftirqd_ns,
+        }
+    }
+}
+
 /// The role's state: the CPUs to which NAPI threads were pinned.
 #[derive(Debug, Default)]
 pub(crate) struct HostRole {
     pinned: Vec<u32>,
+    marked: Option<KernelThreads>,
 }
 
 impl Role for HostRole {
@@ -100,6 +116,7 @@ impl Role for HostRole {
                 AttachedDevice::describe(&device)?,
             ))),
             Request::Counters { device } => Ok(Answer::Counters(counters(&device)?)),
+            Request::Mark { device } => Ok(Answer::Measured(self.mark(&device)?)),
             Request::Measure { window, device } => {
                 Ok(Answer::Measured(self.measure(window, &device)?))
             }
@@ -169,20 +186,28 @@ impl HostRole {
 
     fn measure(&self, window: Window, device: &str) -> Result<Measured> {
         let threads = napi::threads(device)?;
-        let napi: Vec<u32> = threads.iter().map(|thread| thread.pid).collect();
-        let ksoftirqd: Vec<u32> = sys::account::ksoftirqd()?.into_values().collect();
-        let snapshot = || -> Result<[CpuSnapshot; 2]> {
-            Ok([
-                CpuSnapshot::of_threads(napi.iter().copied())?,
-                CpuSnapshot::of_threads(ksoftirqd.iter().copied())?,
-            ])
-        };
         let mut watch = NapiWatch::new(device, &threads);
         watch.sleep_until_ns(window.measure_from_ns())?;
-        let before = snapshot()?;
+        let before = KernelThreads::of(device)?;
         watch.sleep_until_ns(window.measure_until_ns())?;
-        let after = snapshot()?;
-        for (thread, cpu) in threads.iter().zip(&self.pinned) {
+        self.since(&before, &KernelThreads::of(device)?, device)
+    }
+
+    fn mark(&mut self, device: &str) -> Result<Measured> {
+        let now = KernelThreads::of(device)?;
+        let before = self.marked.take().unwrap_or_else(|| now.clone());
+        let measured = self.since(&before, &now, device)?;
+        self.marked = Some(now);
+        Ok(measured)
+    }
+
+    fn since(
+        &self,
+        before: &KernelThreads,
+        after: &KernelThreads,
+        device: &str,
+    ) -> Result<Measured> {
+        for (thread, cpu) in napi::threads(device)?.iter().zip(&self.pinned) {
             let found = sys::cpu::affinity(Some(thread.pid))?;
             if found != [CpuId(*cpu)] {
                 bail!(
@@ -193,8 +218,26 @@ impl HostRole {
             }
         }
         Ok(Measured {
-            napi_ns: after[0].since(&before[0]).total.run_ns,
-            ksoftirqd_ns: after[1].since(&before[1]).total.run_ns,
+            napi_ns: after.napi.since(&before.napi).total.run_ns,
+            ksoftirqd_ns: after.ksoftirqd.since(&before.ksoftirqd).total.run_ns,
+        })
+    }
+}
+
+/// The accounts of the kernel threads that handle packets, at one moment.
+#[derive(Debug, Clone)]
+struct KernelThreads {
+    napi: CpuSnapshot,
+    ksoftirqd: CpuSnapshot,
+}
+
+impl KernelThreads {
+    fn of(device: &str) -> Result<Self> {
+        let napi = napi::threads(device)?;
+        let ksoftirqd = sys::account::ksoftirqd()?;
+        Ok(Self {
+            napi: CpuSnapshot::of_threads(napi.iter().map(|thread| thread.pid))?,
+            ksoftirqd: CpuSnapshot::of_threads(ksoftirqd.into_values())?,
         })
     }
 }

@@ -18,7 +18,8 @@ use sys::cpu::CpuId;
 use sys::{clock, sockets};
 
 use super::Role;
-use super::serving::{Answer, Counts, Deployment, External, Measured, Request};
+use super::held::Held;
+use super::serving::{Answer, Counts, Deployment, Drained, External, Measured, Request};
 use super::window::Window;
 
 /// The user that it serves as when this program is root; it never needs privilege.
@@ -39,6 +40,10 @@ pub(crate) struct MemcachedRole {
 struct Running {
     child: Child,
     config: External,
+    /// Its counters before the first request.
+    armed: Counts,
+    /// While it is stopped.
+    held: Option<Held>,
 }
 
 impl Role for MemcachedRole {
@@ -66,9 +71,22 @@ impl Role for MemcachedRole {
                 self.running()?.preload()?;
                 Ok(Answer::Done)
             }
+            Request::Serve => Ok(Answer::Done),
+            Request::Hold => {
+                let running = self.running()?;
+                running.held = Some(Held::stop(&running.child, &running.config)?);
+                Ok(Answer::Done)
+            }
+            Request::Drain { from_ns } => {
+                self.progress.enter(Phase::Measuring)?;
+                let drained = self.running()?.drain(from_ns)?;
+                Ok(Answer::Drained(Box::new(drained)))
+            }
             Request::Arm => {
                 self.progress.enter(Phase::Armed)?;
-                Ok(Answer::Counters(Box::new(self.running()?.counts()?)))
+                let running = self.running()?;
+                running.armed = running.counts()?;
+                Ok(Answer::Counters(Box::new(running.armed.clone())))
             }
             Request::Measure(window) => {
                 self.progress.enter(Phase::Measuring)?;
@@ -111,7 +129,12 @@ impl Running {
         let child = command.spawn().context(
             "cannot start memcached (Debian: apt-get install memcached; ./setup does it)",
         )?;
-        let mut running = Self { child, config };
+        let mut running = Self {
+            child,
+            config,
+            armed: Counts::default(),
+            held: None,
+        };
         running.wait_until_it_listens()?;
         running.pin_workers()?;
         Ok(running)
@@ -279,6 +302,32 @@ impl Running {
             counts: after.since(&before),
             cpu_ns: cpu_after.since(&cpu_before).total.run_ns,
             empty_polling_ns: None,
+        })
+    }
+
+    /// Lets it go on at `from_ns`, and watches its socket until nothing is left.
+    fn drain(&mut self, from_ns: u64) -> Result<Drained> {
+        let held = self
+            .held
+            .take()
+            .ok_or_else(|| anyhow!("memcached was not stopped"))?;
+        let pid = self.child.id();
+        let cpu_before = CpuSnapshot::of_process(pid)?;
+        clock::sleep_until_ns(from_ns);
+        let empty_ns = held.release()?;
+        let after = self.settle()?;
+        let cpu_ns = CpuSnapshot::of_process(pid)?
+            .since(&cpu_before)
+            .total
+            .run_ns;
+        Ok(Drained {
+            measured: Measured {
+                counts: after.since(&self.armed),
+                cpu_ns,
+                empty_polling_ns: None,
+            },
+            drain_ns: empty_ns.saturating_sub(from_ns),
+            first_idle_ns: None,
         })
     }
 

@@ -60,6 +60,10 @@ impl Role for ReflectorRole {
                 self.progress.enter(Phase::Preloaded)?;
                 Ok(Answer::Done)
             }
+            Request::Serve => Ok(Answer::Done),
+            Request::Hold | Request::Drain { .. } => {
+                bail!("the reflector serves inside NAPI: nothing of it can be held")
+            }
             Request::Arm => {
                 self.progress.enter(Phase::Armed)?;
                 Ok(Answer::Counters(Box::new(self.loaded()?.counts()?)))

@@ -11,11 +11,14 @@ use sys::clock;
 
 use super::Role;
 use super::rig::{self, Rig};
-use super::serving::{Answer, Counts, Deployment, Measured, Request};
+use super::serving::{Answer, Counts, Deployment, Drained, Measured, Request};
 use super::window::Window;
 
 /// How long requests may still be under way in the server after the last timeout.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// How often a drain is looked at from outside.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The role's state.
 #[derive(Default)]
@@ -70,8 +73,17 @@ impl Role for ServerRole {
                         report.stored
                     ));
                 }
-                server.serve()?;
                 Ok(Answer::Done)
+            }
+            Request::Serve => {
+                self.server()?.serve()?;
+                Ok(Answer::Done)
+            }
+            // Its threads wait until they may serve.
+            Request::Hold => Ok(Answer::Done),
+            Request::Drain { from_ns } => {
+                self.progress.enter(Phase::Measuring)?;
+                Ok(Answer::Drained(Box::new(self.drain(from_ns)?)))
             }
             Request::Arm => {
                 self.progress.enter(Phase::Armed)?;
@@ -137,6 +149,54 @@ impl ServerRole {
             cpu_ns: cpu_after.since(&cpu_before).total.run_ns,
             empty_polling_ns: spins.then(|| polled_after.saturating_sub(polled_before)),
         })
+    }
+
+    fn drain(&mut self, from_ns: u64) -> Result<Drained> {
+        let threads = self.server()?.threads();
+        let cpu = || CpuSnapshot::of_threads(threads.iter().map(|thread| thread.tid));
+        let (cpu_before, before, polled_before) = (cpu()?, self.counts()?, self.empty_polling()?);
+        self.server()?.serve_from(from_ns)?;
+        clock::sleep_until_ns(from_ns);
+        self.await_standstill()?;
+        let server = self.server()?;
+        server.quiesce(QUIET)?;
+        let owners = server.snapshot()?.threads;
+        let spins = server.config().wakeup == kv::systems::Wakeup::Spin;
+        let (cpu_after, after, polled_after) = (cpu()?, self.counts()?, self.empty_polling()?);
+        let polled = polled_after.saturating_sub(polled_before);
+        let idle = owners.iter().map(|owner| owner.first_idle_ns);
+        let busy = owners.iter().map(|owner| owner.last_busy_ns);
+        let used = cpu_after.since(&cpu_before).total.run_ns;
+        Ok(Drained {
+            measured: Measured {
+                counts: after.since(&before),
+                // A spinner goes on when all is done; only what it did is the drain's.
+                cpu_ns: if spins {
+                    used.saturating_sub(polled)
+                } else {
+                    used
+                },
+                empty_polling_ns: spins.then_some(polled),
+            },
+            drain_ns: busy.max().unwrap_or(0).saturating_sub(from_ns),
+            first_idle_ns: idle
+                .filter(|idle| *idle > 0)
+                .min()
+                .map(|idle| idle.saturating_sub(from_ns)),
+        })
+    }
+
+    /// Waits until nothing more is executed, without asking the threads, which would cost them time.
+    fn await_standstill(&mut self) -> Result<()> {
+        let mut before = 0;
+        loop {
+            std::thread::sleep(LOOK_EVERY);
+            let executed = self.server()?.snapshot()?.total().requests_executed;
+            if executed == before {
+                return Ok(());
+            }
+            before = executed;
+        }
     }
 
     fn empty_polling(&mut self) -> Result<u64> {

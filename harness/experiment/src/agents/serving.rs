@@ -20,8 +20,17 @@ pub(crate) enum Request {
     Process,
     /// Where the device's queues are processed.
     NapiCpus(Vec<u32>),
-    /// Fill the store and begin to serve.
+    /// Fill the store.
     Preload,
+    /// Begin to serve.
+    Serve,
+    /// Let requests wait in the sockets until [`Drain`](Self::Drain).
+    Hold,
+    /// Begin to serve at this moment (CLOCK_MONOTONIC, ns), and tell when nothing is left to do.
+    Drain {
+        /// When all threads begin.
+        from_ns: u64,
+    },
     /// Read the counters at rest; the trial's clock is about to be told.
     Arm,
     /// Serve through the window and tell about its measure phase.
@@ -62,6 +71,8 @@ pub(crate) struct External {
     pub(crate) memory_bytes: u64,
     /// The workload whose keys it holds before the first request.
     pub(crate) workload: model::WorkloadSpec,
+    /// Requests that must find room in its socket while it is stopped.
+    pub(crate) backlog: u32,
 }
 
 /// The answer of a server agent.
@@ -78,6 +89,8 @@ pub(crate) enum Answer {
     Counters(Box<Counts>),
     /// The measure phase.
     Measured(Box<Measured>),
+    /// The drain.
+    Drained(Box<Drained>),
 }
 
 /// A server's counters. `None` means that the notion does not apply to the system, or that nobody
@@ -115,6 +128,17 @@ pub(crate) struct Measured {
     pub(crate) cpu_ns: u64,
     /// Of it, time that spinning threads found nothing to do, ns; `None` when no thread spins.
     pub(crate) empty_polling_ns: Option<u64>,
+}
+
+/// How a server worked off what waited in its sockets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Drained {
+    /// From the release until nothing was left to do.
+    pub(crate) measured: Measured,
+    /// From the release until the last reply was accepted by the transmit path, ns.
+    pub(crate) drain_ns: u64,
+    /// From the release until the first owner found nothing to do, ns; `None` where nobody can tell.
+    pub(crate) first_idle_ns: Option<u64>,
 }
 
 impl Counts {

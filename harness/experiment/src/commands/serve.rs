@@ -70,6 +70,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Outcome> {
         server.ask(&Request::NapiCpus(cpus), PATIENCE)?;
     }
     server.ask(&Request::Preload, PATIENCE)?;
+    server.ask(&Request::Serve, PATIENCE)?;
     let name = lab.client_host().map(NamedClient::new).transpose()?;
     announce(args, &config, name.as_ref());
     while interrupt::check().is_ok() {
@@ -175,6 +176,7 @@ fn config(
         preload: None,
         service: None,
         servers: 1,
+        backlog: 0,
     })
 }
 

@@ -12,8 +12,8 @@ use record::{
 };
 use serde_json::{Map, Value};
 
-use crate::agents::host;
-use crate::agents::serving::{Counts, Measured};
+use super::trial::Driven;
+use crate::agents::serving::Counts;
 use crate::plan::Plan;
 
 use super::trace::{services, trace_rows};
@@ -29,12 +29,10 @@ pub(crate) struct Evidence<'a> {
     pub(crate) measure_started: Timestamp,
     /// The client's view.
     pub(crate) report: ClientReport,
-    /// The server's measure phase.
-    pub(crate) measured: Measured,
+    /// What the load did to the server and its hosts.
+    pub(crate) driven: Driven,
     /// The server over the whole trial.
     pub(crate) server: Counts,
-    /// Kernel threads of the server's and the client's host.
-    pub(crate) kernel: Option<[host::Measured; 2]>,
     /// The hosts' counters before the first request and after the last.
     pub(crate) lab_before: Vec<CounterRow>,
     pub(crate) lab_after: Vec<CounterRow>,
@@ -58,11 +56,14 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         started,
         measure_started,
         report,
-        measured,
+        driven: Driven {
+            measured, drain, ..
+        },
         devices,
         stall,
         ..
     } = evidence;
+    let untimed = !plan.trial.load.has_latency();
     let mut counters = lab;
     counters.extend(
         evidence
@@ -89,6 +90,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         started,
         finished: Timestamp::now(),
         measure_started,
+        untimed_answers: untimed.then_some(report.measured.answered),
         ledger,
         latency: report.latency.histogram().clone(),
         unanswered_measured: report.measured.unanswered,
@@ -102,6 +104,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
             misroutes: counts.misroutes,
         },
         cost,
+        drain: drain.map(|drain| drain.times),
         obtained: obtained(plan, &evidence.obtained, &report),
         intervals: report.intervals.iter().map(interval).collect(),
         devices,
@@ -221,7 +224,12 @@ fn client_counters(report: &ClientReport) -> Vec<CounterRow> {
 }
 
 fn cost(evidence: &Evidence<'_>) -> Cost {
-    let counts = &evidence.measured.counts;
+    let Driven {
+        measured,
+        kernel,
+        drain,
+    } = &evidence.driven;
+    let counts = &measured.counts;
     let mut cost = Cost {
         client_cpu_ns: Some(evidence.report.measured.cpu_ns),
         replies_measured: counts.replies,
@@ -229,12 +237,11 @@ fn cost(evidence: &Evidence<'_>) -> Cost {
         ..Cost::default()
     };
     // Without NAPI threads of its own a packet's processing is charged to whoever it interrupts.
-    if let Some([server, client]) = &evidence.kernel {
-        let ours = evidence.measured.cpu_ns
-            + server.napi_ns
-            + client.napi_ns
-            + evidence.report.measured.cpu_ns;
-        cost.server_cpu_ns = Some(evidence.measured.cpu_ns);
+    if let Some([server, client]) = kernel {
+        let ours =
+            measured.cpu_ns + server.napi_ns + client.napi_ns + evidence.report.measured.cpu_ns;
+        cost.load_cpu_ns = drain.as_ref().and_then(|drain| drain.load_cpu_ns);
+        cost.server_cpu_ns = Some(measured.cpu_ns);
         cost.napi_cpu_ns = Some(server.napi_ns);
         cost.client_napi_cpu_ns = Some(client.napi_ns);
         cost.ksoftirqd_share =
@@ -286,7 +293,8 @@ fn smells(evidence: &Evidence<'_>, cost: &Cost) -> Vec<Smell> {
     smells.extend(copy_mode(&evidence.obtained));
     let samples = evidence.report.measured.answered;
     // Of the floor, median and 99th percentile are told, which need fewer.
-    if samples < Smell::SAMPLES_WANTED && !evidence.plan.trial.is_floor() {
+    let enough = samples >= Smell::SAMPLES_WANTED || evidence.plan.trial.is_floor();
+    if evidence.plan.trial.load.has_latency() && !enough {
         smells.push(Smell::FewSamples {
             samples,
             wanted: Smell::SAMPLES_WANTED,

@@ -1,6 +1,7 @@
 //! Running what was planned: one trial, one probe cell, a capacity search, and a whole run of them.
 
 mod capacity;
+mod drain;
 mod merge;
 pub(crate) mod probe;
 pub(crate) mod run;

@@ -4,12 +4,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use record::{Timestamp, TrialData};
+use spec::LoadPoint;
 use sys::clock;
 
+use super::drain::{Drain, drain};
 use super::merge::{Evidence, merge};
 use super::stall::Stalling;
 use crate::agents::client::{self, ClientAnswer};
-use crate::agents::serving::{self, Counts, Deployment};
+use crate::agents::host;
+use crate::agents::serving::{self, Counts, Deployment, Measured};
 use crate::agents::window::Window;
 use crate::lab::{Agent, Lab};
 use crate::plan::{Plan, workload};
@@ -20,6 +23,7 @@ const LEAD: Duration = Duration::from_millis(30);
 const GRACE: Duration = Duration::from_millis(100);
 
 type ServerAgent = Agent<serving::Request, serving::Answer>;
+type ClientAgent = Agent<client::ClientRequest, ClientAnswer>;
 
 /// How long a role may take before it counts as stuck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,33 +63,29 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
     let lab_before = lab.counters()?;
     let server_before = counters(&mut server, &serving::Request::Arm, setup)?;
     let process = process_to_stop(&mut server, plan, setup)?;
+    let begin = match plan.trial.load {
+        LoadPoint::Open(_) | LoadPoint::Closed(_) => serving::Request::Serve,
+        LoadPoint::Drain(_) => serving::Request::Hold,
+    };
+    server.ask(&begin, setup).context("starting to serve")?;
     let window = window(plan);
     let measure_started = wall_clock_of(window.measure_from_ns());
-    lab.begin(window)?;
-    server.begin(&serving::Request::Measure(window))?;
-    client.begin(&client::ClientRequest::Run(window))?;
     let stalling = (plan.trial.disturb)
         .and_then(|disturb| disturb.stall)
         .zip(process)
         .map(|(stall, pid)| Stalling::begin(pid, stall, window))
         .transpose()?;
-
-    // One deadline for all: whoever is late after the others has had their time as well.
-    let deadline = patience.deadline(window, plan);
-    let left = || {
-        deadline
-            .saturating_duration_since(Instant::now())
-            .max(GRACE)
+    let roles = Roles {
+        server: &mut server,
+        client: &mut client,
+        lab: &mut lab,
     };
-    let driven = client.finish(left()).context("driving the load")?;
-    let ClientAnswer::Driven = driven else {
-        bail!("the client answered out of turn");
+    let driven = match plan.trial.load {
+        LoadPoint::Open(_) | LoadPoint::Closed(_) => {
+            measure(roles, window, patience.deadline(window, plan))?
+        }
+        LoadPoint::Drain(_) => drain(roles, window, setup)?,
     };
-    let measured = server.finish(left()).context("measuring the server")?;
-    let serving::Answer::Measured(measured) = measured else {
-        bail!("the server answered out of turn");
-    };
-    let kernel = lab.finish(left()).context("measuring kernel threads")?;
     let stall = stalling.map(Stalling::finish).transpose()?;
     // The client closes its ledger only when no reply is left in the server.
     let server_after = counters(&mut server, &serving::Request::Quiesce, setup)?;
@@ -100,15 +100,62 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
         started,
         measure_started,
         report: *report,
-        measured: *measured,
+        driven,
         server: server_after.since(&server_before),
-        kernel,
         lab_before,
         lab_after,
         obtained,
         devices,
         stall,
     }))
+}
+
+/// The roles that a load concerns.
+pub(super) struct Roles<'a> {
+    pub(super) server: &'a mut ServerAgent,
+    pub(super) client: &'a mut ClientAgent,
+    pub(super) lab: &'a mut Lab,
+}
+
+/// What a load did to the server and its hosts.
+pub(super) struct Driven {
+    /// The server's measure phase.
+    pub(super) measured: Measured,
+    /// Kernel threads of the server's and of the client's host.
+    pub(super) kernel: Option<[host::Measured; 2]>,
+    /// Of a drain: its times, and what loading cost.
+    pub(super) drain: Option<Drain>,
+}
+
+/// Drives the load through the window. One deadline for all: whoever is late after the others has
+/// had their time as well.
+fn measure(roles: Roles<'_>, window: Window, deadline: Instant) -> Result<Driven> {
+    let Roles {
+        server,
+        client,
+        lab,
+    } = roles;
+    lab.begin(window)?;
+    server.begin(&serving::Request::Measure(window))?;
+    client.begin(&client::ClientRequest::Run(window))?;
+    let left = || {
+        deadline
+            .saturating_duration_since(Instant::now())
+            .max(GRACE)
+    };
+    let driven = client.finish(left()).context("driving the load")?;
+    let ClientAnswer::Driven = driven else {
+        bail!("the client answered out of turn");
+    };
+    let measured = server.finish(left()).context("measuring the server")?;
+    let serving::Answer::Measured(measured) = measured else {
+        bail!("the server answered out of turn");
+    };
+    Ok(Driven {
+        measured: *measured,
+        kernel: lab.finish(left()).context("measuring kernel threads")?,
+        drain: None,
+    })
 }
 
 fn load(server: &mut ServerAgent, plan: &Plan, within: Duration) -> Result<Vec<(String, String)>> {
@@ -124,7 +171,7 @@ fn load(server: &mut ServerAgent, plan: &Plan, within: Duration) -> Result<Vec<(
 /// Attaches both ends, pins the NAPI threads that exist from then on, fills the store.
 fn attach(
     server: &mut ServerAgent,
-    client: &mut Agent<client::ClientRequest, ClientAnswer>,
+    client: &mut ClientAgent,
     lab: &mut Lab,
     plan: &Plan,
     within: Duration,

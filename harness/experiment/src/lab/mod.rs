@@ -146,6 +146,15 @@ impl Lab {
         Ok(rows)
     }
 
+    /// What the server's and the client's kernel threads used since the last mark.
+    pub(crate) fn mark(&mut self) -> Result<Option<[Measured; 2]>> {
+        for host in self.hosts.iter_mut().flatten() {
+            let device = host.end.device.to_owned();
+            host.agent.begin(&Request::Mark { device })?;
+        }
+        self.finish(PATIENCE)
+    }
+
     /// Lets the hosts account for the window's measure phase; [`finish`](Self::finish) collects.
     pub(crate) fn begin(&mut self, window: Window) -> Result<()> {
         for host in self.hosts.iter_mut().flatten() {

@@ -12,7 +12,7 @@ mod translate;
 
 use loadgen::ClientConfig;
 use record::Smell;
-use spec::{ClientIo, Io, LoadPoint, Topology, TopologyKind, Trial, Wakeup};
+use spec::{ClientIo, Io, Topology, TopologyKind, Trial, Wakeup};
 
 use crate::agents::client::SteerTransmit;
 use crate::agents::serving::Deployment;
@@ -53,15 +53,6 @@ pub(crate) fn plan(trial: &Trial, cpus: &[u32], port: u16) -> Result<Plan, Refus
             ));
         }
     };
-    match trial.load {
-        LoadPoint::Open(_) | LoadPoint::Closed(_) => {}
-        LoadPoint::Drain(_) => {
-            return Err(Refusal::new(
-                "this load is not part of this version",
-                "use `load.rates` or `load.closed`",
-            ));
-        }
-    }
     if trial.topology.client == ClientIo::AfXdp && !trial.topology.kind.has_xdp() {
         return Err(Refusal::new(
             "the loopback device has no XDP",

@@ -25,6 +25,10 @@ const CLIENT_RING: u32 = 4096;
 const QUIET_NS: u64 = 1_000_000_000;
 /// The rate of a schedule whose times nobody looks at: keys and values do not depend on it.
 const NOMINAL_RPS: f64 = 1e6;
+/// How long requests may take to get into a server's sockets that does not receive, ns.
+const LOADING_NS: u64 = 20_000_000_000;
+/// What the kernel may charge a socket for a waiting reply, halved: it doubles a buffer's size.
+const REPLY_BYTES: u32 = 1152;
 /// Receive buffer of each flow's socket of a kernel client, in bytes.
 const SOCKET_BUFFER: u32 = 1 << 20;
 
@@ -195,6 +199,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, port: u16) -> Deploym
             cpus: placement.owners.clone(),
             memory_bytes: trial.system.memory.0,
             workload: workload(trial),
+            backlog: held(trial),
         });
     };
     let device = match trial.topology.kind {
@@ -215,9 +220,18 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, port: u16) -> Deploym
         preload: Some(Preload {
             workload: workload(trial),
         }),
+        backlog: held(trial),
         service: service(trial),
         servers: trial.system.servers.map_or(1, u32::from),
     })
+}
+
+/// Requests that the server's sockets hold before its threads begin.
+fn held(trial: &Trial) -> u32 {
+    match trial.load {
+        LoadPoint::Open(_) | LoadPoint::Closed(_) => 0,
+        LoadPoint::Drain(requests) => u32::try_from(requests.get()).unwrap_or(u32::MAX),
+    }
 }
 
 /// Which queue a NIC would choose.
@@ -254,7 +268,7 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
     let (server, client, port) = endpoints(trial.topology.kind, port);
     let transport = match trial.topology.client {
         ClientIo::Udp => TransportConfig::Udp {
-            receive_buffer: SOCKET_BUFFER,
+            receive_buffer: SOCKET_BUFFER.max(held(trial).saturating_mul(REPLY_BYTES)),
         },
         ClientIo::AfXdp => TransportConfig::AfXdp {
             interface: CLIENT.device.to_owned(),
@@ -263,7 +277,7 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
             client_mac: CLIENT.mac,
             server_mac: SERVER.mac,
             mtu: trial.topology.mtu,
-            rx_ring: CLIENT_RING,
+            rx_ring: CLIENT_RING.max(held(trial).next_power_of_two()),
             tx_ring: CLIENT_RING,
         },
     };
@@ -285,12 +299,18 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
         },
         mode: match trial.load {
             LoadPoint::Closed(depth) => Mode::Closed { depth },
-            LoadPoint::Open(_) | LoadPoint::Drain(_) => Mode::Open,
+            LoadPoint::Open(_) => Mode::Open,
+            LoadPoint::Drain(_) => Mode::Held {
+                requests: held(trial),
+            },
         },
         echo: trial.system.system == SystemKind::Reflector,
         trace: trial.trace,
         timeout_ns,
-        send_grace_ns: timeout_ns,
+        send_grace_ns: match trial.load {
+            LoadPoint::Open(_) | LoadPoint::Closed(_) => timeout_ns,
+            LoadPoint::Drain(_) => LOADING_NS,
+        },
         quiet_ns: timeout_ns.max(QUIET_NS),
         cpus: placement.clients.clone(),
         threads: u16::try_from(placement.clients.len()).unwrap_or(1),

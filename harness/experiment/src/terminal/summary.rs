@@ -62,13 +62,17 @@ fn floor(run: &RunFolder) -> Option<String> {
 /// One line about a finished trial.
 pub(crate) fn trial_row(record: &TrialRecord) -> String {
     let trial = &record.trial;
+    let result = if trial.load.has_latency() {
+        let (p50, p99) = (micros(record.latency.p50_ns), micros(record.latency.p99_ns));
+        format!("p50 {p50:>9}  p99 {p99:>9} us")
+    } else {
+        format!("{:>12.0} replies/s", record.achieved_rps())
+    };
     format!(
-        "{:<16} {:<7} {:>12}  p50 {:>9}  p99 {:>9} us  {}",
+        "{:<16} {:<7} {:>12}  {result}  {}",
         trial.system.label,
         trial.system.io.name(),
         trial.load.to_string(),
-        micros(record.latency.p50_ns),
-        micros(record.latency.p99_ns),
         if record.valid { "valid" } else { "INVALID" },
     )
 }
@@ -115,9 +119,9 @@ fn cells(run: &RunFolder) -> Table {
             percent(median(&usable, |r| {
                 Some(ratio(r.ledger.answered, r.ledger.offered))
             })),
-            latency(median(&usable, |r| Some(or_infinite(r.latency.p50_ns)))),
-            latency(median(&usable, |r| Some(or_infinite(r.latency.p99_ns)))),
-            latency(median(&usable, |r| Some(or_infinite(r.latency.p99_9_ns)))),
+            latency(median(&usable, |r| timed(r, r.latency.p50_ns))),
+            latency(median(&usable, |r| timed(r, r.latency.p99_ns))),
+            latency(median(&usable, |r| timed(r, r.latency.p99_9_ns))),
             whole(median(&usable, cpu_per_reply)),
             fraction(median(&usable, |r| per_request(r, r.steering.handoffs))),
             fraction(median(&usable, wakeups)),
@@ -237,6 +241,12 @@ fn latency(ns: Option<f64>) -> String {
         Some(ns) if ns.is_infinite() => "> timeout".to_owned(),
         Some(ns) => format!("{:.1}", ns / 1e3),
     }
+}
+
+/// A percentile, of a load that has latencies.
+fn timed(record: &TrialRecord, percentile: Option<u64>) -> Option<f64> {
+    let has_latency = record.trial.load.has_latency();
+    has_latency.then(|| or_infinite(percentile))
 }
 
 fn percent(share: Option<f64>) -> String {

@@ -9,6 +9,7 @@ mod bench;
 mod bpf;
 mod case;
 mod exclusion;
+mod floods;
 mod known;
 mod ledgers;
 mod loads;
@@ -48,6 +49,7 @@ fn cases() -> Vec<Case> {
         stuck::cases(),
         storage::cases(),
         torture::cases(),
+        floods::cases(),
     ]
     .concat()
 }

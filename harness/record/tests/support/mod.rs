@@ -71,6 +71,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
         },
         latency: histogram((1..=4950).map(|index| index * 100)),
         unanswered_measured: 50,
+        untimed_answers: None,
         send_lag: histogram([500; 1000]),
         steering: Steering {
             handoffs: Some(2500),
@@ -80,12 +81,14 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
         cost: Cost {
             server_cpu_ns: Some(50_000_000),
             napi_cpu_ns: Some(25_000_000),
+            load_cpu_ns: None,
             ksoftirqd_share: Some(0.001),
             client_cpu_ns: None,
             client_napi_cpu_ns: None,
             replies_measured: 5000,
             requests_executed: 5000,
         },
+        drain: None,
         obtained: json!({"xdp": "native", "bind": "copy"}),
         intervals: vec![
             Interval {

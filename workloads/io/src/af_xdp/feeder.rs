@@ -32,11 +32,12 @@ pub struct QueueSize {
 
 impl QueueSize {
     /// Sizes a queue for `owners`, each with an RX ring of `rx`, a TX ring of `tx`, and at most
-    /// `held` frames received and not yet answered.
+    /// `held` frames received and not yet answered; `backlog` more may wait to be received, all
+    /// owners together.
     #[must_use]
-    pub fn new(owners: u32, rx: u32, tx: u32, held: u32) -> Self {
+    pub fn new(owners: u32, rx: u32, tx: u32, held: u32, backlog: u32) -> Self {
         let reserve = 64 * owners;
-        let frames = owners * (rx + tx + held) + rx + reserve;
+        let frames = owners * (rx + tx + held) + rx + reserve + backlog;
         Self {
             frames,
             ring: frames.next_power_of_two(),

@@ -143,7 +143,7 @@ fn the_kernels_wish_to_be_woken_is_passed_on() {
 #[test]
 fn stalled_owners_cannot_take_every_frame() {
     for owners in 1..=8 {
-        let size = QueueSize::new(owners, 2048, 1024, 256);
+        let size = QueueSize::new(owners, 2048, 1024, 256, 0);
         let all_stalled = owners * (2048 + 1024 + 256);
         assert!(size.frames - size.reserve > all_stalled);
         assert!(size.ring >= size.frames);

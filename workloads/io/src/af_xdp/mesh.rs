@@ -38,6 +38,8 @@ pub struct MeshConfig {
     /// Frames that one owner may hold received but not answered, per queue: its batch and what
     /// waits for it in other owners' inboxes.
     pub held_per_owner: u32,
+    /// Requests that must find room while no owner receives, whatever their spread.
+    pub backlog: u32,
     /// Bytes per frame: 2048, or 4096 for an MTU above 1702.
     pub chunk: usize,
     /// The device's MTU, which bounds replies.
@@ -59,6 +61,7 @@ impl MeshConfig {
             rx_ring: 2048,
             tx_ring: 2048,
             held_per_owner: 2048,
+            backlog: 0,
             chunk: 2048,
             mtu: 1500,
             ports,
@@ -86,7 +89,19 @@ impl MeshConfig {
             self.rx_ring,
             self.tx_ring,
             self.held_per_owner,
+            self.backlog,
         )
+    }
+
+    /// Slots of each RX ring: all of the backlog may be for one owner.
+    fn rx_slots(&self) -> u32 {
+        self.rx_ring.max(self.backlog.next_power_of_two())
+    }
+
+    /// Bytes of packet memory that the mesh takes.
+    #[must_use]
+    pub fn packet_bytes(&self) -> u64 {
+        u64::from(self.size().frames) * u64::from(self.queues) * self.chunk as u64
     }
 }
 
@@ -122,7 +137,7 @@ impl Mesh {
                 first.register(&umem)?;
             }
             let (fill, completion) = first.umem_rings(size.ring)?;
-            let rings = first.packet_rings(config.rx_ring, config.tx_ring)?;
+            let rings = first.packet_rings(config.rx_slots(), config.tx_ring)?;
             match sockets.first() {
                 None => obtained = first.bind_first(config.ifindex, queue, config.bind)?,
                 Some(registered) => first.bind_shared(config.ifindex, queue, registered)?,
@@ -144,7 +159,7 @@ impl Mesh {
             for owner in 1..config.owners {
                 let sibling = Xsk::new()?;
                 sibling.limit_in_flight(config.owners)?;
-                let rings = sibling.packet_rings(config.rx_ring, config.tx_ring)?;
+                let rings = sibling.packet_rings(config.rx_slots(), config.tx_ring)?;
                 sibling.bind_shared(config.ifindex, queue, &first)?;
                 lanes[usize::from(owner)].push(lane(owner, &sibling, rings));
                 sockets.push(sibling);

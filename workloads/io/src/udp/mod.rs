@@ -20,6 +20,7 @@ pub use io::{UdpFrame, UdpIo};
 pub use socket::{ReceiveBuffer, UdpProbe};
 
 use pool::Homes;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 
 /// How datagrams spread over the owners' sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,9 @@ pub struct UdpConfig {
     /// Receive buffer per socket to ask for, in bytes. The kernel charges each datagram with
     /// its bookkeeping too: count 1 KiB for a small one.
     pub receive_buffer: usize,
+    /// What all sockets together may have on its way, in bytes as the kernel counts, or `None` for the
+    /// system's default per socket: a full link then holds a sender up, where it would lose datagrams.
+    pub in_flight: Option<usize>,
     /// Bytes per buffer: the longest datagram that can be received or sent.
     pub buffer: usize,
 }
@@ -62,6 +66,7 @@ impl UdpConfig {
             owners,
             sharding,
             receive_buffer: 8 << 20,
+            in_flight: None,
             buffer: 2048,
         }
     }
@@ -108,6 +113,11 @@ impl UdpGroup {
                     shared,
                     config.receive_buffer,
                 )?;
+                if let Some(bytes) = config.in_flight {
+                    let sockets = usize::from(config.owners) * config.listen.len();
+                    // The kernel doubles the value that it is given.
+                    set_socket_send_buffer_size(&socket, bytes / sockets / 2)?;
+                }
                 port = socket::port(&socket)?;
                 receive_buffer.get_or_insert(granted);
                 own.push(socket);

@@ -33,6 +33,10 @@ pub struct ServerConfig {
     pub memory_bytes: u64,
     /// Keys to load before serving; each owner loads its own.
     pub preload: Option<Preload>,
+    /// Requests that must find room in the sockets before [`super::Server::serve_from`]; 0 for a
+    /// server that begins to serve before it is asked.
+    #[serde(default)]
+    pub backlog: u32,
     /// Time to burn for each key that is executed, beside the store's own work.
     #[serde(default)]
     pub service: Option<model::ServiceTimes>,

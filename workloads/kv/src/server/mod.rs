@@ -7,6 +7,7 @@
 //! partition. Everything that the choice of system, I/O and wakeup changes is decided once, in
 //! the module `start`, by matches that lead into generic code.
 
+mod backlog;
 pub mod burn;
 mod config;
 pub mod counters;
@@ -180,6 +181,17 @@ impl Server {
             .gate
             .wait_arrived(Phase::Serving, PHASE_LIMIT)
             .map_err(ServerError::Thread)
+    }
+
+    /// Starts serving at `from_ns` (CLOCK_MONOTONIC), all owners at that instant; give it some
+    /// milliseconds ahead. Until then requests wait in the sockets.
+    ///
+    /// # Errors
+    /// When a thread fails.
+    pub fn serve_from(&mut self, from_ns: u64) -> Result<(), ServerError> {
+        let from = &self.running.shared.serve_from_ns;
+        from.store(from_ns, std::sync::atomic::Ordering::Release);
+        self.serve()
     }
 
     /// The counters, at any time from any thread. Exact after [`quiesce`](Self::quiesce).

@@ -10,6 +10,7 @@ use steering::PartitionTable;
 use steering::Policy;
 use steering::table::Table;
 
+use super::backlog;
 use super::config::ServerConfig;
 use super::snapshot::{DropLine, ServerCounters};
 use super::{Obtained, ServerError};
@@ -56,7 +57,12 @@ impl Sockets {
             Sharding::FlowHash
         };
         let owners = owners(config)?;
-        let udp = UdpConfig::new(config.addresses.clone(), config.port, owners, sharding);
+        let mut udp = UdpConfig::new(config.addresses.clone(), config.port, owners, sharding);
+        backlog::check(config.backlog, backlog::packet_bytes(config.backlog))?;
+        udp.in_flight = (config.backlog > 0).then_some(backlog::IN_FLIGHT_BYTES);
+        udp.receive_buffer = udp
+            .receive_buffer
+            .max(backlog::socket_bytes(config.backlog));
         let mut group = UdpGroup::open(&udp).map_err(ServerError::io("UDP sockets"))?;
         let ports = group.ports().to_vec();
         Ok((
@@ -114,7 +120,9 @@ impl Rings {
             ports,
         })?;
         let last = config.port + (ports - 1);
-        let mesh = MeshConfig::new(link.index, queues, owners, config.port..=last);
+        let mut mesh = MeshConfig::new(link.index, queues, owners, config.port..=last);
+        mesh.backlog = config.backlog;
+        backlog::check(config.backlog, mesh.packet_bytes())?;
         let mut mesh =
             Mesh::open(&mesh).map_err(ServerError::io(format!("AF_XDP sockets on {interface}")))?;
         for (queue, owner, socket) in mesh.sockets() {

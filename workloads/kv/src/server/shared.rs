@@ -1,6 +1,6 @@
 //! What the threads of a server share with its control thread.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) control: Control,
     /// Leads them from phase to phase.
     pub(crate) gate: Gate,
+    /// When the owners begin to serve (CLOCK_MONOTONIC, ns), set before they may.
+    pub(crate) serve_from_ns: AtomicU64,
     /// Which CPU polls which queue.
     pub(crate) napi: NapiCpus,
     /// What preloading did, summed by the owners.
@@ -88,6 +90,7 @@ impl Shared {
             doorbells: doorbells.map_err(ServerError::io("an eventfd per thread"))?,
             control: Control::new(),
             gate: Gate::new(states.len()),
+            serve_from_ns: AtomicU64::new(0),
             napi: NapiCpus::new(config.queues),
             preloaded: Mutex::default(),
             owners,
@@ -284,6 +287,8 @@ impl ThreadState {
                 empty_rounds: worker.empty_rounds,
                 empty_ns: worker.empty_ns,
             },
+            first_idle_ns: worker.first_idle_ns,
+            last_busy_ns: worker.last_busy_ns,
         }
     }
 }

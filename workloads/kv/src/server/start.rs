@@ -221,6 +221,7 @@ where
         return Ok(());
     }
     shared.gate.arrive(me, Phase::Serving);
+    sys::clock::sleep_until_ns(shared.serve_from_ns.load(Ordering::Acquire));
     let mode = if N::SPIN {
         WaitMode::Spin
     } else {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Reading;
-use crate::error::read_text;
+use crate::error::{malformed, read_text};
 
 /// Memory of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +55,18 @@ impl Memory {
             nodes_kib: nodes(Path::new("/sys/devices/system/node")),
         }
     }
+}
+
+/// Memory that programs can have without swapping, now.
+///
+/// # Errors
+/// When /proc/meminfo cannot be read or does not tell.
+pub fn available_bytes() -> io::Result<u64> {
+    let meminfo = read_text("/proc/meminfo")?;
+    let available_kib = field(&meminfo, "MemAvailable");
+    available_kib
+        .map(|kib| kib << 10)
+        .ok_or_else(|| malformed("/proc/meminfo has no MemAvailable".to_owned()))
 }
 
 /// `MemTotal:  24684092 kB`, also behind `Node 0 `.

@@ -1,9 +1,12 @@
 //! UDP sockets of another process, as memcached's: from its tables in /proc.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use crate::error::{Doing, malformed};
 
@@ -45,21 +48,52 @@ pub fn udp_sockets(pid: u32) -> io::Result<Vec<UdpSocket>> {
     Ok(sockets)
 }
 
+/// Duplicates of a process' descriptors of its UDP sockets, one for each socket: what is done through
+/// them is done to its sockets.
+///
+/// # Errors
+/// `NotFound` when the process is gone; `PermissionDenied` without the right to trace it.
+pub fn duplicates_of_udp(pid: u32) -> io::Result<Vec<OwnedFd>> {
+    let udp: BTreeSet<u64> = udp_sockets(pid)?
+        .iter()
+        .map(|socket| socket.inode)
+        .collect();
+    let process = pidfd_open(crate::process::pid(pid)?, PidfdFlags::empty())?;
+    let mut duplicates = BTreeMap::new();
+    for (number, inode) in socket_descriptors(pid)? {
+        if udp.contains(&inode) && !duplicates.contains_key(&inode) {
+            let duplicate = pidfd_getfd(&process, number, PidfdGetfdFlags::empty())
+                .map_err(io::Error::from)
+                .doing(|| format!("duplicate descriptor {number} of process {pid}"))?;
+            duplicates.insert(inode, duplicate);
+        }
+    }
+    Ok(duplicates.into_values().collect())
+}
+
 fn socket_inodes(pid: u32) -> io::Result<BTreeSet<u64>> {
+    let descriptors = socket_descriptors(pid)?;
+    Ok(descriptors.into_iter().map(|(_, inode)| inode).collect())
+}
+
+/// The numbers of a process' descriptors that are sockets, with the sockets' own.
+fn socket_descriptors(pid: u32) -> io::Result<Vec<(i32, u64)>> {
     let folder = format!("/proc/{pid}/fd");
-    let mut inodes = BTreeSet::new();
+    let mut sockets = Vec::new();
     for entry in fs::read_dir(&folder).doing(|| format!("read {folder}"))? {
+        let entry = entry?;
         // A descriptor may be closed between the listing and the reading.
-        let Ok(target) = fs::read_link(entry?.path()) else {
+        let Ok(target) = fs::read_link(entry.path()) else {
             continue;
         };
+        let number = entry.file_name().to_string_lossy().parse().ok();
         let target = target.to_string_lossy();
         let inode = target
             .strip_prefix("socket:[")
             .and_then(|rest| rest.strip_suffix(']'));
-        inodes.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
+        sockets.extend(number.zip(inode.and_then(|inode| inode.parse().ok())));
     }
-    Ok(inodes)
+    Ok(sockets)
 }
 
 /// One line of /proc/net/udp: number, local, remote, state, queues, timer, retransmissions, uid,

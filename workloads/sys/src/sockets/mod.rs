@@ -9,11 +9,12 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use crate::error::Doing;
 
-pub use foreign::{UdpSocket, udp_sockets};
+pub use foreign::{UdpSocket, duplicates_of_udp, udp_sockets};
 pub use protocol::{ProtocolCounters, SoftnetCpu, protocol_counters, softnet};
 
 /// Numbers that SO_MEMINFO gives (include/uapi/linux/sock_diag.h); drops are the last of nine.
 const MEMINFO_FIELDS: usize = 9;
+const MEMINFO_RECEIVE: usize = 0;
 const MEMINFO_DROPS: usize = 8;
 
 /// Datagrams that a socket dropped since it was opened, mostly because its receive buffer was full.
@@ -22,6 +23,18 @@ const MEMINFO_DROPS: usize = 8;
 /// # Errors
 /// When the descriptor is not a socket.
 pub fn drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    Ok(meminfo(socket)?[MEMINFO_DROPS])
+}
+
+/// Bytes of memory that wait in a socket's receive queue.
+///
+/// # Errors
+/// When the descriptor is not a socket.
+pub fn waiting_bytes(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    Ok(meminfo(socket)?[MEMINFO_RECEIVE])
+}
+
+fn meminfo(socket: BorrowedFd<'_>) -> io::Result<[u32; MEMINFO_FIELDS]> {
     let mut fields = [0_u32; MEMINFO_FIELDS];
     let mut length = std::mem::size_of_val(&fields) as libc::socklen_t;
     // SAFETY: the pointers are to `fields` and to its length in bytes, both of which outlive the call;
@@ -36,9 +49,9 @@ pub fn drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
         )
     };
     if result == 0 {
-        return Ok(fields[MEMINFO_DROPS]);
+        return Ok(fields);
     }
-    Err(io::Error::last_os_error()).doing(|| "read the drops of a socket".to_owned())
+    Err(io::Error::last_os_error()).doing(|| "read the memory of a socket".to_owned())
 }
 
 #[cfg(test)]
@@ -71,6 +84,13 @@ mod tests {
             .expect("our socket is listed");
         assert_eq!(ours.drops, u64::from(dropped));
         assert!(ours.receive_queue_bytes > 0);
+        let waiting = super::waiting_bytes(receiver.as_fd()).unwrap();
+        assert_eq!(u64::from(waiting), ours.receive_queue_bytes);
+        let duplicates = super::duplicates_of_udp(std::process::id()).unwrap();
+        let same = |socket: &std::os::fd::OwnedFd| {
+            super::drops(socket.as_fd()).is_ok_and(|drops| drops == dropped)
+        };
+        assert!(duplicates.iter().any(same), "reached by another descriptor");
     }
 
     #[test]

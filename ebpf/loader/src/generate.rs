@@ -1,0 +1,189 @@
+//! The saturating generator.
+
+use aya::maps::xdp::XdpMapError;
+use aya::maps::{Array, DevMap, MapData};
+use aya::programs::{TestRun as _, TestRunAttrs, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
+use steering::layout::{LONGEST_REQUEST, REQUEST_BYTES, REQUEST_HEADER};
+
+use crate::object::{self, map_error, program_error};
+use crate::{Error, Result};
+
+/// Requests start on cache lines of their own.
+const LINE: usize = 64;
+/// Frames that the kernel gives the program in one go: a quarter of veth's queue.
+const BATCH: u32 = 64;
+
+/// The generator, loaded, with its list of requests. It belongs to the CPU of the one thread that
+/// runs it.
+pub struct Generate {
+    ebpf: Ebpf,
+    made: Array<MapData, u64>,
+    /// A frame as long as the first request, for the kernel to make its live frames from.
+    template: Vec<u8>,
+    listed: usize,
+}
+
+impl Generate {
+    const NAME: &str = "generate";
+
+    /// Loads the program with a list of whole frames (Ethernet and up), which go out through the
+    /// device with index `ifindex` in their order, over and over. Of a list that is no power of two
+    /// long, or too long for the program's 16 MiB, the largest power of two that fits is used.
+    ///
+    /// # Errors
+    /// An empty list, a frame below 14 or above 1536 bytes, a kernel before 5.18, missing privilege,
+    /// or the verifier's refusal.
+    pub fn load(requests: &[Vec<u8>], ifindex: u32) -> Result<Self> {
+        Self::load_object(requests, ifindex, 1)
+    }
+
+    /// Loads the program without the part that writes requests: its frames go out as the kernel made
+    /// them, in the length of the first. For the benchmark.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_bare(requests: &[Vec<u8>], ifindex: u32) -> Result<Self> {
+        Self::load_object(requests, ifindex, 0)
+    }
+
+    fn load_object(requests: &[Vec<u8>], ifindex: u32, writes: u32) -> Result<Self> {
+        let list = List::new(requests)?;
+        let mut loader = EbpfLoader::new();
+        let (mask, stride) = (list.count as u64 - 1, list.stride as u64);
+        loader
+            .override_global("MASK", &mask, true)
+            .override_global("STRIDE", &stride, true)
+            .override_global("WRITES", &writes, true);
+        let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/generate"));
+        let mut ebpf = object::load(Self::NAME, &mut loader, object)?;
+        object::program::<Xdp>(&mut ebpf, Self::NAME)?
+            .load()
+            .map_err(program_error(Self::NAME))?;
+        let mut map: Array<MapData, [u8; REQUEST_BYTES]> =
+            object::array(&mut ebpf, Self::NAME, "REQUESTS")?;
+        map.set(0, &*list.bytes, 0).map_err(map_error("REQUESTS"))?;
+        let mut device: DevMap<MapData> = ebpf
+            .take_map("DEVICE")
+            .ok_or(Error::Incomplete {
+                program: Self::NAME,
+                part: "DEVICE",
+            })?
+            .try_into()
+            .map_err(map_error("DEVICE"))?;
+        device.set(0, ifindex, None, 0).map_err(device_error)?;
+        Ok(Self {
+            made: object::array(&mut ebpf, Self::NAME, "MADE")?,
+            ebpf,
+            template: requests[0].clone(),
+            listed: list.count,
+        })
+    }
+
+    /// Makes `frames` frames on the calling thread's CPU, as fast as it can, and returns when all
+    /// have left or were refused by the device; a signal ends it early.
+    ///
+    /// # Errors
+    /// When the kernel refuses live frames.
+    pub fn run(&self, frames: u32) -> Result<()> {
+        let error = program_error(Self::NAME);
+        let program = self.ebpf.program(Self::NAME).ok_or(Error::Incomplete {
+            program: Self::NAME,
+            part: "program section",
+        })?;
+        let program: &Xdp = program.try_into().map_err(&error)?;
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(&self.template);
+        options.repeat = frames;
+        options.attrs = TestRunAttrs::new().xdp_live_frames(BATCH);
+        program.test_run(options).map_err(error)?;
+        Ok(())
+    }
+
+    /// Frames made so far.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn made(&self) -> Result<u64> {
+        self.made.get(&0, 0).map_err(map_error("MADE"))
+    }
+
+    /// Requests of the list that are used.
+    #[must_use]
+    pub const fn listed(&self) -> usize {
+        self.listed
+    }
+}
+
+fn device_error(error: XdpMapError) -> Error {
+    match error {
+        XdpMapError::MapError(error) => map_error("DEVICE")(error),
+        XdpMapError::ChainedProgramNotSupported => {
+            Error::BadConfig("the kernel has no programs behind a DEVMAP")
+        }
+    }
+}
+
+/// The requests as the program reads them.
+struct List {
+    bytes: Box<[u8; REQUEST_BYTES]>,
+    count: usize,
+    stride: usize,
+}
+
+impl List {
+    fn new(requests: &[Vec<u8>]) -> Result<Self> {
+        let longest = requests.iter().map(Vec::len).max().unwrap_or(0);
+        let shortest = requests.iter().map(Vec::len).min().unwrap_or(0);
+        if shortest < 14 || longest > LONGEST_REQUEST {
+            return Err(Error::BadConfig(
+                "the generator lists frames of 14 to 1536 bytes, at least one",
+            ));
+        }
+        let stride = (REQUEST_HEADER + longest).next_multiple_of(LINE);
+        let fits = (REQUEST_BYTES - REQUEST_HEADER - LONGEST_REQUEST) / stride + 1;
+        let count = 1 << requests.len().min(fits).ilog2();
+        let mut bytes = vec![0; REQUEST_BYTES];
+        for (slot, frame) in bytes.chunks_mut(stride).zip(&requests[..count]) {
+            slot[..2].copy_from_slice(&(frame.len() as u16).to_le_bytes());
+            slot[REQUEST_HEADER..REQUEST_HEADER + frame.len()].copy_from_slice(frame);
+        }
+        let bytes: Result<Box<[u8; REQUEST_BYTES]>, _> = bytes.into_boxed_slice().try_into();
+        Ok(Self {
+            bytes: bytes.map_err(|_| Error::BadConfig("the generator's list has one size"))?,
+            count,
+            stride,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_lie_where_the_program_looks_for_them() {
+        let requests: Vec<Vec<u8>> = (0..5).map(|n| vec![n; 60 + usize::from(n)]).collect();
+        let list = List::new(&requests).unwrap();
+        assert_eq!((list.count, list.stride), (4, 128));
+        assert_eq!(
+            list.bytes[3 * 128..3 * 128 + 10],
+            [63, 0, 0, 0, 0, 0, 0, 0, 3, 3]
+        );
+        assert_eq!(list.bytes[4 * 128], 0, "beyond the power of two");
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_cut_to_what_fits() {
+        let list = List::new(&vec![vec![1; 1500]; 16_384]).unwrap();
+        assert_eq!(list.count, 8192);
+        assert!(list.count * list.stride <= REQUEST_BYTES);
+    }
+
+    #[test]
+    fn impossible_lists_are_refused() {
+        for requests in [vec![], vec![vec![0; 13]], vec![vec![0; 60], vec![0; 1537]]] {
+            assert!(List::new(&requests).is_err());
+        }
+    }
+}

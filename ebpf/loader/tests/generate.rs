@@ -1,0 +1,135 @@
+//! The saturating generator against the kernel: what it makes arrives, whole, on the right queue.
+
+#![expect(
+    unsafe_code,
+    reason = "unshare of the thread's network namespace, for tests"
+)]
+
+#[expect(dead_code, reason = "this target needs a part of what the tests share")]
+mod support;
+
+use std::process::Command;
+use std::thread;
+
+use loader::{ClientFilter, Generate, Pass, Replies};
+use support::{NOWHERE, PORT, loaded, skip};
+
+fn ip(arguments: &str) {
+    let output = Command::new("ip")
+        .args(arguments.split(' '))
+        .output()
+        .expect("iproute2");
+    assert!(output.status.success(), "ip {arguments}: {output:?}");
+}
+
+fn ifindex(device: &str) -> u32 {
+    let name = std::ffi::CString::new(device).expect("a name");
+    // SAFETY: the string ends in a zero byte.
+    unsafe { libc::if_nametoindex(name.as_ptr()) }
+}
+
+/// A reply as the server would send it: the counting program stands in for the server here.
+fn reply(body: &[u8]) -> Vec<u8> {
+    let mut payload = vec![0, 7, 0, 0, 0, 1, 0, 0];
+    payload.extend_from_slice(body);
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+    let mut header = [0; 20];
+    header[0] = 0x45;
+    header[2..4].copy_from_slice(&(28 + payload.len() as u16).to_be_bytes());
+    header[8..10].copy_from_slice(&[64, 17]);
+    frame.extend_from_slice(&header);
+    frame.extend_from_slice(&PORT.to_be_bytes());
+    frame.extend_from_slice(&16_384_u16.to_be_bytes());
+    frame.extend_from_slice(&(8 + payload.len() as u16).to_be_bytes());
+    frame.extend_from_slice(&[0, 0]);
+    frame.extend_from_slice(&payload);
+    frame
+}
+
+const FILTER: ClientFilter = ClientFilter {
+    server_port: PORT,
+    ports: 1,
+};
+
+#[test]
+fn replies_are_counted_by_what_they_say() {
+    let Some(replies) = loaded(Replies::load(FILTER)) else {
+        return;
+    };
+    let drop = |body: &[u8]| {
+        let run = replies
+            .test_run(&reply(body), 1, NOWHERE)
+            .expect("test run");
+        assert_eq!(run.verdict, 1, "discarded");
+    };
+    for body in [
+        &b"VALUE k 0 1\r\nx\r\nEND\r\n"[..],
+        b"END\r\n",
+        b"STORED\r\n",
+    ] {
+        drop(body);
+    }
+    drop(b"ERROR\r\n");
+    drop(b"what?\r\n");
+    let counters = replies.counters().expect("counters");
+    let seen = (
+        counters.hits,
+        counters.misses,
+        counters.stored,
+        counters.failed,
+        counters.unread,
+    );
+    assert_eq!((seen, counters.replies()), ((1, 1, 1, 1, 1), 4));
+    let mut other = reply(b"END\r\n");
+    other[34..36].copy_from_slice(&1_u16.to_be_bytes());
+    let run = replies.test_run(&other, 1, NOWHERE).expect("test run");
+    assert_eq!(run.verdict, 2, "on to the network stack");
+}
+
+#[test]
+fn every_request_of_the_list_arrives_as_it_was_listed() {
+    const ROUNDS: u64 = 25;
+    let thread = thread::spawn(|| {
+        // SAFETY: affects this thread only; nothing else runs on it.
+        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+            skip(&std::io::Error::last_os_error());
+            return;
+        }
+        ip("link add near type veth peer name far");
+        for device in ["near", "far"] {
+            ip(&format!("link set {device} addrgenmode none"));
+            ip(&format!("link set {device} up"));
+        }
+        // Of different lengths, so that each frame must be cut or stretched.
+        let requests = [
+            reply(b"VALUE key 0 9\r\n123456789\r\nEND\r\n"),
+            reply(b"END\r\n"),
+            reply(b"STORED\r\n"),
+            reply(b"VALUE key 0 1\r\n1\r\nEND\r\n"),
+        ];
+        let Some(generate) = loaded(Generate::load(&requests, ifindex("near"))) else {
+            return;
+        };
+        assert_eq!(generate.listed(), 4);
+        let mut replies = Replies::load(FILTER).expect("loaded before");
+        let _far = replies.attach(ifindex("far")).expect("attach");
+        let mut pass = Pass::load().expect("loaded before");
+        let _near = pass.attach(ifindex("near")).expect("attach");
+        // Below veth's queue of 256 at a time, or the device refuses the rest.
+        for _ in 0..ROUNDS {
+            generate.run(128).expect("live frames");
+            thread::sleep(std::time::Duration::from_millis(2));
+        }
+        assert_eq!(generate.made().expect("the map"), ROUNDS * 128);
+        let each = ROUNDS * 128 / 4;
+        let counters = replies.counters().expect("counters");
+        assert_eq!(
+            (counters.hits, counters.misses, counters.stored),
+            (2 * each, each, each),
+            "{counters:?}"
+        );
+    });
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}

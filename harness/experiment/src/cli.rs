@@ -61,6 +61,9 @@ pub(crate) enum Command {
         /// Print the trials as JSON lines
         #[arg(long)]
         json: bool,
+        /// Print the machine, the devices and the versions instead of the trials
+        #[arg(long)]
+        environment: bool,
     },
     /// Which differences a run shows between its systems, or two runs between each other
     Compare {
@@ -76,6 +79,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Pack a recorded run as one archive with an RO-Crate description
+    Bundle(BundleArgs),
     /// Serve one system to ordinary clients until a signal
     Serve(ServeArgs),
     /// Undo what a run that was killed left behind
@@ -84,8 +89,12 @@ pub(crate) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Print the JSON schema of a spec
-    Schema,
+    /// Print a JSON schema
+    Schema {
+        /// What to describe
+        #[arg(long, value_enum, default_value_t = SchemaOf::Spec)]
+        of: SchemaOf,
+    },
     /// The other end of the coordinator's pipes
     #[command(hide = true)]
     Agent {
@@ -105,17 +114,45 @@ impl Command {
             | Self::List { .. }
             | Self::Show { .. }
             | Self::Compare { .. }
-            | Self::Schema => true,
+            | Self::Schema { .. } => true,
             Self::Run(_)
             | Self::Resume(_)
             | Self::Rerun(_)
             | Self::Doctor { .. }
             | Self::Figures { .. }
+            | Self::Bundle(_)
             | Self::Serve(_)
             | Self::Clean { .. }
             | Self::Agent { .. } => false,
         }
     }
+}
+
+/// What a JSON schema describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// A spec, for editors
+    Spec,
+    /// run.json
+    Run,
+    /// trial.json
+    Trial,
+}
+
+/// What to pack, and what only its authors know.
+#[derive(Debug, Args)]
+pub(crate) struct BundleArgs {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// The archive; <experiment>-<run-id>.tar.gz otherwise
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// An author: "Name", or "Name <https://orcid.org/...>" (may be given again)
+    #[arg(long = "author", value_name = "AUTHOR")]
+    pub(crate) authors: Vec<String>,
+    /// Licence of the data: an SPDX name such as CC-BY-4.0, or an address
+    #[arg(long, value_name = "LICENCE")]
+    pub(crate) license: Option<String>,
 }
 
 /// What an agent plays.

@@ -5,6 +5,7 @@
 //! -> `terminal` and `figures`. See ARCHITECTURE.md.
 
 mod agents;
+mod bundle;
 mod cli;
 mod commands;
 mod doctor;
@@ -68,7 +69,12 @@ fn dispatch(cli: Cli) -> Result<Outcome> {
         Command::Figures { .. } => {
             Err(exit::HostCannot("this binary was built without figures".to_owned()).into())
         }
-        Command::Show { run, json } => commands::show::show(&run, json),
+        Command::Show {
+            run,
+            json,
+            environment,
+        } => commands::show::show(&run, json, environment),
+        Command::Bundle(args) => commands::bundle::bundle(&args),
         Command::Compare {
             run,
             other,
@@ -77,7 +83,7 @@ fn dispatch(cli: Cli) -> Result<Outcome> {
         } => commands::compare::compare(&run, other.as_ref(), baseline.as_deref(), json),
         Command::Serve(args) => commands::serve::serve(&args),
         Command::Clean { dry_run } => commands::clean::clean(dry_run),
-        Command::Schema => commands::schema::schema(),
+        Command::Schema { of } => commands::schema::schema(of),
         Command::Agent { .. } => unreachable!("agents were handled above"),
     }
 }

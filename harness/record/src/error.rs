@@ -25,10 +25,7 @@ pub enum RecordError {
         reason: String,
     },
     /// The folder was written by another version of this program.
-    #[error(
-        "{path} has schema version {found}, and this program reads version {known}: read it with \
-         the program that wrote it (the commit stands in run.json), or repeat the run"
-    )]
+    #[error("{path} has schema version {found}, and this program reads version {known}: {remedy}")]
     SchemaVersion {
         /// The file.
         path: PathBuf,
@@ -36,6 +33,8 @@ pub enum RecordError {
         found: u64,
         /// The version that this program reads.
         known: u32,
+        /// Who wrote it, and what to do.
+        remedy: String,
     },
     /// A file of the result is damaged.
     #[error("{path} cannot be read as this program wrote it: {reason}")]

@@ -287,6 +287,17 @@ fn what_is_no_result_is_called_that() {
             .contains("has schema version 99, and this program reads version 2"),
         "{error}"
     );
+    assert!(error.to_string().contains("it is newer"), "{error}");
+    let mut old: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    old["schema_version"] = 1.into();
+    old["git"] = serde_json::json!({ "commit": "0123abc", "dirty": false });
+    fs::write(&run_json, old.to_string()).expect("written");
+    let error = RunFolder::open(folder.path())
+        .expect_err("an older version")
+        .to_string();
+    for part in ["has schema version 1", "by commit 0123abc", "spec.yaml"] {
+        assert!(error.contains(part), "{error}");
+    }
     fs::write(&run_json, &text[..text.len() / 2]).expect("written");
     let error = RunFolder::open(folder.path()).expect_err("cut off");
     assert!(matches!(error, RecordError::Damaged { .. }), "{error}");

@@ -1,5 +1,6 @@
 //! One file per command. Each reads its arguments, does its work, and prints.
 
+pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod clean;
 pub(crate) mod compare;

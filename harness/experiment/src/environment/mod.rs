@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sys::environment::Environment;
 
-pub(crate) use device::AttachedDevice;
+pub(crate) use device::{AttachedDevice, Program};
 pub(crate) use rss::RssEmulation;
 pub(crate) use software::{Software, memcached_version};
 

@@ -2,12 +2,14 @@
 
 mod capacity;
 mod comparison;
+mod environment;
 mod progress;
 mod shortfall;
 mod summary;
 mod table;
 
 pub(crate) use comparison::print_comparison;
+pub(crate) use environment::print_environment;
 pub(crate) use progress::Progress;
 pub(crate) use shortfall::failed_and_refused;
 pub(crate) use summary::{print_run, trial_row};

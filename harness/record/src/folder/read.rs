@@ -176,11 +176,11 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RecordError> {
     let found = value.get("schema_version").and_then(Value::as_u64);
     let found = found.ok_or_else(|| RecordError::damaged(path, "it has no schema_version"))?;
     if found != u64::from(SCHEMA_VERSION) {
-        let path = path.to_owned();
         return Err(RecordError::SchemaVersion {
-            path,
+            path: path.to_owned(),
             found,
             known: SCHEMA_VERSION,
+            remedy: remedy(path, &value, found),
         });
     }
     serde_json::from_value(value).map_err(|error| RecordError::damaged(path, error))
@@ -191,6 +191,25 @@ fn read_rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, RecordError> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows = reader.deserialize().collect::<Result<_, _>>();
     rows.map_err(|error| RecordError::damaged(path, error))
+}
+
+/// What to do about a file of another version. Only `run.json` says who wrote it.
+fn remedy(path: &Path, value: &Value, found: u64) -> String {
+    let text = |pointer| value.pointer(pointer).and_then(Value::as_str);
+    let started = text("/started").map(|started| format!(" on {started}"));
+    let writer = match text("/git/commit") {
+        Some(commit) => format!("written{} by commit {commit}", started.unwrap_or_default()),
+        None => "written by a program whose commit it does not name".to_owned(),
+    };
+    let folder = path.parent().unwrap_or(path).display();
+    if found < u64::from(SCHEMA_VERSION) {
+        format!(
+            "it is older, {writer}; its CSV files can be read as they are; to show or draw it check that \
+             commit out and build it, or repeat the run with: experiment {folder}/spec.yaml"
+        )
+    } else {
+        format!("it is newer, {writer}; update this program")
+    }
 }
 
 fn read_distribution(path: &Path) -> Result<Distribution, RecordError> {

@@ -1,0 +1,122 @@
+//! docs/results.md names exactly the columns and fields that are written.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use record::{Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, Timestamp};
+use support::{create, data, histogram, trials};
+
+const PAGE: &str = include_str!("../../../docs/results.md");
+
+/// The first cells of the table below the heading of `file`, in order.
+fn documented(file: &str) -> Vec<String> {
+    let heading = format!("## `{file}`\n");
+    let (_, section) = PAGE
+        .split_once(&heading)
+        .unwrap_or_else(|| panic!("docs/results.md has no section {heading}"));
+    let section = section.split("\n## ").next().unwrap_or_default();
+    section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// A run with one trial and one probe cell.
+fn recorded(output: &Path) -> RunFolder {
+    let mut folder = create(output);
+    folder
+        .record_trial(&data(trials().remove(0), 0))
+        .expect("recorded");
+    let cell = ProbeRecord {
+        schema_version: record::SCHEMA_VERSION,
+        cell_id: "wakeup-a".to_owned(),
+        mechanism: "eventfd".to_owned(),
+        pair_class: "same_node".to_owned(),
+        mode: "idle".to_owned(),
+        writer_cpu: Some(0),
+        reader_cpu: Some(1),
+        samples: 0,
+        time: Percentiles::default(),
+        rounds: Vec::new(),
+        status: ProbeStatus::Ok,
+    };
+    let round = ProbeRound {
+        times: histogram([4_320; 10]),
+        started: Timestamp::now(),
+        length: Duration::from_secs(1),
+    };
+    folder.record_probe(cell, &[round]).expect("recorded");
+    folder
+}
+
+/// The header of a CSV file; each column of drops as the page writes them all.
+fn header(path: &Path) -> Vec<String> {
+    let mut reader = csv::Reader::from_path(path).expect("a table");
+    let header = reader.headers().expect("a header").clone();
+    let general = |name: &str| match name.strip_prefix("drop_") {
+        Some(_) => "drop_<reason>".to_owned(),
+        None => name.to_owned(),
+    };
+    header.iter().map(general).collect()
+}
+
+#[test]
+fn every_column_is_documented_and_in_order() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let folder = recorded(output.path());
+    let trial = folder.trial_folder(&folder.trials()[0].trial_id);
+    for (file, path) in [
+        ("trials.csv", folder.path().join("trials.csv")),
+        ("probes.csv", folder.path().join("probes.csv")),
+        (
+            "trials/<trial_id>/intervals.csv",
+            trial.join("intervals.csv"),
+        ),
+        ("trials/<trial_id>/latency.csv", trial.join("latency.csv")),
+        ("trials/<trial_id>/counters.csv", trial.join("counters.csv")),
+    ] {
+        assert_eq!(
+            documented(file),
+            header(&path),
+            "{file}: left documented, right written"
+        );
+    }
+}
+
+#[test]
+fn every_field_is_documented() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let folder = recorded(output.path());
+    let trial = folder.trial_folder(&folder.trials()[0].trial_id);
+    for (file, path) in [
+        ("run.json", folder.path().join("run.json")),
+        ("trials/<trial_id>/trial.json", trial.join("trial.json")),
+    ] {
+        let text = fs::read_to_string(path).expect("written");
+        let written: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&text).expect("an object");
+        let written: BTreeSet<String> = written.into_iter().map(|(key, _)| key).collect();
+        let documented: BTreeSet<String> = documented(file).into_iter().collect();
+        assert_eq!(
+            documented, written,
+            "{file}: left documented, right written"
+        );
+    }
+}
+
+#[test]
+fn every_file_of_a_trial_is_documented() {
+    let output = tempfile::tempdir().expect("a temporary folder");
+    let folder = recorded(output.path());
+    let trial = folder.trial_folder(&folder.trials()[0].trial_id);
+    for entry in fs::read_dir(trial).expect("a folder") {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_str().expect("a plain name");
+        assert!(PAGE.contains(name), "docs/results.md does not name {name}");
+    }
+}

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use record::{Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, Timestamp};
+use record::{Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, Timestamp, TraceRow};
 use support::{create, data, histogram, trials};
 
 const PAGE: &str = include_str!("../../../docs/results.md");
@@ -29,9 +29,15 @@ fn documented(file: &str) -> Vec<String> {
 /// A run with one trial and one probe cell.
 fn recorded(output: &Path) -> RunFolder {
     let mut folder = create(output);
-    folder
-        .record_trial(&data(trials().remove(0), 0))
-        .expect("recorded");
+    let mut data = data(trials().remove(0), 0);
+    data.trace = Some(vec![TraceRow {
+        request: 0,
+        intended_ns: 0,
+        sent_ns: Some(1),
+        reply_ns: None,
+        service_ns: None,
+    }]);
+    folder.record_trial(&data).expect("recorded");
     let cell = ProbeRecord {
         schema_version: record::SCHEMA_VERSION,
         cell_id: "wakeup-a".to_owned(),
@@ -78,6 +84,7 @@ fn every_column_is_documented_and_in_order() {
             trial.join("intervals.csv"),
         ),
         ("trials/<trial_id>/latency.csv", trial.join("latency.csv")),
+        ("trials/<trial_id>/trace.csv", trial.join("trace.csv")),
         ("trials/<trial_id>/counters.csv", trial.join("counters.csv")),
     ] {
         assert_eq!(

@@ -135,10 +135,13 @@ fn machine(page: &mut Page, here: &Environment) {
     page.reading("memory", &here.memory.memory_kib, |kib| {
         format!("{} MiB", kib >> 10)
     });
-    for (size, pages) in &here.memory.huge_pages {
+    for pages in &here.memory.huge_pages {
         page.line(
             "huge pages",
-            format!("{} of {size} KiB, {} free", pages.total, pages.free),
+            format!(
+                "{} of {} KiB, {} free",
+                pages.total, pages.page_kib, pages.free
+            ),
         );
     }
     page.reading("THP", &here.memory.transparent_huge_pages, String::clone);

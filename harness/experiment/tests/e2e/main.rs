@@ -16,9 +16,11 @@ mod loads;
 mod mistakes;
 mod needs;
 mod privilege;
+mod provenance;
 mod restoring;
 mod results;
 mod schedules;
+mod schema;
 mod serving;
 mod smoke;
 mod steering_counts;
@@ -39,6 +41,7 @@ fn cases() -> Vec<Case> {
         mistakes::cases(),
         privilege::cases(),
         known::cases(),
+        provenance::cases(),
         truth::cases(),
         ledgers::cases(),
         loads::cases(),

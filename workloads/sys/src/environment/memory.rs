@@ -1,6 +1,5 @@
 //! Memory: how much, in which pages, on which nodes.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -18,21 +17,32 @@ pub struct Memory {
     pub memory_kib: Reading<u64>,
     /// What was available when it was looked at, KiB.
     pub available_kib: Reading<u64>,
-    /// Reserved huge pages, by the size of a page in KiB.
-    pub huge_pages: BTreeMap<u64, HugePages>,
+    /// Reserved huge pages, by size; empty on a kernel without them.
+    pub huge_pages: Vec<HugePages>,
     /// Mode of transparent huge pages (`always`, `madvise`, `never`).
     pub transparent_huge_pages: Reading<String>,
-    /// Memory of each NUMA node, KiB; empty on a kernel without NUMA.
-    pub nodes_kib: BTreeMap<u32, u64>,
+    /// Memory of each NUMA node; empty on a kernel without NUMA.
+    pub nodes: Vec<NodeMemory>,
 }
 
 /// Reserved huge pages of one size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HugePages {
+    /// Size of a page, KiB.
+    pub page_kib: u64,
     /// Pages reserved.
     pub total: u64,
     /// Of them, unused.
     pub free: u64,
+}
+
+/// Memory of one NUMA node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeMemory {
+    /// The node.
+    pub node: u32,
+    /// All of its memory, KiB.
+    pub memory_kib: u64,
 }
 
 impl Memory {
@@ -52,7 +62,7 @@ impl Memory {
             huge_pages: huge_pages(Path::new("/sys/kernel/mm/hugepages")),
             transparent_huge_pages: Reading::from(mode)
                 .map(|modes| chosen(&modes).unwrap_or(&modes).to_owned()),
-            nodes_kib: nodes(Path::new("/sys/devices/system/node")),
+            nodes: nodes(Path::new("/sys/devices/system/node")),
         }
     }
 }
@@ -83,12 +93,12 @@ fn chosen(modes: &str) -> Option<&str> {
     Some(rest.split_once(']')?.0)
 }
 
-fn huge_pages(folder: &Path) -> BTreeMap<u64, HugePages> {
+fn huge_pages(folder: &Path) -> Vec<HugePages> {
     let entries = fs::read_dir(folder)
         .into_iter()
         .flatten()
         .filter_map(Result::ok);
-    entries
+    let mut all: Vec<HugePages> = entries
         .filter_map(|entry| {
             let name = entry.file_name();
             let size = name
@@ -96,28 +106,35 @@ fn huge_pages(folder: &Path) -> BTreeMap<u64, HugePages> {
                 .strip_prefix("hugepages-")?
                 .strip_suffix("kB")?;
             let number = |file| read_text(entry.path().join(file)).ok()?.parse().ok();
-            let pages = HugePages {
+            Some(HugePages {
+                page_kib: size.parse().ok()?,
                 total: number("nr_hugepages")?,
                 free: number("free_hugepages")?,
-            };
-            Some((size.parse().ok()?, pages))
+            })
         })
-        .collect()
+        .collect();
+    all.sort_by_key(|pages| pages.page_kib);
+    all
 }
 
-fn nodes(folder: &Path) -> BTreeMap<u32, u64> {
+fn nodes(folder: &Path) -> Vec<NodeMemory> {
     let entries = fs::read_dir(folder)
         .into_iter()
         .flatten()
         .filter_map(Result::ok);
-    entries
+    let mut all: Vec<NodeMemory> = entries
         .filter_map(|entry| {
             let name = entry.file_name();
             let node = name.to_str()?.strip_prefix("node")?.parse().ok()?;
             let meminfo = read_text(entry.path().join("meminfo")).ok()?;
-            Some((node, field(&meminfo, "MemTotal")?))
+            Some(NodeMemory {
+                node,
+                memory_kib: field(&meminfo, "MemTotal")?,
+            })
         })
-        .collect()
+        .collect();
+    all.sort_by_key(|memory| memory.node);
+    all
 }
 
 #[cfg(test)]
@@ -142,7 +159,11 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("nr_hugepages"), "8\n").unwrap();
         fs::write(folder.join("free_hugepages"), "5\n").unwrap();
-        let expected = HugePages { total: 8, free: 5 };
-        assert_eq!(huge_pages(tree.path()), BTreeMap::from([(2048, expected)]));
+        let expected = HugePages {
+            page_kib: 2048,
+            total: 8,
+            free: 5,
+        };
+        assert_eq!(huge_pages(tree.path()), [expected]);
     }
 }

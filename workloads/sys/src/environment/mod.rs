@@ -18,7 +18,7 @@ use crate::cpu::Topology;
 use crate::error::read_text;
 
 pub use frequency::Frequency;
-pub use memory::{HugePages, Memory, available_bytes};
+pub use memory::{HugePages, Memory, NodeMemory, available_bytes};
 pub use processor::{Cache, Smt};
 pub use reading::Reading;
 

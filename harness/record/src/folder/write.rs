@@ -135,9 +135,6 @@ impl RunFolder {
         Ok(&self.trials[at])
     }
 
-    /// Records a probe cell with all rounds that it has so far, whole or not at all, and brings
-    /// `probes.csv` up to date; a refused cell has no rounds. A cell that is there already is
-    /// replaced.
     /// Records that a trial gave no data, and brings `failures.csv` up to date. `reason` is for
     /// people: what happened, where, and the remedy.
     ///
@@ -203,8 +200,9 @@ impl RunFolder {
         self.update_run(|run| run.capacity = searches)
     }
 
-    /// Records a probe cell and brings `probes.csv` up to date. `measured` holds the times in
-    /// nanoseconds, when the measurement began and how long it took; a refused cell has none.
+    /// Records a probe cell with all rounds that it has so far, whole or not at all, and brings
+    /// `probes.csv` up to date; a refused cell has no rounds. A cell that is there already is
+    /// replaced.
     ///
     /// # Errors
     /// When a file cannot be written.

@@ -66,9 +66,12 @@ impl RecordError {
     /// An error of the `csv` crate; what the file system said stays apart from what the table said.
     pub(crate) fn csv(path: &Path) -> impl FnOnce(csv::Error) -> Self {
         let path = path.to_owned();
-        move |error| match error.into_kind() {
-            csv::ErrorKind::Io(source) => Self::Io { path, source },
-            other => Self::unwritable(&path, format!("{other:?}")),
+        move |error| {
+            let kind = error.into_kind();
+            let csv::ErrorKind::Io(source) = kind else {
+                return Self::unwritable(&path, format!("{kind:?}"));
+            };
+            Self::Io { path, source }
         }
     }
 
@@ -89,17 +92,26 @@ impl RecordError {
 
 /// What mends a refusal of the file system, where that can be said.
 fn remedy(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; make room there, or take another folder with --output"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "; give yourself the right to write there, or take another folder with --output"
-        }
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "; mount it writable, or take another folder with --output"
-        }
-        // An open set that is not ours; where no remedy is known the system's reason stands alone.
-        _ => "",
-    }
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    // An open set that is not ours; where no remedy is known the system's reason stands alone.
+    let remedies = [
+        (
+            StorageFull,
+            "; make room there, or take another folder with --output",
+        ),
+        (
+            QuotaExceeded,
+            "; make room there, or take another folder with --output",
+        ),
+        (
+            PermissionDenied,
+            "; give yourself the right to write there, or take another folder with --output",
+        ),
+        (
+            ReadOnlyFilesystem,
+            "; mount it writable, or take another folder with --output",
+        ),
+    ];
+    let known = remedies.iter().find(|(kind, _)| *kind == source.kind());
+    known.map_or("", |(_, remedy)| remedy)
 }

@@ -51,7 +51,7 @@ fn a_run_is_laid_out_as_promised() {
 }
 
 #[test]
-fn the_table_has_the_promised_columns_in_order() {
+fn the_table_has_a_row_a_trial_and_a_column_a_reason() {
     let output = tempfile::tempdir().expect("a temporary folder");
     let mut folder = create(output.path());
     for (sequence, trial) in (0..).zip(trials()) {
@@ -67,14 +67,9 @@ fn the_table_has_the_promised_columns_in_order() {
         folder.record_trial(&data).expect("recorded");
     }
     let (header, rows) = table(&folder.path().join("trials.csv"));
-    let promised = "trial_id,block,system,label,io,topology,fidelity,keys,theta,get_ratio,load,\
-        offered_rps,achieved_rps,offered,unsent,sent,answered,timed_out,drop_fill_empty,\
-        drop_rx_ring_full,remainder,p50_ns,p90_ns,p99_ns,p99_9_ns,p99_99_ns,max_ns,mean_ns,\
-        send_lag_p99_ns,handoffs,frame_returns,wakeups_app,wakeups_kernel,cross_core_hops,\
-        misroutes,cpu_ns_per_request,server_cpu_ns_per_request,napi_cpu_ns_per_request,\
-        ksoftirqd_share,client_cpu_ns_per_request,client_napi_cpu_ns_per_request,\
-        replies_measured,requests_executed,valid,smells,started,sequence";
-    assert_eq!(header.join(","), promised);
+    // The other columns are those of docs/results.md, which a test of its own compares.
+    let around = "timed_out,drop_fill_empty,drop_rx_ring_full,remainder";
+    assert!(header.join(",").contains(around), "{header:?}");
     assert_eq!(rows.len(), 4);
     let row = &rows[0];
     for (column, value) in [

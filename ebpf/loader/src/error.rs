@@ -74,6 +74,12 @@ pub enum Error {
         /// The missing map or section.
         part: &'static str,
     },
+    /// The kernel keeps no statistics of programs.
+    #[error(
+        "run-time statistics of eBPF programs: {0}; they need CAP_SYS_ADMIN and Linux 5.8: leave \
+         `bpf_stats` out elsewhere"
+    )]
+    RunTimes(io::Error),
     /// The clsact qdisc could not be added.
     #[error("the clsact qdisc of {device}: {source}")]
     Clsact {

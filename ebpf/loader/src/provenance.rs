@@ -41,21 +41,22 @@ impl Provenance {
 /// Missing privilege.
 pub fn programs_of(ids: &[u32]) -> Result<Vec<Provenance>> {
     let mut found = Vec::new();
-    for info in loaded_programs() {
-        let info = match info {
-            Ok(info) => info,
-            // Somebody else's program that ended between the listing and the look.
-            Err(ProgramError::SyscallError(call)) if call.io_error.raw_os_error() == Some(GONE) => {
-                continue;
-            }
-            Err(error) => return Err(lookup(error)),
-        };
+    for info in loaded() {
+        let info = info?;
         if ids.contains(&info.id()) {
             found.push(Provenance::of(&info));
         }
     }
     found.sort_by_key(|program| program.id);
     Ok(found)
+}
+
+/// Every loaded program, but for one that ends between the listing and the look.
+pub(crate) fn loaded() -> impl Iterator<Item = Result<ProgramInfo>> {
+    loaded_programs().filter_map(|info| match info {
+        Err(ProgramError::SyscallError(call)) if call.io_error.raw_os_error() == Some(GONE) => None,
+        info => Some(info.map_err(lookup)),
+    })
 }
 
 /// The programs attached to the egress side of a device of the calling thread's namespace.
@@ -68,5 +69,5 @@ pub fn egress_programs(device: &str) -> Result<Vec<Provenance>> {
 }
 
 fn lookup(error: ProgramError) -> Error {
-    program_error("an attached program")(error)
+    program_error("a loaded program")(error)
 }

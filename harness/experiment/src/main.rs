@@ -1,8 +1,8 @@
 //! The `experiment` binary: reads a spec, plans, deploys, drives, records, draws.
 //!
 //! Its modules are the stages of a run, each consuming what the one before made: `commands` (spec in)
-//! -> `plan` (pure) -> `lab` and `agents` (guards that undo) -> `drive` (trials) -> `record` (a crate)
-//! -> `terminal` and `figures`. See ARCHITECTURE.md.
+//! -> `plan` (pure) -> `lab` and `agents` (guards that undo) -> `drive` (trials), judged by `gates`
+//! (pure) -> `record` (a crate) -> `terminal` and `figures`. See ARCHITECTURE.md.
 
 mod agents;
 mod bundle;
@@ -12,6 +12,7 @@ mod doctor;
 mod drive;
 mod environment;
 mod exit;
+mod gates;
 mod hash;
 mod interrupt;
 mod lab;

@@ -1,5 +1,7 @@
 //! The tables: one row per trial, one per probe cell, in the order of columns that is promised.
 
+mod account;
+
 use std::collections::BTreeSet;
 
 use crate::capacity::CapacityRecord;
@@ -30,7 +32,7 @@ const HEAD: [&str; 18] = [
 ];
 
 /// Columns after the drops.
-const TAIL: [&str; 31] = [
+const TAIL: [&str; 27] = [
     "remainder",
     "p50_ns",
     "p90_ns",
@@ -58,11 +60,10 @@ const TAIL: [&str; 31] = [
     "first_idle_ns",
     "replies_measured",
     "requests_executed",
-    "valid",
-    "smells",
-    "started",
-    "sequence",
 ];
+
+/// The last columns.
+const VERDICT: [&str; 4] = ["valid", "smells", "started", "sequence"];
 
 /// Columns of `probes.csv`.
 const PROBE: [&str; 13] = [
@@ -131,6 +132,8 @@ pub(crate) fn trials<'a>(records: impl Iterator<Item = &'a TrialRecord> + Clone)
     let header = head
         .chain(drops)
         .chain(TAIL.into_iter().map(String::from))
+        .chain(account::COLUMNS.into_iter().map(String::from))
+        .chain(VERDICT.into_iter().map(String::from))
         .collect();
     let mut rows = vec![header];
     rows.extend(records.map(|record| {
@@ -141,6 +144,8 @@ pub(crate) fn trials<'a>(records: impl Iterator<Item = &'a TrialRecord> + Clone)
                 .map(|reason| record.ledger.dropped_for(reason).to_string()),
         );
         row.extend(after_drops(record));
+        row.extend(account::cells(record));
+        row.extend(verdict(record));
         row
     }));
     rows
@@ -183,11 +188,6 @@ fn after_drops(record: &TrialRecord) -> Vec<String> {
         .server_cpu_ns
         .zip(cost.napi_cpu_ns)
         .map(|(server, napi)| server + napi);
-    let smells: BTreeSet<&str> = record
-        .smells
-        .iter()
-        .map(crate::smell::Smell::code)
-        .collect();
     vec![
         record.ledger.remainder().to_string(),
         cell(latency.p50_ns),
@@ -221,6 +221,16 @@ fn after_drops(record: &TrialRecord) -> Vec<String> {
         cell(record.drain.and_then(|drain| drain.first_idle_ns)),
         cost.replies_measured.to_string(),
         cost.requests_executed.to_string(),
+    ]
+}
+
+fn verdict(record: &TrialRecord) -> Vec<String> {
+    let smells: BTreeSet<&str> = record
+        .smells
+        .iter()
+        .map(crate::smell::Smell::code)
+        .collect();
+    vec![
         record.valid.to_string(),
         smells.into_iter().collect::<Vec<_>>().join(";"),
         record.started.to_string(),

@@ -10,6 +10,7 @@ use crate::device::DeviceState;
 use crate::interval::Interval;
 use crate::latency::{Distribution, Percentiles};
 use crate::ledger::Ledger;
+use crate::machine::{Activity, Machine, ProgramRuns, RoleHardware};
 use crate::smell::{Severity, Smell};
 use crate::time::Timestamp;
 use crate::trace::{StallSeen, TraceRow};
@@ -54,6 +55,19 @@ pub struct Cost {
     pub replies_measured: u64,
     /// Requests that the server executed in the phase: what steering counts are divided by.
     pub requests_executed: u64,
+    /// What the server's threads did beside computing.
+    #[serde(default)]
+    pub server_activity: Option<Activity>,
+    /// What the client's threads did beside computing.
+    #[serde(default)]
+    pub client_activity: Option<Activity>,
+    /// CPU time of all ksoftirqd threads, ns.
+    #[serde(default)]
+    pub ksoftirqd_cpu_ns: Option<u64>,
+    /// Share of the CPU time that the machine spent on the run and that is in none of the components
+    /// above, 0 to 1.
+    #[serde(default)]
+    pub unaccounted_share: Option<f64>,
 }
 
 /// How long a server took for what waited in its sockets.
@@ -112,6 +126,15 @@ pub struct TrialRecord {
     /// Of a drain: how long it took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<DrainTimes>,
+    /// Who ran on the trial's CPUs.
+    #[serde(default)]
+    pub machine: Option<Machine>,
+    /// Hardware counters of the roles.
+    #[serde(default)]
+    pub hardware: Option<RoleHardware>,
+    /// How long eBPF programs ran, where `bpf_stats` asked for it.
+    #[serde(default)]
+    pub programs: Vec<ProgramRuns>,
     /// What was obtained: XDP mode, copy mode, queues, CPUs, program tags.
     pub obtained: Value,
     /// When the server's process was stopped, where the spec asks for it.
@@ -164,6 +187,12 @@ pub struct TrialData {
     pub cost: Cost,
     /// Of a drain: how long it took.
     pub drain: Option<DrainTimes>,
+    /// Who ran on the trial's CPUs.
+    pub machine: Option<Machine>,
+    /// Hardware counters of the roles.
+    pub hardware: Option<RoleHardware>,
+    /// How long eBPF programs ran, where `bpf_stats` asked for it.
+    pub programs: Vec<ProgramRuns>,
     /// What was obtained.
     pub obtained: Value,
     /// The measure phase in steps.
@@ -206,6 +235,9 @@ impl TrialData {
             steering: self.steering,
             cost: self.cost,
             drain: self.drain,
+            machine: self.machine.clone(),
+            hardware: self.hardware.clone(),
+            programs: self.programs.clone(),
             obtained: self.obtained.clone(),
             stall: self.stall,
             valid: smells

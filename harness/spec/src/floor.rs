@@ -62,6 +62,7 @@ pub(crate) fn of_block(spec: &Spec, trial: &Trial) -> Option<Trial> {
         },
         disturb: None,
         trace: false,
+        bpf_stats: false,
         ..trial.clone()
     })
 }

@@ -61,6 +61,11 @@ pub struct Spec {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<bool>,
+    /// Keep the kernel's run-time statistics of eBPF programs during each warmup, of 200 ms at least.
+    /// Default: no.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bpf_stats: Option<bool>,
     /// Measure the instrument's own floor in each block, at the lowest rate. Default: yes where
     /// there is a veth pair and an open loop.
     #[garde(skip)]
@@ -117,6 +122,12 @@ impl Spec {
         self.trace.unwrap_or(false)
     }
 
+    /// Whether the run time of eBPF programs is measured in each warmup.
+    #[must_use]
+    pub fn bpf_statistics(&self) -> bool {
+        self.bpf_stats.unwrap_or(false)
+    }
+
     /// Whether each block measures the instrument's own floor.
     #[must_use]
     pub fn has_floor(&self) -> bool {
@@ -141,6 +152,7 @@ impl Spec {
         spec.blocks = Some(self.blocks());
         spec.seed = Some(self.seed());
         spec.trace = Some(self.traces());
+        spec.bpf_stats = Some(self.bpf_statistics());
         spec.floor = Some(self.has_floor());
         let service = self.workload.as_ref().and_then(|workload| workload.service);
         if let Some(load) = &mut spec.load {

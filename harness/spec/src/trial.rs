@@ -41,6 +41,9 @@ pub struct Trial {
     /// Whether every request is recorded.
     #[serde(default, skip_serializing_if = "is_false")]
     pub trace: bool,
+    /// Whether the run time of eBPF programs is measured in the warmup.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bpf_stats: bool,
     /// Known wrongs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disturb: Option<Disturb>,
@@ -164,6 +167,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                     phases,
                     schedule_seed,
                     trace: spec.traces(),
+                    bpf_stats: spec.bpf_statistics(),
                     disturb: spec.disturb,
                     placement: placement.clone(),
                 }));

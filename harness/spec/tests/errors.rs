@@ -129,6 +129,10 @@ fn what_validates_the_instrument_has_its_limits() {
         let message = message("blocks: 3", &format!("blocks: 3\n{addition}"));
         assert!(message.contains(expected), "{addition}: {message}");
     }
+    let counted = GOOD.replace("blocks: 3", "bpf_stats: true");
+    let short = counted.replace("warmup: 200 ms", "warmup: 199 ms");
+    let message = Spec::parse(&short, "x").expect_err("short").to_string();
+    assert!(message.contains("`phases.warmup` to 200 ms"), "{message}");
     let traced = GOOD.replace("blocks: 3", "trace: true");
     let refused = |from: &str, to: &str| {
         let text = traced.replace(from, to);

@@ -1,10 +1,12 @@
 //! A client from configuration to report.
 
+use std::io;
 use std::sync::Arc;
 use std::thread;
 
 use model::{Op, Schedule};
-use sys::cpu::CpuId;
+use sys::account::Usage;
+use sys::cpu::{CpuId, Pinned};
 
 use crate::addressing::Destinations;
 use crate::af_xdp::{AfXdpPlan, AfXdpTransport};
@@ -302,11 +304,13 @@ impl Clock for Monotonic {
         sys::clock::now_ns()
     }
 
-    /// The kernel's exact run time of the thread: schedstat shows the same sum, but only as of
-    /// the last tick (4 ms at 250 Hz) while the thread runs.
-    fn cpu_ns(&self) -> u64 {
+    /// With the kernel's exact run time of the thread: schedstat shows the same sum, but only as
+    /// of the last tick (4 ms at 250 Hz) while the thread runs.
+    fn usage(&self) -> io::Result<Usage> {
+        let mut usage = Usage::of_thread(sys::process::current_thread())?;
         let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+        usage.sched.run_ns = time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64;
+        Ok(usage)
     }
 }
 
@@ -326,14 +330,20 @@ fn run_threads<T: Transport + Send>(
             .map(|(thread, transport)| {
                 let run = move || {
                     let arrival = Arrival(hold);
-                    prepare_thread(config.cpus.get(usize::from(thread)).copied())?;
-                    if config.trace {
+                    let cpu = config.cpus.get(usize::from(thread)).copied().map(CpuId);
+                    prepare_thread(cpu)?;
+                    let mut outcome = if config.trace {
                         let until_ns = phases.scheduled_ns();
                         let witness = Recorder::new(schedule, phases.start_ns, until_ns)?;
-                        run_thread(client, thread, transport, phases, arrival, witness)
+                        run_thread(client, thread, transport, phases, arrival, witness)?
                     } else {
-                        run_thread(client, thread, transport, phases, arrival, ())
-                    }
+                        run_thread(client, thread, transport, phases, arrival, ())?
+                    };
+                    outcome.pinned = cpu
+                        .map(|cpu| Pinned::look(&format!("client thread {thread}"), None, cpu))
+                        .transpose()
+                        .map_err(ClientError::io("looking where a client thread may run"))?;
+                    Ok(outcome)
                 };
                 thread::Builder::new()
                     .name(format!("client-{thread}"))
@@ -377,21 +387,22 @@ fn run_thread<W: Witness>(
         Mode::Open | Mode::Closed { .. } => {
             drive(&mut engine, transport, &Monotonic, config.pacing)
         }
-        Mode::Held { .. } => load(&mut engine, transport, &Monotonic).map(|()| 0),
+        Mode::Held { .. } => load(&mut engine, transport, &Monotonic).map(|()| Usage::default()),
     };
-    let cpu_ns = driven.map_err(ClientError::io("sending and receiving"))?;
+    let used = driven.map_err(ClientError::io("sending and receiving"))?;
     arrival.pass();
     collect(&mut engine, transport, &Monotonic)
         .map_err(ClientError::io("receiving what was left"))?;
     let losses = transport
         .losses()
         .map_err(ClientError::io("reading the client's drop counters"))?;
-    let (tally, trace) = engine.finish(cpu_ns);
+    let (tally, trace) = engine.finish(used);
     Ok(Outcome {
         tally,
         trace,
         losses,
         transport: transport.describe(),
+        pinned: None,
     })
 }
 
@@ -411,10 +422,10 @@ impl Drop for Arrival<'_> {
     }
 }
 
-fn prepare_thread(cpu: Option<u32>) -> Result<(), ClientError> {
+fn prepare_thread(cpu: Option<CpuId>) -> Result<(), ClientError> {
     sys::clock::set_timerslack(1).map_err(ClientError::io("setting the timer slack"))?;
     if let Some(cpu) = cpu {
-        sys::cpu::pin_current(CpuId(cpu)).map_err(ClientError::io(format!(
+        sys::cpu::pin_current(cpu).map_err(ClientError::io(format!(
             "pinning a client thread to CPU {cpu}"
         )))?;
     }
@@ -427,6 +438,8 @@ struct Outcome {
     trace: Option<Trace>,
     losses: Losses,
     transport: String,
+    /// Where it was allowed to run at its end, if it was pinned.
+    pinned: Option<Pinned>,
 }
 
 fn report(outcomes: Vec<Outcome>, fingerprint: u64) -> Result<ClientReport, ClientError> {
@@ -436,8 +449,13 @@ fn report(outcomes: Vec<Outcome>, fingerprint: u64) -> Result<ClientReport, Clie
         mut trace,
         mut losses,
         transport,
+        pinned,
     } = outcomes.next().ok_or(ClientError::Panicked)?;
-    for other in outcomes {
+    let mut gaps = vec![tally.gaps.take()];
+    let mut pinned: Vec<Pinned> = pinned.into_iter().collect();
+    for mut other in outcomes {
+        gaps.push(other.tally.gaps.take());
+        pinned.extend(other.pinned);
         tally.merge(&other.tally);
         losses.merge(&other.losses);
         if let (Some(trace), Some(other)) = (&mut trace, &other.trace) {
@@ -451,6 +469,8 @@ fn report(outcomes: Vec<Outcome>, fingerprint: u64) -> Result<ClientReport, Clie
         latency: tally.latency,
         intervals: tally.intervals,
         send_lag: tally.send_lag,
+        gaps,
+        pinned,
         losses,
         schedule: format!("{fingerprint:016x}"),
         transport,

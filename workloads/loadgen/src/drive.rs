@@ -5,6 +5,8 @@
 
 use std::io;
 
+use sys::account::Usage;
+
 use crate::Pacing;
 use crate::engine::{Engine, Next};
 use crate::trace::Witness;
@@ -25,25 +27,28 @@ const UNDER_WAY_NS: u64 = 1_000_000;
 pub(crate) trait Clock {
     /// CLOCK_MONOTONIC, ns.
     fn now_ns(&self) -> u64;
-    /// CPU time of the calling thread, ns.
-    fn cpu_ns(&self) -> u64;
+    /// What the calling thread used since it began.
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    fn usage(&self) -> io::Result<Usage>;
 }
 
-/// Runs `engine` to its end; returns the thread's CPU time in the measure phase, ns.
+/// Runs `engine` to its end; returns what the thread used in the measure phase.
 ///
 /// # Errors
-/// When the transport fails.
+/// When the transport or the account fails.
 pub(crate) fn drive(
     engine: &mut Engine<impl Witness>,
     transport: &mut impl Transport,
     clock: &impl Clock,
     pacing: Pacing,
-) -> io::Result<u64> {
+) -> io::Result<Usage> {
     let (measure_start, measure_end) = (
         engine.phases().measure_start(),
         engine.phases().measure_end(),
     );
-    let (mut cpu_at_start, mut cpu_at_end) = (None, None);
+    let (mut at_start, mut at_end) = (None, None);
     loop {
         let received = transport.receive(RECEIVE_BATCH, &mut |flow, datagram| {
             engine.on_datagram(clock.now_ns(), flow, datagram);
@@ -54,11 +59,11 @@ pub(crate) fn drive(
             engine.on_backlog(now_ns);
         }
         engine.expire(now_ns);
-        if now_ns >= measure_start && cpu_at_start.is_none() {
-            cpu_at_start = Some(clock.cpu_ns());
+        if now_ns >= measure_start && at_start.is_none() {
+            at_start = Some(clock.usage()?);
         }
-        if now_ns >= measure_end && cpu_at_end.is_none() {
-            cpu_at_end = Some(clock.cpu_ns());
+        if now_ns >= measure_end && at_end.is_none() {
+            at_end = Some(clock.usage()?);
         }
         match engine.next(now_ns) {
             // What is still on its way to the server may yet be answered.
@@ -75,9 +80,7 @@ pub(crate) fn drive(
             }
         }
     }
-    Ok(cpu_at_end
-        .unwrap_or(0)
-        .saturating_sub(cpu_at_start.unwrap_or(0)))
+    Ok(at_end.unwrap_or_default() - at_start.unwrap_or_default())
 }
 
 /// Sends every request of `engine` as fast as the transport takes them, and returns when the far end

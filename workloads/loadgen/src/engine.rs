@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use model::Schedule;
+use sys::account::Usage;
 
 use crate::addressing::Destinations;
 use crate::assembly::{Assembly, Gathered};
@@ -469,14 +470,14 @@ impl<W: Witness> Engine<W> {
         &self.phases
     }
 
-    /// Ends the trial: what is known is final. `cpu_ns` is this thread's in the measure phase.
-    pub(crate) fn finish(mut self, cpu_ns: u64) -> (Tally, Option<Trace>) {
+    /// Ends the trial: what is known is final. `used` is this thread's account of the measure phase.
+    pub(crate) fn finish(mut self, used: Usage) -> (Tally, Option<Trace>) {
         for flow in 0..self.windows.len() {
             while let Some((id, slot)) = self.windows[flow].forget(|_| true) {
                 self.dismiss(flow as u16, id, slot);
             }
         }
-        self.tally.measured.cpu_ns = cpu_ns;
+        self.tally.measured.used = used;
         self.tally.close();
         (self.tally, self.witness.finish())
     }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Latency, Ledger, Trace};
+use sys::account::Usage;
+use sys::cpu::Pinned;
+
+use crate::{Gaps, Latency, Ledger, Trace};
 
 /// The outcome of a trial as the client saw it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +20,10 @@ pub struct ClientReport {
     pub intervals: Vec<Interval>,
     /// Actual minus intended send time of requests of the measure phase that were sent, ns.
     pub send_lag: Latency,
+    /// Times between the sends of each thread.
+    pub gaps: Vec<Gaps>,
+    /// Where each pinned thread was allowed to run at its end.
+    pub pinned: Vec<Pinned>,
     /// What the client's side lost, and what else it counted.
     pub losses: Losses,
     /// Fingerprint of the schedule, as 16 hexadecimal digits.
@@ -41,8 +48,10 @@ pub struct Measured {
     pub unanswered: u64,
     /// Complete replies that arrived in the phase, to whatever request: the achieved rate.
     pub replies: u64,
-    /// CPU time of the client's threads in the phase, ns.
-    pub cpu_ns: u64,
+    /// Requests that were sent in the phase, whenever they were due.
+    pub sends: u64,
+    /// What the client's threads used in the phase.
+    pub used: Usage,
 }
 
 impl Measured {

@@ -1,5 +1,6 @@
 //! What a client thread records: counts and histograms, merged over threads at the end.
 
+use crate::gaps::Sampler;
 use crate::phases::Phases;
 use crate::{Interval, Latency, Ledger, Measured};
 
@@ -14,6 +15,7 @@ pub(crate) struct Tally {
     pub(crate) latency: Latency,
     pub(crate) intervals: Vec<Interval>,
     pub(crate) send_lag: Latency,
+    pub(crate) gaps: Sampler,
     interval_ns: u64,
 }
 
@@ -37,6 +39,7 @@ impl Tally {
             latency: Latency::new(),
             intervals,
             send_lag: Latency::new(),
+            gaps: Sampler::default(),
             interval_ns,
         }
     }
@@ -44,10 +47,11 @@ impl Tally {
     /// A request that is meant for `at_ns` of the schedule is offered.
     pub(crate) fn offered(&mut self, phases: &Phases, at_ns: u64, noreply: bool) {
         self.ledger.offered += 1;
-        if noreply {
+        let Some(into) = phases.offset_in_measure(at_ns) else {
             return;
-        }
-        if let Some(into) = phases.offset_in_measure(at_ns) {
+        };
+        self.gaps.due();
+        if !noreply {
             self.measured.requests += 1;
             self.interval(into).requests += 1;
         }
@@ -61,7 +65,9 @@ impl Tally {
 
     /// A request that was meant for `at_ns` of the schedule was sent at `now_ns`.
     pub(crate) fn lagged(&mut self, phases: &Phases, at_ns: u64, now_ns: u64) {
+        self.measured.sends += u64::from(phases.measuring(now_ns));
         if phases.offset_in_measure(at_ns).is_some() {
+            self.gaps.sent(now_ns);
             self.send_lag
                 .record(now_ns.saturating_sub(phases.start_ns + at_ns));
         }
@@ -115,12 +121,14 @@ impl Tally {
             answered,
             unanswered,
             replies,
-            cpu_ns,
+            sends,
+            used,
         } = other.measured;
         self.measured.requests += requests;
         self.measured.answered += answered;
         self.measured.unanswered += unanswered;
         self.measured.replies += replies;
-        self.measured.cpu_ns += cpu_ns;
+        self.measured.sends += sends;
+        self.measured.used = self.measured.used + used;
     }
 }

@@ -176,6 +176,12 @@ fn parent_pid() -> Option<u32> {
     rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get() as u32)
 }
 
+/// The calling thread's id.
+#[must_use]
+pub fn current_thread() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get() as u32
+}
+
 /// The kernel's form of a pid or thread id.
 pub(crate) fn pid(number: u32) -> io::Result<Pid> {
     let raw = i32::try_from(number).ok().and_then(Pid::from_raw);

@@ -11,7 +11,11 @@ use protocol::{Phase, Progress};
 use serde::{Deserialize, Serialize};
 use steering::rss::{DEFAULT_KEY, Indirection};
 
+use sys::account::HardwareCounts;
+use sys::environment::Reading;
+
 use super::Role;
+use super::hardware::Counting;
 use super::window::Window;
 
 /// Requests of a closed loop before they start over: enough that no cache remembers the last round,
@@ -81,18 +85,25 @@ pub(crate) enum ClientAnswer {
     /// Nothing more is expected.
     Driven,
     /// What became of the load.
-    Report(Box<ClientReport>),
+    Report {
+        /// As the client saw it.
+        report: Box<ClientReport>,
+        /// What the CPU counted for its threads in the measure phase.
+        hardware: Reading<HardwareCounts>,
+    },
 }
 
 /// A load under way: its thread gives the client back, so that what it holds stays attached.
 struct Driving {
     hold: Arc<Hold>,
+    counting: Counting,
     thread: JoinHandle<(Armed, Result<ClientReport, ClientError>)>,
 }
 
 impl Driving {
     fn start(mut armed: Armed, window: Window) -> Result<Self> {
         let hold = Arc::new(Hold::default());
+        let counting = Counting::of_descendants(window);
         let (threads, at) = (armed.threads(), Arc::clone(&hold));
         let thread = thread::Builder::new()
             .name("load".to_owned())
@@ -106,16 +117,20 @@ impl Driving {
                 (armed, report)
             })?;
         hold.await_arrivals(threads, || thread.is_finished());
-        Ok(Self { hold, thread })
+        Ok(Self {
+            hold,
+            counting,
+            thread,
+        })
     }
 
-    fn close(self) -> Result<(Armed, ClientReport)> {
+    fn close(self) -> Result<(Armed, ClientReport, Reading<HardwareCounts>)> {
         self.hold.open();
         let (armed, report) = self
             .thread
             .join()
             .map_err(|_| anyhow!("the thread of the load panicked"))?;
-        Ok((armed, report?))
+        Ok((armed, report?, self.counting.finish()))
     }
 }
 
@@ -164,10 +179,13 @@ impl Role for ClientRole {
                     .driving
                     .take()
                     .ok_or_else(|| anyhow!("no load was driven"))?;
-                let (armed, report) = driving.close()?;
+                let (armed, report, hardware) = driving.close()?;
                 self.armed = Some(armed);
                 self.progress.enter(Phase::Reported)?;
-                Ok(ClientAnswer::Report(Box::new(report)))
+                Ok(ClientAnswer::Report {
+                    report: Box::new(report),
+                    hardware,
+                })
             }
         }
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use sys::account::CpuSnapshot;
-use sys::cpu::CpuId;
-use sys::link::{MacAddress, Peer, VethSpec};
+use sys::account::{CpuSnapshot, Usage};
+use sys::cpu::{CpuId, Pinned};
+use sys::link::{MacAddress, Peer, VethSpec, XdpMode};
 use sys::{ethtool, link, napi, sockets};
 
 use super::Role;
@@ -58,10 +58,12 @@ pub(crate) enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {
-    /// It was done; CPUs of the NAPI threads by queue, where the steps pinned any.
+    /// It was done; the NAPI threads by queue, where the steps pinned any.
     Applied {
         /// CPU of the NAPI thread of queue `i`.
         napi_cpus: Vec<u32>,
+        /// Its thread id.
+        napi_threads: Vec<u32>,
     },
     /// The device.
     Described(Box<AttachedDevice>),
@@ -74,26 +76,32 @@ pub(crate) enum Answer {
 /// What kernel threads used in a measure phase.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Measured {
-    /// CPU time of the device's NAPI threads, ns.
-    pub(crate) napi_ns: u64,
+    /// What the device's NAPI threads used.
+    pub(crate) napi: Usage,
     /// CPU time of all ksoftirqd threads of the machine, ns.
     pub(crate) ksoftirqd_ns: u64,
+    /// Where the NAPI threads were allowed to run at its end.
+    pub(crate) pinned: Vec<Pinned>,
+    /// How XDP ran on the device at its end; `None` without a program.
+    pub(crate) xdp: Option<XdpMode>,
 }
 
 impl Measured {
-    /// Two times together.
+    /// Two times together; threads and devices are as after this one.
     pub(crate) fn plus(self, other: &Self) -> Self {
         Self {
-            napi_ns: self.napi_ns + other.napi_ns,
+            napi: self.napi + other.napi,
             ksoftirqd_ns: self.ksoftirqd_ns + other.ksoftirqd_ns,
+            ..self
         }
     }
 }
 
-/// The role's state: the CPUs to which NAPI threads were pinned.
+/// The role's state: the NAPI threads that were pinned, and to which CPUs.
 #[derive(Debug, Default)]
 pub(crate) struct HostRole {
     pinned: Vec<u32>,
+    threads: Vec<u32>,
     marked: Option<KernelThreads>,
 }
 
@@ -110,6 +118,7 @@ impl Role for HostRole {
                 }
                 Ok(Answer::Applied {
                     napi_cpus: self.pinned.clone(),
+                    napi_threads: self.threads.clone(),
                 })
             }
             Request::Describe { device } => Ok(Answer::Described(Box::new(
@@ -179,6 +188,7 @@ impl HostRole {
                     napi::pin(thread, CpuId(*cpu))?;
                 }
                 self.pinned.clone_from(cpus);
+                self.threads = threads.iter().map(|thread| thread.pid).collect();
             }
         }
         Ok(())
@@ -207,19 +217,16 @@ impl HostRole {
         after: &KernelThreads,
         device: &str,
     ) -> Result<Measured> {
-        for (thread, cpu) in napi::threads(device)?.iter().zip(&self.pinned) {
-            let found = sys::cpu::affinity(Some(thread.pid))?;
-            if found != [CpuId(*cpu)] {
-                bail!(
-                    "the NAPI thread of queue {} of {device} is no longer on CPU {cpu}: another program \
-                     moved it",
-                    thread.queue
-                );
-            }
-        }
+        let threads = self.threads.iter().zip(&self.pinned).enumerate();
+        let pinned = threads.map(|(queue, (thread, cpu))| {
+            let name = format!("NAPI thread of queue {queue} of {device}");
+            Pinned::look(&name, Some(*thread), CpuId(*cpu))
+        });
         Ok(Measured {
-            napi_ns: after.napi.since(&before.napi).total.run_ns,
-            ksoftirqd_ns: after.ksoftirqd.since(&before.ksoftirqd).total.run_ns,
+            napi: after.napi.since(&before.napi).total,
+            ksoftirqd_ns: after.ksoftirqd.since(&before.ksoftirqd).total.sched.run_ns,
+            pinned: pinned.collect::<Result<_, _>>()?,
+            xdp: link::get(device)?.xdp.map(|attached| attached.mode),
         })
     }
 }

@@ -14,10 +14,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use kv::server::DropLine;
 use protocol::{Phase, Progress};
 use sys::account::CpuSnapshot;
-use sys::cpu::CpuId;
+use sys::cpu::{CpuId, Pinned};
+use sys::environment::Reading;
 use sys::{clock, sockets};
 
 use super::Role;
+use super::hardware::{Counting, NOT_IN_A_DRAIN};
 use super::held::Held;
 use super::serving::{Answer, Counts, Deployment, Drained, External, Measured, Request};
 use super::window::Window;
@@ -162,14 +164,29 @@ impl Running {
 
     /// Worker i on the CPU of owner i.
     fn pin_workers(&self) -> Result<()> {
+        for (tid, cpu) in self.workers()? {
+            sys::cpu::pin_thread(tid, cpu)?;
+        }
+        Ok(())
+    }
+
+    /// Where the workers may run now.
+    fn pinned(&self) -> Result<Vec<Pinned>> {
+        let workers = self.workers()?;
+        let pinned = workers.iter().enumerate().map(|(worker, (tid, cpu))| {
+            Pinned::look(&format!("memcached worker {worker}"), Some(*tid), *cpu)
+        });
+        Ok(pinned.collect::<Result<_, _>>()?)
+    }
+
+    /// Its workers, each with the CPU that it belongs on.
+    fn workers(&self) -> Result<Vec<(u32, CpuId)>> {
         let name_of = |tid: &u32| std::fs::read_to_string(format!("/proc/{tid}/comm"));
         let workers = sys::account::threads_of(self.child.id())?
             .into_iter()
             .filter(|tid| name_of(tid).is_ok_and(|name| name.trim_end() == "mc-worker"));
-        for (tid, cpu) in workers.zip(&self.config.cpus) {
-            sys::cpu::pin_thread(tid, CpuId(*cpu))?;
-        }
-        Ok(())
+        let cpus = self.config.cpus.iter().copied().map(CpuId);
+        Ok(workers.zip(cpus).collect())
     }
 
     /// Sets every key of the workload over TCP and checks that all are there.
@@ -294,13 +311,17 @@ impl Running {
 
     fn measure(&self, window: Window) -> Result<Measured> {
         let cpu = || -> Result<CpuSnapshot> { Ok(CpuSnapshot::of_process(self.child.id())?) };
+        let threads = sys::account::threads_of(self.child.id())?;
+        let counting = Counting::of_threads(&threads, window);
         clock::sleep_until_ns(window.measure_from_ns());
         let (cpu_before, before) = (cpu()?, self.counts()?);
         clock::sleep_until_ns(window.measure_until_ns());
         let (cpu_after, after) = (cpu()?, self.counts()?);
         Ok(Measured {
             counts: after.since(&before),
-            cpu_ns: cpu_after.since(&cpu_before).total.run_ns,
+            used: cpu_after.since(&cpu_before).total,
+            hardware: counting.finish(),
+            pinned: self.pinned()?,
             empty_polling_ns: None,
         })
     }
@@ -316,14 +337,13 @@ impl Running {
         clock::sleep_until_ns(from_ns);
         let empty_ns = held.release()?;
         let after = self.settle()?;
-        let cpu_ns = CpuSnapshot::of_process(pid)?
-            .since(&cpu_before)
-            .total
-            .run_ns;
+        let used = CpuSnapshot::of_process(pid)?.since(&cpu_before).total;
         Ok(Drained {
             measured: Measured {
                 counts: after.since(&self.armed),
-                cpu_ns,
+                used,
+                hardware: Reading::absent(NOT_IN_A_DRAIN),
+                pinned: self.pinned()?,
                 empty_polling_ns: None,
             },
             drain_ns: empty_ns.saturating_sub(from_ns),

@@ -5,6 +5,7 @@
 //! (namespaces, links, attached programs, sockets, children) goes with the process.
 
 pub(crate) mod client;
+mod hardware;
 mod held;
 pub(crate) mod host;
 pub(crate) mod memcached;

@@ -52,8 +52,15 @@ impl<'a> NapiWatch<'a> {
     fn look(&mut self) -> Result<()> {
         let now_ns = clock::now_ns();
         for (thread, progress) in &mut self.threads {
-            let task = tasks::of_thread(thread.pid)?;
-            let run_ns = schedstat(thread.pid)?.run_ns;
+            let task = match tasks::of_thread(thread.pid) {
+                // A thread that has ended is told at the end of the phase, as one that was moved.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                task => task?,
+            };
+            let run_ns = match schedstat(thread.pid) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                account => account?.run_ns,
+            };
             let stood_ns = progress.stood_ns(task.state, run_ns, now_ns);
             if stood_ns >= LIMIT_NS {
                 bail!(

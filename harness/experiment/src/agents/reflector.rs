@@ -5,6 +5,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use kv::server::DropLine;
 use loader::{Attached, Reflect, ReflectConfig};
 use protocol::{Phase, Progress};
+use sys::account::Usage;
+use sys::environment::Reading;
 use sys::{clock, ethtool};
 
 use super::Role;
@@ -129,7 +131,10 @@ impl Loaded {
         clock::sleep_until_ns(window.measure_until_ns());
         Ok(Measured {
             counts: self.counts()?.since(&before),
-            ..Measured::default()
+            used: Usage::default(),
+            hardware: Reading::absent("a reflector has no threads"),
+            pinned: Vec::new(),
+            empty_polling_ns: None,
         })
     }
 }

@@ -8,8 +8,11 @@ use protocol::{Phase, Progress};
 use spec::Disturb;
 use sys::account::CpuSnapshot;
 use sys::clock;
+use sys::cpu::{CpuId, Pinned};
+use sys::environment::Reading;
 
 use super::Role;
+use super::hardware::{Counting, NOT_IN_A_DRAIN};
 use super::rig::{self, Rig};
 use super::serving::{Answer, Counts, Deployment, Drained, Measured, Request};
 use super::window::Window;
@@ -131,12 +134,9 @@ impl ServerRole {
     }
 
     fn measure(&mut self, window: Window) -> Result<Measured> {
-        let threads: Vec<u32> = self
-            .server()?
-            .threads()
-            .iter()
-            .map(|thread| thread.tid)
-            .collect();
+        let infos = self.server()?.threads();
+        let threads: Vec<u32> = infos.iter().map(|thread| thread.tid).collect();
+        let counting = Counting::of_threads(&threads, window);
         clock::sleep_until_ns(window.measure_from_ns());
         let cpu_before = CpuSnapshot::of_threads(threads.iter().copied())?;
         let (before, polled_before) = (self.counts()?, self.empty_polling()?);
@@ -146,9 +146,21 @@ impl ServerRole {
         let spins = self.server()?.config().wakeup == kv::systems::Wakeup::Spin;
         Ok(Measured {
             counts: after.since(&before),
-            cpu_ns: cpu_after.since(&cpu_before).total.run_ns,
+            used: cpu_after.since(&cpu_before).total,
+            hardware: counting.finish(),
+            pinned: self.pinned()?,
             empty_polling_ns: spins.then(|| polled_after.saturating_sub(polled_before)),
         })
+    }
+
+    /// Where the pinned threads may run now.
+    fn pinned(&mut self) -> Result<Vec<Pinned>> {
+        let threads = self.server()?.threads();
+        let pinned = threads.iter().filter_map(|thread| {
+            let cpu = CpuId(thread.cpu?);
+            Some(Pinned::look(&thread.name, Some(thread.tid), cpu))
+        });
+        Ok(pinned.collect::<Result<_, _>>()?)
     }
 
     fn drain(&mut self, from_ns: u64) -> Result<Drained> {
@@ -166,16 +178,17 @@ impl ServerRole {
         let polled = polled_after.saturating_sub(polled_before);
         let idle = owners.iter().map(|owner| owner.first_idle_ns);
         let busy = owners.iter().map(|owner| owner.last_busy_ns);
-        let used = cpu_after.since(&cpu_before).total.run_ns;
+        let mut used = cpu_after.since(&cpu_before).total;
+        // A spinner goes on when all is done; only what it did is the drain's.
+        if spins {
+            used.sched.run_ns = used.sched.run_ns.saturating_sub(polled);
+        }
         Ok(Drained {
             measured: Measured {
                 counts: after.since(&before),
-                // A spinner goes on when all is done; only what it did is the drain's.
-                cpu_ns: if spins {
-                    used.saturating_sub(polled)
-                } else {
-                    used
-                },
+                used,
+                hardware: Reading::absent(NOT_IN_A_DRAIN),
+                pinned: self.pinned()?,
                 empty_polling_ns: spins.then_some(polled),
             },
             drain_ns: busy.max().unwrap_or(0).saturating_sub(from_ns),

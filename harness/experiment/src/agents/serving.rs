@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use kv::server::{DropLine, ServerConfig};
 use serde::{Deserialize, Serialize};
 use spec::Disturb;
+use sys::account::{HardwareCounts, Usage};
+use sys::cpu::Pinned;
+use sys::environment::Reading;
 
 use super::window::Window;
 
@@ -120,18 +123,22 @@ pub(crate) struct Counts {
 }
 
 /// A server's measure phase.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// Counters over the phase.
     pub(crate) counts: Counts,
-    /// CPU time of all server threads, ns.
-    pub(crate) cpu_ns: u64,
+    /// What all server threads used.
+    pub(crate) used: Usage,
+    /// What the CPU counted for them.
+    pub(crate) hardware: Reading<HardwareCounts>,
+    /// Where its pinned threads were allowed to run at the phase's end.
+    pub(crate) pinned: Vec<Pinned>,
     /// Of it, time that spinning threads found nothing to do, ns; `None` when no thread spins.
     pub(crate) empty_polling_ns: Option<u64>,
 }
 
 /// How a server worked off what waited in its sockets.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Drained {
     /// From the release until nothing was left to do.
     pub(crate) measured: Measured,

@@ -126,6 +126,7 @@ fn open_folder(chosen: &Chosen, start: &Start) -> Result<(RunFolder, PathBuf)> {
     record.git = environment::git();
     record.command = std::env::args().collect();
     record.environment = environment::here()?;
+    record.smells.extend(environment::advice());
     record.repeats = repeats;
     let folder = RunFolder::create(&output, record).map_err(unusable)?;
     let ours = match folder.path().parent() {

@@ -62,7 +62,7 @@ pub(super) fn drain(roles: Roles<'_>, window: Window, within: Duration) -> Resul
                 drain_ns: drained.drain_ns,
                 first_idle_ns: drained.first_idle_ns,
             },
-            load_cpu_ns: loading.map(|[server, _]| server.napi_ns),
+            load_cpu_ns: loading.map(|[server, _]| server.napi.sched.run_ns),
         }),
     })
 }

@@ -7,20 +7,20 @@
 use kv::server::DropLine;
 use loadgen::ClientReport;
 use record::{
-    Cost, CounterRow, DeviceState, DropCount, Interval, Ledger, Smell, StallSeen, Steering,
-    Timestamp, TrialData,
+    CounterRow, DeviceState, DropCount, Hardware, Interval, Ledger, Machine, ProgramRuns,
+    RoleHardware, StallSeen, Steering, Timestamp, TrialData,
 };
 use serde_json::{Map, Value};
+use sys::account::HardwareCounts;
+use sys::environment::Reading;
 
+use super::cost::cost;
 use super::trial::Driven;
 use crate::agents::serving::Counts;
+use crate::gates::{self, Seen};
 use crate::plan::Plan;
 
 use super::trace::{services, trace_rows};
-
-/// Sends later than this at the 99th percentile are worth a word.
-const LAG_LIMIT_NS: u64 = 1_000_000;
-
 /// Everything that was seen of a trial.
 pub(crate) struct Evidence<'a> {
     pub(crate) plan: &'a Plan,
@@ -33,6 +33,12 @@ pub(crate) struct Evidence<'a> {
     pub(crate) driven: Driven,
     /// The server over the whole trial.
     pub(crate) server: Counts,
+    /// Who ran on the trial's CPUs; `None` where nobody watched.
+    pub(crate) machine: Option<Machine>,
+    /// How long eBPF programs ran in the warmup; empty unless that was asked for.
+    pub(crate) programs: Vec<ProgramRuns>,
+    /// What the CPU counted for the client's threads.
+    pub(crate) client_hardware: Reading<HardwareCounts>,
     /// The hosts' counters before the first request and after the last.
     pub(crate) lab_before: Vec<CounterRow>,
     pub(crate) lab_after: Vec<CounterRow>,
@@ -48,8 +54,21 @@ pub(crate) struct Evidence<'a> {
 pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
     let lab = difference(&evidence.lab_before, &evidence.lab_after);
     let ledger = ledger(&evidence, &lab);
-    let cost = cost(&evidence);
-    let smells = smells(&evidence, &cost);
+    let cost = cost(
+        &evidence.driven,
+        &evidence.report,
+        evidence.machine.as_ref(),
+    );
+    let smells = gates::judge(&Seen {
+        plan: evidence.plan,
+        report: &evidence.report,
+        measured: &evidence.driven.measured,
+        server: &evidence.server,
+        kernel: evidence.driven.kernel.as_ref(),
+        machine: evidence.machine.as_ref(),
+        cost: &cost,
+        obtained: &evidence.obtained,
+    });
     let Evidence {
         plan,
         sequence,
@@ -105,6 +124,12 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         },
         cost,
         drain: drain.map(|drain| drain.times),
+        machine: evidence.machine,
+        hardware: Some(RoleHardware {
+            server: hardware(&measured.hardware),
+            client: hardware(&evidence.client_hardware),
+        }),
+        programs: evidence.programs,
         obtained: obtained(plan, &evidence.obtained, &report),
         intervals: report.intervals.iter().map(interval).collect(),
         devices,
@@ -120,6 +145,19 @@ fn interval(interval: &loadgen::Interval) -> Interval {
         start_ns: interval.start_ns,
         requests: interval.requests,
         latency: interval.latency.histogram().clone(),
+    }
+}
+
+fn hardware(reading: &Reading<HardwareCounts>) -> Hardware {
+    match reading {
+        Reading::Known(counts) => Hardware::Counted {
+            cycles: counts.cycles,
+            instructions: counts.instructions,
+            cache_misses: counts.cache_misses,
+        },
+        Reading::Absent { absent } => Hardware::Absent {
+            reason: absent.clone(),
+        },
     }
 }
 
@@ -223,95 +261,6 @@ fn client_counters(report: &ClientReport) -> Vec<CounterRow> {
         .collect()
 }
 
-fn cost(evidence: &Evidence<'_>) -> Cost {
-    let Driven {
-        measured,
-        kernel,
-        drain,
-    } = &evidence.driven;
-    let counts = &measured.counts;
-    let mut cost = Cost {
-        client_cpu_ns: Some(evidence.report.measured.cpu_ns),
-        replies_measured: counts.replies,
-        requests_executed: counts.executed,
-        ..Cost::default()
-    };
-    // Without NAPI threads of its own a packet's processing is charged to whoever it interrupts.
-    if let Some([server, client]) = kernel {
-        let ours =
-            measured.cpu_ns + server.napi_ns + client.napi_ns + evidence.report.measured.cpu_ns;
-        cost.load_cpu_ns = drain.as_ref().and_then(|drain| drain.load_cpu_ns);
-        cost.server_cpu_ns = Some(measured.cpu_ns);
-        cost.napi_cpu_ns = Some(server.napi_ns);
-        cost.client_napi_cpu_ns = Some(client.napi_ns);
-        cost.ksoftirqd_share =
-            Some(server.ksoftirqd_ns as f64 / (ours + server.ksoftirqd_ns).max(1) as f64);
-    }
-    cost
-}
-
-fn smells(evidence: &Evidence<'_>, cost: &Cost) -> Vec<Smell> {
-    let mut smells = evidence.plan.smells.clone();
-    let client = &evidence.report.ledger;
-    if client.wrong_values > 0 {
-        smells.push(Smell::VerificationFailed {
-            replies: client.wrong_values,
-        });
-    }
-    if client.misses > 0 {
-        smells.push(Smell::Misses {
-            requests: client.misses,
-        });
-    }
-    if client.unsent > 0 {
-        smells.push(Smell::Unsent {
-            requests: client.unsent,
-        });
-    }
-    if client.duplicates > 0 {
-        smells.push(Smell::Duplicates {
-            replies: client.duplicates,
-        });
-    }
-    if let Some(requests) = evidence.server.misroutes.filter(|misroutes| *misroutes > 0) {
-        smells.push(Smell::Misrouted { requests });
-    }
-    if let Some(p99_ns) = evidence.report.send_lag.quantile(0.99, 0)
-        && p99_ns > LAG_LIMIT_NS
-    {
-        smells.push(Smell::SendLag {
-            p99_ns,
-            limit_ns: LAG_LIMIT_NS,
-        });
-    }
-    if let Some(share) = cost
-        .ksoftirqd_share
-        .filter(|share| *share > Smell::KSOFTIRQD_LIMIT)
-    {
-        smells.push(Smell::Ksoftirqd { share });
-    }
-    smells.extend(copy_mode(&evidence.obtained));
-    let samples = evidence.report.measured.answered;
-    // Of the floor, median and 99th percentile are told, which need fewer.
-    let enough = samples >= Smell::SAMPLES_WANTED || evidence.plan.trial.is_floor();
-    if evidence.plan.trial.load.has_latency() && !enough {
-        smells.push(Smell::FewSamples {
-            samples,
-            wanted: Smell::SAMPLES_WANTED,
-        });
-    }
-    smells
-}
-
-/// AF_XDP asks for zero-copy and takes copy where the driver has nothing else.
-fn copy_mode(obtained: &[(String, String)]) -> Option<Smell> {
-    let copies = obtained.iter().any(|(_, mode)| mode == "af_xdp copy");
-    copies.then(|| Smell::Fallback {
-        wanted: "AF_XDP zero-copy".to_owned(),
-        obtained: "copy mode".to_owned(),
-    })
-}
-
 fn obtained(plan: &Plan, modes: &[(String, String)], report: &ClientReport) -> Value {
     let mut map: Map<String, Value> = modes
         .iter()
@@ -370,13 +319,5 @@ mod tests {
             drops,
             [("request_link".to_owned(), 3), ("reply_link".to_owned(), 2)]
         );
-    }
-
-    #[test]
-    fn copy_mode_is_told_and_zero_copy_is_not() {
-        let mode = |mode: &str| copy_mode(&[("server io".to_owned(), mode.to_owned())]);
-        assert!(mode("af_xdp copy").is_some());
-        assert!(mode("af_xdp zero-copy").is_none());
-        assert!(mode("udp").is_none());
     }
 }

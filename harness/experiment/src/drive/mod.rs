@@ -1,6 +1,7 @@
 //! Running what was planned: one trial, one probe cell, a capacity search, and a whole run of them.
 
 mod capacity;
+mod cost;
 mod drain;
 mod merge;
 pub(crate) mod probe;
@@ -8,3 +9,4 @@ pub(crate) mod run;
 pub(crate) mod stall;
 mod trace;
 pub(crate) mod trial;
+mod watch;

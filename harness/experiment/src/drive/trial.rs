@@ -10,6 +10,7 @@ use sys::clock;
 use super::drain::{Drain, drain};
 use super::merge::{Evidence, merge};
 use super::stall::Stalling;
+use super::watch::Watch;
 use crate::agents::client::{self, ClientAnswer};
 use crate::agents::host;
 use crate::agents::serving::{self, Counts, Deployment, Measured};
@@ -70,6 +71,10 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
     server.ask(&begin, setup).context("starting to serve")?;
     let window = window(plan);
     let measure_started = wall_clock_of(window.measure_from_ns());
+    // A drain has no phase that was fixed beforehand.
+    let watch = (plan.trial.load.has_latency())
+        .then(|| Watch::begin(window, plan, lab.napi_threads()))
+        .transpose()?;
     let stalling = (plan.trial.disturb)
         .and_then(|disturb| disturb.stall)
         .zip(process)
@@ -87,10 +92,11 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
         LoadPoint::Drain(_) => drain(roles, window, setup)?,
     };
     let stall = stalling.map(Stalling::finish).transpose()?;
+    let (machine, programs) = watch.map(Watch::finish).transpose()?.unzip();
     // The client closes its ledger only when no reply is left in the server.
     let server_after = counters(&mut server, &serving::Request::Quiesce, setup)?;
     let closed = client.ask(&client::ClientRequest::Close, setup);
-    let ClientAnswer::Report(report) = closed.context("driving the load")? else {
+    let ClientAnswer::Report { report, hardware } = closed.context("driving the load")? else {
         bail!("the client answered out of turn");
     };
     let lab_after = lab.counters()?;
@@ -102,6 +108,9 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
         report: *report,
         driven,
         server: server_after.since(&server_before),
+        machine,
+        programs: programs.unwrap_or_default(),
+        client_hardware: hardware,
         lab_before,
         lab_after,
         obtained,

@@ -8,11 +8,13 @@ mod software;
 use std::process::Command;
 
 use anyhow::Result;
-use record::Git;
+use record::{Git, Smell};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sys::environment::Environment;
+
+use crate::gates;
 
 pub(crate) use device::{AttachedDevice, Program};
 pub(crate) use rss::RssEmulation;
@@ -48,6 +50,11 @@ impl RunEnvironment {
 /// This machine, as `run.json` has it.
 pub(crate) fn here() -> Result<Value> {
     Ok(serde_json::to_value(RunEnvironment::gather())?)
+}
+
+/// What of it a reader of any result of this machine must know.
+pub(crate) fn advice() -> Vec<Smell> {
+    gates::host::advice(&Environment::gather())
 }
 
 /// The program's own version, if its source tree is still there.

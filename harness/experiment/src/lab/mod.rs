@@ -3,6 +3,7 @@
 mod agent;
 mod stuck;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -30,9 +31,14 @@ impl Host {
             actions,
             peer: None,
         };
-        let Answer::Applied { napi_cpus } = self.agent.ask(&request, PATIENCE)? else {
+        let Answer::Applied {
+            napi_cpus,
+            napi_threads,
+        } = self.agent.ask(&request, PATIENCE)?
+        else {
             bail!("a host answered out of turn");
         };
+        self.napi_threads = napi_threads;
         Ok(napi_cpus)
     }
 }
@@ -46,6 +52,8 @@ struct Host {
     agent: HostAgent,
     end: End,
     plan: HostPlan,
+    /// Thread ids of its NAPI threads, once they are pinned.
+    napi_threads: Vec<u32>,
 }
 
 impl Lab {
@@ -69,6 +77,7 @@ impl Lab {
                 agent: Agent::start("host", None)?.on(name),
                 end,
                 plan: plan.clone(),
+                napi_threads: Vec::new(),
             })
         };
         let mut hosts = [
@@ -125,6 +134,14 @@ impl Lab {
             states.push(state(scope, &device)?);
         }
         Ok(states)
+    }
+
+    /// Thread ids of all NAPI threads: kernel threads that work for the run alone.
+    pub(crate) fn napi_threads(&self) -> BTreeSet<u32> {
+        let hosts = self.hosts.iter().flatten();
+        hosts
+            .flat_map(|host| host.napi_threads.iter().copied())
+            .collect()
     }
 
     /// Every counter of the hosts' networks.

@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) trial: Trial,
     /// CPUs of all roles.
     pub(crate) placement: Placement,
+    /// What receives at the server's and at the client's end.
+    pub(crate) receivers: [Receiver; 2],
     /// Steps of the server's and of the client's host; `None` where both live on this host.
     pub(crate) hosts: Option<[HostPlan; 2]>,
     /// The server.
@@ -80,9 +82,10 @@ pub(crate) fn plan(trial: &Trial, cpus: &[u32], port: u16) -> Result<Plan, Refus
         })?;
     }
     let client = translate::client(trial, &placement, port);
+    let receivers = receivers(trial);
     let hosts = (trial.topology.kind == TopologyKind::Veth).then(|| {
         let Topology { queues, mtu, .. } = trial.topology;
-        topology::veth(queues, mtu, &placement, receivers(trial))
+        topology::veth(queues, mtu, &placement, receivers)
     });
     let smells = placement
         .shared
@@ -95,6 +98,7 @@ pub(crate) fn plan(trial: &Trial, cpus: &[u32], port: u16) -> Result<Plan, Refus
     Ok(Plan {
         trial: trial.clone(),
         placement,
+        receivers,
         hosts,
         server,
         client,

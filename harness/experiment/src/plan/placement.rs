@@ -42,6 +42,19 @@ pub(crate) struct Placement {
     pub(crate) shared: Vec<SharedCpu>,
 }
 
+impl Placement {
+    /// Every CPU that some role is on, as often as roles are on it.
+    pub(crate) fn cpus(&self) -> impl Iterator<Item = u32> {
+        let roles = [
+            &self.owners,
+            &self.server_napi,
+            &self.client_napi,
+            &self.clients,
+        ];
+        roles.into_iter().flatten().copied()
+    }
+}
+
 /// A CPU and the roles on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SharedCpu {

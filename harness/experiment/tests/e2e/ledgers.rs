@@ -66,7 +66,7 @@ fn low(bench: &Bench) -> Result<()> {
     );
     for trial in &run.trials {
         trial.expect_closed()?;
-        trial.expect_valid()?;
+        trial.expect_sound()?;
     }
     Ok(())
 }

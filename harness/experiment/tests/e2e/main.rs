@@ -10,6 +10,7 @@ mod bpf;
 mod case;
 mod exclusion;
 mod floods;
+mod gates;
 mod known;
 mod ledgers;
 mod loads;
@@ -46,6 +47,7 @@ fn cases() -> Vec<Case> {
         ledgers::cases(),
         loads::cases(),
         steering_counts::cases(),
+        gates::cases(),
         exclusion::cases(),
         restoring::cases(),
         serving::cases(),

@@ -148,7 +148,7 @@ fn loopback(bench: &Bench) -> Result<()> {
     ensure!(run.trials.len() == 4, "{} trials", run.trials.len());
     for trial in &run.trials {
         trial.expect_closed()?;
-        trial.expect_valid()?;
+        trial.expect_sound()?;
     }
     ensure!(
         fs::metadata(&run.path)?.uid() == NOBODY,

@@ -148,7 +148,7 @@ fn expect_complete(run: &Run, trials: usize) -> Result<()> {
     ensure!(run.trials.len() == trials, "{} trials", run.trials.len());
     for trial in &run.trials {
         trial.expect_closed()?;
-        trial.expect_valid()?;
+        trial.expect_sound()?;
         ensure!(trial.number("answered")? > 0, "{}: no answers", trial.who());
         expect_histogram(trial)?;
     }

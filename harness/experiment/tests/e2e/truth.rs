@@ -184,7 +184,7 @@ fn floor(bench: &Bench) -> Result<()> {
     ensure!(run.trials.len() == 2 && run.floor.len() == 2, "{run:?}");
     for floor in &run.floor {
         floor.expect_closed()?;
-        floor.expect_valid()?;
+        floor.expect_sound()?;
         ensure!(floor.text("system")? == "reflector", "{floor:?}");
         let (offered, hits) = (floor.number("offered")?, floor.counter("client", "hits")?);
         ensure!(

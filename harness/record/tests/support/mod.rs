@@ -2,8 +2,8 @@
 
 use hdrhistogram::Histogram;
 use record::{
-    Cost, CounterRow, DeviceState, DropCount, Interval, Ledger, RunFolder, RunId, RunRecord,
-    Steering, Timestamp, TrialData,
+    Activity, Cost, CounterRow, DeviceState, DropCount, Hardware, Interval, Ledger, Machine,
+    ProgramRuns, RoleHardware, RunFolder, RunId, RunRecord, Steering, Timestamp, TrialData,
 };
 use serde_json::json;
 use spec::{Spec, Trial, expand};
@@ -87,8 +87,46 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             client_napi_cpu_ns: None,
             replies_measured: 5000,
             requests_executed: 5000,
+            server_activity: Some(Activity {
+                wait_ns: 5_000_000,
+                voluntary_switches: 400,
+                involuntary_switches: 30,
+                minor_faults: 2,
+                major_faults: 0,
+            }),
+            client_activity: None,
+            ksoftirqd_cpu_ns: Some(100_000),
+            unaccounted_share: Some(0.08),
         },
         drain: None,
+        machine: Some(Machine {
+            window_ns: 520_000_000,
+            cpus: 2,
+            busy_ns: 300_000_000,
+            own_ns: 250_000_000,
+            kernel_ns: 1_000_000,
+            foreign_ns: 26_000_000,
+            foreign_wait_ns: 9_000_000,
+            steal_ns: 10_400_000,
+            tasks_begun: 3,
+            busiest_foreign: Some("cc1 (process 77)".to_owned()),
+            pressure_share: Some(0.125),
+        }),
+        hardware: Some(RoleHardware {
+            server: Hardware::Counted {
+                cycles: 30_000_000,
+                instructions: 20_000_000,
+                cache_misses: 1_000,
+            },
+            client: Hardware::Absent {
+                reason: "no such counters".to_owned(),
+            },
+        }),
+        programs: vec![ProgramRuns {
+            program: "steer".to_owned(),
+            runs: 1_000,
+            run_ns: 90_000,
+        }],
         obtained: json!({"xdp": "native", "bind": "copy"}),
         intervals: vec![
             Interval {

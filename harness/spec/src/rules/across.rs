@@ -1,5 +1,6 @@
 //! Rules between settings: combinations that no machine could run, each with its reason.
 
+mod bpf;
 mod truth;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
     truth::stall(spec, &mut findings);
     truth::trace(spec, &mut findings);
     truth::floor(spec, &mut findings);
+    bpf::bpf_stats(spec, &mut findings);
     labels(&spec.systems, &mut findings);
     if let Some(workload) = &spec.workload {
         sizes(spec, workload, &mut findings);

@@ -107,7 +107,7 @@ pub(super) fn check(tally: &Tally, truth: &Truth) {
     assert_eq!(by_interval, measured.answered);
     assert_eq!(measured.requests, measured.answered + measured.unanswered);
     assert!(measured.requests < ledger.offered, "warmup is not measured");
-    assert!(measured.cpu_ns > 0);
+    assert!(measured.used.sched.run_ns > 0);
 }
 
 proptest! {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use sys::account::Usage;
 
 use super::server::Server;
 use crate::Losses;
@@ -27,8 +28,10 @@ impl Clock for FakeClock {
         self.0.get()
     }
 
-    fn cpu_ns(&self) -> u64 {
-        self.0.get() / 2
+    fn usage(&self) -> io::Result<Usage> {
+        let mut usage = Usage::default();
+        usage.sched.run_ns = self.0.get() / 2;
+        Ok(usage)
     }
 }
 

@@ -5,7 +5,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::thread::{SchedStat, schedstat, threads_of};
+use super::thread::threads_of;
+use super::usage::Usage;
 use crate::clock;
 
 /// The accounts of some threads at one moment.
@@ -14,7 +15,7 @@ pub struct CpuSnapshot {
     /// When the reading began, by [`clock::now_ns`].
     pub at_ns: u64,
     /// Account by thread id.
-    pub threads: BTreeMap<u32, SchedStat>,
+    pub threads: BTreeMap<u32, Usage>,
 }
 
 /// What a set of threads used between two snapshots.
@@ -23,9 +24,9 @@ pub struct CpuUse {
     /// Time between the snapshots, in nanoseconds.
     pub elapsed_ns: u64,
     /// Sum over all threads.
-    pub total: SchedStat,
+    pub total: Usage,
     /// Use by thread id.
-    pub threads: BTreeMap<u32, SchedStat>,
+    pub threads: BTreeMap<u32, Usage>,
     /// Threads that began in between; they are counted whole.
     pub came: Vec<u32>,
     /// Threads that ended in between. What they used since the earlier snapshot is unknown and not in
@@ -44,7 +45,7 @@ impl CpuSnapshot {
             threads: BTreeMap::new(),
         };
         for tid in tids {
-            match schedstat(tid) {
+            match Usage::of_thread(tid) {
                 Ok(account) => {
                     snapshot.threads.insert(tid, account);
                 }
@@ -97,19 +98,24 @@ impl CpuSnapshot {
 }
 
 /// Accounts only grow: one that shrank belongs to a later thread that was given the same id.
-fn is_another(before: SchedStat, now: SchedStat) -> bool {
+fn is_another(before: Usage, now: Usage) -> bool {
+    let (before, now) = (before.sched, now.sched);
     now.run_ns < before.run_ns || now.wait_ns < before.wait_ns || now.timeslices < before.timeslices
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::SchedStat;
 
-    fn account(run_ns: u64) -> SchedStat {
-        SchedStat {
-            run_ns,
-            wait_ns: run_ns / 10,
-            timeslices: run_ns / 100,
+    fn account(run_ns: u64) -> Usage {
+        Usage {
+            sched: SchedStat {
+                run_ns,
+                wait_ns: run_ns / 10,
+                timeslices: run_ns / 100,
+            },
+            ..Usage::default()
         }
     }
 
@@ -127,9 +133,9 @@ mod tests {
         let after = snapshot(3_000, &[(1, 800), (3, 200), (4, 100)]);
         let used = after.since(&before);
         assert_eq!(used.elapsed_ns, 2_000);
-        assert_eq!(used.total.run_ns, 300 + 200 + 100);
+        assert_eq!(used.total.sched.run_ns, 300 + 200 + 100);
         assert_eq!(
-            used.threads[&1],
+            used.threads[&1].sched,
             SchedStat {
                 run_ns: 300,
                 wait_ns: 30,
@@ -145,7 +151,7 @@ mod tests {
         let used = once.since(&once);
         assert_eq!(
             (used.total, used.came, used.gone),
-            (SchedStat::default(), vec![], vec![])
+            (Usage::default(), vec![], vec![])
         );
     }
 

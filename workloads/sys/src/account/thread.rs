@@ -52,6 +52,15 @@ pub struct Switches {
     pub involuntary: u64,
 }
 
+/// How often a thread touched memory that was not mapped for it yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Faults {
+    /// Resolved without waiting for a disk.
+    pub minor: u64,
+    /// A disk had to be read.
+    pub major: u64,
+}
+
 /// The account of a thread by its thread id (kernel threads too).
 ///
 /// # Errors
@@ -92,6 +101,24 @@ fn parse_switches(status: &str) -> Option<Switches> {
     })
 }
 
+/// The page faults of a thread by its thread id.
+///
+/// # Errors
+/// `NotFound` when it is gone.
+pub fn faults(tid: u32) -> io::Result<Faults> {
+    let text = gone_is_not_found(read_text(format!("/proc/{tid}/stat")))?;
+    parse_faults(&text).ok_or_else(|| malformed(format!("stat of {tid}: '{text}'")))
+}
+
+/// Fields 10 and 12 of proc_pid_stat(5): the name in parentheses may hold anything.
+fn parse_faults(stat: &str) -> Option<Faults> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace().skip(7);
+    let minor = fields.next()?.parse().ok()?;
+    let major = fields.nth(1)?.parse().ok()?;
+    Some(Faults { minor, major })
+}
+
 /// The thread ids of a process, ascending; the first is usually the process' own.
 ///
 /// # Errors
@@ -127,7 +154,7 @@ mod tests {
 
     #[test]
     fn work_shows_in_a_threads_account() {
-        let tid = rustix::thread::gettid().as_raw_nonzero().get() as u32;
+        let tid = crate::process::current_thread();
         let before = schedstat(tid).unwrap();
         let slept = switches(tid).unwrap();
         let until = crate::clock::now_ns() + 30_000_000;
@@ -160,6 +187,13 @@ mod tests {
             })
         );
         assert_eq!(parse_switches("Name:\tx\n"), None);
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194304 120 9 3 8 1 2 0 0 20 0";
+        let faults = Faults {
+            minor: 120,
+            major: 3,
+        };
+        assert_eq!(parse_faults(stat), Some(faults));
+        assert_eq!(parse_faults("7 (x) S 1"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! CPUs: identity, pinning, and how near they are to each other.
 
 mod list;
+mod pinned;
 mod topology;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Doing, malformed};
 
 pub use list::{format_list, parse_list};
+pub use pinned::Pinned;
 pub use topology::{Cpu, PairClass, Topology};
 
 /// A logical CPU by the kernel's number.

@@ -153,7 +153,7 @@ pub(crate) fn pinned() {
     of_one_flow(&client, &threads, 20_000);
     let used = accounts().since(&before);
     assert!(
-        used.total.run_ns > 0 && used.total.timeslices > 0,
+        used.total.sched.run_ns > 0 && used.total.sched.timeslices > 0,
         "{used:?}"
     );
     assert!(used.came.is_empty() && used.gone.is_empty());

@@ -1,6 +1,6 @@
 //! Typed warnings about a result, each with what to do about it.
 
-use std::fmt;
+mod text;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,10 +81,93 @@ pub enum Smell {
         /// Its share of the measure phase's CPU time, 0 to 1.
         share: f64,
     },
-    /// Something else competed for the CPUs.
-    CpuPressure {
-        /// Share of the measure phase in which runnable threads waited (PSI "some"), 0 to 1.
+    /// Requests left so late that the generator shaped the tail, though the server kept up.
+    OffSchedule {
+        /// 99th percentile of the lag between intended and actual send.
+        p99_ns: u64,
+        /// The lag that is tolerated.
+        limit_ns: u64,
+    },
+    /// The sends did not follow the process that was asked for, though the server kept up.
+    Arrivals {
+        /// The process.
+        process: String,
+        /// Largest difference between the share of gaps up to a length as realised and as asked, 0 to
+        /// 1, at the time scale that matters to the server.
+        distance: f64,
+        /// The difference that is tolerated.
+        limit: f64,
+    },
+    /// Latency was not stationary inside the measure phase, though the server kept up.
+    Unsteady {
+        /// Median latency of the interval that differs most.
+        interval_p50_ns: u64,
+        /// Typical median latency of an interval.
+        typical_p50_ns: u64,
+        /// Where that interval begins in the measure phase.
+        at_ns: u64,
+    },
+    /// Processes that are not part of the run used its CPUs.
+    CompetingLoad {
+        /// Their CPU time per time, in CPUs.
+        foreign_cpus: f64,
+        /// What is tolerated, in CPUs.
+        limit_cpus: f64,
+        /// The busiest of them, where it was still there at the end.
+        busiest: Option<String>,
+    },
+    /// The hypervisor gave the CPUs of the trial to others.
+    Steal {
+        /// Share of the CPUs' time, 0 to 1.
         share: f64,
+        /// What is tolerated, 0 to 1.
+        limit: f64,
+    },
+    /// A pinned thread was found elsewhere.
+    Moved {
+        /// The thread.
+        thread: String,
+        /// The CPU that it was pinned to.
+        cpu: u32,
+        /// The CPUs that it was allowed to run on at the end of the measure phase; none when it had
+        /// ended.
+        allowed: Vec<u32>,
+    },
+    /// XDP did not run the way that was asked for.
+    XdpMode {
+        /// The device.
+        device: String,
+        /// What was asked for, such as `native`.
+        wanted: String,
+        /// What was found, such as `generic`.
+        obtained: String,
+    },
+    /// The components of the CPU cost do not add up to what the machine spent on the run.
+    Unaccounted {
+        /// Share of the CPU time that no component holds, 0 to 1.
+        share: f64,
+        /// What is tolerated, 0 to 1.
+        limit: f64,
+    },
+    /// The generator used almost all of its CPU: a higher load would measure the generator.
+    GeneratorLimit {
+        /// Share of the busiest client CPU that the client and its NAPI thread used, 0 to 1.
+        share: f64,
+    },
+    /// The frequency of the CPUs may change between trials.
+    FrequencyScaling {
+        /// Governors in use and whether turbo is on.
+        settings: String,
+    },
+    /// Mitigations of CPU vulnerabilities make system calls and indirect calls dearer.
+    Mitigations {
+        /// The vulnerabilities that are mitigated in software.
+        vulnerabilities: Vec<String>,
+    },
+    /// Reading the clock is slow or coarse.
+    ClockSource {
+        /// The kernel's clock source.
+        source: String,
     },
     /// The platform gave less than the spec asked for, within what the spec allows.
     Fallback {
@@ -124,7 +207,14 @@ impl Smell {
             Self::Remainder { .. }
             | Self::LedgerUnbalanced { .. }
             | Self::VerificationFailed { .. }
-            | Self::Misrouted { .. } => Severity::Invalid,
+            | Self::Misrouted { .. }
+            | Self::OffSchedule { .. }
+            | Self::Arrivals { .. }
+            | Self::Unsteady { .. }
+            | Self::CompetingLoad { .. }
+            | Self::Steal { .. }
+            | Self::Moved { .. }
+            | Self::XdpMode { .. } => Severity::Invalid,
             // A server that collapses under load is a result: its ledger says where requests went.
             Self::NothingAnswered
             | Self::SendLag { .. }
@@ -133,7 +223,11 @@ impl Smell {
             | Self::Misses { .. }
             | Self::SharedCpu { .. }
             | Self::Ksoftirqd { .. }
-            | Self::CpuPressure { .. }
+            | Self::Unaccounted { .. }
+            | Self::GeneratorLimit { .. }
+            | Self::FrequencyScaling { .. }
+            | Self::Mitigations { .. }
+            | Self::ClockSource { .. }
             | Self::Fallback { .. }
             | Self::FewBlocks { .. }
             | Self::FewSamples { .. } => Severity::Advice,
@@ -155,102 +249,21 @@ impl Smell {
             Self::Misses { .. } => "misses",
             Self::SharedCpu { .. } => "shared_cpu",
             Self::Ksoftirqd { .. } => "ksoftirqd",
-            Self::CpuPressure { .. } => "cpu_pressure",
+            Self::OffSchedule { .. } => "off_schedule",
+            Self::Arrivals { .. } => "arrivals",
+            Self::Unsteady { .. } => "unsteady",
+            Self::CompetingLoad { .. } => "competing_load",
+            Self::Steal { .. } => "steal",
+            Self::Moved { .. } => "moved",
+            Self::XdpMode { .. } => "xdp_mode",
+            Self::Unaccounted { .. } => "unaccounted",
+            Self::GeneratorLimit { .. } => "generator_limit",
+            Self::FrequencyScaling { .. } => "frequency_scaling",
+            Self::Mitigations { .. } => "mitigations",
+            Self::ClockSource { .. } => "clock_source",
             Self::Fallback { .. } => "fallback",
             Self::FewBlocks { .. } => "few_blocks",
             Self::FewSamples { .. } => "few_samples",
         }
     }
-
-    /// What to do about it.
-    #[must_use]
-    pub const fn remedy(&self) -> &'static str {
-        match self {
-            Self::Remainder { .. } => {
-                "look into counters.csv for a counter that moved and has no reason yet; other \
-                 traffic on the interface also disturbs the count"
-            }
-            Self::LedgerUnbalanced { .. } => "report it: this is an error in the client",
-            Self::VerificationFailed { .. } => "report it: the server mixed up values",
-            Self::Misrouted { .. } => {
-                "compare the kernel's partition table with the server's; a slot that moved during \
-                 the trial explains requests that were under way"
-            }
-            Self::NothingAnswered => "see the server's messages; lower the load",
-            Self::SendLag { .. } => {
-                "give the client CPUs of its own or lower the load; latency counts from the \
-                 intended time, so the lag is part of it"
-            }
-            Self::Unsent { .. } => "the client is saturated: lower the load or add client CPUs",
-            Self::Duplicates { .. } => "look for a second server behind the same address",
-            Self::Misses { .. } => "raise the system's `memory` or lower `keys`",
-            Self::SharedCpu { .. } => {
-                "use a machine with more CPUs, or place the roles with `server_cpus` and \
-                 `client_cpus`; until then compare systems only within this machine"
-            }
-            Self::Ksoftirqd { .. } => "lower the load or give NAPI threads CPUs of their own",
-            Self::CpuPressure { .. } => "stop what else runs on the machine and repeat the run",
-            Self::Fallback { .. } => "use hardware and a kernel that have it",
-            Self::FewBlocks { .. } => "set `blocks` to 10 or more (`--set blocks=10`)",
-            Self::FewSamples { .. } => "measure longer, or read lower percentiles only",
-        }
-    }
-}
-
-impl fmt::Display for Smell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Remainder { remainder } => {
-                write!(f, "the ledger leaves {remainder} requests unexplained")
-            }
-            Self::LedgerUnbalanced {
-                equation,
-                left,
-                right,
-            } => {
-                write!(f, "the ledger breaks {equation}: {left} against {right}")
-            }
-            Self::VerificationFailed { replies } => write!(f, "{replies} replies had wrong bytes"),
-            Self::Misrouted { requests } => {
-                write!(
-                    f,
-                    "{requests} requests reached a thread that is not their owner"
-                )
-            }
-            Self::NothingAnswered => f.write_str("no measured request was answered"),
-            Self::SendLag { p99_ns, limit_ns } => write!(
-                f,
-                "1% of the requests left more than {:.1} us late (limit {:.1} us)",
-                us(*p99_ns),
-                us(*limit_ns)
-            ),
-            Self::Unsent { requests } => write!(f, "{requests} requests could not be sent"),
-            Self::Duplicates { replies } => write!(f, "{replies} replies arrived again"),
-            Self::Misses { requests } => write!(f, "{requests} gets missed preloaded keys"),
-            Self::SharedCpu { cpu, roles } => {
-                write!(f, "CPU {cpu} is shared by {}", roles.join(", "))
-            }
-            Self::Ksoftirqd { share } => {
-                write!(f, "ksoftirqd took {:.1}% of the CPU time", share * 100.0)
-            }
-            Self::CpuPressure { share } => {
-                write!(
-                    f,
-                    "threads waited for a CPU {:.0}% of the time",
-                    share * 100.0
-                )
-            }
-            Self::Fallback { wanted, obtained } => write!(f, "{obtained} in place of {wanted}"),
-            Self::FewBlocks { blocks, wanted } => {
-                write!(f, "{blocks} blocks; intervals need {wanted} or more")
-            }
-            Self::FewSamples { samples, wanted } => {
-                write!(f, "{samples} samples; the 99.9th percentile needs {wanted}")
-            }
-        }
-    }
-}
-
-fn us(ns: u64) -> f64 {
-    ns as f64 / 1e3
 }

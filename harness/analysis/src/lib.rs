@@ -10,6 +10,7 @@ pub mod compare;
 mod error;
 mod metric;
 mod table;
+pub mod truth;
 
 pub use cells::{Cell, Cells, Point};
 pub use error::AnalysisError;

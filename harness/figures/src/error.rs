@@ -37,6 +37,9 @@ pub enum Error {
         /// Why.
         source: PolarsError,
     },
+    /// A recorded trial cannot be analysed.
+    #[error(transparent)]
+    Analysis(#[from] analysis::AnalysisError),
     /// A recorded trial is not what `record` writes.
     #[error(transparent)]
     Record(#[from] record::RecordError),

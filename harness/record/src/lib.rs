@@ -28,7 +28,6 @@ mod table;
 mod time;
 mod trace;
 mod trial;
-mod truth;
 
 pub use capacity::{CapacityRecord, RateRecord, RateVerdict};
 pub use device::{DeviceRecord, DeviceState};
@@ -46,7 +45,6 @@ pub use smell::{Severity, Smell};
 pub use time::Timestamp;
 pub use trace::{StallSeen, TraceRow};
 pub use trial::{Cost, CounterRow, DrainTimes, Steering, TrialData, TrialRecord};
-pub use truth::Account;
 
 /// Version of the result folder's layout and of every file in it. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 2;

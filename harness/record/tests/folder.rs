@@ -12,7 +12,7 @@ use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use record::{
     Distribution, DropCount, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RecordError,
-    RunFolder, Severity, Smell, StallSeen, Timestamp, TraceRow, runs_below,
+    RunFolder, Severity, Smell, Timestamp, TraceRow, runs_below,
 };
 use support::{create, data, histogram, spec, trials};
 use tables::{files, table};
@@ -167,7 +167,7 @@ fn traced() -> [TraceRow; 3] {
 }
 
 #[test]
-fn a_trace_is_read_back_and_gives_its_account() {
+fn a_trace_is_read_back() {
     let output = tempfile::tempdir().expect("a folder");
     let mut run = create(output.path());
     let mut traced_trial = trials().remove(0);
@@ -196,34 +196,6 @@ fn a_trace_is_read_back_and_gives_its_account() {
     );
     let parquet = std::fs::read(run.trial_folder(&id).join("trace.parquet")).expect("a file");
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
-
-    let accounts = run.held_replies().expect("readable");
-    let [account] = accounts.as_slice() else {
-        panic!("one trial holds replies and was traced");
-    };
-    let bias = account.of.bias().expect("one was answered");
-    assert_eq!((bias.n, bias.median_ns), (1, 7000));
-    assert!(run.stalled().expect("readable").is_empty());
-}
-
-#[test]
-fn a_stall_is_read_back_and_gives_its_account() {
-    let output = tempfile::tempdir().expect("a folder");
-    let mut run = create(output.path());
-    let mut stalled = data(trials().remove(0), 0);
-    stalled.trace = Some(traced().to_vec());
-    stalled.stall = Some(StallSeen {
-        began_ns: 150_000_500,
-        ended_ns: 150_050_000,
-    });
-    run.record_trial(&stalled).expect("a trial");
-    let run = RunFolder::open(run.path()).expect("it was written");
-    let accounts = run.stalled().expect("readable");
-    let [account] = accounts.as_slice() else {
-        panic!("one server stood still");
-    };
-    assert_eq!(account.of.n(), 2, "what was never sent is in no account");
-    assert!(run.held_replies().expect("readable").is_empty());
 }
 
 #[test]

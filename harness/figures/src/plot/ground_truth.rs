@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use record::Account;
+use analysis::truth::{self, Account};
 use stats::truth::{Bias, HeldReplies};
 
 use crate::canvas::axis::Axis;
@@ -37,7 +37,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let Some(folder) = run.traced()? else {
         return Ok(Drawing::Skipped(Skip::NoHeldReplies));
     };
-    let labels = by_label(folder.held_replies()?);
+    let labels = by_label(truth::held_replies(&folder)?);
     if labels.is_empty() {
         return Ok(Drawing::Skipped(Skip::NoHeldReplies));
     }
@@ -252,7 +252,6 @@ mod tests {
             .collect();
         Account {
             label: label.to_owned(),
-            io: "udp",
             offered_rps: 1000.0,
             servers: NonZeroUsize::MIN,
             load: 0.1,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use record::Account;
+use analysis::truth::{self, Account};
 use stats::truth::Stalled;
 
 use crate::canvas::axis::Axis;
@@ -43,7 +43,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let Some(folder) = run.traced()? else {
         return Ok(Drawing::Skipped(Skip::NoStall));
     };
-    let cells = by_label(folder.stalled()?);
+    let cells = by_label(truth::stalled(&folder)?);
     if cells.is_empty() {
         return Ok(Drawing::Skipped(Skip::NoStall));
     }
@@ -193,7 +193,6 @@ mod tests {
         let (measure_ns, stall_ns) = (0..1000 * MS, 400 * MS..500 * MS);
         Account {
             label: "stopped".to_owned(),
-            io: "udp",
             offered_rps: 1000.0,
             servers: NonZeroUsize::MIN,
             load: 0.0,

@@ -106,8 +106,9 @@ fn carry_out(
     let stopped = Stopped::stop(server)?;
     let began_ns = clock::now_ns();
     let slept = sleep_until(began_ns + stall.length.as_nanos(), unwanted);
-    drop(stopped);
+    // This thread may be off its CPU between the two, and the server answer meanwhile.
     let ended_ns = clock::now_ns();
+    drop(stopped);
     slept?;
     Ok(StallSeen {
         began_ns: began_ns - window.start_ns,

@@ -71,7 +71,10 @@ where
         Ok(()) => Vec::new(),
         Err(report) => report
             .iter()
-            .map(|(path, error)| problem(tree, text, &path.to_string(), error.to_string()))
+            .map(|(path, error)| {
+                let path = tree.written(&path.to_string());
+                problem(tree, text, &path, error.to_string())
+            })
             .collect(),
     };
     if problems.is_empty() {

@@ -88,6 +88,36 @@ impl Node {
         place.clone()
     }
 
+    /// A path as it is written in the YAML: what validation calls the first field of an enum's
+    /// variant (`probes[0][0].samples`) is the variant's name here (`probes[0].wakeup.samples`).
+    pub(crate) fn written(&self, path: &str) -> String {
+        let mut node = Some(self);
+        let mut written = String::new();
+        for step in steps(path) {
+            let content = node.map(|node| &node.content);
+            let (name, next) = match (&step, content) {
+                (Step::Index(0), Some(Content::Map(entries))) if entries.len() == 1 => {
+                    (Some(&entries[0].key), Some(&entries[0].value))
+                }
+                (Step::Key(key), Some(Content::Map(entries))) => {
+                    let entry = entries.iter().find(|entry| entry.key == *key);
+                    (Some(key), entry.map(|entry| &entry.value))
+                }
+                (Step::Index(index), Some(Content::List(items))) => (None, items.get(*index)),
+                (Step::Key(key), _) => (Some(key), None),
+                (Step::Index(_), _) => (None, None),
+            };
+            match (name, &step) {
+                (Some(name), _) if written.is_empty() => written.push_str(name),
+                (Some(name), _) => written += &format!(".{name}"),
+                (None, Step::Index(index)) => written += &format!("[{index}]"),
+                (None, Step::Key(key)) => written += key,
+            }
+            node = next;
+        }
+        written
+    }
+
     /// The place of the key at the end of `path`.
     pub(crate) fn key_place_of(&self, path: &[Step], key: &str) -> Option<Place> {
         let mut node = self;

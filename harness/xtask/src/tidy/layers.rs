@@ -68,6 +68,10 @@ const LAYERS: &[Layer] = &[
         without: MACHINE,
     },
     Layer {
+        folder: "harness/claims",
+        without: MACHINE,
+    },
+    Layer {
         folder: "harness/figures",
         without: MACHINE,
     },
@@ -81,7 +85,9 @@ const EXCLUSIVE: &[(&str, &str)] = &[
 ];
 
 /// Crates below the harness never depend on it.
-const HARNESS: &[&str] = &["spec", "protocol", "stats", "record", "analysis", "figures"];
+const HARNESS: &[&str] = &[
+    "spec", "protocol", "stats", "record", "analysis", "claims", "figures",
+];
 
 /// Findings over all manifests of the workspace.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {

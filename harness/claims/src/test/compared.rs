@@ -1,0 +1,103 @@
+//! What the tests share: the numbers of several cells at the places where all of them were measured.
+
+use crate::cell::{Cell, ServerCell};
+use crate::evidence::{MachineRuns, Place, Stop, Trials, at_places};
+use crate::measured::{Aligned, Blocks, pair, ratios};
+use crate::metric::Metric;
+use crate::test::At;
+use crate::verdict::{Limits, Reading};
+
+/// A place, in words, and what each cell measured there.
+pub(crate) struct Compared {
+    pub(crate) place: String,
+    /// In the order of the cells.
+    pub(crate) cells: Vec<Blocks>,
+}
+
+/// Measures `metric` of all `cells` wherever all of them were measured.
+pub(crate) fn compared(
+    runs: &MachineRuns<'_>,
+    cells: &[&Cell],
+    metric: Metric,
+    at: At,
+) -> Result<Vec<Compared>, Stop> {
+    let servers: Vec<&ServerCell> = cells.iter().filter_map(|cell| server(cell)).collect();
+    if servers.len() < cells.len() {
+        let rounds = cells.iter().filter_map(|cell| match cell {
+            Cell::Server(_) => None,
+            Cell::Notification(cell) => Some(runs.rounds(cell, metric)),
+        });
+        let cells = rounds.collect::<Result<_, _>>()?;
+        return Ok(vec![Compared {
+            place: String::new(),
+            cells,
+        }]);
+    }
+    let free: Vec<&'static str> = servers.iter().flat_map(|cell| cell.with.chosen()).collect();
+    let trials: Vec<Vec<Trials<'_>>> = servers
+        .iter()
+        .map(|cell| runs.trials(cell, &free))
+        .collect::<Result<_, _>>()?;
+    let places = at_places(trials, at)?;
+    let titles: Vec<Place> = places.iter().map(|cells| cells[0].place.clone()).collect();
+    let titles: Vec<String> = titles
+        .iter()
+        .map(|place| place.title(&titles.iter().collect::<Vec<_>>()))
+        .collect();
+    let measure = |(place, found): (String, Vec<Trials<'_>>)| {
+        not_confounded_by_spinning(&found, cells, metric)?;
+        let blocks = found
+            .iter()
+            .zip(cells)
+            .map(|(trials, cell)| trials.measure(metric, cell));
+        let cells = blocks.collect::<Result<_, _>>()?;
+        Ok(Compared { place, cells })
+    };
+    titles.into_iter().zip(places).map(measure).collect()
+}
+
+pub(crate) fn server(cell: &Cell) -> Option<&ServerCell> {
+    match cell {
+        Cell::Server(cell) => Some(cell),
+        Cell::Notification(_) => None,
+    }
+}
+
+/// A thread that spins takes all the CPU time that there is, whatever its work.
+fn not_confounded_by_spinning(
+    found: &[Trials<'_>],
+    cells: &[&Cell],
+    metric: Metric,
+) -> Result<(), Stop> {
+    let spinning = found.iter().filter(|trials| trials.spin()).count();
+    if !metric.counts_server_cpu() || spinning == 0 || spinning == found.len() {
+        return Ok(());
+    }
+    let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
+    Err(Stop::NotTestable(format!(
+        "{metric} of a thread that spins is never compared with one that sleeps: {}",
+        cells.join(" | ")
+    )))
+}
+
+/// The number of `a` over that of `b`, block by block, against `limits`.
+pub(crate) fn ratio_reading(place: &str, a: &Blocks, b: &Blocks, limits: Limits) -> Reading {
+    let (a, b) = pair(a, b);
+    Reading {
+        place: place.to_owned(),
+        limits,
+        estimate: a.ratio_to(&b),
+        per_block: ratios(&a.per_block(), &b.per_block()),
+    }
+}
+
+/// The number of `blocks` against `limits`.
+pub(crate) fn value_reading(place: &str, blocks: &Blocks, limits: Limits) -> Reading {
+    let aligned = Aligned::of(blocks.values());
+    Reading {
+        place: place.to_owned(),
+        limits,
+        estimate: aligned.estimate(),
+        per_block: aligned.per_block(),
+    }
+}

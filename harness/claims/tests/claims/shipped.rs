@@ -1,0 +1,71 @@
+//! The claims that ship name what exists, and say what they test.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use claims::{Cell, Claim, Paper, shipped};
+use spec::{Probe, Spec};
+
+fn all() -> Vec<Claim> {
+    shipped().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn experiment(claim: &Claim) -> Spec {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../experiments")
+        .join(&claim.experiment);
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {}: {error}", claim.id, path.display()));
+    Spec::parse(&text, &claim.experiment).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_claim_names_a_spec_that_has_what_it_tests_in_enough_blocks() {
+    for claim in all() {
+        let spec = experiment(&claim);
+        let Some(test) = &claim.test else { continue };
+        for cell in test.cells() {
+            let found = match cell {
+                Cell::Server(cell) => {
+                    assert!(spec.blocks() >= 10, "{}", claim.id);
+                    spec::expand(&spec).iter().any(|trial| cell.fits(trial))
+                }
+                Cell::Notification(cell) => spec.probes.iter().any(|Probe::Wakeup(probe)| {
+                    probe.rounds >= 10
+                        && probe.mechanisms.contains(&cell.mechanism)
+                        && probe.modes.contains(&cell.mode)
+                }),
+            };
+            assert!(found, "{}: {} has no {cell}", claim.id, claim.experiment);
+        }
+    }
+}
+
+#[test]
+fn the_paper_is_covered() {
+    let claims = all();
+    let encp = claims.iter().filter(|claim| claim.paper == Paper::Encp19);
+    let (tested, needing): (Vec<_>, Vec<_>) = encp.partition(|claim| claim.test.is_some());
+    assert!(tested.len() >= 15, "{}", tested.len());
+    assert!(!needing.is_empty());
+    let ids: BTreeSet<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
+    assert_eq!(ids.len(), claims.len());
+    let statements: BTreeSet<&str> = claims.iter().map(|c| c.statement.as_str()).collect();
+    assert_eq!(statements.len(), claims.len());
+}
+
+#[test]
+fn the_papers_numbers_are_the_tests_numbers() {
+    let claims = all();
+    for (id, value) in [
+        ("notification-same-node", 4320.0),
+        ("notification-remote-node", 6090.0),
+    ] {
+        let claim = claims.iter().find(|claim| claim.id == id).expect(id);
+        assert_eq!(claim.numbers[0].value, value);
+        let Some(claims::Test::BracketedEquality(test)) = &claim.test else {
+            panic!("{id} tests the number")
+        };
+        assert_eq!(test.value, Some(value));
+    }
+}

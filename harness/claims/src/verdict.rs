@@ -120,6 +120,23 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The number in few digits with its unit; empty where there is none.
+    #[must_use]
+    pub fn shown_value(&self) -> String {
+        self.value
+            .map(|value| number(value) + &suffix(&self.unit))
+            .unwrap_or_default()
+    }
+
+    /// The interval in few digits; empty where there is none.
+    #[must_use]
+    pub fn shown_interval(&self) -> String {
+        match (self.low, self.high) {
+            (Some(low), Some(high)) => format!("[{}, {}]", number(low), number(high)),
+            (Some(_), None) | (None, Some(_)) | (None, None) => String::new(),
+        }
+    }
+
     /// A claim without a number to speak of.
     pub(crate) fn without_number(verdict: Verdict, why: String) -> Self {
         Self {
@@ -211,7 +228,7 @@ pub(crate) fn decide(readings: &[Reading], unit: &str) -> Finding {
         high: number(|estimate| estimate.high),
         unit: unit.to_owned(),
         blocks: reading.per_block.len(),
-        why: why(reading, standings[decisive], verdict, readings.len()),
+        why: why(reading, standings[decisive], verdict, readings.len(), unit),
     }
 }
 
@@ -249,7 +266,13 @@ fn verdict(standings: &[Standing]) -> (Verdict, Vec<usize>) {
     (Verdict::Inconclusive, undecided)
 }
 
-fn why(reading: &Reading, standing: Standing, verdict: Verdict, places: usize) -> String {
+fn why(
+    reading: &Reading,
+    standing: Standing,
+    verdict: Verdict,
+    places: usize,
+    unit: &str,
+) -> String {
     let limits = reading.limits;
     let place = if reading.place.is_empty() {
         String::new()
@@ -263,7 +286,7 @@ fn why(reading: &Reading, standing: Standing, verdict: Verdict, places: usize) -
     };
     let interval = reading
         .estimate
-        .map(|e| format!("[{}, {}]", number(e.low), number(e.high)))
+        .map(|e| format!("[{}, {}]{}", number(e.low), number(e.high), suffix(unit)))
         .unwrap_or_default();
     match standing {
         Standing::Within => format!("{place}{interval} is {limits}{everywhere}"),
@@ -310,6 +333,15 @@ fn blocks_to_decide(estimate: &Estimate, limit: f64) -> String {
         "about {needed:.0} blocks would decide (these are {})",
         estimate.n
     )
+}
+
+/// A unit behind a number; a ratio needs none.
+fn suffix(unit: &str) -> String {
+    if unit.is_empty() || unit == "ratio" {
+        String::new()
+    } else {
+        format!(" {unit}")
+    }
 }
 
 /// A number for people: four significant digits, or what lies beyond the timeout.

@@ -81,6 +81,8 @@ pub(crate) enum Command {
     },
     /// Pack a recorded run as one archive with an RO-Crate description
     Bundle(BundleArgs),
+    /// Hold papers' claims against recorded runs
+    Claims(ClaimsArgs),
     /// Serve one system to ordinary clients until a signal
     Serve(ServeArgs),
     /// Undo what a run that was killed left behind
@@ -121,6 +123,7 @@ impl Command {
             | Self::Doctor { .. }
             | Self::Figures { .. }
             | Self::Bundle(_)
+            | Self::Claims(_)
             | Self::Serve(_)
             | Self::Clean { .. }
             | Self::Agent { .. } => false,
@@ -252,6 +255,23 @@ pub(crate) struct RerunArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) how: HowArgs,
+}
+
+/// Which claims, and which runs.
+#[derive(Debug, Args)]
+pub(crate) struct ClaimsArgs {
+    /// The runs' folders, or folders of runs
+    #[arg(value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Folder of claims; by default experiments/claims here, or else those that are built in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) claims: Option<PathBuf>,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where claims.csv goes; by default into the folder of a single run, or else here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// What to serve.

@@ -76,6 +76,7 @@ fn dispatch(cli: Cli) -> Result<Outcome> {
             environment,
         } => commands::show::show(&run, json, environment),
         Command::Bundle(args) => commands::bundle::bundle(&args),
+        Command::Claims(args) => commands::claims::claims(&args),
         Command::Compare {
             run,
             other,

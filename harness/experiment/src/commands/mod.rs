@@ -2,6 +2,7 @@
 
 pub(crate) mod bundle;
 pub(crate) mod check;
+pub(crate) mod claims;
 pub(crate) mod clean;
 pub(crate) mod compare;
 pub(crate) mod doctor;

@@ -3,6 +3,7 @@
 mod capacity;
 mod comparison;
 mod environment;
+mod claims;
 mod progress;
 mod shortfall;
 mod summary;
@@ -10,6 +11,7 @@ mod table;
 
 pub(crate) use comparison::print_comparison;
 pub(crate) use environment::print_environment;
+pub(crate) use claims::print_claims;
 pub(crate) use progress::Progress;
 pub(crate) use shortfall::failed_and_refused;
 pub(crate) use summary::{print_run, trial_row};

@@ -207,7 +207,8 @@ fn fair(subject: Subject, test: &Test) -> Option<String> {
         })
         .collect();
     let about_probes = subject == Subject::Notification;
-    if about_probes != servers.is_empty() || servers.len() % cells.len() != 0 {
+    let mixed = !servers.is_empty() && servers.len() < cells.len();
+    if mixed || about_probes != servers.is_empty() {
         return Some(if about_probes {
             "a claim about notification is about cells of the probe: `notification: ..`".to_owned()
         } else {

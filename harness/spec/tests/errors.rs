@@ -656,3 +656,14 @@ fn a_pattern_that_cannot_be_followed_is_refused() {
         "{bursty}"
     );
 }
+
+#[test]
+fn a_bad_value_inside_of_a_named_kind_is_found_where_it_stands() {
+    let probes = "probes:\n  - wakeup:\n      {mechanisms: [eventfd], modes: [idle], samples: 0, \
+                  time_limit: 1 s}\n";
+    let text = format!("{GOOD}{probes}");
+    let message = Spec::parse(&text, "small.yaml").expect_err("no samples");
+    let message = message.to_string();
+    let place = "small.yaml:22:55: probes[0].wakeup.samples: ";
+    assert!(message.starts_with(place), "{message}");
+}

@@ -210,6 +210,40 @@ pub struct TrialData {
 }
 
 impl TrialData {
+    /// A trial that began at `started` and has measured nothing: what a synthetic one fills in.
+    /// Times are kept up to `longest_ns`.
+    ///
+    /// # Errors
+    /// When no histogram can reach `longest_ns`, which must be 2 at least.
+    pub fn empty(
+        trial: Trial,
+        sequence: u32,
+        started: Timestamp,
+        longest_ns: u64,
+    ) -> Result<Self, hdrhistogram::CreationError> {
+        let nothing = Histogram::new_with_bounds(1, longest_ns, 3)?;
+        Ok(Self {
+            trial,
+            sequence,
+            started,
+            finished: started,
+            measure_started: started,
+            ledger: Ledger::default(),
+            latency: nothing.clone(),
+            unanswered_measured: 0,
+            send_lag: nothing,
+            steering: Steering::default(),
+            cost: Cost::default(),
+            obtained: Value::Null,
+            intervals: Vec::new(),
+            devices: Vec::new(),
+            counters: Vec::new(),
+            stall: None,
+            trace: None,
+            smells: Vec::new(),
+        })
+    }
+
     /// The record: percentiles, the ledger's smells, the verdict.
     #[must_use]
     pub fn record(&self) -> TrialRecord {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use claims::{Claim, Finding, judge};
 use hdrhistogram::Histogram;
 use record::{
-    Cost, CounterRow, Ledger, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunId,
-    RunRecord, SCHEMA_VERSION, Steering, Timestamp, TrialData,
+    CounterRow, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunId, RunRecord,
+    SCHEMA_VERSION, Timestamp, TrialData,
 };
 use serde_json::json;
 use spec::{Io, Spec, SystemKind, Trial, expand};
@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 /// Requests of each trial.
 pub(crate) const REQUESTS: u64 = 1000;
+
+const LONGEST_NS: u64 = 10_000_000_000;
 
 /// What one trial measured.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +93,7 @@ pub(crate) fn is(trial: &Trial, system: SystemKind, io: Io) -> bool {
 
 /// Latencies within 10% of `middle_ns`.
 pub(crate) fn times(middle_ns: f64, count: u64) -> Histogram<u64> {
-    let mut histogram = Histogram::new_with_bounds(1, 10_000_000_000, 3).expect("sane bounds");
+    let mut histogram = Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("sane bounds");
     for index in 0..count {
         let at = 0.9 + 0.2 * index as f64 / count as f64;
         histogram.record((middle_ns * at) as u64).expect("in range");
@@ -100,48 +102,30 @@ pub(crate) fn times(middle_ns: f64, count: u64) -> Histogram<u64> {
 }
 
 fn data(trial: Trial, sequence: u32, shape: Shape) -> TrialData {
-    let now = Timestamp::now();
-    let answered = REQUESTS - shape.unanswered;
+    let mut data = TrialData::empty(trial, sequence, Timestamp::now(), LONGEST_NS).expect("sane");
+    let lost = u64::from(!shape.valid);
+    data.ledger.offered = REQUESTS;
+    data.ledger.sent = REQUESTS;
+    data.ledger.answered = REQUESTS - lost;
+    data.ledger.timed_out = lost;
+    data.latency = times(shape.latency_ns, REQUESTS - shape.unanswered);
+    data.unanswered_measured = shape.unanswered;
+    data.steering.handoffs = shape.handoffs;
+    data.steering.misroutes = shape.misroutes;
     let cpu_ns = shape.cpu_ns.map(|each| (each * REQUESTS as f64) as u64);
-    let counters = [("xdp_redirected_0", 600), ("xdp_redirected_1", 400)];
-    TrialData {
-        trial,
-        sequence,
-        started: now,
-        finished: now,
-        measure_started: now,
-        ledger: Ledger {
-            offered: REQUESTS,
-            sent: REQUESTS,
-            answered: REQUESTS - u64::from(!shape.valid),
-            timed_out: u64::from(!shape.valid),
-            ..Ledger::default()
-        },
-        latency: times(shape.latency_ns, answered),
-        unanswered_measured: shape.unanswered,
-        send_lag: times(500.0, REQUESTS),
-        steering: Steering {
-            handoffs: shape.handoffs,
-            misroutes: shape.misroutes,
-            ..Steering::default()
-        },
-        cost: Cost {
-            server_cpu_ns: cpu_ns,
-            napi_cpu_ns: cpu_ns.map(|_| 0),
-            replies_measured: REQUESTS,
-            requests_executed: REQUESTS,
-            ..Cost::default()
-        },
-        obtained: json!({}),
-        counters: counters
-            .map(|(name, value)| CounterRow {
-                scope: "server".to_owned(),
-                name: name.to_owned(),
-                value,
-            })
-            .to_vec(),
-        smells: Vec::new(),
-    }
+    data.cost.server_cpu_ns = cpu_ns;
+    data.cost.napi_cpu_ns = cpu_ns.map(|_| 0);
+    data.cost.replies_measured = REQUESTS;
+    data.cost.requests_executed = REQUESTS;
+    let by_owner = [("xdp_redirected_0", 600), ("xdp_redirected_1", 400)];
+    data.counters = by_owner
+        .map(|(name, value)| CounterRow {
+            scope: "server".to_owned(),
+            name: name.to_owned(),
+            value,
+        })
+        .to_vec();
+    data
 }
 
 /// Adds a cell of the probe with a round per middle time.

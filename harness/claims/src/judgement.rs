@@ -135,3 +135,21 @@ fn row(judgement: &Judgement<'_>) -> [String; HEADER.len()] {
         runs.clone(),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_are_documented_in_their_order() {
+        let page = include_str!("../../../docs/claims.md");
+        let (_, section) = page.split_once("## `claims.csv`").expect("a section");
+        let (section, _) = section.split_once("\n## ").expect("another one");
+        let documented: Vec<&str> = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(documented, HEADER);
+    }
+}

@@ -11,6 +11,7 @@ mod case;
 mod exclusion;
 mod floods;
 mod gates;
+mod judged;
 mod known;
 mod ledgers;
 mod loads;
@@ -43,6 +44,7 @@ fn cases() -> Vec<Case> {
         privilege::cases(),
         known::cases(),
         provenance::cases(),
+        judged::cases(),
         truth::cases(),
         ledgers::cases(),
         loads::cases(),

@@ -21,6 +21,8 @@ pub enum Figure {
     Crossings,
     /// Where the offered requests ended.
     Ledger,
+    /// Capacity searches: what was tried and the brackets.
+    Capacity,
     /// Held replies against the queue's recursion.
     GroundTruth,
     /// A stopped server against theory without coordinated omission.
@@ -29,13 +31,14 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
         Self::CpuCost,
         Self::Crossings,
         Self::Ledger,
+        Self::Capacity,
         Self::GroundTruth,
         Self::Stall,
     ];
@@ -49,6 +52,7 @@ impl Figure {
             Self::CpuCost => "cpu_cost",
             Self::Crossings => "crossings",
             Self::Ledger => "ledger",
+            Self::Capacity => "capacity",
             Self::GroundTruth => "ground_truth",
             Self::Stall => "stall",
         }
@@ -62,6 +66,7 @@ impl Figure {
             Self::CpuCost => plot::cpu_cost::draw(run),
             Self::Crossings => plot::crossings::draw(run),
             Self::Ledger => plot::ledger::draw(run),
+            Self::Capacity => plot::capacity::draw(run),
             Self::GroundTruth => plot::ground_truth::draw(run),
             Self::Stall => plot::stall::draw(run),
         }
@@ -77,6 +82,12 @@ pub enum Skip {
     /// Every trial is invalid.
     #[error("no trial of the run is valid")]
     NoValidTrials,
+    /// The run is a capacity search.
+    #[error("the run searched for capacities, at rates of their own for each system: see capacity")]
+    Search,
+    /// The run searched for no capacity.
+    #[error("the run searched for no capacity")]
+    NoSearch,
     /// The run has no probes.csv, or an empty one.
     #[error("the run recorded no probes")]
     NoProbes,

@@ -1,6 +1,7 @@
 //! One file per figure.
 
 mod bars;
+pub(crate) mod capacity;
 pub(crate) mod cpu_cost;
 pub(crate) mod crossings;
 pub(crate) mod ground_truth;
@@ -20,6 +21,10 @@ const SEED: u64 = 0x5eed_b10c;
 
 /// The trials of the run, if there is a valid one.
 fn usable(run: &Run) -> Result<&Trials, Skip> {
+    // Each system has rates of its own there: an axis of loads would compare nothing.
+    if !run.capacity.is_empty() {
+        return Err(Skip::Search);
+    }
     let trials = run.trials.as_ref().ok_or(Skip::NoTrials)?;
     if trials.series.is_empty() {
         Err(Skip::NoValidTrials)

@@ -15,7 +15,7 @@ pub(crate) use floor::Floor;
 pub(crate) use machine::Machine;
 pub(crate) use names::{micros, rate};
 pub(crate) use probes::{Probe, Probes};
-use record::RunFolder;
+use record::{CapacityRecord, RunFolder};
 
 pub(crate) use trials::{Cell, Trials};
 
@@ -28,6 +28,8 @@ pub(crate) struct Run {
     pub(crate) trials: Option<Trials>,
     pub(crate) probes: Option<Probes>,
     pub(crate) machine: Machine,
+    /// What capacity searches found; empty when the run is none.
+    pub(crate) capacity: Vec<CapacityRecord>,
 }
 
 impl Run {
@@ -43,6 +45,7 @@ impl Run {
             trials: Trials::read(path)?,
             probes: Probes::read(path)?,
             machine: Machine::read(path)?,
+            capacity: capacity(path)?,
         })
     }
 
@@ -58,4 +61,11 @@ impl Run {
             .any(|entry| entry.path().join("trace.csv").is_file());
         Ok(traced.then(|| RunFolder::open(&self.path)).transpose()?)
     }
+}
+
+fn capacity(path: &Path) -> Result<Vec<CapacityRecord>> {
+    if !path.join("capacity.csv").is_file() {
+        return Ok(Vec::new());
+    }
+    Ok(RunFolder::open(path)?.run().capacity.clone())
 }

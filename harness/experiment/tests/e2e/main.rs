@@ -23,6 +23,7 @@ mod restoring;
 mod results;
 mod schedules;
 mod schema;
+mod search;
 mod serving;
 mod smoke;
 mod steering_counts;
@@ -54,6 +55,7 @@ fn cases() -> Vec<Case> {
         restoring::cases(),
         serving::cases(),
         stuck::cases(),
+        search::cases(),
         storage::cases(),
         torture::cases(),
         floods::cases(),

@@ -1,0 +1,95 @@
+//! The capacity search: it ends with a bracket, keeps every trial, and goes on where it was killed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use record::RunFolder;
+
+use crate::bench::{Bench, shipped};
+use crate::case::Case;
+use crate::needs::Need;
+use crate::results::{Run, table};
+use crate::storage::trial_files;
+
+const MINUTES: Duration = Duration::from_secs(150);
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![Case::new(
+        "search::killed_and_resumed",
+        &[Need::Veth],
+        killed_and_resumed,
+    )]
+}
+
+fn killed_and_resumed(bench: &Bench) -> Result<()> {
+    let spec = shipped("smoke/capacity.yaml");
+    let mut running = bench.start(&mut bench.run_command(&spec, &[]))?;
+    let path = running.wait_for("some trials", MINUTES, |_| {
+        let run = record::runs_below(&bench.output()).ok()?.pop()?;
+        (Run::read(&run).ok()?.trials.len() >= 4).then_some(run)
+    })?;
+    running.kill()?;
+    running.wait(MINUTES)?;
+    let known = trial_files(&path)?;
+    let finished = bench.finish(bench.experiment(["resume"]).arg(&path), MINUTES)?;
+    finished.expect_code(0)?;
+    ensure!(
+        finished.out.contains("Highest rate at which p99 <= 5 ms"),
+        "the closing table does not tell: {}",
+        finished.out
+    );
+    let now = trial_files(&path)?;
+    for (file, bytes) in &known {
+        ensure!(now.get(file) == Some(bytes), "{} changed", file.display());
+    }
+    expect_answered(&path)
+}
+
+/// Both searches came to an end, all trials belong to one of them, and each bracket follows from the
+/// recorded rates.
+fn expect_answered(path: &std::path::Path) -> Result<()> {
+    let folder = RunFolder::open(path)?;
+    let searches = &folder.run().capacity;
+    ensure!(searches.len() == 2, "{} searches", searches.len());
+    let mut searched = BTreeSet::new();
+    for search in searches {
+        ensure!(search.complete, "{search:?}");
+        let asked = &search.asked;
+        for rate in &search.rates {
+            let trials = u32::try_from(rate.trials.len())?;
+            ensure!(
+                trials == rate.passed + rate.failed + rate.invalid,
+                "{rate:?}"
+            );
+            searched.extend(rate.trials.iter().map(ToString::to_string));
+        }
+        let verdict = |wanted: u64| {
+            let rate = search.rates.iter().find(|rate| rate.rate_rps == wanted);
+            rate.and_then(|rate| rate.verdict)
+                .with_context(|| format!("{wanted} req/s has no verdict"))
+        };
+        if let Some(low) = search.passing_rps {
+            ensure!(verdict(low)? == record::RateVerdict::Passes, "{search:?}");
+        }
+        if let Some(high) = search.failing_rps {
+            ensure!(verdict(high)? != record::RateVerdict::Passes, "{search:?}");
+        }
+        if let (Some(low), Some(high)) = (search.passing_rps, search.failing_rps) {
+            let width = high as f64 / low as f64 - 1.0;
+            let wanted = asked.precision().fraction();
+            ensure!(width <= wanted, "{low} to {high} is wider than {wanted}");
+        }
+    }
+    let run = Run::read(path)?;
+    let recorded: BTreeSet<String> = run.ids().into_iter().collect();
+    ensure!(recorded == searched, "{recorded:?} against {searched:?}");
+    for trial in &run.trials {
+        ensure!(trial.number("offered")? > 0, "{} is empty", trial.who());
+    }
+    let (_, rows) = table(&path.join("capacity.csv"))?;
+    ensure!(rows.iter().all(|row| row["complete"] == "true"), "{rows:?}");
+    ensure!(fs::metadata(path.join("figures/capacity.svg"))?.len() > 1000);
+    Ok(())
+}

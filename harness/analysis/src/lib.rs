@@ -11,7 +11,24 @@ mod error;
 mod metric;
 mod table;
 pub mod truth;
+pub mod validation;
 
 pub use cells::{Cell, Cells, Point};
 pub use error::AnalysisError;
 pub use metric::Metric;
+
+use std::path::Path;
+
+use record::RunFolder;
+
+/// Writes into the folder of the run at `path` the tables that figures draw: the comparison of its
+/// systems, and the repeated comparisons of an A/A or A/B run. A run that has nothing to compare
+/// gets none.
+///
+/// # Errors
+/// When a recorded file is damaged or a table cannot be written.
+pub fn record_tables(path: &Path) -> Result<(), AnalysisError> {
+    let run = RunFolder::open(path)?;
+    compare::record(&run)?;
+    validation::repeated::record(&run)
+}

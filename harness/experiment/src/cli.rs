@@ -83,6 +83,18 @@ pub(crate) enum Command {
     Bundle(BundleArgs),
     /// Hold papers' claims against recorded runs
     Claims(ClaimsArgs),
+    /// What the recorded runs of the validation specs say about this instrument
+    Validate {
+        /// Runs, or folders that hold runs
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<PathBuf>,
+        /// Where the report goes
+        #[arg(long, value_name = "DIR", default_value = "./results/validation")]
+        output: PathBuf,
+        /// Print one JSON array instead of tables
+        #[arg(long)]
+        json: bool,
+    },
     /// Serve one system to ordinary clients until a signal
     Serve(ServeArgs),
     /// Undo what a run that was killed left behind
@@ -124,6 +136,7 @@ impl Command {
             | Self::Figures { .. }
             | Self::Bundle(_)
             | Self::Claims(_)
+            | Self::Validate { .. }
             | Self::Serve(_)
             | Self::Clean { .. }
             | Self::Agent { .. } => false,

@@ -83,6 +83,9 @@ fn dispatch(cli: Cli) -> Result<Outcome> {
             baseline,
             json,
         } => commands::compare::compare(&run, other.as_ref(), baseline.as_deref(), json),
+        Command::Validate { runs, output, json } => {
+            commands::validate::validate(&runs, &output, json)
+        }
         Command::Serve(args) => commands::serve::serve(&args),
         Command::Clean { dry_run } => commands::clean::clean(dry_run),
         Command::Schema { of } => commands::schema::schema(of),

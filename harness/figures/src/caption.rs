@@ -14,6 +14,8 @@ pub(crate) enum Shows {
     Merged,
     /// Sums over blocks.
     Sums,
+    /// Ratios with the intervals of their own.
+    Ratios,
 }
 
 /// Title, subtitle and caption of a figure of trials; `lead` is the sentence that is the figure's
@@ -71,6 +73,10 @@ fn spread(shows: Shows, fewest: usize, most: usize) -> String {
         }
         Shows::Merged if few => "Histograms merged over blocks, fewer than 10.",
         Shows::Merged => "Histograms merged over blocks.",
+        Shows::Ratios if !few => "Whiskers: 95% block bootstrap interval of the ratio.",
+        Shows::Ratios => {
+            "Whiskers: 95% block bootstrap interval of the ratio, or, with fewer than 10 blocks, from the smallest to the largest block."
+        }
         Shows::Sums if few => "Summed over blocks, fewer than 10.",
         Shows::Sums => "Summed over blocks.",
     };

@@ -23,15 +23,19 @@ pub enum Figure {
     Ledger,
     /// Capacity searches: what was tried and the brackets.
     Capacity,
+    /// Ratios of each system to the baseline with their verdicts.
+    Comparison,
     /// Held replies against the queue's recursion.
     GroundTruth,
     /// A stopped server against theory without coordinated omission.
     Stall,
+    /// Repeated comparisons of one system with itself.
+    AaAb,
 }
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
@@ -39,8 +43,10 @@ impl Figure {
         Self::Crossings,
         Self::Ledger,
         Self::Capacity,
+        Self::Comparison,
         Self::GroundTruth,
         Self::Stall,
+        Self::AaAb,
     ];
 
     /// The name of its files, without extension.
@@ -53,8 +59,10 @@ impl Figure {
             Self::Crossings => "crossings",
             Self::Ledger => "ledger",
             Self::Capacity => "capacity",
+            Self::Comparison => "comparison",
             Self::GroundTruth => "ground_truth",
             Self::Stall => "stall",
+            Self::AaAb => "aa_ab",
         }
     }
 
@@ -67,8 +75,10 @@ impl Figure {
             Self::Crossings => plot::crossings::draw(run),
             Self::Ledger => plot::ledger::draw(run),
             Self::Capacity => plot::capacity::draw(run),
+            Self::Comparison => plot::comparison::draw(run),
             Self::GroundTruth => plot::ground_truth::draw(run),
             Self::Stall => plot::stall::draw(run),
+            Self::AaAb => plot::aa_ab::draw(run),
         }
     }
 }
@@ -97,6 +107,12 @@ pub enum Skip {
     /// No valid trial was traced in which the server was stopped.
     #[error("the run traced no valid trial in which the server was stopped")]
     NoStall,
+    /// No two labels were recorded at one point.
+    #[error("the run has no two labels to compare (comparison.csv)")]
+    NoComparison,
+    /// The run is no A/A or A/B of enough blocks.
+    #[error("the run does not compare one system with itself over many blocks (aa_ab.csv)")]
+    NoRepeats,
     /// Every probe was refused.
     #[error("every probe of the run was refused")]
     NoProbeRan,

@@ -1,7 +1,9 @@
 //! One file per figure.
 
+pub(crate) mod aa_ab;
 mod bars;
 pub(crate) mod capacity;
+pub(crate) mod comparison;
 pub(crate) mod cpu_cost;
 pub(crate) mod crossings;
 pub(crate) mod ground_truth;

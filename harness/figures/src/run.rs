@@ -1,5 +1,6 @@
 //! The recorded files of one run.
 
+mod compared;
 mod floor;
 mod histogram;
 mod machine;
@@ -11,6 +12,7 @@ mod trials;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use compared::Named;
 pub(crate) use floor::Floor;
 pub(crate) use machine::Machine;
 pub(crate) use names::{micros, rate};
@@ -47,6 +49,16 @@ impl Run {
             machine: Machine::read(path)?,
             capacity: capacity(path)?,
         })
+    }
+
+    /// The comparisons of the run's systems with its first one.
+    pub(crate) fn comparisons(&self) -> Result<Vec<Named>> {
+        compared::read(&self.path.join("comparison.csv"))
+    }
+
+    /// The repeated comparisons of an A/A or A/B run.
+    pub(crate) fn repeats(&self) -> Result<Vec<Named>> {
+        compared::read(&self.path.join("aa_ab.csv"))
     }
 
     /// The folder as it was recorded, when any trial of it was traced.

@@ -45,7 +45,38 @@ impl Synthetic<'_> {
             }
         }
         fs::write(run.join("trials.csv"), csv).unwrap();
+        self.comparison(run);
         probes(run);
+    }
+
+    /// Every series against the first, in two metrics.
+    fn comparison(&self, run: &Path) {
+        let mut csv = "label,io,baseline,baseline_io,load,swept,metric,ratio,ratio_low,ratio_high,blocks,verdict\n"
+            .to_owned();
+        let (baseline, baseline_io, _, base, _) = SERIES[0];
+        for load in self.loads {
+            for (index, (label, io, _, at_rest, _)) in SERIES.iter().enumerate().skip(1) {
+                for (metric, factor) in [("p50_ns", 1.0), ("p99_ns", 1.3)] {
+                    let ratio = factor * at_rest / base;
+                    let high = if index == 3 {
+                        f64::INFINITY
+                    } else {
+                        ratio * 1.1
+                    };
+                    let verdict =
+                        ["faster", "slower", "no difference shown", "too few blocks"][index % 4];
+                    writeln!(
+                        csv,
+                        "{label},{io},{baseline},{baseline_io},{} kreq/s,,{metric},{ratio},{},{high},{},{verdict}",
+                        load / 1e3,
+                        ratio * 0.9,
+                        self.blocks
+                    )
+                    .unwrap();
+                }
+            }
+        }
+        fs::write(run.join("comparison.csv"), csv).unwrap();
     }
 
     fn trial(

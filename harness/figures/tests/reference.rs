@@ -27,9 +27,20 @@ fn copy(from: &Path, to: &Path) {
 fn every_figure_is_drawn_from_the_recorded_run() {
     let folder = tempfile::tempdir().unwrap();
     copy(&reference(), folder.path());
+    analysis::record_tables(folder.path()).unwrap();
     let drawn = draw_all(folder.path()).unwrap();
     assert_eq!(drawn.len(), Figure::ALL.len());
     for one in drawn {
+        // Those of the instrument's validation and of a search need runs of their own.
+        let elsewhere = [
+            Figure::GroundTruth,
+            Figure::Stall,
+            Figure::AaAb,
+            Figure::Capacity,
+        ];
+        if elsewhere.contains(&one.figure) {
+            continue;
+        }
         let Outcome::Written { svg, png, csv } = one.outcome else {
             panic!("{:?} was not drawn", one.figure);
         };

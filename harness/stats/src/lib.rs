@@ -19,9 +19,11 @@ pub mod queue;
 mod random;
 mod ranks;
 pub mod series;
+mod share;
 pub mod truth;
 
 pub use blocks::*;
 pub use histogram::Histogram;
 pub use median::median;
 pub use quantile::Quantile;
+pub use share::Share;

@@ -5,6 +5,7 @@ mod stage;
 mod test;
 mod tidy;
 mod torture;
+mod validate;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Run the validation campaign (about half an hour, as root) and report on it.
+    Validate,
     /// Everything a change must pass: format, tidy, clippy, docs, tests, the quick experiment.
     Ci,
 }
@@ -64,6 +67,7 @@ fn dispatch(root: &Path, command: Command) -> Result<()> {
         Command::Test { every_tier } => test::run(root, every_tier),
         Command::Tidy => tidy::run(root),
         Command::Torture { points, seed } => torture::run(root, points, seed),
+        Command::Validate => validate::run(root),
         Command::Ci => ci::run(root),
     }
 }

@@ -9,7 +9,6 @@ mod row;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use record::RunFolder;
 use stats::{Better, Comparison, judge};
@@ -17,7 +16,7 @@ use stats::{Better, Comparison, judge};
 use crate::cells::{Cell, Cells};
 use crate::error::AnalysisError;
 use crate::metric::Metric;
-use measure::Measured;
+pub(crate) use measure::Measured;
 pub use row::{Caveat, Outcome, Row, Side};
 pub use table::{FILE, write};
 
@@ -49,7 +48,7 @@ impl Compared {
 }
 
 /// The same intervals whenever a run is looked at again.
-const SEED: u64 = 0x5eed_b10c;
+pub(crate) const SEED: u64 = 0x5eed_b10c;
 
 /// Compares the systems of one run with the one labelled `baseline`; by default the first of the
 /// spec.
@@ -151,19 +150,15 @@ pub fn between(run: &RunFolder, baseline: &RunFolder) -> Result<Compared, Analys
     })
 }
 
-/// Compares the systems of the run at `path` with its first one and writes the table into its folder, for figures.
-/// Returns nothing where the run has no two labels.
+/// Compares the systems of a run with its first one and writes the table into its folder; nothing
+/// where the run has no two labels.
 ///
 /// # Errors
 /// When a recorded file is damaged or the table cannot be written.
-pub fn record_within(path: &Path) -> Result<Option<Compared>, AnalysisError> {
-    let run = RunFolder::open(path)?;
-    match within(&run, None) {
-        Ok(compared) => {
-            write(&compared, &path.join(FILE))?;
-            Ok(Some(compared))
-        }
-        Err(AnalysisError::NothingToCompare { .. }) => Ok(None),
+pub fn record(run: &RunFolder) -> Result<(), AnalysisError> {
+    match within(run, None) {
+        Ok(compared) => write(&compared, &run.path().join(FILE)),
+        Err(AnalysisError::NothingToCompare { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -23,9 +23,9 @@ pub(crate) fn run(output: &Path, text: &str, change: impl Fn(&Trial, &mut TrialD
     folder
 }
 
-/// Sets 1000 latencies evenly spread up to twice `median_ns`, all answered.
+/// Sets 200 latencies evenly spread up to twice `median_ns`, all answered.
 pub(crate) fn latency(data: &mut TrialData, median_ns: u64) {
-    data.latency = support::histogram((1..=1000).map(|i| i * median_ns / 500));
+    data.latency = support::histogram((1..=200).map(|i| i * median_ns / 100));
     data.unanswered_measured = 0;
 }
 

@@ -11,7 +11,7 @@ use crate::exit::{BadInput, Outcome};
 /// Draws every figure of the run at `path` and says where they are.
 pub(crate) fn draw(path: &Path) -> Result<Outcome> {
     RunFolder::open(path).map_err(|error| BadInput(error.to_string()))?;
-    analysis::compare::record_within(path)?;
+    analysis::record_tables(path)?;
     for drawn in ::figures::draw_all(path)? {
         println!("{}", line(&drawn));
     }

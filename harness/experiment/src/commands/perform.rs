@@ -90,7 +90,7 @@ fn run_one(chosen: &Chosen, wish: &Wish<'_>) -> Result<Outcome> {
         return Err(error);
     }
     given?;
-    analysis::compare::record_within(&path)?;
+    analysis::record_tables(&path)?;
     draw(&path)?;
     sys::privilege::give_to_user(&ours)?;
     close(&folder, wish)

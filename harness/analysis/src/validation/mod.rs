@@ -1,0 +1,67 @@
+//! Can the instrument be believed? The results of the validation specs, as tables and sentences.
+//!
+//! One file a section; each finds in the runs what it can be answered from, by the shape of their
+//! specs and not by their names, so that anybody's run of such a shape is read. The method behind
+//! each is in docs/validation.md.
+
+pub mod repeated;
+mod report;
+
+use record::RunFolder;
+
+use crate::error::AnalysisError;
+pub use report::write;
+
+/// What a section found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// What must hold was seen to hold.
+    Holds,
+    /// It was seen not to hold.
+    Fails,
+    /// Too little was recorded to say.
+    Undecided,
+}
+
+impl Answer {
+    /// In words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Fails => "FAILS",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// One section of the report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Section {
+    /// Its heading.
+    pub title: String,
+    /// The run that it was answered from, its folder's path.
+    pub run: std::path::PathBuf,
+    /// Name of the figure in the run's folder that shows it, without extension.
+    pub figure: &'static str,
+    /// What must hold, in one sentence.
+    pub question: String,
+    /// Whether it does.
+    pub answer: Answer,
+    /// The numbers: a header and rows of the same length.
+    pub table: Vec<Vec<String>>,
+    /// What else the reader must know.
+    pub notes: Vec<String>,
+}
+
+/// Every section that the runs give an answer to, in the order of the runs.
+///
+/// # Errors
+/// When a recorded file is damaged.
+pub fn validate(runs: &[RunFolder]) -> Result<Vec<Section>, AnalysisError> {
+    let mut sections = Vec::new();
+    for run in runs {
+        sections.extend(repeated::section(run)?);
+    }
+    Ok(sections)
+}

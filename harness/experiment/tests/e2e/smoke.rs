@@ -3,11 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use record::{Hardware, TrialRecord};
 
 use crate::bench::{Bench, shipped};
 use crate::case::Case;
@@ -63,6 +64,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("smoke::loopback", &[Need::Memcached], loopback),
         Case::new("smoke::veth", &[Need::Veth], veth),
         Case::new("smoke::kernel_client_on_veth", &[Need::Veth], kernel_client),
+        Case::new("smoke::bpf_statistics", &[Need::Veth], bpf_statistics),
     ]
 }
 
@@ -131,6 +133,45 @@ phases: {warmup: 50 ms, measure: 300 ms, timeout: 200 ms}
     for trial in &run.trials {
         let misroutes = trial.counter("server", "misroutes")?;
         ensure!(misroutes == 0, "{}: {misroutes} misroutes", trial.who());
+    }
+    Ok(())
+}
+
+/// A pass of its own in the warmup; hardware counters are there or their absence is explained.
+fn bpf_statistics(bench: &Bench) -> Result<()> {
+    let spec = bench.spec(
+        "bpf-statistics",
+        "
+name: bpf-statistics
+topology: {kind: veth, queues: 2}
+systems: [xdp_steered]
+workload: {keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 0.9, flows: 128}
+load: {rates: [2 kreq/s]}
+phases: {warmup: 500 ms, measure: 300 ms, timeout: 200 ms}
+bpf_stats: true
+floor: false
+",
+    )?;
+    let run = bench.run(&spec, MINUTE)?;
+    let trial = run.only_trial()?;
+    let record: TrialRecord =
+        serde_json::from_slice(&fs::read(trial.folder().join("trial.json"))?)?;
+    let steerer = record.programs.iter().find(|one| one.program == "steerer");
+    ensure!(
+        steerer.is_some_and(|one| one.runs > 100 && one.run_ns > one.runs),
+        "programs that ran: {:?}",
+        record.programs
+    );
+    let hardware = record.hardware.context("no word about hardware counters")?;
+    for (role, counted) in [("server", hardware.server), ("client", hardware.client)] {
+        match counted {
+            Hardware::Counted { instructions, .. } => {
+                ensure!(instructions > 0, "{role}: not an instruction");
+            }
+            Hardware::Absent { reason } => {
+                ensure!(reason.contains("hardware counter"), "{role}: {reason}");
+            }
+        }
     }
     Ok(())
 }

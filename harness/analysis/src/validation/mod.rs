@@ -4,8 +4,11 @@
 //! specs and not by their names, so that anybody's run of such a shape is read. The method behind
 //! each is in docs/validation.md.
 
+pub mod floor;
+pub mod ground_truth;
 pub mod repeated;
 mod report;
+pub mod stall;
 
 use record::RunFolder;
 
@@ -62,6 +65,9 @@ pub fn validate(runs: &[RunFolder]) -> Result<Vec<Section>, AnalysisError> {
     let mut sections = Vec::new();
     for run in runs {
         sections.extend(repeated::section(run)?);
+        sections.extend(ground_truth::section(run)?);
+        sections.extend(stall::section(run)?);
+        sections.extend(floor::section(run));
     }
     Ok(sections)
 }

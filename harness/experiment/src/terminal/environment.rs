@@ -87,7 +87,7 @@ fn machine(page: &mut Page, here: &Environment) {
         here.kernel_release, here.kernel_version, here.architecture
     );
     page.line("kernel", kernel);
-    page.reading("command line", &here.boot_command_line, quoted);
+    page.reading("command line", &here.boot_command_line, |text| quoted(text));
     page.reading("distribution", &here.distribution, String::clone);
     page.reading("security", &here.security_modules, |modules| {
         modules.join(", ")
@@ -105,7 +105,7 @@ fn machine(page: &mut Page, here: &Environment) {
             smt.control
         )
     });
-    page.reading("isolated CPUs", &here.isolated_cpus, quoted);
+    page.reading("isolated CPUs", &here.isolated_cpus, |text| quoted(text));
     page.reading("mitigations", &here.mitigations, |states| {
         let told = |(name, state): (&String, &String)| {
             (state != "Not affected").then(|| format!("{name}: {state}"))
@@ -152,11 +152,11 @@ fn machine(page: &mut Page, here: &Environment) {
     }
 }
 
-fn quoted(text: &String) -> String {
+fn quoted(text: &str) -> String {
     if text.is_empty() {
         "(empty)".to_owned()
     } else {
-        text.clone()
+        text.to_owned()
     }
 }
 

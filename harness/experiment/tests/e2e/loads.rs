@@ -89,9 +89,10 @@ fn pattern(bench: &Bench) -> Result<()> {
             "{obtained} was sent, {expected} was asked for"
         );
 
-        let service = match trial.system.system {
-            SystemKind::XdpSteered => Service::Fixed { time_ns: 10_000 },
-            _ => Service::Exponential { mean_ns: 20_000 },
+        let service = if trial.system.system == SystemKind::XdpSteered {
+            Service::Fixed { time_ns: 10_000 }
+        } else {
+            Service::Exponential { mean_ns: 20_000 }
         };
         let times = ServiceTimes::new(service, trial.schedule_seed);
         let mut key = Vec::new();

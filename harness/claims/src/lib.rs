@@ -18,6 +18,7 @@ mod library;
 mod measured;
 mod metric;
 mod need;
+mod reading;
 mod rules;
 mod test;
 mod verdict;

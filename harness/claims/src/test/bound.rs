@@ -8,7 +8,8 @@ use super::compared::{compared, value_reading};
 use crate::cell::Cell;
 use crate::evidence::{MachineRuns, Stop};
 use crate::metric::Metric;
-use crate::verdict::{Finding, Limits, Reading, decide};
+use crate::reading::Reading;
+use crate::verdict::{Finding, Limits, decide};
 
 /// A metric of one cell, against limits in the metric's unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]

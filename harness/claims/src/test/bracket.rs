@@ -12,8 +12,9 @@ use super::compared::{compared, ratio_reading, value_reading};
 use crate::cell::Cell;
 use crate::evidence::{MachineRuns, Stop};
 use crate::metric::Metric;
+use crate::reading::Reading;
 use crate::rules;
-use crate::verdict::{Finding, Limits, Reading, decide, number};
+use crate::verdict::{Finding, Limits, decide, number};
 
 /// A metric equal to `value`, or to that of the cell `to`, within a bracket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]

@@ -4,8 +4,9 @@ use crate::cell::{Cell, ServerCell};
 use crate::evidence::{MachineRuns, Place, Stop, Trials, at_places};
 use crate::measured::{Aligned, Blocks, pair, ratios};
 use crate::metric::Metric;
+use crate::reading::Reading;
 use crate::test::At;
-use crate::verdict::{Limits, Reading};
+use crate::verdict::Limits;
 
 /// A place, in words, and what each cell measured there.
 pub(crate) struct Compared {

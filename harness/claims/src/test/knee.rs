@@ -15,8 +15,9 @@ use crate::cell::Cell;
 use crate::evidence::{MachineRuns, Stop, Trials};
 use crate::measured::{Aligned, BlockKey, Blocks};
 use crate::metric::{Contribution, Metric};
+use crate::reading::Reading;
 use crate::rules;
-use crate::verdict::{Finding, Limits, Reading, Verdict, decide, number};
+use crate::verdict::{Finding, Limits, Verdict, decide, number};
 
 /// The load at which a metric has grown to a multiple of its value at the lowest load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]

@@ -10,8 +10,9 @@ use crate::cell::Cell;
 use crate::evidence::{MachineRuns, Stop, Trials};
 use crate::measured::Blocks;
 use crate::metric::Metric;
+use crate::reading::Reading;
 use crate::rules;
-use crate::verdict::{Finding, Limits, Reading, decide, number};
+use crate::verdict::{Finding, Limits, decide, number};
 
 /// What a metric is in proportion to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,8 @@ use super::compared::{compared, ratio_reading};
 use crate::cell::Cell;
 use crate::evidence::{MachineRuns, Stop};
 use crate::metric::Metric;
-use crate::verdict::{Finding, Limits, Reading, decide};
+use crate::reading::Reading;
+use crate::verdict::{Finding, Limits, decide};
 
 /// Cells in ascending order of a metric: the ratio of each to the one before it is above 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]

@@ -8,7 +8,8 @@ use super::compared::{compared, ratio_reading};
 use crate::cell::Cell;
 use crate::evidence::{MachineRuns, Stop};
 use crate::metric::Metric;
-use crate::verdict::{Finding, Limits, Reading, decide};
+use crate::reading::Reading;
+use crate::verdict::{Finding, Limits, decide};
 
 /// A metric of one cell over that of another, in pairs within blocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]

@@ -1,5 +1,6 @@
 //! Claims from outside: what their authors are told, and what runs say of them.
 
+mod conditions;
 mod errors;
 mod shipped;
 mod support;

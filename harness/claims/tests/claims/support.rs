@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claims::{Claim, Finding, judge};
+use claims::{Claim, Finding, Verdict, judge};
 use hdrhistogram::Histogram;
 use record::{
     CounterRow, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunId, RunRecord,
@@ -173,4 +173,43 @@ pub(crate) fn finding(claim: &Claim, runs: &[RunFolder]) -> Finding {
     let mut judgements = judge(claims, runs).expect("readable runs");
     assert_eq!(judgements.len(), 1);
     judgements.remove(0).finding
+}
+
+/// The cells that most claims here compare.
+pub(crate) const XDP: &str = "{server: {system: xdp_steered}}";
+pub(crate) const SPHINX: &str = "{server: {system: sphinx, io: af_xdp}}";
+
+/// Latency of sphinx over AF_XDP is `ratio` times that of xdp_steered, with a wobble; half of its
+/// requests are handed off.
+pub(crate) fn apart(ratio: f64, size: f64) -> impl Fn(&Trial) -> Shape {
+    move |trial| {
+        let sphinx = trial.system.system == SystemKind::Sphinx;
+        let factor = if sphinx { ratio } else { 1.0 };
+        let salt = u32::from(sphinx);
+        Shape {
+            latency_ns: QUIET.latency_ns * factor * wobble(trial.block, salt, size),
+            cpu_ns: QUIET
+                .cpu_ns
+                .map(|ns| ns * factor * wobble(trial.block, salt, size)),
+            handoffs: Some(if sphinx { 500 } else { 0 }),
+            ..QUIET
+        }
+    }
+}
+
+/// A run of sphinx and xdp_steered.
+pub(crate) fn made(blocks: u32, shape: impl Fn(&Trial) -> Shape) -> (TempDir, [RunFolder; 1]) {
+    let (output, folder) = run(&spec(blocks), shape);
+    (output, [folder])
+}
+
+/// What such a run says of the claim.
+pub(crate) fn verdict(claim: &Claim, blocks: u32, shape: impl Fn(&Trial) -> Shape) -> Verdict {
+    found(claim, blocks, shape).verdict
+}
+
+/// The same with its number.
+pub(crate) fn found(claim: &Claim, blocks: u32, shape: impl Fn(&Trial) -> Shape) -> Finding {
+    let (_output, runs) = made(blocks, shape);
+    finding(claim, &runs)
 }

@@ -14,7 +14,7 @@ use crate::drive::{Clock, collect, drive, load};
 use crate::engine::{Engine, Rules};
 use crate::hold::Hold;
 use crate::phases::Phases;
-use crate::tally::Tally;
+use crate::tally::Tallied;
 use crate::trace::{Recorder, Trace, Witness};
 use crate::transport::Transport;
 use crate::udp::{UdpPlan, UdpTransport};
@@ -26,9 +26,9 @@ use crate::{
 /// A client whose configuration and schedule fit each other.
 #[derive(Debug)]
 pub struct Client {
-    config: ClientConfig,
-    schedule: Arc<Schedule>,
-    destinations: Arc<Destinations>,
+    pub(crate) config: ClientConfig,
+    pub(crate) schedule: Arc<Schedule>,
+    pub(crate) destinations: Arc<Destinations>,
 }
 
 /// A client with open sockets and attached programs, which stay until it is dropped: not only until
@@ -297,7 +297,8 @@ impl Armed {
     }
 }
 
-struct Monotonic;
+/// The machine's clocks.
+pub(crate) struct Monotonic;
 
 impl Clock for Monotonic {
     fn now_ns(&self) -> u64 {
@@ -434,7 +435,7 @@ fn prepare_thread(cpu: Option<CpuId>) -> Result<(), ClientError> {
 
 /// What one thread has to tell.
 struct Outcome {
-    tally: Tally,
+    tally: Tallied,
     trace: Option<Trace>,
     losses: Losses,
     transport: String,

@@ -12,7 +12,7 @@ use crate::addressing::Destinations;
 use crate::assembly::{Assembly, Gathered};
 use crate::phases::Phases;
 use crate::supply::{Due, Supply};
-use crate::tally::Tally;
+use crate::tally::{Tallied, Tally};
 use crate::trace::{Trace, Witness};
 use crate::transport::{Destination, Transport};
 use crate::window::{Slot, State, Window};
@@ -197,7 +197,7 @@ impl<W: Witness> Engine<W> {
 
     fn enter(&mut self, due: &Due, id: u16, sent_ns: u64) {
         let Due { index, planned } = due;
-        self.tally.sent(planned.noreply);
+        self.tally.sent(&self.phases, planned.noreply, sent_ns);
         if self.supply.is_scheduled() {
             self.tally.lagged(&self.phases, planned.at_ns, sent_ns);
         } else {
@@ -471,14 +471,12 @@ impl<W: Witness> Engine<W> {
     }
 
     /// Ends the trial: what is known is final. `used` is this thread's account of the measure phase.
-    pub(crate) fn finish(mut self, used: Usage) -> (Tally, Option<Trace>) {
+    pub(crate) fn finish(mut self, used: Usage) -> (Tallied, Option<Trace>) {
         for flow in 0..self.windows.len() {
             while let Some((id, slot)) = self.windows[flow].forget(|_| true) {
                 self.dismiss(flow as u16, id, slot);
             }
         }
-        self.tally.measured.used = used;
-        self.tally.close();
-        (self.tally, self.witness.finish())
+        (self.tally.close(used), self.witness.finish())
     }
 }

@@ -1,4 +1,4 @@
-//! Latency histograms: how they are recorded, ranked, merged and sent to the coordinator.
+//! Latency histograms: how they are ranked, merged and sent to the coordinator.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use hdrhistogram::serialization::{Deserializer as HdrDeserializer, Serializer as
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Values above this are recorded as this, ns.
-const HIGHEST_NS: u64 = 60_000_000_000;
+pub(crate) const HIGHEST_NS: u64 = 60_000_000_000;
 
 /// A histogram of durations in ns: 3 significant digits, up to 60 s. In serde it is base64 over
 /// HdrHistogram's compressed V2 format, which `.hlog` files use as well.
@@ -29,11 +29,6 @@ impl Latency {
         Self(histogram.expect("1 ns to 60 s with 3 digits are legal bounds"))
     }
 
-    /// Records a duration in ns.
-    pub fn record(&mut self, ns: u64) {
-        self.0.saturating_record(ns);
-    }
-
     /// Adds another histogram. Percentiles are never averaged: histograms are merged.
     pub fn merge(&mut self, other: &Self) {
         self.0.add(&other.0).expect("all have the same bounds");
@@ -43,6 +38,17 @@ impl Latency {
     #[must_use]
     pub const fn histogram(&self) -> &Histogram<u64> {
         &self.0
+    }
+
+    /// Takes a histogram with the bounds of [`new`](Self::new).
+    pub(crate) const fn of(histogram: Histogram<u64>) -> Self {
+        Self(histogram)
+    }
+
+    /// The histogram itself, owned.
+    #[must_use]
+    pub fn into_histogram(self) -> Histogram<u64> {
+        self.0
     }
 
     /// The value at quantile `q` (0 to 1), ns, when `unanswered` further requests rank at +inf.
@@ -87,11 +93,12 @@ impl<'de> Deserialize<'de> for Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Recording;
 
     fn of(values: &[u64]) -> Latency {
-        let mut latency = Latency::new();
-        values.iter().for_each(|v| latency.record(*v));
-        latency
+        let mut recording = Recording::new();
+        values.iter().for_each(|ns| recording.record(*ns));
+        recording.latency()
     }
 
     #[test]

@@ -1,22 +1,42 @@
-//! What a client thread records: counts and histograms, merged over threads at the end.
+//! What a client thread records: counts and histograms, merged over threads at the end. While it
+//! records, each latency goes into its interval alone; the whole is their sum.
+
+use sys::account::Usage;
 
 use crate::gaps::Sampler;
 use crate::phases::Phases;
-use crate::{Interval, Latency, Ledger, Measured};
+use crate::{Interval, Latency, Ledger, Measured, Recording};
 
 /// More intervals than this would cost more memory (about 200 kB each) than they tell.
 const MOST_INTERVALS: u64 = 3000;
 
-/// The records of one thread.
-#[derive(Debug, Clone)]
+/// The records of one thread at work.
+#[derive(Debug)]
 pub(crate) struct Tally {
+    pub(crate) ledger: Ledger,
+    pub(crate) measured: Measured,
+    intervals: Vec<Stretch>,
+    send_lag: Recording,
+    gaps: Sampler,
+    interval_ns: u64,
+}
+
+/// An interval while it is recorded.
+#[derive(Debug, Default)]
+struct Stretch {
+    requests: u64,
+    latency: Recording,
+}
+
+/// The records of a thread that is done, or of several.
+#[derive(Debug, Clone)]
+pub(crate) struct Tallied {
     pub(crate) ledger: Ledger,
     pub(crate) measured: Measured,
     pub(crate) latency: Latency,
     pub(crate) intervals: Vec<Interval>,
     pub(crate) send_lag: Latency,
     pub(crate) gaps: Sampler,
-    interval_ns: u64,
 }
 
 impl Tally {
@@ -24,11 +44,7 @@ impl Tally {
     pub(crate) fn new(phases: &Phases, interval_ns: u64) -> Self {
         let interval_ns = interval_ns.max(phases.measure_ns / MOST_INTERVALS).max(1);
         let intervals = (0..phases.measure_ns.div_ceil(interval_ns))
-            .map(|n| Interval {
-                start_ns: n * interval_ns,
-                requests: 0,
-                latency: Latency::new(),
-            })
+            .map(|_| Stretch::default())
             .collect();
         Self {
             ledger: Ledger::default(),
@@ -36,9 +52,8 @@ impl Tally {
                 length_ns: phases.measure_ns,
                 ..Measured::default()
             },
-            latency: Latency::new(),
             intervals,
-            send_lag: Latency::new(),
+            send_lag: Recording::new(),
             gaps: Sampler::default(),
             interval_ns,
         }
@@ -57,15 +72,15 @@ impl Tally {
         }
     }
 
-    /// It was accepted by the transmit path.
-    pub(crate) fn sent(&mut self, noreply: bool) {
+    /// It was accepted by the transmit path at `now_ns`.
+    pub(crate) fn sent(&mut self, phases: &Phases, noreply: bool, now_ns: u64) {
         self.ledger.sent += 1;
+        self.measured.sends += u64::from(phases.measuring(now_ns));
         self.ledger.noreply += u64::from(noreply);
     }
 
     /// A request that was meant for `at_ns` of the schedule was sent at `now_ns`.
     pub(crate) fn lagged(&mut self, phases: &Phases, at_ns: u64, now_ns: u64) {
-        self.measured.sends += u64::from(phases.measuring(now_ns));
         if phases.offset_in_measure(at_ns).is_some() {
             self.gaps.sent(now_ns);
             self.send_lag
@@ -82,12 +97,11 @@ impl Tally {
         };
         let latency_ns = now_ns.saturating_sub(phases.start_ns + at_ns);
         self.measured.answered += 1;
-        self.latency.record(latency_ns);
         self.interval(into).latency.record(latency_ns);
     }
 
     /// The interval of an offset into the measure phase, ns.
-    fn interval(&mut self, into: u64) -> &mut Interval {
+    fn interval(&mut self, into: u64) -> &mut Stretch {
         &mut self.intervals[(into / self.interval_ns) as usize]
     }
 
@@ -101,11 +115,43 @@ impl Tally {
         self.measured.replies += u64::from(phases.measuring(now_ns));
     }
 
-    /// No more requests or replies come.
-    pub(crate) fn close(&mut self) {
-        self.measured.unanswered = self.measured.requests - self.measured.answered;
+    /// No more requests or replies come. `used` is the thread's account of the
+    /// measure phase.
+    pub(crate) fn close(self, used: Usage) -> Tallied {
+        let Self {
+            ledger,
+            mut measured,
+            intervals,
+            send_lag,
+            gaps,
+            interval_ns,
+        } = self;
+        measured.used = used;
+        measured.unanswered = measured.requests - measured.answered;
+        let intervals: Vec<_> = (0..)
+            .zip(intervals)
+            .map(|(n, Stretch { requests, latency })| Interval {
+                start_ns: n * interval_ns,
+                requests,
+                latency: latency.latency(),
+            })
+            .collect();
+        let mut latency = Latency::new();
+        for interval in &intervals {
+            latency.merge(&interval.latency);
+        }
+        Tallied {
+            ledger,
+            measured,
+            latency,
+            intervals,
+            send_lag: send_lag.latency(),
+            gaps,
+        }
     }
+}
 
+impl Tallied {
     /// Adds the records of another thread.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.ledger.merge(&other.ledger);

@@ -13,13 +13,13 @@ use super::workload;
 use crate::addressing::Destinations;
 use crate::drive::drive;
 use crate::engine::Engine;
-use crate::tally::Tally;
+use crate::tally::Tallied;
 use crate::{Addressing, Client, ClientConfig, ClientError, Mode, Pacing, Protocol};
 
 /// Shorter than what a trial sends, so that the sequence starts over.
 const SEQUENCE: u32 = 300;
 
-fn trial(depth: u32, seed: u64, faults: Faults) -> (Tally, Truth) {
+fn trial(depth: u32, seed: u64, faults: Faults) -> (Tallied, Truth) {
     let schedule = Arc::new(Schedule::sequence(&workload(1.0, seed), SEQUENCE).unwrap());
     let clock = FakeClock::default();
     let server = Server::preloaded(schedule.keyspace(), WHOLE);

@@ -12,9 +12,9 @@ use crate::addressing::Destinations;
 use crate::drive::drive;
 use crate::engine::{Engine, Rules};
 use crate::phases::Phases;
-use crate::tally::Tally;
+use crate::tally::Tallied;
 use crate::trace::{Recorder, Trace};
-use crate::{Latency, Mode, Pacing, Protocol};
+use crate::{Mode, Pacing, Protocol, Recording};
 
 pub(super) const TIMEOUT_NS: u64 = 1_000_000;
 pub(super) const WHOLE: Cut = Cut {
@@ -41,7 +41,7 @@ pub(super) fn rules(protocol: Protocol, mode: Mode) -> Rules {
     }
 }
 
-fn trial(spec: &WorkloadSpec, cut: Cut, faults: Faults, protocol: Protocol) -> (Tally, Truth) {
+fn trial(spec: &WorkloadSpec, cut: Cut, faults: Faults, protocol: Protocol) -> (Tallied, Truth) {
     let schedule = Arc::new(Schedule::generate(spec, PHASES.scheduled_ns()).unwrap());
     let clock = FakeClock::default();
     let server = Server::preloaded(schedule.keyspace(), cut);
@@ -57,7 +57,7 @@ fn trial(spec: &WorkloadSpec, cut: Cut, faults: Faults, protocol: Protocol) -> (
 }
 
 /// The trace tells the same story as counts and histograms.
-fn agree(tally: &Tally, trace: &Trace) {
+fn agree(tally: &Tallied, trace: &Trace) {
     let ledger = &tally.ledger;
     let sent: Vec<_> = trace
         .0
@@ -68,7 +68,7 @@ fn agree(tally: &Tally, trace: &Trace) {
     assert_eq!(trace.0.len() as u64, ledger.offered);
     assert_eq!(sent.len() as u64, ledger.sent);
     assert_eq!(replied.count() as u64, ledger.answered + ledger.late);
-    let mut latency = Latency::new();
+    let mut latency = Recording::new();
     for (traced, sent_ns) in sent {
         let in_time = |reply_ns: &u64| reply_ns - sent_ns < TIMEOUT_NS;
         if let Some(reply_ns) = traced.reply_ns.filter(in_time)
@@ -77,11 +77,11 @@ fn agree(tally: &Tally, trace: &Trace) {
             latency.record(reply_ns - traced.intended_ns);
         }
     }
-    assert_eq!(latency, tally.latency);
+    assert_eq!(latency.latency(), tally.latency);
 }
 
 /// What holds of every trial.
-pub(super) fn check(tally: &Tally, truth: &Truth) {
+pub(super) fn check(tally: &Tallied, truth: &Truth) {
     let (ledger, measured) = (&tally.ledger, &tally.measured);
     ledger.check().unwrap();
     assert_eq!(ledger.sent, truth.accepted);

@@ -6,6 +6,7 @@ mod encoding;
 mod fake;
 mod loopback;
 mod memcached;
+mod rig;
 mod server;
 mod veth;
 

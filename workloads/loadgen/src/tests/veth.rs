@@ -3,107 +3,33 @@
 //! Needs root. Without it every case says `SKIPPED` and passes, or fails when
 //! `STEERBENCH_REQUIRE_ALL_TIERS` is set.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 
 use model::WorkloadSpec;
-use sys::link::{self, MacAddress, Peer, VethSpec};
-use sys::netns::Namespace;
+use sys::link;
 
 use super::loopback::{Echo, MEASURE_NS, WARMUP_NS, preloaded};
+use super::rig::{CLIENT, QUEUES, Rig, SERVER};
 use super::workload;
 use crate::{Addressing, Client, ClientConfig, ClientReport, QueueChoice, TransportConfig};
 
-const QUEUES: u16 = 2;
 const PORT: u16 = 11_211;
 
-struct Station {
-    device: &'static str,
-    mac: [u8; 6],
-    addresses: [IpAddr; 2],
-}
-
-const fn station(device: &'static str, number: u8) -> Station {
-    let v6 = Ipv6Addr::new(0xfd53, 0x42, 0, 0, 0, 0, 0, number as u16);
-    Station {
-        device,
-        mac: [2, 0x53, 0x42, 0, 0, number],
-        addresses: [
-            IpAddr::V4(Ipv4Addr::new(198, 18, 0, number)),
-            IpAddr::V6(v6),
-        ],
-    }
-}
-
-const SERVER: Station = station("server0", 1);
-const CLIENT: Station = station("client0", 2);
-
-/// A server namespace and a client namespace with a veth pair; both go with it.
-struct Rig {
-    server: Namespace,
-    client: Namespace,
-}
-
-impl Rig {
-    fn build() -> io::Result<Self> {
-        let (server, client) = (Namespace::create()?, Namespace::create()?);
-        server.run(|| {
-            link::create_veth(&VethSpec {
-                name: SERVER.device,
-                peer: CLIENT.device,
-                queues: u32::from(QUEUES),
-                mtu: 1500,
-                mac: MacAddress(SERVER.mac),
-                peer_mac: MacAddress(CLIENT.mac),
-                peer_namespace: Peer::In(&client),
-            })?;
-            configure(&SERVER, &CLIENT)
-        })??;
-        client.run(|| configure(&CLIENT, &SERVER))??;
-        Ok(Self { server, client })
-    }
-
-    /// `None` after saying why not.
-    fn new() -> Option<Self> {
-        match Self::build() {
-            Ok(rig) => Some(rig),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let required = std::env::var_os("STEERBENCH_REQUIRE_ALL_TIERS");
-                assert!(required.is_none(), "all tiers are required: {error}");
-                eprintln!("SKIPPED: network namespaces need root: {error}");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// A trial against a kernel UDP server; requests that the server received, and the report.
-    fn trial(&self, config: ClientConfig, spec: &WorkloadSpec) -> (u64, ClientReport) {
-        let address = (config.server, PORT);
-        let socket = self
-            .server
-            .run(|| UdpSocket::bind(address))
-            .unwrap()
-            .unwrap();
-        let echo = Echo::start(socket, preloaded(spec));
-        let schedule = model::Schedule::generate(spec, WARMUP_NS + MEASURE_NS).unwrap();
-        let client = Client::new(config, schedule).unwrap();
-        let mut armed = self.client.run(|| client.arm()).unwrap().unwrap();
-        let start_ns = sys::clock::now_ns() + 20_000_000;
-        let report = armed.run(start_ns, WARMUP_NS, MEASURE_NS).unwrap();
-        (echo.stop(), report)
-    }
-}
-
-fn configure(own: &Station, other: &Station) -> io::Result<()> {
-    link::set_up(own.device)?;
-    for (address, prefix) in own.addresses.into_iter().zip([24, 64]) {
-        link::add_address(own.device, address, prefix)?;
-    }
-    for address in other.addresses {
-        link::add_neighbour(own.device, address, MacAddress(other.mac))?;
-    }
-    Ok(())
+/// A trial against a kernel UDP server; requests that the server received, and the report.
+fn trial(rig: &Rig, config: ClientConfig, spec: &WorkloadSpec) -> (u64, ClientReport) {
+    let address = (config.server, PORT);
+    let socket = rig
+        .server
+        .run(|| UdpSocket::bind(address))
+        .unwrap()
+        .unwrap();
+    let echo = Echo::start(socket, preloaded(spec));
+    let schedule = model::Schedule::generate(spec, WARMUP_NS + MEASURE_NS).unwrap();
+    let client = Client::new(config, schedule).unwrap();
+    let mut armed = rig.client.run(|| client.arm()).unwrap().unwrap();
+    let start_ns = sys::clock::now_ns() + 20_000_000;
+    let report = armed.run(start_ns, WARMUP_NS, MEASURE_NS).unwrap();
+    (echo.stop(), report)
 }
 
 fn config(transport: TransportConfig, family: usize) -> ClientConfig {
@@ -159,7 +85,7 @@ fn af_xdp_requests_are_answered_by_a_kernel_server() {
     };
     for family in [0, 1] {
         for choice in [QueueChoice::Rss, QueueChoice::Port { base: PORT }] {
-            let (received, report) = rig.trial(config(af_xdp(choice), family), &spec);
+            let (received, report) = trial(&rig, config(af_xdp(choice), family), &spec);
             assert_all_answered(received, &report);
             assert_eq!(report.transport, "af_xdp copy");
         }
@@ -198,7 +124,7 @@ fn the_senders_queues_are_those_that_rss_chooses() {
         .unwrap()
         .unwrap();
     let _attached = rig.server.run(|| pass.attach(index)).unwrap().unwrap();
-    let (received, report) = rig.trial(config, &spec);
+    let (received, report) = trial(&rig, config, &spec);
     assert_all_answered(received, &report);
     let statistics = rig.server.run(|| sys::ethtool::statistics(SERVER.device));
     let statistics = statistics.unwrap().unwrap();
@@ -222,7 +148,7 @@ fn kernel_udp_works_over_veth_too() {
     let udp = TransportConfig::Udp {
         receive_buffer: 1 << 18,
     };
-    let (received, report) = rig.trial(config(udp, 1), &spec);
+    let (received, report) = trial(&rig, config(udp, 1), &spec);
     assert_all_answered(received, &report);
     assert_eq!(report.transport, "udp");
 }
@@ -240,7 +166,7 @@ fn far_above_saturation_the_ledger_still_closes() {
     for transport in [udp, af_xdp(QueueChoice::Rss)] {
         let mut config = config(transport, 0);
         (config.timeout_ns, config.linger_ns) = (50_000_000, 3_000_000_000);
-        let (received, report) = rig.trial(config, &spec);
+        let (received, report) = trial(&rig, config, &spec);
         let ledger = &report.ledger;
         // Both directions made progress: neither sends nor receives starved.
         assert!(

@@ -15,6 +15,10 @@ pub enum Figure {
     LatencyCdf,
     /// Median and tail latency against offered load.
     LatencyOverLoad,
+    /// Latency in the course of the measure phase.
+    LatencyOverTime,
+    /// Latency and throughput of closed loops against their depth.
+    ClosedLoop,
     /// CPU time per request by component.
     CpuCost,
     /// Handoffs, wakeups and cross-core hops per request.
@@ -39,6 +43,8 @@ impl Figure {
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
+        Self::LatencyOverTime,
+        Self::ClosedLoop,
         Self::CpuCost,
         Self::Crossings,
         Self::Ledger,
@@ -55,6 +61,8 @@ impl Figure {
             Self::NotificationTime => "notification_time",
             Self::LatencyCdf => "latency_cdf",
             Self::LatencyOverLoad => "latency_over_load",
+            Self::LatencyOverTime => "latency_over_time",
+            Self::ClosedLoop => "closed_loop",
             Self::CpuCost => "cpu_cost",
             Self::Crossings => "crossings",
             Self::Ledger => "ledger",
@@ -71,6 +79,8 @@ impl Figure {
             Self::NotificationTime => plot::notification_time::draw(run),
             Self::LatencyCdf => plot::latency_cdf::draw(run),
             Self::LatencyOverLoad => plot::latency_over_load::draw(run),
+            Self::LatencyOverTime => plot::latency_over_time::draw(run),
+            Self::ClosedLoop => plot::closed_loop::draw(run),
             Self::CpuCost => plot::cpu_cost::draw(run),
             Self::Crossings => plot::crossings::draw(run),
             Self::Ledger => plot::ledger::draw(run),
@@ -98,6 +108,12 @@ pub enum Skip {
     /// The run searched for no capacity.
     #[error("the run searched for no capacity")]
     NoSearch,
+    /// No valid trial is one of a closed loop.
+    #[error("the run recorded no valid trial of a closed loop")]
+    NoClosedLoop,
+    /// No valid open-loop trial has more than one interval.
+    #[error("no valid trial of the run has several intervals")]
+    NoIntervals,
     /// The run has no probes.csv, or an empty one.
     #[error("the run recorded no probes")]
     NoProbes,

@@ -3,12 +3,14 @@
 pub(crate) mod aa_ab;
 mod bars;
 pub(crate) mod capacity;
+pub(crate) mod closed_loop;
 pub(crate) mod comparison;
 pub(crate) mod cpu_cost;
 pub(crate) mod crossings;
 pub(crate) mod ground_truth;
 pub(crate) mod latency_cdf;
 pub(crate) mod latency_over_load;
+pub(crate) mod latency_over_time;
 pub(crate) mod ledger;
 pub(crate) mod notification_time;
 pub(crate) mod stall;
@@ -30,6 +32,16 @@ fn usable(run: &Run) -> Result<&Trials, Skip> {
     let trials = run.trials.as_ref().ok_or(Skip::NoTrials)?;
     if trials.series.is_empty() {
         Err(Skip::NoValidTrials)
+    } else {
+        Ok(trials)
+    }
+}
+
+/// The trials of closed loops, if there is a valid one.
+fn usable_closed(run: &Run) -> Result<&Trials, Skip> {
+    let trials = run.closed.as_ref().ok_or(Skip::NoTrials)?;
+    if trials.series.is_empty() {
+        Err(Skip::NoClosedLoop)
     } else {
         Ok(trials)
     }

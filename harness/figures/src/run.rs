@@ -3,6 +3,7 @@
 mod compared;
 mod floor;
 mod histogram;
+mod intervals;
 mod machine;
 mod names;
 mod probes;
@@ -19,6 +20,8 @@ pub(crate) use names::{micros, rate};
 pub(crate) use probes::{Probe, Probes};
 use record::{CapacityRecord, RunFolder};
 
+pub(crate) use intervals::Step;
+use trials::Loop;
 pub(crate) use trials::{Cell, Trials};
 
 use crate::error::{Error, Result};
@@ -27,7 +30,10 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub(crate) struct Run {
     path: PathBuf,
+    /// The trials of open loops.
     pub(crate) trials: Option<Trials>,
+    /// The trials of closed loops.
+    pub(crate) closed: Option<Trials>,
     pub(crate) probes: Option<Probes>,
     pub(crate) machine: Machine,
     /// What capacity searches found; empty when the run is none.
@@ -44,7 +50,8 @@ impl Run {
         }
         Ok(Self {
             path: path.to_owned(),
-            trials: Trials::read(path)?,
+            trials: Trials::read(path, Loop::Open)?,
+            closed: Trials::read(path, Loop::Closed)?,
             probes: Probes::read(path)?,
             machine: Machine::read(path)?,
             capacity: capacity(path)?,

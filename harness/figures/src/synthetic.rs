@@ -27,6 +27,8 @@ pub(crate) struct Synthetic<'a> {
 
 const OFFERED: u64 = 100_000;
 
+const DEPTHS: [u32; 3] = [1, 8, 64];
+
 const DROPS: [&str; 2] = ["drop_server_socket_full", "drop_xsk_ring_full"];
 
 impl Synthetic<'_> {
@@ -37,9 +39,14 @@ impl Synthetic<'_> {
         let mut csv = header();
         for topology in self.topologies {
             for block in 0..self.blocks {
-                for &load in self.loads {
-                    for (index, series) in SERIES.iter().enumerate() {
-                        self.trial(run, &mut csv, topology, block, load, (index, series));
+                for (index, series) in SERIES.iter().enumerate() {
+                    for &load in self.loads {
+                        let at = (load, None);
+                        self.trial(run, &mut csv, topology, block, at, (index, series));
+                    }
+                    for depth in DEPTHS {
+                        let at = (self.loads[0] * f64::from(depth), Some(depth));
+                        self.trial(run, &mut csv, topology, block, at, (index, series));
                     }
                 }
             }
@@ -85,10 +92,14 @@ impl Synthetic<'_> {
         csv: &mut String,
         topology: &str,
         block: usize,
-        load: f64,
+        (load, depth): (f64, Option<u32>),
         (index, &(label, io, system, base, capacity)): (usize, &(&str, &str, &str, f64, f64)),
     ) {
-        let id = format!("{topology}-{label}-{io}-{load}-{block}");
+        let named = depth.map_or_else(|| load.to_string(), |depth| format!("closed {depth}"));
+        let id = format!(
+            "{topology}-{label}-{io}-{}-{block}",
+            named.replace(' ', "-")
+        );
         let drift = 1.0 + 0.04 * ((block * 7 + index) % 5) as f64;
         let lost = if load > capacity {
             OFFERED - (OFFERED as f64 * capacity / load) as u64
@@ -100,7 +111,9 @@ impl Synthetic<'_> {
             base * drift * (1.0 + busy / (1.0 - busy) * 0.6),
             OFFERED - lost,
         );
-        write_latency(&run.join("trials").join(&id), &rows, lost);
+        let folder = run.join("trials").join(&id);
+        write_latency(&folder, &rows, lost);
+        write_intervals(&folder, base * drift * 1e3, lost > 0);
         let percentile = |share: f64| nearest_rank(&rows, lost, share);
         let on_veth = topology == "veth";
         let cost = |ns: f64| {
@@ -132,7 +145,8 @@ impl Synthetic<'_> {
             "100000".to_owned(),
             "0.99".to_owned(),
             "0.95".to_owned(),
-            load.to_string(),
+            named,
+            depth.map_or_else(|| load.to_string(), |_| String::new()),
             (load * executed as f64 / OFFERED as f64).to_string(),
             OFFERED.to_string(),
             "0".to_owned(),
@@ -186,7 +200,7 @@ impl Synthetic<'_> {
 }
 
 fn header() -> String {
-    let before = "trial_id,block,system,label,io,topology,fidelity,keys,theta,get_ratio,offered_rps,achieved_rps,\
+    let before = "trial_id,block,system,label,io,topology,fidelity,keys,theta,get_ratio,load,offered_rps,achieved_rps,\
                   offered,unsent,sent,answered,timed_out";
     let after = "remainder,p50_ns,p90_ns,p99_ns,p99_9_ns,p99_99_ns,max_ns,mean_ns,send_lag_p99_ns,handoffs,\
                  frame_returns,wakeups_app,wakeups_kernel,cross_core_hops,misroutes,cpu_ns_per_request,\
@@ -243,6 +257,28 @@ pub(crate) fn write_latency(folder: &Path, rows: &[(u64, u64)], lost: u64) {
     writeln!(text, "inf,{lost}").unwrap();
     fs::create_dir_all(folder).unwrap();
     fs::write(folder.join("latency.csv"), text).unwrap();
+}
+
+/// Writes `intervals.csv` into `folder`: a latency that swells and ebbs; with `lost`, the tail of the
+/// middle steps lies beyond the timeout.
+fn write_intervals(folder: &Path, p50_ns: f64, lost: bool) {
+    let mut text = "start_ns,length_ns,requests,answered,unanswered,p50_ns,p90_ns,p99_ns,p99_9_ns,max_ns,mean_ns\n".to_owned();
+    for step in 0..20u64 {
+        let swell = 1.0 + 0.5 * (step as f64 / 3.0).sin();
+        let p50 = (p50_ns * swell) as u64;
+        let p99 = if lost && (8..12).contains(&step) {
+            String::new()
+        } else {
+            (p50 * 4).to_string()
+        };
+        let start_ns = step * 50_000_000;
+        writeln!(
+            text,
+            "{start_ns},50000000,100,99,1,{p50},{p50},{p99},{p99},{p99},{p50}"
+        )
+        .unwrap();
+    }
+    fs::write(folder.join("intervals.csv"), text).unwrap();
 }
 
 fn probes(run: &Path) {

@@ -166,7 +166,7 @@ fn one(valid: bool) -> Row {
 
 /// Writes a run of one label.
 fn by_hand(run: &Path, rows: &[Row]) {
-    let mut text = "trial_id,block,system,label,io,topology,fidelity,keys,theta,get_ratio,offered_rps,offered,\
+    let mut text = "trial_id,block,system,label,io,topology,fidelity,keys,theta,get_ratio,load,offered_rps,achieved_rps,offered,\
                     unsent,answered,drop_ring_full,remainder,p50_ns,p99_ns,p99_9_ns,requests_executed,handoffs,\
                     wakeups_app,wakeups_kernel,cross_core_hops,cpu_ns_per_request,server_cpu_ns_per_request,\
                     napi_cpu_ns_per_request,client_cpu_ns_per_request,client_napi_cpu_ns_per_request,valid,smells\n"
@@ -181,7 +181,7 @@ fn by_hand(run: &Path, rows: &[Row]) {
             valid,
         } = row;
         text.push_str(&format!(
-            "t{i},{block},sphinx,mine,udp,veth,veth,1000,0,1,5000,100,10,60,30,0,{},{executed},{handoffs},,,,{},{},\
+            "t{i},{block},sphinx,mine,udp,veth,veth,1000,0,1,5 kreq/s,5000,4000,100,10,60,30,0,{},{executed},{handoffs},,,,{},{},\
              ,,,{valid},\n",
             percentiles.join(","),
             cpu[0],
@@ -380,4 +380,53 @@ fn damaged_files_are_named() {
     );
     fs::remove_file(&latency).unwrap();
     assert!(matches!(draw_all(folder.path()), Err(Error::Read { path, .. }) if path == latency));
+}
+
+/// Depths take the place of rates in the figure of closed loops, and stay out of all others.
+#[test]
+fn closed_loops_never_share_an_axis_with_open_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    SHAPES[1].write(folder.path());
+    draw_all(folder.path()).unwrap();
+    let values = |figure, column: &str| -> std::collections::BTreeSet<String> {
+        csv(folder.path(), figure)
+            .iter()
+            .map(|row| row[column].clone())
+            .collect()
+    };
+    let of = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
+    assert_eq!(values(Figure::ClosedLoop, "depth"), of(&["1", "64", "8"]));
+    for figure in [
+        Figure::LatencyOverLoad,
+        Figure::LatencyOverTime,
+        Figure::LatencyCdf,
+        Figure::CpuCost,
+        Figure::Ledger,
+    ] {
+        let rates = values(figure, "offered_rps");
+        assert_eq!(rates, of(&["100000", "20000"]), "{}", figure.id());
+    }
+}
+
+#[test]
+fn steps_of_blocks_are_put_together_by_their_medians() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path();
+    by_hand(run, &three_valid_blocks_and_an_invalid_one());
+    let header = "start_ns,requests,p50_ns,p99_ns\n";
+    for (trial, rows) in [
+        ("t0", "0,10,1000,5000\n1000000,10,9000,\n"),
+        ("t1", "0,10,3000,7000\n1000000,0,,\n"),
+        ("t2", "0,10,2000,6000\n1000000,10,8000,\n"),
+    ] {
+        let path = run.join("trials").join(trial).join("intervals.csv");
+        fs::write(path, format!("{header}{rows}")).unwrap();
+    }
+    draw_all(run).unwrap();
+    let steps: Vec<_> = csv(run, Figure::LatencyOverTime)
+        .iter()
+        .map(|row| ["start_ms", "p50_us", "p99_us"].map(|column| row[column].clone()))
+        .collect();
+    // In the second step block 1 offered nothing, and both other tails lie beyond the timeout.
+    assert_eq!(steps, [["0", "2", "6"], ["1", "8.5", "inf"]]);
 }

@@ -1,10 +1,11 @@
 //! The client: pacing, matching, ledger, histograms.
 //!
 //! It drives an open loop, or a closed one for the questions that a closed loop answers (round
-//! trips, throughput at a given concurrency). In the open loop the schedule is fixed before
-//! the first packet and nothing that the server does changes it. A request that cannot leave in
-//! time leaves late, and its lag is recorded; it is never skipped. Latency counts from the intended send time, so that a stall of the client or of the server is
-//! seen by every request that it delays (Tene's "coordinated omission").
+//! trips, throughput at a given concurrency). In the open loop the schedule is fixed before the
+//! first packet and nothing that the server does changes it. A request that cannot leave in time
+//! leaves late, and its lag is recorded; it is never skipped. Latency counts from the intended send
+//! time, so that a stall of the client or of the server is seen by every request that it delays
+//! (Tene's "coordinated omission").
 
 mod addressing;
 mod af_xdp;

@@ -7,6 +7,7 @@ use polars::prelude::*;
 use stats::Histogram;
 
 use super::floor::{FLOOR_LABEL, Floor};
+use super::intervals::{self, Step};
 use super::series::{Series, Setting};
 use super::{histogram, names, table};
 use crate::error::{Error, Result};
@@ -18,7 +19,7 @@ pub(crate) struct Cell {
     pub(crate) setting: usize,
     /// Index into [`Trials::series`].
     pub(crate) series: usize,
-    /// Offered load in requests a second.
+    /// Offered load in requests a second; see [`depth`](Self::depth) for closed loops.
     pub(crate) load_rps: f64,
     trial_ids: Vec<String>,
     /// For each asked expression, one value a block; `None` where it was not recorded.
@@ -26,9 +27,47 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
+    /// Requests under way, where these are [`Loop::Closed`] trials: it takes the place of the offered
+    /// rate, which a closed loop does not have.
+    pub(crate) const fn depth(&self) -> f64 {
+        self.load_rps
+    }
+
     /// The number of blocks.
     pub(crate) fn blocks(&self) -> usize {
         self.trial_ids.len()
+    }
+}
+
+/// Which trials: those of an open loop and those of a closed one never share an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loop {
+    /// With an offered rate.
+    Open,
+    /// With a depth.
+    Closed,
+}
+
+impl Loop {
+    /// The rows of these trials, with what their load axis shows in `offered_rps`.
+    fn of(self, frame: DataFrame) -> PolarsResult<DataFrame> {
+        let frame = match self {
+            Self::Open => frame,
+            Self::Closed => {
+                let depth = |load: Option<&str>| load?.strip_prefix("closed ").map(str::to_owned);
+                let depths: StringChunked = match frame.column("load") {
+                    Ok(loads) => loads.str()?.iter().map(depth).collect(),
+                    Err(_) => StringChunked::full_null("load".into(), frame.height()),
+                };
+                let mut frame = frame;
+                frame.with_column(depths.with_name("offered_rps".into()).into_column())?;
+                frame
+            }
+        };
+        frame
+            .lazy()
+            .filter(col("offered_rps").is_not_null())
+            .collect()
     }
 }
 
@@ -54,9 +93,10 @@ const TEXT: [&str; 7] = [
 ];
 
 /// Columns of numbers that figures use, beside those of drops.
-const NUMBERS: [&str; 19] = [
+const NUMBERS: [&str; 20] = [
     "block",
     "offered_rps",
+    "achieved_rps",
     "offered",
     "unsent",
     "answered",
@@ -83,20 +123,19 @@ const DROP: &str = "drop_";
 const WORKLOAD: [&str; 3] = ["keys", "theta", "get_ratio"];
 
 impl Trials {
-    pub(super) fn read(run: &Path) -> Result<Option<Self>> {
+    pub(super) fn read(run: &Path, which: Loop) -> Result<Option<Self>> {
         let path = run.join("trials.csv");
         let Some(frame) = table::read(&path)? else {
             return Ok(None);
         };
-        Self::from_frame(run, frame)
+        which
+            .of(frame)
+            .and_then(|frame| Self::from_frame(run, frame))
             .map(Some)
             .map_err(Error::table(&path))
     }
 
-    /// These figures are drawn over the offered load, which closed loops and drains do not have.
     fn from_frame(run: &Path, frame: DataFrame) -> PolarsResult<Self> {
-        let open_loop = col("offered_rps").is_not_null();
-        let frame = frame.lazy().filter(open_loop).collect()?;
         let is_floor = col("label").eq(lit(FLOOR_LABEL));
         let floor = Floor::of(frame.clone().lazy().filter(is_floor.clone()).collect()?)?;
         let frame = frame.lazy().filter(is_floor.not()).collect()?;
@@ -265,6 +304,16 @@ impl Trials {
             .map(|id| self.run.join("trials").join(id))
             .collect();
         histogram::merged(folders.iter().map(PathBuf::as_path))
+    }
+
+    /// The intervals of each block of a cell, for the blocks that recorded any.
+    pub(crate) fn intervals(&self, cell: &Cell) -> Result<Vec<Vec<Step>>> {
+        let folders = cell
+            .trial_ids
+            .iter()
+            .map(|id| self.run.join("trials").join(id));
+        let read: Result<Vec<_>> = folders.map(|folder| intervals::read(&folder)).collect();
+        Ok(read?.into_iter().flatten().collect())
     }
 
     /// The series' name: its label, with the I/O where the run has several and the label does not

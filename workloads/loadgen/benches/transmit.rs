@@ -194,7 +194,7 @@ fn client(rig: &Rig, schedule: &Schedule) -> Sent {
     Sent {
         frames: report.ledger.sent,
         wall_ns: LENGTH_NS,
-        cpu_ns: report.measured.cpu_ns,
+        cpu_ns: report.measured.used.sched.run_ns,
     }
 }
 

@@ -355,10 +355,18 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
     ));
     fs::write(folder.path().join("run.json"), "{}").unwrap();
     for Drawn { figure, outcome } in draw_all(folder.path()).unwrap() {
-        let expected = if figure == Figure::NotificationTime {
-            Skip::NoProbes
-        } else {
-            Skip::NoTrials
+        let expected = match figure {
+            Figure::NotificationTime => Skip::NoProbes,
+            Figure::GroundTruth => Skip::NoHeldReplies,
+            Figure::Stall => Skip::NoStall,
+            Figure::Capacity => Skip::NoSearch,
+            Figure::LatencyCdf
+            | Figure::LatencyOverLoad
+            | Figure::LatencyOverTime
+            | Figure::ClosedLoop
+            | Figure::CpuCost
+            | Figure::Crossings
+            | Figure::Ledger => Skip::NoTrials,
         };
         assert_eq!(outcome, Outcome::Skipped(expected));
     }

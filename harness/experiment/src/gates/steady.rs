@@ -134,12 +134,12 @@ mod tests {
             starved_by_server: false,
         };
         let interval = |start_ns: u64, latency_ns: u64| {
-            let mut latency = loadgen::Latency::new();
-            (0..40).for_each(|_| latency.record(latency_ns));
+            let mut recording = loadgen::Recording::new();
+            (0..40).for_each(|_| recording.record(latency_ns));
             Interval {
                 start_ns,
                 requests: 40,
-                latency,
+                latency: recording.latency(),
             }
         };
         let ramp: Vec<Interval> = (0..8).map(|n| interval(n, 1_000 << n)).collect();

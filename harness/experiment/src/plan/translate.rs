@@ -29,6 +29,12 @@ const NOMINAL_RPS: f64 = 1e6;
 const LOADING_NS: u64 = 20_000_000_000;
 /// What the kernel may charge a socket for a waiting reply, halved: it doubles a buffer's size.
 const REPLY_BYTES: u32 = 1152;
+/// Width of the intervals of a steady load's latency.
+const INTERVAL_NS: u64 = 100_000_000;
+/// How many intervals show what a pattern does.
+const PATTERN_INTERVALS: u64 = 50;
+/// Shorter intervals would hold too few requests for a percentile.
+const LEAST_INTERVAL_NS: u64 = 1_000_000;
 /// Receive buffer of each flow's socket of a kernel client, in bytes.
 const SOCKET_BUFFER: u32 = 1 << 20;
 
@@ -263,6 +269,15 @@ pub(crate) fn steer_transmit(trial: &Trial, port: u16) -> Option<SteerTransmit> 
     })
 }
 
+/// Width of the intervals of latency. A rate that changes wants finer ones than gates do.
+fn interval_ns(trial: &Trial) -> u64 {
+    let measure_ns = trial.phases.measure.as_nanos();
+    match trial.pattern {
+        None => INTERVAL_NS,
+        Some(_) => (measure_ns / PATTERN_INTERVALS).clamp(LEAST_INTERVAL_NS, INTERVAL_NS),
+    }
+}
+
 /// The client for the trial.
 pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientConfig {
     let (server, client, port) = endpoints(trial.topology.kind, port);
@@ -307,6 +322,7 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
         echo: trial.system.system == SystemKind::Reflector,
         trace: trial.trace,
         timeout_ns,
+        interval_ns: interval_ns(trial),
         send_grace_ns: match trial.load {
             LoadPoint::Open(_) | LoadPoint::Closed(_) => timeout_ns,
             LoadPoint::Drain(_) => LOADING_NS,

@@ -39,7 +39,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,

@@ -360,6 +360,8 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             Figure::GroundTruth => Skip::NoHeldReplies,
             Figure::Stall => Skip::NoStall,
             Figure::Capacity => Skip::NoSearch,
+            Figure::Comparison => Skip::NoComparison,
+            Figure::AaAb => Skip::NoRepeats,
             Figure::LatencyCdf
             | Figure::LatencyOverLoad
             | Figure::LatencyOverTime

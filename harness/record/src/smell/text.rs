@@ -111,13 +111,7 @@ impl fmt::Display for Smell {
             Self::Ksoftirqd { share } => {
                 write!(f, "ksoftirqd took {:.1}% of the CPU time", share * 100.0)
             }
-            Self::OffSchedule { p99_ns, limit_ns } => write!(
-                f,
-                "the client did not keep the schedule: 1% of the requests left more than {:.1} us late \
-                 (limit {:.1} us) while the server kept up",
-                us(*p99_ns),
-                us(*limit_ns)
-            ),
+            Self::OffSchedule { p99_ns, limit_ns } => off_schedule(f, *p99_ns, *limit_ns),
             Self::Arrivals {
                 process,
                 distance,
@@ -130,28 +124,12 @@ impl fmt::Display for Smell {
                 interval_p50_ns,
                 typical_p50_ns,
                 at_ns,
-            } => write!(
-                f,
-                "latency was not stationary: a median of {:.1} us around {:.0} ms into the phase, \
-                 {:.1} us typically",
-                us(*interval_p50_ns),
-                us(*at_ns) / 1e3,
-                us(*typical_p50_ns)
-            ),
+            } => unsteady(f, *interval_p50_ns, *typical_p50_ns, *at_ns),
             Self::CompetingLoad {
                 foreign_cpus,
                 limit_cpus,
                 busiest,
-            } => {
-                write!(
-                    f,
-                    "other processes used {foreign_cpus:.2} CPUs (limit {limit_cpus:.2})"
-                )?;
-                match busiest {
-                    None => Ok(()),
-                    Some(who) => write!(f, ", most of all {who}"),
-                }
-            }
+            } => competing_load(f, *foreign_cpus, *limit_cpus, busiest.as_deref()),
             Self::Steal { share, limit } => write!(
                 f,
                 "the hypervisor took {:.1}% of the CPUs' time (limit {:.1}%)",
@@ -162,14 +140,7 @@ impl fmt::Display for Smell {
                 thread,
                 cpu,
                 allowed,
-            } => {
-                write!(f, "{thread} was pinned to CPU {cpu} and ")?;
-                if allowed.is_empty() {
-                    f.write_str("has ended")
-                } else {
-                    write!(f, "moved: it may run on {allowed:?}")
-                }
-            }
+            } => moved(f, thread, *cpu, allowed),
             Self::XdpMode {
                 device,
                 wanted,
@@ -199,6 +170,56 @@ impl fmt::Display for Smell {
                 write!(f, "{samples} samples; the 99.9th percentile needs {wanted}")
             }
         }
+    }
+}
+
+fn off_schedule(f: &mut fmt::Formatter<'_>, p99_ns: u64, limit_ns: u64) -> fmt::Result {
+    let (p99, limit) = (us(p99_ns), us(limit_ns));
+    write!(
+        f,
+        "the client did not keep the schedule: 1% of the requests left more than {p99:.1} us late \
+         (limit {limit:.1} us) while the server kept up"
+    )
+}
+
+fn unsteady(
+    f: &mut fmt::Formatter<'_>,
+    interval_p50_ns: u64,
+    typical_p50_ns: u64,
+    at_ns: u64,
+) -> fmt::Result {
+    write!(
+        f,
+        "latency was not stationary: a median of {:.1} us around {:.0} ms into the phase, \
+         {:.1} us typically",
+        us(interval_p50_ns),
+        us(at_ns) / 1e3,
+        us(typical_p50_ns)
+    )
+}
+
+fn competing_load(
+    f: &mut fmt::Formatter<'_>,
+    foreign_cpus: f64,
+    limit_cpus: f64,
+    busiest: Option<&str>,
+) -> fmt::Result {
+    write!(
+        f,
+        "other processes used {foreign_cpus:.2} CPUs (limit {limit_cpus:.2})"
+    )?;
+    match busiest {
+        None => Ok(()),
+        Some(who) => write!(f, ", most of all {who}"),
+    }
+}
+
+fn moved(f: &mut fmt::Formatter<'_>, thread: &str, cpu: u32, allowed: &[u32]) -> fmt::Result {
+    write!(f, "{thread} was pinned to CPU {cpu} and ")?;
+    if allowed.is_empty() {
+        f.write_str("has ended")
+    } else {
+        write!(f, "moved: it may run on {allowed:?}")
     }
 }
 

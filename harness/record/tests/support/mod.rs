@@ -99,29 +99,8 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             unaccounted_share: Some(0.08),
         },
         drain: None,
-        machine: Some(Machine {
-            window_ns: 520_000_000,
-            cpus: 2,
-            busy_ns: 300_000_000,
-            own_ns: 250_000_000,
-            kernel_ns: 1_000_000,
-            foreign_ns: 26_000_000,
-            foreign_wait_ns: 9_000_000,
-            steal_ns: 10_400_000,
-            tasks_begun: 3,
-            busiest_foreign: Some("cc1 (process 77)".to_owned()),
-            pressure_share: Some(0.125),
-        }),
-        hardware: Some(RoleHardware {
-            server: Hardware::Counted {
-                cycles: 30_000_000,
-                instructions: 20_000_000,
-                cache_misses: 1_000,
-            },
-            client: Hardware::Absent {
-                reason: "no such counters".to_owned(),
-            },
-        }),
+        machine: Some(machine()),
+        hardware: Some(hardware()),
         programs: vec![ProgramRuns {
             program: "steer".to_owned(),
             runs: 1_000,
@@ -152,5 +131,34 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
         stall: None,
         trace: None,
         smells: Vec::new(),
+    }
+}
+
+fn machine() -> Machine {
+    Machine {
+        window_ns: 520_000_000,
+        cpus: 2,
+        busy_ns: 300_000_000,
+        own_ns: 250_000_000,
+        kernel_ns: 1_000_000,
+        foreign_ns: 26_000_000,
+        foreign_wait_ns: 9_000_000,
+        steal_ns: 10_400_000,
+        tasks_begun: 3,
+        busiest_foreign: Some("cc1 (process 77)".to_owned()),
+        pressure_share: Some(0.125),
+    }
+}
+
+fn hardware() -> RoleHardware {
+    RoleHardware {
+        server: Hardware::Counted {
+            cycles: 30_000_000,
+            instructions: 20_000_000,
+            cache_misses: 1_000,
+        },
+        client: Hardware::Absent {
+            reason: "no such counters".to_owned(),
+        },
     }
 }

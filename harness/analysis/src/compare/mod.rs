@@ -56,6 +56,12 @@ pub(crate) const SEED: u64 = 0x5eed_b10c;
 /// # Errors
 /// When a recorded file is damaged, when there is no such label, or nothing to compare with it.
 pub fn within(run: &RunFolder, baseline: Option<&str>) -> Result<Compared, AnalysisError> {
+    if !run.run().capacity.is_empty() {
+        return Err(AnalysisError::NothingToCompare {
+            run: run.path().to_owned(),
+            found: "a capacity search, which tries other rates for each system".to_owned(),
+        });
+    }
     let cells = Cells::of(run);
     let unknown = |label: &str| AnalysisError::UnknownLabel {
         run: run.path().to_owned(),

@@ -65,8 +65,8 @@ pub struct Group {
     pub point: String,
     /// What was compared.
     pub metric: Metric,
-    /// The comparison.
-    pub comparison: Comparison,
+    /// The comparison; `None` where both lie beyond the timeout, which shows no difference.
+    pub comparison: Option<Comparison>,
     /// Its verdict before any correction.
     pub verdict: Verdict,
 }
@@ -159,15 +159,15 @@ fn groups_of(
             ) else {
                 continue;
             };
-            let Ok(comparison) = stats::compare(a.view(), b.view(), SEED) else {
-                continue;
-            };
+            let comparison = stats::compare(a.view(), b.view(), SEED).ok();
             groups.push(Group {
                 number,
                 point: point.clone(),
                 metric,
                 comparison,
-                verdict: judge_alone(comparison, metric.better()),
+                verdict: comparison.map_or(Verdict::NoDifferenceShown, |comparison| {
+                    judge_alone(comparison, metric.better())
+                }),
             });
         }
     }
@@ -316,10 +316,10 @@ struct Written<'a> {
     group: usize,
     point: &'a str,
     metric: &'static str,
-    ratio: f64,
-    ratio_low: f64,
-    ratio_high: f64,
-    p_value: f64,
+    ratio: Option<f64>,
+    ratio_low: Option<f64>,
+    ratio_high: Option<f64>,
+    p_value: Option<f64>,
     verdict: &'static str,
 }
 
@@ -343,10 +343,10 @@ pub fn record(run: &RunFolder) -> Result<(), AnalysisError> {
                 group: group.number,
                 point: &group.point,
                 metric: group.metric.name(),
-                ratio: comparison.ratio.value,
-                ratio_low: comparison.ratio.low,
-                ratio_high: comparison.ratio.high,
-                p_value: comparison.p_value,
+                ratio: comparison.map(|c| c.ratio.value),
+                ratio_low: comparison.map(|c| c.ratio.low),
+                ratio_high: comparison.map(|c| c.ratio.high),
+                p_value: comparison.map(|c| c.p_value),
                 verdict: group.verdict.name(),
             }
         })

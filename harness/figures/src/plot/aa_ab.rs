@@ -55,7 +55,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             .iter()
             .filter(|row| row.text("metric") == *metric)
             .collect();
-        let ratio = |row: &Named| row.number("ratio").unwrap_or(1.0);
+        let ratio = |row: &Named| row.number("ratio").unwrap_or(f64::INFINITY);
         of_metric.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
         let different = of_metric.iter().filter(|row| differs(row)).count();
         let heading = format!("{metric}: {different} of {}", of_metric.len());
@@ -65,13 +65,11 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             of_metric.len() as f64,
             6,
         );
-        let panel = Panel::new(
-            page.panels[place],
-            heading,
-            axis(&of_metric),
-            y,
-            Strip::None,
-        );
+        let beyond = of_metric
+            .iter()
+            .any(|row| row.number("ratio_high").is_some_and(f64::is_infinite));
+        let strip = if beyond { Strip::Right } else { Strip::None };
+        let panel = Panel::new(page.panels[place], heading, axis(&of_metric), y, strip);
         panel.frame(&mut page.scene);
         let (low, high) = (panel.at(1.0, 0.0), panel.at(1.0, of_metric.len() as f64));
         page.scene.dashed(&[low, high], Dash::Long, 1.2, Rgb::INK);
@@ -103,9 +101,16 @@ fn axis(rows: &[&Named]) -> Axis {
 
 fn mark(panel: &Panel, scene: &mut Scene, line: f64, row: &Named) {
     let colour = if differs(row) { DIFFERS } else { Rgb::AXIS };
-    let at = |column| panel.at(row.number(column).unwrap_or(1.0), line);
-    scene.line(vec![at("ratio_low"), at("ratio_high")], 1.4, colour);
-    scene.marker(at("ratio"), Marker::Circle, 2.2, colour, true);
+    let (Some(ratio), Some(low), Some(high)) = (
+        row.number("ratio"),
+        row.number("ratio_low"),
+        row.number("ratio_high"),
+    ) else {
+        return;
+    };
+    let at = |ratio| panel.at(ratio, line);
+    scene.line(vec![at(low), at(high)], 1.4, colour);
+    scene.marker(at(ratio), Marker::Circle, 2.2, colour, true);
 }
 
 fn data(rows: &[Named]) -> Data {
@@ -159,7 +164,11 @@ mod tests {
                     text,
                     "b,a,0.05,{group},1 kreq/s,{metric},{ratio},{},{},0.01,{verdict}",
                     ratio - 0.02,
-                    ratio + 0.03
+                    if group == 3 {
+                        f64::INFINITY
+                    } else {
+                        ratio + 0.03
+                    }
                 )
                 .unwrap();
             }

@@ -27,9 +27,9 @@ const VERDICTS: [(&str, Rgb, bool); 4] = [
 
 /// The metrics by the names of their columns.
 const METRICS: [(&str, &str); 4] = [
-    ("p50_ns", "median latency"),
-    ("p99_ns", "99th percentile"),
-    ("cpu_ns_per_request", "CPU time per request"),
+    ("p50_ns", "p50"),
+    ("p99_ns", "p99"),
+    ("cpu_ns_per_request", "CPU time"),
     ("achieved_rps", "achieved rate"),
 ];
 

@@ -360,7 +360,6 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             Figure::GroundTruth => Skip::NoHeldReplies,
             Figure::Stall => Skip::NoStall,
             Figure::Capacity => Skip::NoSearch,
-            Figure::Comparison => Skip::NoComparison,
             Figure::AaAb => Skip::NoRepeats,
             Figure::LatencyCdf
             | Figure::LatencyOverLoad
@@ -368,7 +367,8 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             | Figure::ClosedLoop
             | Figure::CpuCost
             | Figure::Crossings
-            | Figure::Ledger => Skip::NoTrials,
+            | Figure::Ledger
+            | Figure::Comparison => Skip::NoTrials,
         };
         assert_eq!(outcome, Outcome::Skipped(expected));
     }

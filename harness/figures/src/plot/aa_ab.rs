@@ -58,7 +58,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         let ratio = |row: &Named| row.number("ratio").unwrap_or(f64::INFINITY);
         of_metric.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
         let different = of_metric.iter().filter(|row| differs(row)).count();
-        let heading = format!("{metric}: {different} of {}", of_metric.len());
+        let heading = format!("{}: {different} of {}", short(metric), of_metric.len());
         let y = Axis::linear(
             if place == 0 { "comparison" } else { "" },
             0.0,
@@ -82,6 +82,11 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
 
 fn differs(row: &Named) -> bool {
     matches!(row.text("verdict"), "faster" | "slower")
+}
+
+/// A metric's name as a heading: `p50`, `cpu`.
+fn short(metric: &str) -> &str {
+    metric.split('_').next().unwrap_or(metric)
 }
 
 fn axis(rows: &[&Named]) -> Axis {
@@ -183,7 +188,7 @@ mod tests {
         assert!(
             texts
                 .iter()
-                .any(|(text, _)| text.starts_with("p50_ns: ") && text.ends_with("of 40"))
+                .any(|(text, _)| text.starts_with("p50: ") && text.ends_with("of 40"))
         );
         assert!(
             texts

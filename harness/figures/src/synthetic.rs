@@ -96,10 +96,7 @@ impl Synthetic<'_> {
         (index, &(label, io, system, base, capacity)): (usize, &(&str, &str, &str, f64, f64)),
     ) {
         let named = depth.map_or_else(|| load.to_string(), |depth| format!("closed {depth}"));
-        let id = format!(
-            "{topology}-{label}-{io}-{}-{block}",
-            named.replace(' ', "-")
-        );
+        let id = format!("{topology}-{label}-{io}-{named}-{block}").replace(' ', "-");
         let drift = 1.0 + 0.04 * ((block * 7 + index) % 5) as f64;
         let lost = if load > capacity {
             OFFERED - (OFFERED as f64 * capacity / load) as u64

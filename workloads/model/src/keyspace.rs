@@ -166,6 +166,7 @@ mod tests {
             keys_per_get: 1,
             noreply_ratio: 0.0,
             arrivals: Arrivals::Poisson,
+            pattern: None,
             rate_rps: 1.0,
             flows: 1,
             seed: 5,

@@ -63,6 +63,8 @@ impl Guest {
     fn specs(&self) -> Result<Vec<String>> {
         let mut found = Vec::new();
         collect(&self.home.join("experiments"), &mut found)?;
+        // Claims are tests on recorded runs, no specs.
+        found.retain(|path| !path.starts_with(self.home.join("experiments/claims")));
         let short = |path: PathBuf| -> Result<String> {
             Ok(path.strip_prefix(&self.home)?.display().to_string())
         };

@@ -50,7 +50,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         Entry::new(Sample::Marker(colour, Marker::Circle, filled), name)
     });
     let against = format!("Comparison with {}", first.text("baseline"));
-    let lead = if rows.iter().any(|row| another_io(row)) {
+    let lead = if rows.iter().any(another_io) {
         format!("{LEAD} * another I/O than the baseline's: steering is confounded with bypass.")
     } else {
         LEAD.to_owned()

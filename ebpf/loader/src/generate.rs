@@ -62,7 +62,7 @@ impl Generate {
             .map_err(program_error(Self::NAME))?;
         let mut map: Array<MapData, [u8; REQUEST_BYTES]> =
             object::array(&mut ebpf, Self::NAME, "REQUESTS")?;
-        map.set(0, *list.bytes, 0).map_err(map_error("REQUESTS"))?;
+        map.set(0, list.bytes, 0).map_err(map_error("REQUESTS"))?;
         let mut device: DevMap<MapData> = ebpf
             .take_map("DEVICE")
             .ok_or(Error::Incomplete {

@@ -160,7 +160,7 @@ pub(crate) enum SchemaOf {
 pub(crate) struct BundleArgs {
     /// The run's folder
     pub(crate) run: PathBuf,
-    /// The archive; <experiment>-<run-id>.tar.gz otherwise
+    /// The archive; EXPERIMENT-RUN.tar.gz otherwise
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// An author: "Name", or "Name <https://orcid.org/...>" (may be given again)

@@ -108,7 +108,8 @@ fn check(bench: &Bench) -> Result<()> {
     ensure!(specs.len() >= 7, "{specs:?}");
     for spec in specs {
         let finished = bench.finish(&mut guest.command(bench, &["check", &spec]), MINUTE)?;
-        finished.expect_code(0)?;
+        // A valid spec may want more CPUs than there are, and says so.
+        finished.expect_code(i32::from(finished.out.contains("refused here")))?;
         ensure!(finished.out.contains("is valid"), "{}", finished.out);
     }
     for (command, wanted) in [("list", "xdp_steered"), ("schema", "popularity")] {

@@ -51,6 +51,7 @@ workload: {{keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, ge
 load: {{rates: [1 kreq/s]}}
 phases: {{warmup: 100 ms, measure: 1500 ms, timeout: 100 ms}}
 blocks: 3
+floor: false
 "
         ),
     )

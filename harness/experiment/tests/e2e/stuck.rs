@@ -47,6 +47,7 @@ workload: {{keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, ge
 load: {{rates: [1 kreq/s]}}
 phases: {{warmup: 100 ms, measure: 2500 ms, timeout: 100 ms}}
 blocks: 2
+floor: false
 "
         ),
     )

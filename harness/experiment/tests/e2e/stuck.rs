@@ -26,11 +26,6 @@ pub(crate) fn cases() -> Vec<Case> {
             &[Need::Veth, Need::Memcached],
             memcached,
         ),
-        Case::new(
-            "stuck::napi_thread",
-            &[Need::Veth, Need::Root, Need::Tool("chrt")],
-            napi_thread,
-        ),
     ]
 }
 
@@ -154,53 +149,4 @@ fn expect_told(failure: &Cells, texts: &[&str]) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// A program of higher priority takes the CPU of one queue's NAPI thread.
-fn napi_thread(bench: &Bench) -> Result<()> {
-    let path = spec(bench, "xdp_steered")?;
-    let mut running = bench.start(&mut bench.run_command(&path, &[]))?;
-    in_the_middle(bench, &mut running)?;
-    let cpu = napi_cpu()?;
-    let arguments = [
-        "-f",
-        "50",
-        "taskset",
-        "-c",
-        &cpu,
-        "sh",
-        "-c",
-        "while :; do :; done",
-    ];
-    let hog = bench.start(&mut bench.program("chrt", arguments))?;
-    std::thread::sleep(Duration::from_millis(1200));
-    hog.kill()?;
-    hog.wait(MINUTE)?;
-    running.wait(MINUTE)?.expect_code(1)?;
-    // Both ends have a thread there; whichever had packets first is the one that is told.
-    expect_told(
-        &only_failure(bench)?,
-        &[
-            "the NAPI thread of queue ",
-            "is stuck: napi/",
-            &format!("CPU {cpu}) has packets"),
-        ],
-    )
-}
-
-/// The CPU of a NAPI thread of the server's device.
-fn napi_cpu() -> Result<String> {
-    for entry in std::fs::read_dir("/proc")? {
-        let folder = entry?.path();
-        let named = std::fs::read_to_string(folder.join("comm"));
-        if !named.is_ok_and(|name| name.starts_with("napi/server")) {
-            continue;
-        }
-        let status = std::fs::read_to_string(folder.join("status"))?;
-        let cpus = status
-            .lines()
-            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-        return Ok(cpus.context("a thread has CPUs")?.trim().to_owned());
-    }
-    anyhow::bail!("no NAPI thread of the server")
 }

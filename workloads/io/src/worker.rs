@@ -108,7 +108,8 @@ pub struct WorkerCounters {
     pub empty_rounds: u64,
     /// A spinning worker's time in empty rounds, in ns; 0 for a sleeping one.
     pub empty_ns: u64,
-    /// Begin of the first round that found nothing to do (CLOCK_MONOTONIC, ns); 0 before.
+    /// Since when there was nothing to do in the first round that found nothing: the end of the round
+    /// before, or its own begin where it is the first (CLOCK_MONOTONIC, ns); 0 before.
     pub first_idle_ns: u64,
     /// End of the last round that did something, be it to push out what an earlier one had queued
     /// (CLOCK_MONOTONIC, ns); 0 before.
@@ -303,7 +304,11 @@ impl<I: DatagramIo> Worker<'_, I> {
         if backlog {
             counters.last_busy_ns = ended_ns;
         } else if counters.first_idle_ns == 0 {
-            counters.first_idle_ns = began_ns;
+            // Without work since its last busy round: on a shared CPU this round may begin much later.
+            counters.first_idle_ns = match counters.last_busy_ns {
+                0 => began_ns,
+                done_ns => done_ns,
+            };
         }
     }
 

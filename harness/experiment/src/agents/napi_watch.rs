@@ -14,8 +14,9 @@ use sys::tasks::{self, State};
 
 /// How often to look.
 const GLANCE_NS: u64 = Duration::from_millis(50).as_nanos() as u64;
-/// So long no fair scheduler lets a thread wait, also on a busy machine, whose hypervisor may take its CPU for a while.
-const LIMIT_NS: u64 = Duration::from_millis(5000).as_nanos() as u64;
+/// So long a thread waits where something keeps it from its CPU. A build beside a trial was once seen
+/// to do that too (502 ms): such a trial fails, with this as its reason, and may be resumed.
+const LIMIT_NS: u64 = Duration::from_millis(500).as_nanos() as u64;
 
 /// The threads and when each was last seen to get on.
 pub(super) struct NapiWatch<'a> {

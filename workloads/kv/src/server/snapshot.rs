@@ -49,7 +49,7 @@ pub struct ThreadCounters {
     pub counts: Counts,
     /// What its I/O and waiting counted; zeros for the TCP thread.
     pub io: IoCounts,
-    /// When its first round began that found nothing to do (CLOCK_MONOTONIC, ns); 0 before.
+    /// Since when there was nothing to do when it first found nothing (CLOCK_MONOTONIC, ns); 0 before.
     pub first_idle_ns: u64,
     /// When its last round ended that did something (CLOCK_MONOTONIC, ns); 0 before.
     pub last_busy_ns: u64,

@@ -5,11 +5,10 @@
 //! the instrument's floor bounds from below, and the instrument's error. It must not depend on what
 //! is measured: neither on the load nor on the percentile.
 
-use std::collections::BTreeMap;
-
 use record::RunFolder;
 use stats::truth::HeldReplies;
 
+use super::pool::{Cell, Cells, pool};
 use super::{Answer, Section};
 use crate::error::AnalysisError;
 use crate::truth;
@@ -20,51 +19,18 @@ const NEAR: f64 = 0.95;
 /// Requests at a label and load below which nothing is concluded.
 const ENOUGH: usize = 1000;
 
-/// All blocks of a label at one rate.
-struct Cell {
-    load: f64,
-    blocks: u32,
-    replies: HeldReplies,
-}
-
 /// The section of a run that traced systems which hold replies; none of another.
 ///
 /// # Errors
 /// When a trace is damaged.
 pub fn section(run: &RunFolder) -> Result<Option<Section>, AnalysisError> {
-    let mut cells: BTreeMap<(String, u64), Cell> = BTreeMap::new();
-    let mut invalid = 0;
-    for account in truth::held_replies(run)? {
-        if !account.valid {
-            invalid += 1;
-            continue;
-        }
-        let key = (account.label, account.offered_rps as u64);
-        match cells.get_mut(&key) {
-            Some(cell) => {
-                cell.blocks += 1;
-                cell.replies.merge(account.of);
-            }
-            None => {
-                let (load, replies) = (account.load, account.of);
-                cells.insert(
-                    key,
-                    Cell {
-                        load,
-                        blocks: 1,
-                        replies,
-                    },
-                );
-            }
-        }
-    }
-    if cells.is_empty() && invalid == 0 {
+    let Some((cells, invalid)) = pool(truth::held_replies(run)?, HeldReplies::merge) else {
         return Ok(None);
-    }
+    };
     Ok(Some(of(run, &cells, invalid)))
 }
 
-fn of(run: &RunFolder, cells: &BTreeMap<(String, u64), Cell>, invalid: usize) -> Section {
+fn of(run: &RunFolder, cells: &Cells<HeldReplies>, invalid: usize) -> Section {
     let header = [
         "label",
         "load",
@@ -80,7 +46,7 @@ fn of(run: &RunFolder, cells: &BTreeMap<(String, u64), Cell>, invalid: usize) ->
     let mut table = vec![header.map(str::to_owned).to_vec()];
     let (mut enough, mut near) = (!cells.is_empty(), true);
     for ((label, _), cell) in cells {
-        let bias = cell.replies.bias();
+        let bias = cell.of.bias();
         enough &= bias.is_some_and(|bias| bias.n >= ENOUGH);
         near &= bias.is_some_and(|bias| bias.within_50us >= NEAR);
         table.push(row(label, cell));
@@ -112,10 +78,10 @@ fn of(run: &RunFolder, cells: &BTreeMap<(String, u64), Cell>, invalid: usize) ->
     }
 }
 
-fn row(label: &str, cell: &Cell) -> Vec<String> {
+fn row(label: &str, cell: &Cell<HeldReplies>) -> Vec<String> {
     let us = |ns: Option<u64>| ns.map_or_else(|| "> timeout".to_owned(), |ns| micros(ns as f64));
     let both = |q| {
-        let replies = &cell.replies;
+        let replies = &cell.of;
         format!(
             "{} ({})",
             us(replies.measured_ns(q)),
@@ -127,7 +93,7 @@ fn row(label: &str, cell: &Cell) -> Vec<String> {
         format!("{:.2}", cell.load),
         cell.blocks.to_string(),
     ];
-    match cell.replies.bias() {
+    match cell.of.bias() {
         Some(bias) => row.extend([
             bias.n.to_string(),
             both(0.5),

@@ -6,6 +6,7 @@
 
 pub mod floor;
 pub mod ground_truth;
+mod pool;
 pub mod repeated;
 mod report;
 pub mod stall;

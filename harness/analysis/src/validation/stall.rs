@@ -5,12 +5,11 @@
 //! it goes on, and the backlog drains by the queue's recursion), and, for the table's reader, in
 //! closed form ([`stats::queue::Stall`]) for requests that are due evenly.
 
-use std::collections::BTreeMap;
-
 use record::RunFolder;
 use stats::queue::Stall;
 use stats::truth::Stalled;
 
+use super::pool::{Cell, pool};
 use super::{Answer, Section};
 use crate::error::AnalysisError;
 use crate::truth;
@@ -30,47 +29,14 @@ const QUANTILES: [(f64, &str); 5] = [
 /// Where in [`QUANTILES`] the tail begins.
 const TAIL: usize = 3;
 
-/// All blocks of a label at one rate.
-struct Cell {
-    load: f64,
-    blocks: u32,
-    stalled: Stalled,
-}
-
 /// The section of a run in which servers were stopped and requests traced; none of another.
 ///
 /// # Errors
 /// When a trace is damaged.
 pub fn section(run: &RunFolder) -> Result<Option<Section>, AnalysisError> {
-    let mut cells: BTreeMap<(String, u64), Cell> = BTreeMap::new();
-    let mut invalid = 0;
-    for account in truth::stalled(run)? {
-        if !account.valid {
-            invalid += 1;
-            continue;
-        }
-        let key = (account.label, account.offered_rps as u64);
-        match cells.get_mut(&key) {
-            Some(cell) => {
-                cell.blocks += 1;
-                cell.stalled.merge(account.of);
-            }
-            None => {
-                let (load, stalled) = (account.load, account.of);
-                cells.insert(
-                    key,
-                    Cell {
-                        load,
-                        blocks: 1,
-                        stalled,
-                    },
-                );
-            }
-        }
-    }
-    if cells.is_empty() && invalid == 0 {
+    let Some((cells, invalid)) = pool(truth::stalled(run)?, Stalled::merge) else {
         return Ok(None);
-    }
+    };
     let mut table = vec![
         [
             "label",
@@ -89,7 +55,7 @@ pub fn section(run: &RunFolder) -> Result<Option<Section>, AnalysisError> {
         table.extend(rows(run, label, cell));
         near &= QUANTILES[TAIL..]
             .iter()
-            .all(|(q, _)| is_near(cell.stalled.measured_ns(*q), cell.stalled.theory_ns(*q)));
+            .all(|(q, _)| is_near(cell.of.measured_ns(*q), cell.of.theory_ns(*q)));
     }
     let answer = match (cells.is_empty(), near) {
         (true, _) => Answer::Undecided,
@@ -125,7 +91,7 @@ fn is_near(measured_ns: Option<u64>, theory_ns: Option<u64>) -> bool {
     })
 }
 
-fn rows(run: &RunFolder, label: &str, cell: &Cell) -> Vec<Vec<String>> {
+fn rows(run: &RunFolder, label: &str, cell: &Cell<Stalled>) -> Vec<Vec<String>> {
     let ms = |ns: Option<u64>| {
         ns.map_or_else(
             || "> timeout".to_owned(),
@@ -136,22 +102,22 @@ fn rows(run: &RunFolder, label: &str, cell: &Cell) -> Vec<Vec<String>> {
     let row = |(q, name): &(f64, &str)| {
         vec![
             label.to_owned(),
-            cell.stalled.n().to_string(),
+            cell.of.n().to_string(),
             (*name).to_owned(),
-            ms(cell.stalled.measured_ns(*q)),
-            ms(cell.stalled.theory_ns(*q)),
+            ms(cell.of.measured_ns(*q)),
+            ms(cell.of.theory_ns(*q)),
             closed.map_or_else(
                 || "-".to_owned(),
                 |stall| format!("{:.2}", stall.wait_quantile_ns(*q) / 1e6),
             ),
-            ms(cell.stalled.waiting_ns(*q)),
+            ms(cell.of.waiting_ns(*q)),
         ]
     };
     QUANTILES.iter().map(row).collect()
 }
 
 /// The waits of the stall that the spec asks for.
-fn closed_form(run: &RunFolder, cell: &Cell) -> Option<Stall> {
+fn closed_form(run: &RunFolder, cell: &Cell<Stalled>) -> Option<Stall> {
     let spec = &run.run().spec;
     let (asked, phases) = (spec.disturb?.stall?, spec.phases?);
     let window_ns = phases.measure.as_nanos() as f64;

@@ -2,6 +2,7 @@
 
 use super::bootstrap::{Group, bounds};
 use super::sample::Sample;
+use super::walsh::Walsh;
 
 /// Blocks from which an interval is given; below, only the range that was seen.
 pub const MIN_BLOCKS: usize = 10;
@@ -54,8 +55,9 @@ pub fn estimate_median(blocks: &[f64], seed: u64) -> Option<Estimate> {
     estimate(Sample::Median(blocks), seed)
 }
 
-/// Estimates how `numerator` relates to `denominator`: the ratio of their two numbers, with the
-/// blocks resampled in pairs, so that what both suffered in one block cancels.
+/// Estimates how `numerator` relates to `denominator`, with the blocks resampled in pairs, so that what
+/// both suffered in one block cancels: the ratio of the two percentiles, or, where each block has one
+/// value, the Hodges-Lehmann estimate over the blocks' ratios.
 ///
 /// Pairs are by position: the same index is the same block. `None` when the lengths differ, when
 /// there are no blocks, when a block has no value, or when the ratio is not defined (0 / 0,
@@ -69,9 +71,18 @@ pub fn estimate_ratio(
         return None;
     }
     let (above, below) = both(numerator, denominator)?;
-    let ratios = defined(ratios(&above, &below));
+    let within = ratios(&above, &below);
+    if within.iter().all(|ratio| ratio.is_nan()) {
+        return None;
+    }
+    if let (Sample::Median(_), Sample::Median(_)) = (numerator, denominator) {
+        let walsh = Walsh::of(&within);
+        let within = defined(within);
+        return over_blocks(&[&within], &within, seed, |[weights]| walsh.at(weights));
+    }
+    let within = defined(within);
     let (above, below) = (numerator.statistic(), denominator.statistic());
-    over_blocks(&[&ratios], &ratios, seed, |[weights]| {
+    over_blocks(&[&within], &within, seed, |[weights]| {
         above.at(weights) / below.at(weights)
     })
 }

@@ -11,6 +11,7 @@ mod sample;
 mod signed_rank;
 #[cfg(test)]
 mod simulation;
+mod walsh;
 
 pub use compare::{Comparison, Incomparable, compare, compare_unpaired};
 pub use estimate::{

@@ -110,6 +110,44 @@ fn two_labels_of_one_system_do_not_differ() {
     assert!(different <= 44, "{different}");
 }
 
+/// Two systems that have one value a block, in which most of the noise is shared.
+fn values(stream: &mut Stream, blocks: usize, ratio: f64, own: f64) -> [Vec<f64>; 2] {
+    let mut both = [Vec::new(), Vec::new()];
+    for _ in 0..blocks {
+        let pace = (0.2 * stream.normal()).exp();
+        both[0].push(ratio * pace * (own * stream.normal()).exp());
+        both[1].push(pace * (own * stream.normal()).exp());
+    }
+    both
+}
+
+#[test]
+fn ten_blocks_cover_a_ratio_of_values() {
+    let mut stream = Stream::new(31);
+    let covered = (0..TRIALS)
+        .filter(|&seed| {
+            let [system, baseline] = values(&mut stream, 10, 1.05, 0.03);
+            let e = estimate_ratio(Sample::Median(&system), Sample::Median(&baseline), seed);
+            !e.unwrap().excludes(1.05)
+        })
+        .count();
+    let share = covered as f64 / TRIALS as f64;
+    assert!((0.93..=0.99).contains(&share), "{share}");
+}
+
+/// Five parts in a hundred more, where a block's own noise is three, is found in ten blocks.
+#[test]
+fn a_true_difference_of_values_is_found() {
+    let mut stream = Stream::new(37);
+    let mut found = 0;
+    for seed in 0..TRIALS {
+        let [system, baseline] = values(&mut stream, 10, 1.05, 0.03 / 2f64.sqrt());
+        let c = compare(Sample::Median(&system), Sample::Median(&baseline), seed).unwrap();
+        found += u64::from(judge_alone(c, Better::Lower) == Verdict::Slower);
+    }
+    assert!(found * 10 >= TRIALS * 9, "{found} of {TRIALS}");
+}
+
 /// A/B: a quarter more, where a block's own noise is a sixth, is found in ten blocks.
 #[test]
 fn a_true_difference_is_found() {

@@ -19,6 +19,8 @@ pub struct HeldReplies {
 pub struct Bias {
     /// Requests.
     pub n: usize,
+    /// The smallest, ns.
+    pub least_ns: i64,
     /// Median, ns.
     pub median_ns: i64,
     /// 5th percentile, ns.
@@ -72,6 +74,7 @@ impl HeldReplies {
         let within_50us = near.count() as f64 / bias_ns.len().max(1) as f64;
         Some(Bias {
             n: bias_ns.len(),
+            least_ns: *bias_ns.first()?,
             median_ns: ranked(&bias_ns, 0.5)?,
             p5_ns: ranked(&bias_ns, 0.05)?,
             p95_ns: ranked(&bias_ns, 0.95)?,
@@ -127,7 +130,10 @@ mod tests {
         ];
         let all = HeldReplies::new(ONE, &trace, &(0..10_000));
         let bias = all.bias().unwrap();
-        assert_eq!((bias.n, bias.median_ns, bias.p5_ns), (3, 9, 7));
+        assert_eq!(
+            (bias.n, bias.least_ns, bias.median_ns, bias.p5_ns),
+            (3, 7, 9, 7)
+        );
         assert!((bias.within_50us - 1.0).abs() < f64::EPSILON);
         assert_eq!(all.measured_ns(1.0), Some(169));
         assert_eq!(all.predicted_ns(1.0), Some(160));

@@ -12,7 +12,7 @@ pub enum Metric {
     P99,
     /// Run time of the server's threads and NAPI threads for each reply.
     CpuPerRequest,
-    /// Requests of the measure phase that were answered, a second.
+    /// Requests of the measure phase, or of the drain, that were answered, a second.
     AchievedRate,
 }
 
@@ -76,10 +76,7 @@ impl Metric {
                 let replies = cost.replies_measured;
                 (replies > 0).then(|| total as f64 / replies as f64)
             }
-            Self::AchievedRate => {
-                let measured = record.trial.phases.measure.to_std().as_secs_f64();
-                Some(record.answered_measured as f64 / measured)
-            }
+            Self::AchievedRate => Some(record.achieved_rps()),
         }
     }
 }

@@ -44,7 +44,7 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Run the validation campaign (about half an hour, as root) and report on it.
+    /// Run the validation campaign (35 minutes, as root) and report on it.
     Validate,
     /// Everything a change must pass: format, tidy, clippy, docs, tests, the quick experiment.
     Ci,

@@ -48,6 +48,7 @@ impl<'a> Measured<'a> {
     ) -> Result<Option<Blocks>, RecordError> {
         let trials = cell.trials.values();
         match metric.form() {
+            Form::Percentile(_) if !cell.point.load.has_latency() => Ok(None),
             Form::Percentile(quantile) => {
                 let histograms: Result<_, _> = trials
                     .map(|record| self.histogram(&record.trial_id))

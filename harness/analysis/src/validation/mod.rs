@@ -5,11 +5,14 @@
 //! each is in docs/validation.md.
 
 pub mod floor;
+pub mod gates;
 pub mod ground_truth;
 mod pool;
 pub mod repeated;
 mod report;
 pub mod stall;
+
+use std::path::PathBuf;
 
 use record::RunFolder;
 
@@ -39,15 +42,29 @@ impl Answer {
     }
 }
 
+/// The run that a section was answered from, and the figure that shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// Name of the figure in it, without extension.
+    pub figure: &'static str,
+}
+
+impl Shown {
+    fn of(run: &RunFolder, figure: &'static str) -> Option<Self> {
+        let run = run.path().to_owned();
+        Some(Self { run, figure })
+    }
+}
+
 /// One section of the report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Section {
     /// Its heading.
     pub title: String,
-    /// The run that it was answered from, its folder's path.
-    pub run: std::path::PathBuf,
-    /// Name of the figure in the run's folder that shows it, without extension.
-    pub figure: &'static str,
+    /// Where it can be seen; `None` where it was answered from all runs.
+    pub shown: Option<Shown>,
     /// What must hold, in one sentence.
     pub question: String,
     /// Whether it does.
@@ -69,6 +86,10 @@ pub fn validate(runs: &[RunFolder]) -> Result<Vec<Section>, AnalysisError> {
         sections.extend(ground_truth::section(run)?);
         sections.extend(stall::section(run)?);
         sections.extend(floor::section(run));
+    }
+    // A word on gates belongs to a campaign, not to any run of a floor.
+    if sections.len() > 1 {
+        sections.extend(gates::section(runs));
     }
     Ok(sections)
 }

@@ -13,9 +13,9 @@
 use record::RunFolder;
 use serde::Serialize;
 use spec::{Service, System};
-use stats::{Comparison, MIN_BLOCKS, Share, Verdict, judge_alone};
+use stats::{Comparison, Estimate, MIN_BLOCKS, Share, Verdict, judge_alone};
 
-use super::{Answer, Section};
+use super::{Answer, Section, Shown};
 use crate::cells::{Cell, Cells};
 use crate::compare::{Measured, SEED};
 use crate::error::AnalysisError;
@@ -54,6 +54,19 @@ pub struct Repeated {
     pub injected: f64,
     /// One entry a group, point and metric.
     pub groups: Vec<Group>,
+    /// One entry a point and metric, over all blocks: the sharpest look at what the labels differ in.
+    pub overall: Vec<Overall>,
+}
+
+/// All blocks of one point as one comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Overall {
+    /// The load and the swept values.
+    pub point: String,
+    /// What was compared.
+    pub metric: Metric,
+    /// The ratio with its interval.
+    pub ratio: Estimate,
 }
 
 /// One comparison of ten blocks.
@@ -94,10 +107,11 @@ pub fn of(run: &RunFolder) -> Result<Option<Repeated>, AnalysisError> {
         (*second, *first, difference)
     };
     let mut measured = Measured::new(run);
-    let mut groups = Vec::new();
+    let (mut groups, mut overall) = (Vec::new(), Vec::new());
     for cell in cells.cells.iter().filter(|cell| cell.system.label == label) {
         if let Some(base) = cells.at(&cell.point, baseline) {
             groups.extend(groups_of(cell, base, &mut measured)?);
+            overall.extend(overall_of(cell, base, &mut measured)?);
         }
     }
     Ok((!groups.is_empty()).then(|| Repeated {
@@ -105,6 +119,7 @@ pub fn of(run: &RunFolder) -> Result<Option<Repeated>, AnalysisError> {
         baseline: baseline.to_owned(),
         injected,
         groups,
+        overall,
     }))
 }
 
@@ -137,32 +152,68 @@ fn mean_ns(service: Service) -> f64 {
     }
 }
 
+/// The blocks in which both trials are valid.
+fn pairs(cell: &Cell<'_>, base: &Cell<'_>) -> Vec<u32> {
+    let common = |block: &&u32| base.trials.contains_key(block);
+    cell.trials.keys().filter(common).copied().collect()
+}
+
+/// Each metric that was measured, compared over these blocks; `None` where the ratio is not defined.
+fn compared(
+    cell: &Cell<'_>,
+    base: &Cell<'_>,
+    blocks: &[u32],
+    measured: &mut Measured<'_>,
+) -> Result<Vec<(Metric, Option<Comparison>)>, AnalysisError> {
+    let (ours, theirs) = (part(cell, blocks), part(base, blocks));
+    let mut compared = Vec::new();
+    for metric in METRICS {
+        let (Some(a), Some(b)) = (
+            measured.sample(&ours, metric)?,
+            measured.sample(&theirs, metric)?,
+        ) else {
+            continue;
+        };
+        compared.push((metric, stats::compare(a.view(), b.view(), SEED).ok()));
+    }
+    Ok(compared)
+}
+
+fn overall_of(
+    cell: &Cell<'_>,
+    base: &Cell<'_>,
+    measured: &mut Measured<'_>,
+) -> Result<Vec<Overall>, AnalysisError> {
+    let all = compared(cell, base, &pairs(cell, base), measured)?;
+    let defined = |(metric, comparison): (Metric, Option<Comparison>)| {
+        Some(Overall {
+            point: point(cell),
+            metric,
+            ratio: comparison?.ratio,
+        })
+    };
+    Ok(all.into_iter().filter_map(defined).collect())
+}
+
+fn point(cell: &Cell<'_>) -> String {
+    match cell.point.swept.as_str() {
+        "" => cell.point.load.to_string(),
+        swept => format!("{}, {swept}", cell.point.load),
+    }
+}
+
 /// The comparisons at one point: groups of consecutive blocks in which both trials are valid.
 fn groups_of(
     cell: &Cell<'_>,
     base: &Cell<'_>,
     measured: &mut Measured<'_>,
 ) -> Result<Vec<Group>, AnalysisError> {
-    let common = |block: &&u32| base.trials.contains_key(block);
-    let pairs: Vec<u32> = cell.trials.keys().filter(common).copied().collect();
-    let point = match cell.point.swept.as_str() {
-        "" => cell.point.load.to_string(),
-        swept => format!("{}, {swept}", cell.point.load),
-    };
     let mut groups = Vec::new();
-    for (number, blocks) in (1..).zip(pairs.chunks_exact(GROUP)) {
-        let (ours, theirs) = (part(cell, blocks), part(base, blocks));
-        for metric in METRICS {
-            let (Some(a), Some(b)) = (
-                measured.sample(&ours, metric)?,
-                measured.sample(&theirs, metric)?,
-            ) else {
-                continue;
-            };
-            let comparison = stats::compare(a.view(), b.view(), SEED).ok();
+    for (number, blocks) in (1..).zip(pairs(cell, base).chunks_exact(GROUP)) {
+        for (metric, comparison) in compared(cell, base, blocks, measured)? {
             groups.push(Group {
                 number,
-                point: point.clone(),
+                point: point(cell),
                 metric,
                 comparison,
                 verdict: comparison.map_or(Verdict::NoDifferenceShown, |comparison| {
@@ -278,17 +329,30 @@ pub fn section(run: &RunFolder) -> Result<Option<Section>, AnalysisError> {
         }
     }
     let invalid: usize = Cells::of(run).cells.iter().map(|cell| cell.invalid).sum();
+    let mut notes = vec![
+        "too few blocks: consecutive blocks of the group depend on each other, and no verdict was given".to_owned(),
+        format!("{invalid} invalid trials are left out, with their block's other half"),
+    ];
+    notes.extend(repeated.overall.iter().map(|all| {
+        format!(
+            "all {} blocks together: {} of `{}` over `{}` at {} is {:.4} ({:.4} to {:.4})",
+            all.ratio.n,
+            all.metric.name(),
+            repeated.label,
+            repeated.baseline,
+            all.point,
+            all.ratio.value,
+            all.ratio.low,
+            all.ratio.high
+        )
+    }));
     Ok(Some(Section {
         title,
-        run: run.path().to_owned(),
-        figure: "aa_ab",
+        shown: Shown::of(run, "aa_ab"),
         question,
         answer: repeated.answer(),
         table,
-        notes: vec![
-            "too few blocks: consecutive blocks of the group depend on each other, and no verdict was given".to_owned(),
-            format!("{invalid} invalid trials are left out, with their block's other half"),
-        ],
+        notes,
     }))
 }
 

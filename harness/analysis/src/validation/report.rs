@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::Section;
+use super::{Section, Shown};
 use crate::error::AnalysisError;
 use crate::table;
 
@@ -36,7 +36,9 @@ pub fn write(sections: &[Section], machine: &str, folder: &Path) -> Result<PathB
         .iter()
         .map(|section| Answered {
             section: &section.title,
-            run: section.run.display().to_string(),
+            run: (section.shown.as_ref())
+                .map(|shown| shown.run.display().to_string())
+                .unwrap_or_default(),
             answer: section.answer.name(),
             question: &section.question,
         })
@@ -68,12 +70,10 @@ fn render(sections: &[Section], machine: &str) -> String {
         for note in &section.notes {
             let _ = writeln!(text, "- {note}");
         }
-        let _ = writeln!(
-            text,
-            "- run {run}, figure {run}/figures/{}.svg",
-            section.figure,
-            run = section.run.display()
-        );
+        if let Some(Shown { run, figure }) = &section.shown {
+            let run = run.display();
+            let _ = writeln!(text, "- run {run}, figure {run}/figures/{figure}.svg");
+        }
     }
     text
 }
@@ -87,8 +87,10 @@ mod tests {
     fn a_section_becomes_a_table() {
         let section = Section {
             title: "Floor".into(),
-            run: "results/x".into(),
-            figure: "floor",
+            shown: Some(Shown {
+                run: "results/x".into(),
+                figure: "floor",
+            }),
             question: "The floor is low".into(),
             answer: Answer::Fails,
             table: vec![

@@ -10,7 +10,7 @@ use stats::queue::Stall;
 use stats::truth::Stalled;
 
 use super::pool::{Cell, pool};
-use super::{Answer, Section};
+use super::{Answer, Section, Shown};
 use crate::error::AnalysisError;
 use crate::truth;
 
@@ -72,8 +72,7 @@ pub fn section(run: &RunFolder) -> Result<Option<Section>, AnalysisError> {
     }
     Ok(Some(Section {
         title: "Stall".to_owned(),
-        run: run.path().to_owned(),
-        figure: "stall",
+        shown: Shown::of(run, "stall"),
         question: format!(
             "p99 and p99.9 of a stalled server lie within {:.0}% of theory without coordinated omission",
             NEAR * 100.0

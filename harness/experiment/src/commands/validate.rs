@@ -75,7 +75,7 @@ fn print(section: &Section) {
 fn as_json(section: &Section) -> serde_json::Value {
     serde_json::json!({
         "section": section.title,
-        "run": section.run,
+        "run": section.shown.as_ref().map(|shown| &shown.run),
         "question": section.question,
         "answer": section.answer.name(),
         "table": section.table,

@@ -1,12 +1,12 @@
 //! Comparisons of recorded runs.
 
-mod made;
-
 use analysis::compare::{Caveat, Outcome, Row, between, within};
 use analysis::{AnalysisError, Metric};
-use record::TrialData;
+use record::{DrainTimes, TrialData};
 use spec::Trial;
 use stats::Verdict;
+
+use crate::made;
 
 fn text(name: &str, topology: &str, systems: &str, blocks: u32, more: &str) -> String {
     format!(
@@ -86,6 +86,33 @@ fn a_run_against_its_first_system() {
         error.contains("`none`") && error.contains("slow, same, fast"),
         "{error}"
     );
+}
+
+#[test]
+fn drains_are_compared_by_what_they_measure() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = text("held", "veth", THREE, 12, "");
+    let held = open.replace("rates: [10 kreq/s, 20 kreq/s]", "drain: [1 k]");
+    let run = made::run(folder.path(), &held, |trial, data| {
+        let faster = if trial.system.label == "fast" { 2 } else { 1 };
+        data.untimed_answers = Some(1_000);
+        data.drain = Some(DrainTimes {
+            drain_ns: (40_000_000 + u64::from(trial.block) * 1_000) / faster,
+            first_idle_ns: None,
+        });
+    });
+    let rows = within(&run, None).unwrap().rows;
+    let metrics = |row: &Row| (row.metric == Metric::P50) || (row.metric == Metric::P99);
+    assert!(
+        !rows.is_empty() && !rows.iter().any(metrics),
+        "no latencies"
+    );
+    let rate = row(&rows, "fast", Metric::AchievedRate);
+    assert_eq!(verdict(rate), Verdict::Faster);
+    let Outcome::Judged(judged) = &rate.outcome else {
+        unreachable!()
+    };
+    assert!((judged.comparison.ratio.value - 2.0).abs() < 1e-3);
 }
 
 #[test]

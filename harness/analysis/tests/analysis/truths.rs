@@ -1,11 +1,10 @@
 //! The sections about what is known to be true, from recorded runs.
 
-#[allow(dead_code, reason = "comparisons use more of it")]
-mod made;
-
 use analysis::validation::{Answer, floor, ground_truth, stall};
 use record::{RunFolder, StallSeen, TraceRow, TrialData};
 use spec::Trial;
+
+use crate::made;
 
 const MS: u64 = 1_000_000;
 
@@ -45,21 +44,44 @@ fn run(more: &str, change: impl Fn(&Trial, &mut TrialData)) -> (tempfile::TempDi
     (folder, run)
 }
 
-fn held(way_ns: u64) -> Answer {
-    let (_folder, run) = run("", |trial, data| {
-        data.trace = (!trial.is_floor()).then(|| rows(way_ns, None));
+/// Replies at two loads, each `way_ns` after its departure, beside a floor of 100 us.
+fn held(way_ns: [u64; 2]) -> Answer {
+    let folder = tempfile::tempdir().unwrap();
+    let two = text("").replace("[5 kreq/s]", "[5 kreq/s, 6 kreq/s]");
+    let run = made::run(folder.path(), &two, |trial, data| {
+        made::latency(data, 100_000);
+        let high = trial.load.rate().is_some_and(|rate| rate.get() > 5_000);
+        data.trace = (!trial.is_floor()).then(|| rows(way_ns[usize::from(high)], None));
     });
     let section = ground_truth::section(&run).unwrap().expect("traced");
-    assert_eq!(section.table.len(), 2, "a header and one load");
+    assert_eq!(section.table.len(), 3, "a header and two loads");
     assert_eq!(section.table[1][..3], ["synthetic", "0.50", "2"]);
     assert!(stall::section(&run).unwrap().is_none());
     section.answer
 }
 
 #[test]
-fn replies_near_their_departure_hold_and_others_do_not() {
-    assert_eq!(held(20_000), Answer::Holds);
-    assert_eq!(held(80_000), Answer::Fails);
+fn a_way_as_long_as_the_floor_holds_and_one_that_grows_does_not() {
+    assert_eq!(held([60_000, 80_000]), Answer::Holds);
+    assert_eq!(held([120_000, 120_000]), Answer::Fails, "beyond the floor");
+    assert_eq!(held([20_000, 80_000]), Answer::Fails, "grows with the load");
+    assert_eq!(
+        held([80_000, 20_000]),
+        Answer::Fails,
+        "shrinks with the load"
+    );
+}
+
+#[test]
+fn no_reply_may_come_before_its_departure() {
+    let (_folder, run) = run("", |trial, data| {
+        made::latency(data, 100_000);
+        let mut rows = rows(60_000, None);
+        rows[2_000].reply_ns = rows[2_000].reply_ns.map(|ns| ns - 60_001);
+        data.trace = (!trial.is_floor()).then_some(rows);
+    });
+    let section = ground_truth::section(&run).unwrap().expect("traced");
+    assert_eq!(section.answer, Answer::Fails);
 }
 
 /// What a stall of 100 ms does, as far as `seen_ns` of it are in the trace.

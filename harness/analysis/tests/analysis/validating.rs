@@ -1,10 +1,10 @@
 //! Whether the report on the instrument says what the runs show.
 
-mod made;
-
-use analysis::validation::{Answer, Section, repeated, validate, write};
-use record::{RunFolder, TrialData};
+use analysis::validation::{Answer, Section, gates, repeated, validate, write};
+use record::{RunFolder, Smell, TrialData};
 use spec::Trial;
+
+use crate::made;
 
 /// Two labels of one system; `b` with this service time.
 fn text(b: &str, blocks: u32) -> String {
@@ -87,4 +87,27 @@ fn few_groups_decide_nothing() {
     assert_eq!(section(&run).answer, Answer::Undecided);
     let run = made::run(folder.path(), &text("100 us", 9), paced(1.0));
     assert!(validate(&[run]).unwrap().is_empty());
+}
+
+#[test]
+fn gates_may_take_a_trial_in_twenty() {
+    let answer = |taken: u32| {
+        let folder = tempfile::tempdir().unwrap();
+        let run = made::run(folder.path(), &text("100 us", 12), |trial, data| {
+            if trial.system.label == "a" && trial.block <= taken {
+                data.smells.push(Smell::Unsent { requests: 1 });
+                data.smells.push(Smell::Steal {
+                    share: 0.5,
+                    limit: 0.02,
+                });
+            }
+        });
+        gates::section(&[run]).expect("24 trials")
+    };
+    let one = answer(1);
+    assert_eq!(one.answer, Answer::Holds);
+    let line = |gate: &str| one.table.iter().find(|row| row[0] == gate).cloned();
+    assert_eq!(line("steal").unwrap()[1..], ["invalid", "1", "4.17%"]);
+    assert_eq!(line("unsent").unwrap()[2], "1");
+    assert_eq!(answer(2).answer, Answer::Fails);
 }

@@ -1,0 +1,6 @@
+//! What is concluded from recorded runs.
+
+mod comparing;
+mod made;
+mod truths;
+mod validating;

@@ -21,6 +21,13 @@ impl Data {
         }
     }
 
+    /// A table of cells: `further` begins with their load, which each kind of load has a name of its
+    /// own for.
+    pub(crate) fn by_cell(further: impl IntoIterator<Item = &'static str>) -> Self {
+        let place = ["fidelity", "topology", "workload", "label", "io"];
+        Self::new(place.into_iter().chain(further))
+    }
+
     /// Adds a row; it must have one field for each column.
     pub(crate) fn push(&mut self, row: Vec<String>) {
         debug_assert_eq!(row.len(), self.header.len());

@@ -2,7 +2,7 @@
 
 use crate::canvas::page::{Entry, Sample};
 use crate::canvas::style::{Dash, Marker, Rgb, colour};
-use crate::run::{Cell, Trials, rate};
+use crate::run::{Cell, Trials};
 
 /// One panel: the cells of one setting at one load.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub(crate) fn by_load<'a>(trials: &Trials, cells: &'a [Cell], widest: usize) -> 
             headings.push((place / columns, trials.settings[setting].describe()));
         }
         last = Some(setting);
-        let title = rate(group[0].load_rps);
+        let title = (trials.load_title)(group[0].load_rps);
         facets.push(Facet {
             title,
             cells: group.iter().collect(),

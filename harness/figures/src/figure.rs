@@ -29,6 +29,10 @@ pub enum Figure {
     Capacity,
     /// Ratios of each system to the baseline with their verdicts.
     Comparison,
+    /// CPU time per request of a drain, by its two parts.
+    Drain,
+    /// Replies a second of saturated systems, and how little of the load that is.
+    Saturation,
     /// Held replies against the queue's recursion.
     GroundTruth,
     /// A stopped server against theory without coordinated omission.
@@ -39,7 +43,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
@@ -50,6 +54,8 @@ impl Figure {
         Self::Ledger,
         Self::Capacity,
         Self::Comparison,
+        Self::Drain,
+        Self::Saturation,
         Self::GroundTruth,
         Self::Stall,
         Self::AaAb,
@@ -68,6 +74,8 @@ impl Figure {
             Self::Ledger => "ledger",
             Self::Capacity => "capacity",
             Self::Comparison => "comparison",
+            Self::Drain => "drain",
+            Self::Saturation => "saturation",
             Self::GroundTruth => "ground_truth",
             Self::Stall => "stall",
             Self::AaAb => "aa_ab",
@@ -86,6 +94,8 @@ impl Figure {
             Self::Ledger => plot::ledger::draw(run),
             Self::Capacity => plot::capacity::draw(run),
             Self::Comparison => plot::comparison::draw(run),
+            Self::Drain => plot::drain::draw(run),
+            Self::Saturation => plot::saturation::draw(run),
             Self::GroundTruth => plot::ground_truth::draw(run),
             Self::Stall => plot::stall::draw(run),
             Self::AaAb => plot::aa_ab::draw(run),
@@ -99,6 +109,12 @@ pub enum Skip {
     /// The run has no trials.csv, or an empty one.
     #[error("the run recorded no trials")]
     NoTrials,
+    /// No trial of the run is a drain.
+    #[error("the run recorded no drains")]
+    NoDrains,
+    /// No valid trial was saturated.
+    #[error("the run saturated no system")]
+    NotSaturated,
     /// Every trial is invalid.
     #[error("no trial of the run is valid")]
     NoValidTrials,

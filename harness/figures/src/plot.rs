@@ -7,12 +7,15 @@ pub(crate) mod closed_loop;
 pub(crate) mod comparison;
 pub(crate) mod cpu_cost;
 pub(crate) mod crossings;
+pub(crate) mod drain;
 pub(crate) mod ground_truth;
 pub(crate) mod latency_cdf;
 pub(crate) mod latency_over_load;
 pub(crate) mod latency_over_time;
 pub(crate) mod ledger;
+mod lines;
 pub(crate) mod notification_time;
+pub(crate) mod saturation;
 pub(crate) mod stall;
 
 use stats::{Estimate, estimate_median};

@@ -34,6 +34,10 @@ pub(crate) struct Run {
     pub(crate) trials: Option<Trials>,
     /// The trials of closed loops.
     pub(crate) closed: Option<Trials>,
+    /// The drains.
+    pub(crate) drains: Option<Trials>,
+    /// What a generator saturated.
+    pub(crate) saturated: Option<Trials>,
     pub(crate) probes: Option<Probes>,
     pub(crate) machine: Machine,
     /// What capacity searches found; empty when the run is none.
@@ -52,6 +56,8 @@ impl Run {
             path: path.to_owned(),
             trials: Trials::read(path, Loop::Open)?,
             closed: Trials::read(path, Loop::Closed)?,
+            drains: Trials::read(path, Loop::Drain)?,
+            saturated: Trials::read(path, Loop::Saturate)?,
             probes: Probes::read(path)?,
             machine: Machine::read(path)?,
             capacity: capacity(path)?,

@@ -322,3 +322,30 @@ const RUN_JSON: &str = r#"{
   ] }
 }
 "#;
+
+/// Sets columns of every trial in a made-up run's table: those that it has are replaced.
+pub(crate) fn set_columns(run: &Path, columns: &[(&str, &str)]) {
+    let path = run.join("trials.csv");
+    let mut reader = csv::Reader::from_path(&path).unwrap();
+    let mut header = reader.headers().unwrap().clone();
+    let mut rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    for (name, value) in columns {
+        let known = header.iter().position(|column| column == *name);
+        if known.is_none() {
+            header.push_field(name);
+        }
+        for row in &mut rows {
+            *row = match known {
+                None => row.iter().chain([*value]).collect(),
+                Some(at) => (row.iter().enumerate())
+                    .map(|(i, field)| if i == at { *value } else { field })
+                    .collect(),
+            };
+        }
+    }
+    let mut writer = csv::Writer::from_path(&path).unwrap();
+    writer.write_record(&header).unwrap();
+    rows.iter()
+        .for_each(|row| writer.write_record(row).unwrap());
+    writer.flush().unwrap();
+}

@@ -61,6 +61,8 @@ fn from_tables() -> impl Iterator<Item = Figure> {
         Figure::Stall,
         Figure::Capacity,
         Figure::AaAb,
+        Figure::Drain,
+        Figure::Saturation,
     ];
     Figure::ALL
         .into_iter()
@@ -368,6 +370,8 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             | Figure::CpuCost
             | Figure::Crossings
             | Figure::Ledger
+            | Figure::Drain
+            | Figure::Saturation
             | Figure::Comparison => Skip::NoTrials,
         };
         assert_eq!(outcome, Outcome::Skipped(expected));

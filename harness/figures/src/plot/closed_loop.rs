@@ -9,14 +9,14 @@ use stats::Estimate;
 use crate::canvas::axis::Axis;
 use crate::canvas::page::{Grid, Page};
 use crate::canvas::panel::{Panel, Strip};
-use crate::canvas::scene::Scene;
 use crate::caption::{self, Shows};
 use crate::data::{Data, estimate_fields};
 use crate::error::Result;
-use crate::facets::{self, Look};
+use crate::facets;
 use crate::figure::Drawing;
 use crate::run::{Cell, Run, Trials, micros};
 
+use super::lines::{aside, line, range};
 use super::{estimate, usable_closed};
 
 /// Column, name of the panel, title of its axis, and how many recorded units one of the axis is.
@@ -27,7 +27,8 @@ const PANELS: [(&str, &str, &str); 3] = [
 ];
 
 const LEAD: &str = "Closed loops: each reply (or timeout) sends the next request, and latency counts from the actual send. \
-                    These are not open-loop latencies: a slow server is asked less.";
+                    These are not open-loop latencies: a slow server is asked less. Series are moved a little \
+                    sideways to keep marks apart.";
 
 /// What a panel shows of a recorded value: microseconds, or thousands of replies a second. An empty
 /// percentile lies beyond the timeout.
@@ -89,6 +90,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
                     &panel,
                     &mut page.scene,
                     &points,
+                    aside(series, trials.series.len()),
                     facets::look(trials, series),
                 );
             }
@@ -97,55 +99,15 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     Ok(Drawing::picture(page.scene, data(trials, &estimated)))
 }
 
-/// The finite range of the estimates, and whether any lies beyond the timeout.
-fn range(estimates: impl Iterator<Item = Estimate>) -> (f64, f64, bool) {
-    let (mut low, mut high, mut beyond) = (f64::INFINITY, 0.0f64, false);
-    for value in estimates.flat_map(|e| [e.low, e.value, e.high]) {
-        if value.is_infinite() {
-            beyond = true;
-        } else if value > 0.0 {
-            (low, high) = (low.min(value), high.max(value));
-        }
-    }
-    if low.is_finite() {
-        (low, high, beyond)
-    } else {
-        (1.0, 1000.0, beyond)
-    }
-}
-
-fn line(panel: &Panel, scene: &mut Scene, points: &[(f64, Estimate)], look: Look) {
-    let middles: Vec<_> = points.iter().map(|(d, e)| panel.at(*d, e.value)).collect();
-    scene.dashed(&middles, look.dash, 2.0, look.colour);
-    for (depth, e) in points {
-        let at = |value| panel.at(*depth, value);
-        panel.whisker(scene, at(e.value), at(e.low), at(e.high), look.colour);
-        scene.marker(at(e.value), look.marker, 4.5, look.colour, look.filled);
-    }
-}
-
 fn data(trials: &Trials, estimated: &[(&Cell, Vec<Option<Estimate>>)]) -> Data {
-    let mut data = Data::new([
-        "fidelity", "topology", "workload", "label", "io", "depth", "shown", "value", "low",
-        "high", "blocks", "spread",
-    ]);
+    let mut data = Data::by_cell(["depth", "shown", "value", "low", "high", "blocks", "spread"]);
     for (cell, estimates) in estimated {
-        let setting = &trials.settings[cell.setting];
-        let series = &trials.series[cell.series];
         for ((column, ..), estimate) in PANELS.iter().zip(estimates) {
             let shown = match column.strip_suffix("_ns") {
                 Some(percentile) => format!("{percentile}_us"),
                 None => "achieved_krps".to_owned(),
             };
-            let mut row = vec![
-                setting.fidelity.clone(),
-                setting.topology.clone(),
-                setting.workload.clone(),
-                series.label.clone(),
-                series.io.clone(),
-                cell.depth().to_string(),
-                shown,
-            ];
+            let mut row = trials.row(cell, [shown]);
             row.extend(estimate_fields(estimate.as_ref()));
             data.push(row);
         }

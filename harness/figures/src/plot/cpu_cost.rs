@@ -134,11 +134,6 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
 
 fn data(trials: &Trials, cells: &[Cell], spins: &dyn Fn(usize) -> bool) -> Data {
     let header = [
-        "fidelity",
-        "topology",
-        "workload",
-        "label",
-        "io",
         "offered_rps",
         "spins",
         "cpu_ns_per_request",
@@ -147,24 +142,14 @@ fn data(trials: &Trials, cells: &[Cell], spins: &dyn Fn(usize) -> bool) -> Data 
         "blocks",
         "spread",
     ];
-    let mut data = Data::new(
+    let mut data = Data::by_cell(
         header
             .into_iter()
             .chain(COMPONENTS.map(|(column, ..)| column)),
     );
     for cell in cells {
-        let setting = &trials.settings[cell.setting];
-        let series = &trials.series[cell.series];
         let Cost { total, components } = cost(cell);
-        let mut row = vec![
-            setting.fidelity.clone(),
-            setting.topology.clone(),
-            setting.workload.clone(),
-            series.label.clone(),
-            series.io.clone(),
-            cell.load_rps.to_string(),
-            spins(cell.series).to_string(),
-        ];
+        let mut row = trials.row(cell, [spins(cell.series).to_string()]);
         row.extend(estimate_fields(total.as_ref()));
         row.extend(components.map(|c| c.map_or_else(String::new, |v| v.to_string())));
         data.push(row);

@@ -121,12 +121,7 @@ fn dots(panel: &Panel, scene: &mut Scene, cells: &[Cell], quantity: usize, loads
 }
 
 fn data(trials: &Trials, cells: &[Cell]) -> Data {
-    let mut data = Data::new([
-        "fidelity",
-        "topology",
-        "workload",
-        "label",
-        "io",
+    let mut data = Data::by_cell([
         "offered_rps",
         "crossing",
         "per_request",
@@ -136,18 +131,8 @@ fn data(trials: &Trials, cells: &[Cell]) -> Data {
         "spread",
     ]);
     for cell in cells {
-        let setting = &trials.settings[cell.setting];
-        let series = &trials.series[cell.series];
         for (quantity, (column, _)) in QUANTITIES.iter().enumerate() {
-            let mut row = vec![
-                setting.fidelity.clone(),
-                setting.topology.clone(),
-                setting.workload.clone(),
-                series.label.clone(),
-                series.io.clone(),
-                cell.load_rps.to_string(),
-                (*column).to_owned(),
-            ];
+            let mut row = trials.row(cell, [(*column).to_owned()]);
             row.extend(estimate_fields(estimate(&cell.values[quantity]).as_ref()));
             data.push(row);
         }

@@ -126,30 +126,10 @@ fn curve(panel: &Panel, scene: &mut Scene, histogram: &Histogram, look: Look) {
 }
 
 fn data(trials: &Trials, cells: &[Cell], histograms: &[Histogram]) -> Data {
-    let mut data = Data::new([
-        "fidelity",
-        "topology",
-        "workload",
-        "label",
-        "io",
-        "offered_rps",
-        "latency_us",
-        "share",
-    ]);
+    let mut data = Data::by_cell(["offered_rps", "latency_us", "share"]);
     for (cell, histogram) in cells.iter().zip(histograms) {
-        let setting = &trials.settings[cell.setting];
-        let series = &trials.series[cell.series];
         let mut push = |latency: String, share: f64| {
-            data.push(vec![
-                setting.fidelity.clone(),
-                setting.topology.clone(),
-                setting.workload.clone(),
-                series.label.clone(),
-                series.io.clone(),
-                cell.load_rps.to_string(),
-                latency,
-                share.to_string(),
-            ]);
+            data.push(trials.row(cell, [latency, share.to_string()]));
         };
         for (ns, share) in histogram.cdf() {
             push(micros(ns as f64).to_string(), share);

@@ -7,14 +7,14 @@ use stats::Estimate;
 use crate::canvas::axis::Axis;
 use crate::canvas::page::{Grid, Page};
 use crate::canvas::panel::{Panel, Strip};
-use crate::canvas::scene::Scene;
 use crate::caption::{self, Shows};
 use crate::data::{Data, estimate_fields};
 use crate::error::Result;
-use crate::facets::{self, Look};
+use crate::facets;
 use crate::figure::Drawing;
 use crate::run::{Cell, Run, Trials, micros};
 
+use super::lines::{aside, line, range};
 use super::{estimate, usable};
 
 const PERCENTILES: [(&str, &str); 3] = [
@@ -54,15 +54,21 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         ..Grid::default()
     };
     let mut page = Page::lay_out(&around, &grid);
-    let beyond = estimated
-        .iter()
-        .any(|(_, e)| e.iter().flatten().any(|e| e.high.is_infinite()));
+    let (.., beyond) = range(
+        estimated
+            .iter()
+            .flat_map(|(_, e)| e.iter().flatten().copied()),
+    );
     let strip = if beyond { Strip::Top } else { Strip::None };
     for (setting, of_setting) in estimated
         .chunk_by(|a, b| a.0.setting == b.0.setting)
         .enumerate()
     {
-        let (low, high) = range(of_setting);
+        let (low, high, _) = range(
+            of_setting
+                .iter()
+                .flat_map(|(_, e)| e.iter().flatten().copied()),
+        );
         let fastest = of_setting
             .iter()
             .map(|(c, _)| c.load_rps)
@@ -79,12 +85,11 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
                     .filter(|(c, _)| c.series == series)
                     .filter_map(|(c, e)| Some((c.load_rps / 1e3, e[percentile]?)))
                     .collect();
-                let aside = series as f64 - (trials.series.len() - 1) as f64 / 2.0;
                 line(
                     &panel,
                     &mut page.scene,
                     &points,
-                    aside,
+                    aside(series, trials.series.len()),
                     facets::look(trials, series),
                 );
             }
@@ -93,45 +98,8 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     Ok(Drawing::picture(page.scene, data(trials, &estimated)))
 }
 
-fn range(estimated: &[(&Cell, Vec<Option<Estimate>>)]) -> (f64, f64) {
-    let bounds = || {
-        let all = estimated.iter().flat_map(|(_, e)| e.iter().flatten());
-        all.flat_map(|e| [e.low, e.value, e.high])
-            .filter(|v| v.is_finite() && *v > 0.0)
-    };
-    let (low, high) = (
-        bounds().fold(f64::INFINITY, f64::min),
-        bounds().fold(0.0, f64::max),
-    );
-    if low.is_finite() {
-        (low, high)
-    } else {
-        (1.0, 1000.0)
-    }
-}
-
-fn line(panel: &Panel, scene: &mut Scene, points: &[(f64, Estimate)], aside: f64, look: Look) {
-    // Series of one load would hide each other.
-    let at = |load: f64, us: f64| {
-        let (x, y) = panel.at(load, us);
-        (x + aside * 1.5, y)
-    };
-    let medians: Vec<_> = points.iter().map(|(load, e)| at(*load, e.value)).collect();
-    scene.dashed(&medians, look.dash, 2.0, look.colour);
-    for (load, e) in points {
-        let (centre, low, high) = (at(*load, e.value), at(*load, e.low), at(*load, e.high));
-        panel.whisker(scene, centre, low, high, look.colour);
-        scene.marker(centre, look.marker, 4.5, look.colour, look.filled);
-    }
-}
-
 fn data(trials: &Trials, estimated: &[(&Cell, Vec<Option<Estimate>>)]) -> Data {
-    let mut data = Data::new([
-        "fidelity",
-        "topology",
-        "workload",
-        "label",
-        "io",
+    let mut data = Data::by_cell([
         "offered_rps",
         "percentile",
         "latency_us",
@@ -141,18 +109,8 @@ fn data(trials: &Trials, estimated: &[(&Cell, Vec<Option<Estimate>>)]) -> Data {
         "spread",
     ]);
     for (cell, estimates) in estimated {
-        let setting = &trials.settings[cell.setting];
-        let series = &trials.series[cell.series];
         for ((column, _), estimate) in PERCENTILES.iter().zip(estimates) {
-            let mut row = vec![
-                setting.fidelity.clone(),
-                setting.topology.clone(),
-                setting.workload.clone(),
-                series.label.clone(),
-                series.io.clone(),
-                cell.load_rps.to_string(),
-                column.trim_end_matches("_ns").to_owned(),
-            ];
+            let mut row = trials.row(cell, [column.trim_end_matches("_ns").to_owned()]);
             row.extend(estimate_fields(estimate.as_ref()));
             data.push(row);
         }

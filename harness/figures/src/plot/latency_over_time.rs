@@ -114,35 +114,17 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
 }
 
 fn data(trials: &Trials, cells: &[Cell], over_time: &[Vec<Point>]) -> Data {
-    let mut data = Data::new([
-        "fidelity",
-        "topology",
-        "workload",
-        "label",
-        "io",
-        "offered_rps",
-        "start_ms",
-        "p50_us",
-        "p99_us",
-        "blocks",
-    ]);
+    let mut data = Data::by_cell(["offered_rps", "start_ms", "p50_us", "p99_us", "blocks"]);
     for (cell, points) in cells.iter().zip(over_time) {
-        let setting = &trials.settings[cell.setting];
-        let series = &trials.series[cell.series];
         for point in points {
             let number = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
-            data.push(vec![
-                setting.fidelity.clone(),
-                setting.topology.clone(),
-                setting.workload.clone(),
-                series.label.clone(),
-                series.io.clone(),
-                cell.load_rps.to_string(),
+            let further = [
                 point.start_ms.to_string(),
                 number(point.p50_us),
                 number(point.p99_us),
                 cell.blocks().to_string(),
-            ]);
+            ];
+            data.push(trials.row(cell, further));
         }
     }
     data

@@ -89,20 +89,8 @@ fn bar(cell: &Cell) -> Bar {
 }
 
 fn data(trials: &Trials, cells: &[Cell], drops: &[String]) -> Data {
-    let mut data = Data::new([
-        "fidelity",
-        "topology",
-        "workload",
-        "label",
-        "io",
-        "offered_rps",
-        "ended",
-        "requests",
-        "share",
-    ]);
+    let mut data = Data::by_cell(["offered_rps", "ended", "requests", "share"]);
     for cell in cells {
-        let setting = &trials.settings[cell.setting];
-        let series = &trials.series[cell.series];
         let sums = sums(cell);
         let ends = COUNTS
             .into_iter()
@@ -110,17 +98,9 @@ fn data(trials: &Trials, cells: &[Cell], drops: &[String]) -> Data {
             .zip(&sums)
             .skip(1);
         for (ended, requests) in ends {
-            data.push(vec![
-                setting.fidelity.clone(),
-                setting.topology.clone(),
-                setting.workload.clone(),
-                series.label.clone(),
-                series.io.clone(),
-                cell.load_rps.to_string(),
-                ended.to_owned(),
-                requests.to_string(),
-                (requests / sums[0]).to_string(),
-            ]);
+            let share = requests / sums[0];
+            let further = [ended.to_owned(), requests.to_string(), share.to_string()];
+            data.push(trials.row(cell, further));
         }
     }
     data

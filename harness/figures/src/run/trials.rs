@@ -19,7 +19,8 @@ pub(crate) struct Cell {
     pub(crate) setting: usize,
     /// Index into [`Trials::series`].
     pub(crate) series: usize,
-    /// Offered load in requests a second; see [`depth`](Self::depth) for closed loops.
+    /// Offered load in requests a second; of a drain the requests; of saturation infinite; see
+    /// [`depth`](Self::depth) for closed loops.
     pub(crate) load_rps: f64,
     trial_ids: Vec<String>,
     /// For each asked expression, one value a block; `None` where it was not recorded.
@@ -39,31 +40,50 @@ impl Cell {
     }
 }
 
-/// Which trials: those of an open loop and those of a closed one never share an axis.
+/// Which trials: those of an open loop, of a closed one, drains and saturation never share an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loop {
     /// With an offered rate.
     Open,
     /// With a depth.
     Closed,
+    /// With a number of requests.
+    Drain,
+    /// At one load, the generator's limit.
+    Saturate,
 }
 
 impl Loop {
+    /// A load in words.
+    fn title(self) -> fn(f64) -> String {
+        match self {
+            Self::Open => super::rate,
+            Self::Closed => |depth| format!("depth {depth}"),
+            Self::Drain => |requests| format!("{requests} requests"),
+            Self::Saturate => |_| "saturated".to_owned(),
+        }
+    }
+
     /// The rows of these trials, with what their load axis shows in `offered_rps`.
     fn of(self, frame: DataFrame) -> PolarsResult<DataFrame> {
-        let frame = match self {
-            Self::Open => frame,
-            Self::Closed => {
-                let depth = |load: Option<&str>| load?.strip_prefix("closed ").map(str::to_owned);
-                let depths: StringChunked = match frame.column("load") {
-                    Ok(loads) => loads.str()?.iter().map(depth).collect(),
-                    Err(_) => StringChunked::full_null("load".into(), frame.height()),
-                };
-                let mut frame = frame;
-                frame.with_column(depths.with_name("offered_rps".into()).into_column())?;
-                frame
-            }
+        let number: fn(&str) -> Option<&str> = match self {
+            Self::Open => |_| None,
+            Self::Closed => |load| load.strip_prefix("closed "),
+            Self::Drain => |load| load.strip_prefix("drain "),
+            Self::Saturate => |load| (load == "saturate").then_some("inf"),
         };
+        let mut frame = frame;
+        if self != Self::Open {
+            let numbers: StringChunked = match frame.column("load") {
+                Ok(loads) => loads
+                    .str()?
+                    .iter()
+                    .map(|load| load.and_then(number))
+                    .collect(),
+                Err(_) => StringChunked::full_null("load".into(), frame.height()),
+            };
+            frame.with_column(numbers.with_name("offered_rps".into()).into_column())?;
+        }
         frame
             .lazy()
             .filter(col("offered_rps").is_not_null())
@@ -77,6 +97,8 @@ pub(crate) struct Trials {
     run: PathBuf,
     valid: DataFrame,
     pub(crate) invalid: usize,
+    /// A load in words.
+    pub(crate) load_title: fn(f64) -> String,
     /// Settings in which a valid trial was recorded.
     pub(crate) settings: Vec<Setting>,
     /// Series of which a valid trial was recorded; the same index gives the same colour everywhere.
@@ -131,7 +153,12 @@ impl Trials {
         which
             .of(frame)
             .and_then(|frame| Self::from_frame(run, frame))
-            .map(Some)
+            .map(|trials| {
+                Some(Self {
+                    load_title: which.title(),
+                    ..trials
+                })
+            })
             .map_err(Error::table(&path))
     }
 
@@ -170,6 +197,7 @@ impl Trials {
             series: Vec::new(),
             floor,
             smells: smells(&valid)?,
+            load_title: super::rate,
             valid,
         };
         let rows = trials.keys(&trials.valid)?;
@@ -327,6 +355,28 @@ impl Trials {
         } else {
             format!("{label} · {io}")
         }
+    }
+
+    /// A row of a table [by cell](crate::data::Data::by_cell): where it comes from, its load, then
+    /// `further`.
+    pub(crate) fn row(
+        &self,
+        cell: &Cell,
+        further: impl IntoIterator<Item = String>,
+    ) -> Vec<String> {
+        let setting = &self.settings[cell.setting];
+        let series = &self.series[cell.series];
+        let place = [
+            &setting.fidelity,
+            &setting.topology,
+            &setting.workload,
+            &series.label,
+            &series.io,
+        ];
+        let mut row: Vec<String> = place.into_iter().cloned().collect();
+        row.push(cell.load_rps.to_string());
+        row.extend(further);
+        row
     }
 
     /// Headings for a grid with one row a setting; none when there is only one.

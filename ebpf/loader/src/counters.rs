@@ -1,11 +1,12 @@
 //! The programs' counters, summed over CPUs.
 
+use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray};
 use steering::reply::ReplyKind;
 use steering::{Drop, layout};
 
 use crate::Result;
-use crate::object::map_error;
+use crate::object::{self, map_error};
 
 /// What the steering program did. All counts are frames since it was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +72,9 @@ pub(crate) struct Counters(PerCpuArray<MapData, u64>);
 impl Counters {
     pub(crate) const NAME: &str = "COUNTERS";
 
-    pub(crate) const fn new(map: PerCpuArray<MapData, u64>) -> Self {
-        Self(map)
+    /// Takes the counters out of an object.
+    pub(crate) fn take(ebpf: &mut Ebpf, program: &'static str) -> Result<Self> {
+        Ok(Self(object::per_cpu(ebpf, program, Self::NAME)?))
     }
 
     fn sum(&self, index: u32) -> Result<u64> {

@@ -1,5 +1,7 @@
 //! The saturating generator.
 
+use std::collections::BTreeMap;
+
 use aya::maps::xdp::XdpMapError;
 use aya::maps::{Array, DevMap, MapData};
 use aya::programs::{TestRun as _, TestRunAttrs, TestRunOptions, Xdp};
@@ -9,8 +11,8 @@ use steering::layout::{LONGEST_REQUEST, REQUEST_BYTES, REQUEST_HEADER};
 use crate::object::{self, map_error, program_error};
 use crate::{Error, Result};
 
-/// Requests start on cache lines of their own.
-const LINE: usize = 64;
+/// Requests lie close together: the list is read from its begin to its end, over and over.
+const ALIGNED: usize = 16;
 /// Frames that the kernel gives the program in one go: a quarter of veth's queue.
 const BATCH: u32 = 64;
 
@@ -19,7 +21,8 @@ const BATCH: u32 = 64;
 pub struct Generate {
     ebpf: Ebpf,
     made: Array<MapData, u64>,
-    /// A frame as long as the first request, for the kernel to make its live frames from.
+    /// A frame as long as most requests, for the kernel to make its live frames from: only others
+    /// must be cut or stretched.
     template: Vec<u8>,
     listed: usize,
 }
@@ -39,7 +42,7 @@ impl Generate {
     }
 
     /// Loads the program without the part that writes requests: its frames go out as the kernel made
-    /// them, in the length of the first. For the benchmark.
+    /// them, in the length that most requests have. For the benchmark.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -56,10 +59,7 @@ impl Generate {
             .override_global("STRIDE", &stride, true)
             .override_global("WRITES", &writes, true);
         let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/generate"));
-        let mut ebpf = object::load(Self::NAME, &mut loader, object)?;
-        object::program::<Xdp>(&mut ebpf, Self::NAME)?
-            .load()
-            .map_err(program_error(Self::NAME))?;
+        let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
         let mut map: Array<MapData, [u8; REQUEST_BYTES]> =
             object::array(&mut ebpf, Self::NAME, "REQUESTS")?;
         map.set(0, list.bytes, 0).map_err(map_error("REQUESTS"))?;
@@ -75,7 +75,7 @@ impl Generate {
         Ok(Self {
             made: object::array(&mut ebpf, Self::NAME, "MADE")?,
             ebpf,
-            template: requests[0].clone(),
+            template: list.usual,
             listed: list.count,
         })
     }
@@ -129,6 +129,8 @@ struct List {
     bytes: Box<[u8; REQUEST_BYTES]>,
     count: usize,
     stride: usize,
+    /// A frame of the length that most have.
+    usual: Vec<u8>,
 }
 
 impl List {
@@ -140,7 +142,7 @@ impl List {
                 "the generator lists frames of 14 to 1536 bytes, at least one",
             ));
         }
-        let stride = (REQUEST_HEADER + longest).next_multiple_of(LINE);
+        let stride = (REQUEST_HEADER + longest).next_multiple_of(ALIGNED);
         let fits = (REQUEST_BYTES - REQUEST_HEADER - LONGEST_REQUEST) / stride + 1;
         let count = 1 << requests.len().min(fits).ilog2();
         let mut bytes = vec![0; REQUEST_BYTES];
@@ -153,8 +155,18 @@ impl List {
             bytes: bytes.map_err(|_| Error::BadConfig("the generator's list has one size"))?,
             count,
             stride,
+            usual: usual(&requests[..count]),
         })
     }
+}
+
+fn usual(frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut by_length = BTreeMap::new();
+    for frame in frames {
+        by_length.entry(frame.len()).or_insert((0, frame)).0 += 1;
+    }
+    let most = by_length.into_values().max_by_key(|(frames, _)| *frames);
+    most.map_or_else(Vec::new, |(_, frame)| frame.clone())
 }
 
 #[cfg(test)]
@@ -165,12 +177,12 @@ mod tests {
     fn requests_lie_where_the_program_looks_for_them() {
         let requests: Vec<Vec<u8>> = (0..5).map(|n| vec![n; 60 + usize::from(n)]).collect();
         let list = List::new(&requests).unwrap();
-        assert_eq!((list.count, list.stride), (4, 128));
+        assert_eq!((list.count, list.stride), (4, 80));
         assert_eq!(
-            list.bytes[3 * 128..3 * 128 + 10],
+            list.bytes[3 * 80..3 * 80 + 10],
             [63, 0, 0, 0, 0, 0, 0, 0, 3, 3]
         );
-        assert_eq!(list.bytes[4 * 128], 0, "beyond the power of two");
+        assert_eq!(list.bytes[4 * 80], 0, "beyond the power of two");
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! The rig that loses frames.
 
 use aya::maps::{Array, MapData, ProgramArray};
-use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 
-use crate::object::{self, map_error, program_error};
+use crate::object::{self, map_error};
 use crate::{Error, Result, XdpProgram};
 
 /// What is to be lost.
@@ -39,10 +38,7 @@ impl Lossy {
             .override_global("FIRST_PORT", &config.first_port, true)
             .override_global("PORTS", &config.ports, true);
         let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/loss"));
-        let mut ebpf = object::load(Self::NAME, &mut loader, object)?;
-        object::program::<Xdp>(&mut ebpf, Self::NAME)?
-            .load()
-            .map_err(program_error(Self::NAME))?;
+        let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
         let next = ebpf
             .take_map("NEXT")
             .ok_or(Error::Incomplete {

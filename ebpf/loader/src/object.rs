@@ -1,7 +1,7 @@
 //! What every loader does with an object: load it, find its program and its maps.
 
 use aya::maps::{Array, MapData, PerCpuArray, XskMap};
-use aya::programs::ProgramError;
+use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader, Pod};
 
 use crate::{Error, Result};
@@ -19,6 +19,15 @@ pub(crate) fn load(
             source: Box::new(source),
         },
     })
+}
+
+/// Loads an object, and the XDP program in it that has its name.
+pub(crate) fn xdp(name: &'static str, loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Ebpf> {
+    let mut ebpf = load(name, loader, object)?;
+    program::<Xdp>(&mut ebpf, name)?
+        .load()
+        .map_err(program_error(name))?;
+    Ok(ebpf)
 }
 
 fn denied(error: &EbpfError) -> bool {

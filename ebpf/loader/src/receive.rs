@@ -3,22 +3,12 @@
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use aya::maps::{MapData, XskMap};
-use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::layout;
 
 use crate::counters::Counters;
-use crate::object::{self, map_error, program_error};
-use crate::{Error, ReceiveCounters, Result, refuse_kernel, running_kernel};
-
-/// Which frames are replies: UDP from one of the server's ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientFilter {
-    /// First UDP port of the server.
-    pub server_port: u16,
-    /// Number of consecutive ports.
-    pub ports: u16,
-}
+use crate::object::{self, map_error};
+use crate::{Error, ReceiveCounters, Result, ServerPorts, refuse_kernel, running_kernel};
 
 /// The client's receive program, loaded: replies go to the AF_XDP socket of their queue, all else
 /// to the network stack.
@@ -32,30 +22,27 @@ pub struct Receive {
 impl Receive {
     const NAME: &str = "receive";
 
-    /// Loads the program for a device with `queues` receive queues (1 to 256).
+    /// Loads the program for a device with `queues` receive queues (1 to 256): what comes from `ports`
+    /// are replies.
     ///
     /// # Errors
     /// A broken kernel, a configuration out of range, missing privilege, or the verifier's refusal.
-    pub fn load(queues: u32, filter: ClientFilter) -> Result<Self> {
+    pub fn load(queues: u32, ports: ServerPorts) -> Result<Self> {
         refuse_kernel(running_kernel()?)?;
         if queues == 0 || queues > layout::MAX_TARGETS {
             return Err(Error::BadConfig("the number of queues must be 1 to 256"));
         }
         let mut loader = EbpfLoader::new();
+        ports.set(&mut loader);
         loader
-            .override_global("SERVER_PORT", &filter.server_port, true)
-            .override_global("PORTS", &filter.ports, true)
             .map_max_entries("SOCKETS", queues)
             .map_max_entries(Counters::NAME, layout::COUNTER_REDIRECTED + queues);
         let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/receive"));
-        let mut ebpf = object::load(Self::NAME, &mut loader, object)?;
-        object::program::<Xdp>(&mut ebpf, Self::NAME)?
-            .load()
-            .map_err(program_error(Self::NAME))?;
+        let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
         Ok(Self {
             queues,
             sockets: object::sockets(&mut ebpf, Self::NAME, "SOCKETS")?,
-            counters: Counters::new(object::per_cpu(&mut ebpf, Self::NAME, Counters::NAME)?),
+            counters: Counters::take(&mut ebpf, Self::NAME)?,
             ebpf,
         })
     }

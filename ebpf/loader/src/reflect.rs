@@ -1,20 +1,10 @@
 //! The reflector, and the program that passes everything.
 
-use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 
 use crate::counters::Counters;
-use crate::object::{self, program_error};
-use crate::{ReflectCounters, Result};
-
-/// Which datagrams the reflector sends back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReflectConfig {
-    /// First UDP destination port.
-    pub server_port: u16,
-    /// Number of consecutive ports.
-    pub ports: u16,
-}
+use crate::object;
+use crate::{ReflectCounters, Result, ServerPorts};
 
 /// The reflector, loaded: XDP_TX with MAC addresses, IP addresses and ports exchanged.
 pub struct Reflect {
@@ -25,21 +15,16 @@ pub struct Reflect {
 impl Reflect {
     const NAME: &str = "reflect";
 
-    /// Loads the program.
+    /// Loads the program: what goes to `ports` is sent back.
     ///
     /// # Errors
     /// Missing privilege, or the verifier's refusal.
-    pub fn load(config: &ReflectConfig) -> Result<Self> {
+    pub fn load(ports: ServerPorts) -> Result<Self> {
         let mut loader = EbpfLoader::new();
-        loader
-            .override_global("SERVER_PORT", &config.server_port, true)
-            .override_global("PORTS", &config.ports, true);
+        ports.set(&mut loader);
         let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/reflect"));
-        let mut ebpf = object::load(Self::NAME, &mut loader, object)?;
-        object::program::<Xdp>(&mut ebpf, Self::NAME)?
-            .load()
-            .map_err(program_error(Self::NAME))?;
-        let counters = Counters::new(object::per_cpu(&mut ebpf, Self::NAME, Counters::NAME)?);
+        let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
+        let counters = Counters::take(&mut ebpf, Self::NAME)?;
         Ok(Self { ebpf, counters })
     }
 
@@ -69,10 +54,7 @@ impl Pass {
     /// Missing privilege, or the verifier's refusal.
     pub fn load() -> Result<Self> {
         let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pass"));
-        let mut ebpf = object::load(Self::NAME, &mut EbpfLoader::new(), object)?;
-        object::program::<Xdp>(&mut ebpf, Self::NAME)?
-            .load()
-            .map_err(program_error(Self::NAME))?;
+        let ebpf = object::xdp(Self::NAME, &mut EbpfLoader::new(), object)?;
         Ok(Self { ebpf })
     }
 }

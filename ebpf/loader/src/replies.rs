@@ -1,11 +1,10 @@
 //! The program that counts replies and discards them.
 
-use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 
 use crate::counters::Counters;
-use crate::object::{self, program_error};
-use crate::{ClientFilter, ReplyCounters, Result};
+use crate::object;
+use crate::{ReplyCounters, Result, ServerPorts};
 
 /// The program, loaded: a client's end that keeps nothing but counts.
 pub struct Replies {
@@ -16,21 +15,16 @@ pub struct Replies {
 impl Replies {
     const NAME: &str = "replies";
 
-    /// Loads the program.
+    /// Loads the program: what comes from `ports` are replies.
     ///
     /// # Errors
     /// Missing privilege, or the verifier's refusal.
-    pub fn load(filter: ClientFilter) -> Result<Self> {
+    pub fn load(ports: ServerPorts) -> Result<Self> {
         let mut loader = EbpfLoader::new();
-        loader
-            .override_global("SERVER_PORT", &filter.server_port, true)
-            .override_global("PORTS", &filter.ports, true);
+        ports.set(&mut loader);
         let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/replies"));
-        let mut ebpf = object::load(Self::NAME, &mut loader, object)?;
-        object::program::<Xdp>(&mut ebpf, Self::NAME)?
-            .load()
-            .map_err(program_error(Self::NAME))?;
-        let counters = Counters::new(object::per_cpu(&mut ebpf, Self::NAME, Counters::NAME)?);
+        let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
+        let counters = Counters::take(&mut ebpf, Self::NAME)?;
         Ok(Self { ebpf, counters })
     }
 

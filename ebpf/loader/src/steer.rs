@@ -3,12 +3,11 @@
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use aya::maps::{Array, MapData, XskMap};
-use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::{PartitionTable, Policy, SLOTS, layout};
 
 use crate::counters::Counters;
-use crate::object::{self, map_error, program_error};
+use crate::object::{self, map_error};
 use crate::{Error, Result, SteerCounters, refuse_kernel, running_kernel};
 
 /// What the steering program is to do.
@@ -85,15 +84,12 @@ impl Steer {
             .override_global("PORTS", &ports, true)
             .map_max_entries("SOCKETS", queues * owners)
             .map_max_entries(Counters::NAME, layout::COUNTER_REDIRECTED + owners);
-        let mut ebpf = object::load(Self::NAME, &mut loader, object)?;
-        object::program::<Xdp>(&mut ebpf, Self::NAME)?
-            .load()
-            .map_err(program_error(Self::NAME))?;
+        let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
         let mut steer = Self {
             config: *config,
             table: object::array(&mut ebpf, Self::NAME, "TABLE")?,
             sockets: object::sockets(&mut ebpf, Self::NAME, "SOCKETS")?,
-            counters: Counters::new(object::per_cpu(&mut ebpf, Self::NAME, Counters::NAME)?),
+            counters: Counters::take(&mut ebpf, Self::NAME)?,
             ebpf,
         };
         steer.set_table(&PartitionTable::even(owners as u16))?;

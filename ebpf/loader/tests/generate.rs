@@ -11,7 +11,7 @@ mod support;
 use std::process::Command;
 use std::thread;
 
-use loader::{ClientFilter, Generate, Pass, Replies};
+use loader::{Generate, Pass, Replies, ServerPorts};
 use support::{NOWHERE, PORT, loaded, skip};
 
 fn ip(arguments: &str) {
@@ -46,14 +46,11 @@ fn reply(body: &[u8]) -> Vec<u8> {
     frame
 }
 
-const FILTER: ClientFilter = ClientFilter {
-    server_port: PORT,
-    ports: 1,
-};
+const SERVER: ServerPorts = ServerPorts::new(PORT, 1);
 
 #[test]
 fn replies_are_counted_by_what_they_say() {
-    let Some(replies) = loaded(Replies::load(FILTER)) else {
+    let Some(replies) = loaded(Replies::load(SERVER)) else {
         return;
     };
     let drop = |body: &[u8]| {
@@ -111,7 +108,7 @@ fn every_request_of_the_list_arrives_as_it_was_listed() {
             return;
         };
         assert_eq!(generate.listed(), 4);
-        let mut replies = Replies::load(FILTER).expect("loaded before");
+        let mut replies = Replies::load(SERVER).expect("loaded before");
         let _far = replies.attach(ifindex("far")).expect("attach");
         let mut pass = Pass::load().expect("loaded before");
         let _near = pass.attach(ifindex("near")).expect("attach");

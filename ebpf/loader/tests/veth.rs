@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 
 use build::{PORT, Wrapping, binary, framed};
 use loader::{
-    ClientFilter, Error, Lossy, LossyConfig, Pass, Receive, Reflect, ReflectConfig, Steer,
-    SteerConfig, TestContext, TxQueue, TxQueueConfig,
+    Error, Lossy, LossyConfig, Pass, Receive, Reflect, ServerPorts, Steer, SteerConfig,
+    TestContext, TxQueue, TxQueueConfig,
 };
 use packet::Addresses;
 use steering::rss::{DEFAULT_KEY, Indirection, Tuple, queue_of_flow};
@@ -244,11 +244,7 @@ fn generic_xdp_is_no_substitute() {
 
 #[test]
 fn replies_go_to_the_socket_of_their_queue() {
-    let filter = ClientFilter {
-        server_port: PORT,
-        ports: 2,
-    };
-    let Some(mut receive) = loaded(Receive::load(1, filter)) else {
+    let Some(mut receive) = loaded(Receive::load(1, ServerPorts::new(PORT, 2))) else {
         return;
     };
     let socket = support::xdp_socket();
@@ -259,11 +255,8 @@ fn replies_go_to_the_socket_of_their_queue() {
         2,
         "not a reply"
     );
-    let filter = ClientFilter {
-        server_port: build::CLIENT_PORT,
-        ports: 1,
-    };
-    let mut replies = Receive::load(1, filter).expect("loaded before");
+    let client = ServerPorts::new(build::CLIENT_PORT, 1);
+    let mut replies = Receive::load(1, client).expect("loaded before");
     assert_eq!(
         replies.test_run(&frame, 1, NOWHERE).expect("run").verdict,
         1,
@@ -289,11 +282,7 @@ fn replies_go_to_the_socket_of_their_queue() {
 
 #[test]
 fn the_reflector_exchanges_the_ends() {
-    let config = ReflectConfig {
-        server_port: PORT,
-        ports: 1,
-    };
-    let Some(reflect) = loaded(Reflect::load(&config)) else {
+    let Some(reflect) = loaded(Reflect::load(ServerPorts::new(PORT, 1))) else {
         return;
     };
     for v6 in [false, true] {

@@ -65,6 +65,8 @@ pub enum LoadPoint {
     Closed(u32),
     /// This many requests wait in the server's sockets before its workers begin.
     Drain(Count),
+    /// As many as the generator can make.
+    Saturate,
 }
 
 impl LoadPoint {
@@ -73,7 +75,7 @@ impl LoadPoint {
     pub const fn has_latency(self) -> bool {
         match self {
             Self::Open(_) | Self::Closed(_) => true,
-            Self::Drain(_) => false,
+            Self::Drain(_) | Self::Saturate => false,
         }
     }
 
@@ -82,7 +84,7 @@ impl LoadPoint {
     pub const fn rate(self) -> Option<Rate> {
         match self {
             Self::Open(rate) => Some(rate),
-            Self::Closed(_) | Self::Drain(_) => None,
+            Self::Closed(_) | Self::Drain(_) | Self::Saturate => None,
         }
     }
 }
@@ -93,6 +95,7 @@ impl fmt::Display for LoadPoint {
             Self::Open(rate) => rate.to_string(),
             Self::Closed(depth) => format!("closed {depth}"),
             Self::Drain(requests) => format!("drain {}", requests.get()),
+            Self::Saturate => "saturate".to_owned(),
         };
         f.pad(&text)
     }

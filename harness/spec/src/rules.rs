@@ -110,7 +110,7 @@ pub(crate) fn popularity(popularity: &Popularity, _: &()) -> garde::Result {
 
 pub(crate) fn arrivals(arrivals: &Arrivals, _: &()) -> garde::Result {
     match arrivals {
-        Arrivals::Poisson | Arrivals::Fixed => Ok(()),
+        Arrivals::Poisson | Arrivals::Fixed | Arrivals::Saturate => Ok(()),
         Arrivals::Bursty { on, off } => check(on.get() > 0 && off.get() > 0, || {
             "`on` and `off` must both be above 0; without pauses use `poisson`".to_owned()
         }),

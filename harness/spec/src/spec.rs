@@ -8,12 +8,12 @@ use crate::capacity::Capacity;
 use crate::disturb::Disturb;
 use crate::error::SpecError;
 use crate::floor;
-use crate::load::{Load, Phases, Sweep};
+use crate::load::{Load, LoadPoint, Phases, Sweep};
 use crate::probe::Probe;
 use crate::read;
 use crate::system::SystemSpec;
 use crate::topology::TopologySpec;
-use crate::workload::WorkloadSpec;
+use crate::workload::{Arrivals, WorkloadSpec};
 
 /// An experiment as it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -108,6 +108,26 @@ impl Spec {
         overrides: &[S],
     ) -> Result<Self, SpecError> {
         read::read(text, file_name, overrides)
+    }
+
+    /// Whether the generator saturates, so that there is no `load` to choose.
+    #[must_use]
+    pub fn saturates(&self) -> bool {
+        let arrivals = self
+            .workload
+            .as_ref()
+            .and_then(|workload| workload.arrivals);
+        arrivals == Some(Arrivals::Saturate)
+    }
+
+    /// The load points that are known beforehand, in the order in which a block goes through them.
+    #[must_use]
+    pub fn load_points(&self) -> Vec<LoadPoint> {
+        if self.saturates() {
+            return vec![LoadPoint::Saturate];
+        }
+        let load = self.load.iter();
+        load.flat_map(Load::points).collect()
     }
 
     /// Repetitions of the whole comparison.

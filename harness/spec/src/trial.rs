@@ -136,13 +136,13 @@ impl Trial {
 /// Empty when the spec has only probes.
 #[must_use]
 pub fn expand(spec: &Spec) -> Vec<Trial> {
-    let (Some(workload), Some(load), Some(phases)) = (&spec.workload, &spec.load, spec.phases)
-    else {
+    let (Some(workload), Some(phases)) = (&spec.workload, spec.phases) else {
         return Vec::new();
     };
     let topology = spec.topology.resolve();
     let placement = spec.topology.placement();
     let cells = sweep::cells(spec.sweep.as_ref());
+    let pattern = spec.load.as_ref().and_then(|load| load.pattern.clone());
     let workload_seed = workload.seed.unwrap_or(spec.seed());
     let mut shuffler = order::Shuffler::new(spec.seed());
     let mut trials = Vec::new();
@@ -150,7 +150,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
         let schedule_seed = order::schedule_seed(workload_seed, block);
         let first = trials.len();
         for cell in &cells {
-            for point in load.points() {
+            for point in spec.load_points() {
                 let mut systems: Vec<_> = spec
                     .systems
                     .iter()
@@ -163,7 +163,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                     system: cell.system(system),
                     workload: cell.workload(workload.resolve()),
                     load: point,
-                    pattern: point.rate().and(load.pattern.clone()),
+                    pattern: point.rate().and(pattern.clone()),
                     phases,
                     schedule_seed,
                     trace: spec.traces(),

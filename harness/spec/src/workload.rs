@@ -85,6 +85,9 @@ pub enum Arrivals {
         /// How long none comes.
         off: Duration,
     },
+    /// As fast as one CPU for each queue can make frames: no `load`, no latencies; over `veth` and
+    /// `af_xdp`.
+    Saturate,
 }
 
 /// The wire protocol of the requests.

@@ -279,7 +279,7 @@ impl ClientQueue {
         let Some(addr) = self.free.pop() else {
             return false;
         };
-        let headers = self.headers(flow);
+        let headers = headers(self.client, self.server, flow);
         let total = headers.len() + len;
         assert!(
             len <= flow.protocol.payload_limit(self.mtu),
@@ -369,20 +369,33 @@ impl ClientQueue {
         }
         self.completion.release();
     }
+}
 
-    fn headers(&self, flow: Flow) -> Headers {
-        let addresses = match flow.protocol {
-            Protocol::V4 => Addresses::V4(self.client.v4.octets(), self.server.v4.octets()),
-            Protocol::V6 => Addresses::V6(self.client.v6.octets(), self.server.v6.octets()),
-        };
-        Headers {
-            destination_mac: self.server.mac,
-            source_mac: self.client.mac,
-            tags: Tags::NONE,
-            addresses,
-            source_port: flow.source_port,
-            destination_port: flow.server_port,
-        }
+/// A request as a whole frame, as [`ClientQueue::push`] would send it.
+///
+/// # Panics
+/// When the payload is longer than a datagram may be.
+#[must_use]
+pub fn request_frame(client: Station, server: Station, flow: Flow, payload: &[u8]) -> Vec<u8> {
+    let headers = headers(client, server, flow);
+    let mut frame = vec![0; headers.len()];
+    frame.extend_from_slice(payload);
+    headers.write(&mut frame);
+    frame
+}
+
+fn headers(client: Station, server: Station, flow: Flow) -> Headers {
+    let addresses = match flow.protocol {
+        Protocol::V4 => Addresses::V4(client.v4.octets(), server.v4.octets()),
+        Protocol::V6 => Addresses::V6(client.v6.octets(), server.v6.octets()),
+    };
+    Headers {
+        destination_mac: server.mac,
+        source_mac: client.mac,
+        tags: Tags::NONE,
+        addresses,
+        source_port: flow.source_port,
+        destination_port: flow.server_port,
     }
 }
 

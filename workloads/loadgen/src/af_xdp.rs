@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
-use loader::{Attached, ClientFilter, Receive};
+use loader::{Attached, Receive};
 use packet::Addresses;
 use pktio::af_xdp::XskProbe;
 use pktio::client::{ClientPort, Flow, Protocol, Station};
@@ -63,24 +63,12 @@ impl AfXdpTransport {
         let ifindex = sys::link::ifindex(interface).map_err(ClientError::io(format!(
             "looking up the interface {interface}"
         )))?;
-        let station = |mac, address| Station {
-            mac,
-            v4: if let IpAddr::V4(v4) = address {
-                v4
-            } else {
-                Ipv4Addr::UNSPECIFIED
-            },
-            v6: if let IpAddr::V6(v6) = address {
-                v6
-            } else {
-                Ipv6Addr::UNSPECIFIED
-            },
-        };
+        let (client, server) = stations(config, plan);
         let mut sockets = pktio::client::ClientConfig::new(
             ifindex,
             plan.queues,
-            station(plan.client_mac, config.client),
-            station(plan.server_mac, config.server),
+            client,
+            server,
             plan.server_ports.clone(),
         );
         sockets.rx_ring = plan.rx_ring;
@@ -91,12 +79,8 @@ impl AfXdpTransport {
         let port = ClientPort::open(&sockets).map_err(ClientError::io(format!(
             "opening AF_XDP sockets on {interface}"
         )))?;
-        let (first, last) = (*plan.server_ports.start(), *plan.server_ports.end());
-        let filter = ClientFilter {
-            server_port: first,
-            ports: last - first + 1,
-        };
-        let mut receive = Receive::load(u32::from(plan.queues), filter)?;
+        let ports = plan.server_ports.clone();
+        let mut receive = Receive::load(u32::from(plan.queues), ports.into())?;
         for queue in 0..plan.queues {
             receive.register(u32::from(queue), port.socket(queue))?;
         }
@@ -105,14 +89,10 @@ impl AfXdpTransport {
             receive,
             probe: port.probe(),
             port,
-            protocol: if config.server.is_ipv4() {
-                Protocol::V4
-            } else {
-                Protocol::V6
-            },
+            protocol: Protocol::of(config.server),
             source_port: config.source_port,
-            queue_of: queues(config, plan),
-            first_server_port: first,
+            queue_of: queues_of_flows(config, plan),
+            first_server_port: *plan.server_ports.start(),
             unsent: vec![false; usize::from(plan.queues)],
             turn: 0,
             mtu: usize::from(plan.mtu),
@@ -120,8 +100,29 @@ impl AfXdpTransport {
     }
 }
 
+/// Both ends of the link.
+pub(crate) fn stations(config: &ClientConfig, plan: &AfXdpPlan<'_>) -> (Station, Station) {
+    let station = |mac, address| Station {
+        mac,
+        v4: if let IpAddr::V4(v4) = address {
+            v4
+        } else {
+            Ipv4Addr::UNSPECIFIED
+        },
+        v6: if let IpAddr::V6(v6) = address {
+            v6
+        } else {
+            Ipv6Addr::UNSPECIFIED
+        },
+    };
+    (
+        station(plan.client_mac, config.client),
+        station(plan.server_mac, config.server),
+    )
+}
+
 /// The queue of each (server port, flow), computed before the trial.
-fn queues(config: &ClientConfig, plan: &AfXdpPlan<'_>) -> Vec<Vec<u16>> {
+pub(crate) fn queues_of_flows(config: &ClientConfig, plan: &AfXdpPlan<'_>) -> Vec<Vec<u16>> {
     let addresses = match (config.client, config.server) {
         (IpAddr::V4(client), IpAddr::V4(server)) => Addresses::V4(client.octets(), server.octets()),
         (client, server) => Addresses::V6(v6_octets(client), v6_octets(server)),

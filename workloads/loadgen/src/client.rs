@@ -12,8 +12,9 @@ use crate::addressing::Destinations;
 use crate::af_xdp::{AfXdpPlan, AfXdpTransport};
 use crate::drive::{Clock, collect, drive, load};
 use crate::engine::{Engine, Rules};
-use crate::hold::Hold;
+use crate::hold::{Arrival, Hold};
 use crate::phases::Phases;
+use crate::saturate::Saturator;
 use crate::tally::Tallied;
 use crate::trace::{Recorder, Trace, Witness};
 use crate::transport::Transport;
@@ -42,6 +43,7 @@ pub struct Armed {
 enum Transports {
     Udp(Vec<UdpTransport>),
     AfXdp(Box<AfXdpTransport>),
+    Saturate(Box<Saturator>),
 }
 
 impl Client {
@@ -64,7 +66,10 @@ impl Client {
         if config.threads == 0 || config.threads > spec.flows {
             return refuse("threads: at least one, and no more than flows".into());
         }
-        if !config.cpus.is_empty() && config.cpus.len() != usize::from(config.threads) {
+        if config.mode != Mode::Saturate
+            && !config.cpus.is_empty()
+            && config.cpus.len() != usize::from(config.threads)
+        {
             return refuse("cpus: one for each thread, or none".into());
         }
         if config.timeout_ns == 0 || config.interval_ns == 0 {
@@ -72,6 +77,14 @@ impl Client {
         }
         match config.mode {
             Mode::Open => {}
+            Mode::Saturate => {
+                if config.trace {
+                    return refuse("trace: a generator that saturates matches no replies".into());
+                }
+                if spec.noreply_ratio > 0.0 {
+                    return refuse("noreply_ratio: saturation counts replies".into());
+                }
+            }
             Mode::Closed { depth } => {
                 if depth < u32::from(config.threads) {
                     return refuse(format!(
@@ -116,7 +129,8 @@ impl Client {
         }
         match config.transport {
             TransportConfig::Udp { .. } => {}
-            TransportConfig::AfXdp { .. } if config.threads == 1 => {}
+            TransportConfig::AfXdp { .. }
+                if config.threads == 1 || config.mode == Mode::Saturate => {}
             TransportConfig::AfXdp { .. } => {
                 // A reply comes back on the queue that the server chose, which may be any.
                 return refuse("threads: one thread drives all queues of an AF_XDP client".into());
@@ -182,9 +196,15 @@ impl Client {
                     server_ports: self.config.addressing.server_ports(),
                     flows: self.schedule.spec().flows,
                 };
-                let opened = AfXdpTransport::open(&self.config, &plan)?;
-                self.check_requests(&opened)?;
-                Transports::AfXdp(Box::new(opened))
+                if self.config.mode == Mode::Saturate {
+                    let opened =
+                        Saturator::open(&self.config, &plan, &self.schedule, &self.destinations)?;
+                    Transports::Saturate(Box::new(opened))
+                } else {
+                    let opened = AfXdpTransport::open(&self.config, &plan)?;
+                    self.check_requests(&opened)?;
+                    Transports::AfXdp(Box::new(opened))
+                }
             }
         };
         Ok(Armed {
@@ -260,7 +280,7 @@ impl Armed {
             start_ns,
             // What is sent at once belongs to one phase.
             warmup_ns: match self.client.config.mode {
-                Mode::Open | Mode::Closed { .. } => warmup_ns,
+                Mode::Open | Mode::Closed { .. } | Mode::Saturate => warmup_ns,
                 Mode::Held { .. } => 0,
             },
             measure_ns,
@@ -269,7 +289,7 @@ impl Armed {
         let covered = self.client.schedule.duration_ns();
         let timed = match self.client.config.mode {
             Mode::Open => true,
-            Mode::Closed { .. } | Mode::Held { .. } => false,
+            Mode::Closed { .. } | Mode::Held { .. } | Mode::Saturate => false,
         };
         if measure_ns == 0 || (timed && phases.scheduled_ns() > covered) {
             return Err(ClientError::Config(format!(
@@ -283,9 +303,16 @@ impl Armed {
                 let one = std::slice::from_mut(&mut **transport);
                 run_threads(&self.client, one, phases, hold)
             }
+            Transports::Saturate(saturator) => {
+                let Client {
+                    config, schedule, ..
+                } = &self.client;
+                let arrival = Arrival::at(hold);
+                saturator.run(phases, config.quiet_ns, schedule.fingerprint(), arrival)
+            }
         }?;
         Ok(match self.client.config.mode {
-            Mode::Open | Mode::Closed { .. } => report,
+            Mode::Open | Mode::Closed { .. } | Mode::Saturate => report,
             Mode::Held { .. } => report.without_times(),
         })
     }
@@ -293,7 +320,10 @@ impl Armed {
     /// The threads that [`run_held`](Self::run_held) brings to its hold.
     #[must_use]
     pub fn threads(&self) -> usize {
-        usize::from(self.client.config.threads)
+        match &self.transports {
+            Transports::Udp(transports) => transports.len(),
+            Transports::AfXdp(_) | Transports::Saturate(_) => 1,
+        }
     }
 }
 
@@ -330,7 +360,7 @@ fn run_threads<T: Transport + Send>(
             .zip(transports)
             .map(|(thread, transport)| {
                 let run = move || {
-                    let arrival = Arrival(hold);
+                    let arrival = Arrival::at(hold);
                     let cpu = config.cpus.get(usize::from(thread)).copied().map(CpuId);
                     prepare_thread(cpu)?;
                     let mut outcome = if config.trace {
@@ -385,7 +415,7 @@ fn run_thread<W: Witness>(
         witness,
     );
     let driven = match config.mode {
-        Mode::Open | Mode::Closed { .. } => {
+        Mode::Open | Mode::Closed { .. } | Mode::Saturate => {
             drive(&mut engine, transport, &Monotonic, config.pacing)
         }
         Mode::Held { .. } => load(&mut engine, transport, &Monotonic).map(|()| Usage::default()),
@@ -405,22 +435,6 @@ fn run_thread<W: Witness>(
         transport: transport.describe(),
         pinned: None,
     })
-}
-
-/// A thread's promise to arrive at the hold, kept also when it fails before.
-struct Arrival<'a>(&'a Hold);
-
-impl Arrival<'_> {
-    fn pass(self) {
-        self.0.pass();
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Arrival<'_> {
-    fn drop(&mut self) {
-        self.0.arrive();
-    }
 }
 
 fn prepare_thread(cpu: Option<CpuId>) -> Result<(), ClientError> {

@@ -224,6 +224,9 @@ pub enum Mode {
         /// How many, over all flows and threads.
         depth: u32,
     },
+    /// As fast as one CPU a queue can make frames in the client's device; the schedule says only what
+    /// is asked for and starts over when it is used up. No latencies; AF_XDP's transport only.
+    Saturate,
     /// All requests at once, for a server that holds them in its sockets until all are there. They
     /// have no latencies, and wait for their replies without a timeout.
     Held {
@@ -237,7 +240,7 @@ impl Mode {
     #[must_use]
     pub const fn share(self, thread: u16, threads: u16) -> Self {
         match self {
-            Self::Open | Self::Held { .. } => self,
+            Self::Open | Self::Held { .. } | Self::Saturate => self,
             Self::Closed { depth } => {
                 let (threads, thread) = (threads as u32, thread as u32);
                 let one_more = thread < depth % threads;

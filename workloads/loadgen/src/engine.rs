@@ -40,7 +40,7 @@ impl Rules {
             mode: config.mode.share(thread, config.threads),
             protocol: config.protocol,
             timeout_ns: match config.mode {
-                Mode::Open | Mode::Closed { .. } => config.timeout_ns,
+                Mode::Open | Mode::Closed { .. } | Mode::Saturate => config.timeout_ns,
                 Mode::Held { .. } => NEVER_NS,
             },
             quiet_ns: config.quiet_ns,

@@ -48,7 +48,7 @@ impl Hold {
     }
 
     /// Arrives, and waits until the place is open.
-    pub(crate) fn pass(&self) {
+    fn pass(&self) {
         self.arrive();
         let mut state = self.lock();
         while !state.open {
@@ -60,13 +60,35 @@ impl Hold {
     }
 
     /// Arrives without waiting: the thread has failed.
-    pub(crate) fn arrive(&self) {
+    fn arrive(&self) {
         self.lock().arrived += 1;
         self.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread's promise to arrive, kept also when it fails before.
+pub(crate) struct Arrival<'a>(&'a Hold);
+
+impl<'a> Arrival<'a> {
+    /// The promise to arrive at `hold`.
+    pub(crate) const fn at(hold: &'a Hold) -> Self {
+        Self(hold)
+    }
+
+    /// Arrives, and waits until the place is open.
+    pub(crate) fn pass(self) {
+        self.0.pass();
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        self.0.arrive();
     }
 }
 

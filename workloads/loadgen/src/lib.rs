@@ -23,6 +23,7 @@ mod phases;
 mod recording;
 mod rehearsal;
 mod report;
+mod saturate;
 mod supply;
 mod tally;
 #[cfg(test)]

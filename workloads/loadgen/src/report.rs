@@ -124,6 +124,7 @@ impl ClientReport {
             latency: Latency::new(),
             intervals: Vec::new(),
             send_lag: Latency::new(),
+            gaps: Vec::new(),
             ..self
         }
     }

@@ -39,7 +39,7 @@ impl Supply {
     ) -> Self {
         let ours = |planned: &Planned| match mode {
             Mode::Open => mine(planned.flow) && planned.at_ns < phases.scheduled_ns(),
-            Mode::Closed { .. } | Mode::Held { .. } => mine(planned.flow),
+            Mode::Closed { .. } | Mode::Held { .. } | Mode::Saturate => mine(planned.flow),
         };
         let requests = (0u32..).zip(&schedule.requests);
         let part = requests.filter(|(_, planned)| ours(planned));
@@ -56,7 +56,7 @@ impl Supply {
         schedule: &'a Schedule,
     ) -> impl Iterator<Item = &'a Planned> {
         let part = match self.mode {
-            Mode::Open | Mode::Held { .. } => self.part.as_slice(),
+            Mode::Open | Mode::Held { .. } | Mode::Saturate => self.part.as_slice(),
             Mode::Closed { .. } => &[],
         };
         part.iter().map(|index| &schedule.requests[*index as usize])
@@ -73,7 +73,7 @@ impl Supply {
         let index = *self.part.get(self.next)?;
         let mut planned = schedule.requests[index as usize];
         match self.mode {
-            Mode::Open | Mode::Held { .. } => {
+            Mode::Open | Mode::Held { .. } | Mode::Saturate => {
                 if phases.start_ns + planned.at_ns > now_ns {
                     return None;
                 }
@@ -92,7 +92,7 @@ impl Supply {
     pub(crate) fn advance(&mut self) {
         self.next += 1;
         match self.mode {
-            Mode::Open | Mode::Held { .. } => {}
+            Mode::Open | Mode::Held { .. } | Mode::Saturate => {}
             Mode::Closed { .. } => {
                 if self.next == self.part.len() {
                     self.next = 0;
@@ -105,7 +105,7 @@ impl Supply {
     /// since the start.
     pub(crate) fn intended_ns(&self, planned: &Planned, phases: &Phases, sent_ns: u64) -> u64 {
         match self.mode {
-            Mode::Open | Mode::Held { .. } => planned.at_ns,
+            Mode::Open | Mode::Held { .. } | Mode::Saturate => planned.at_ns,
             Mode::Closed { .. } => sent_ns - phases.start_ns,
         }
     }
@@ -113,7 +113,7 @@ impl Supply {
     /// From when on nothing more is sent.
     pub(crate) const fn deadline(&self, phases: &Phases) -> u64 {
         match self.mode {
-            Mode::Open | Mode::Held { .. } => phases.deadline(),
+            Mode::Open | Mode::Held { .. } | Mode::Saturate => phases.deadline(),
             Mode::Closed { .. } => phases.measure_end(),
         }
     }
@@ -123,7 +123,7 @@ impl Supply {
         let left = self.part.len() - self.next;
         self.next = self.part.len();
         match self.mode {
-            Mode::Open | Mode::Held { .. } => left as u64,
+            Mode::Open | Mode::Held { .. } | Mode::Saturate => left as u64,
             Mode::Closed { .. } => 0,
         }
     }
@@ -143,7 +143,7 @@ impl Supply {
     ) -> Option<u64> {
         let index = *self.part.get(self.next)?;
         match self.mode {
-            Mode::Open | Mode::Held { .. } => {
+            Mode::Open | Mode::Held { .. } | Mode::Saturate => {
                 Some(phases.start_ns + schedule.requests[index as usize].at_ns)
             }
             Mode::Closed { depth } => (pending < u64::from(depth)).then_some(phases.start_ns),
@@ -153,7 +153,7 @@ impl Supply {
     /// Whether latency counts from a time fixed beforehand.
     pub(crate) const fn is_scheduled(&self) -> bool {
         match self.mode {
-            Mode::Open | Mode::Held { .. } => true,
+            Mode::Open | Mode::Held { .. } | Mode::Saturate => true,
             Mode::Closed { .. } => false,
         }
     }

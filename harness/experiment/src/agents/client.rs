@@ -18,7 +18,7 @@ use super::Role;
 use super::hardware::Counting;
 use super::window::Window;
 
-/// Requests of a closed loop before they start over: enough that no cache remembers the last round,
+/// Requests of a closed loop, or of a generator that saturates, before they start over: enough that no cache remembers the last round,
 /// and few enough to be made in a fraction of a second.
 const SEQUENCE: u32 = 1 << 20;
 
@@ -159,7 +159,9 @@ impl Role for ClientRole {
                     .transpose()?;
                 let schedule = match load.config.mode {
                     Mode::Open => Schedule::generate(&load.workload, load.duration_ns)?,
-                    Mode::Closed { .. } => Schedule::sequence(&load.workload, SEQUENCE)?,
+                    Mode::Closed { .. } | Mode::Saturate => {
+                        Schedule::sequence(&load.workload, SEQUENCE)?
+                    }
                     Mode::Held { requests } => Schedule::sequence(&load.workload, requests)?,
                 };
                 self.armed = Some(Client::new(load.config, schedule)?.arm()?);

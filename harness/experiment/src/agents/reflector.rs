@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use kv::server::DropLine;
-use loader::{Attached, Reflect, ReflectConfig};
+use loader::{Attached, Reflect, ServerPorts};
 use protocol::{Phase, Progress};
 use sys::account::Usage;
 use sys::environment::Reading;
@@ -92,10 +92,7 @@ impl ReflectorRole {
 
 impl Loaded {
     fn load(config: Reflector) -> Result<Self> {
-        let program = Reflect::load(&ReflectConfig {
-            server_port: config.port,
-            ports: 1,
-        })?;
+        let program = Reflect::load(ServerPorts::new(config.port, 1))?;
         Ok(Self {
             config,
             attached: None,

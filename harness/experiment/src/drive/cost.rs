@@ -8,7 +8,7 @@ use super::trial::Driven;
 
 /// The cost of a measure phase. Without NAPI threads of its own (on loopback) a
 /// packet's processing is charged to whoever it interrupts, so that no component can be told.
-pub(super) fn cost(driven: &Driven, report: &ClientReport, machine: Option<&Machine>) -> Cost {
+pub(super) fn cost(driven: &Driven, report: &ClientReport, machine: &Machine) -> Cost {
     let Driven {
         measured: server,
         kernel,
@@ -35,8 +35,11 @@ pub(super) fn cost(driven: &Driven, report: &ClientReport, machine: Option<&Mach
         cost.ksoftirqd_cpu_ns = Some(ksoftirqd_ns);
         cost.ksoftirqd_share = Some(ksoftirqd_ns as f64 / (ours_ns + ksoftirqd_ns).max(1) as f64);
         cost.load_cpu_ns = drain.as_ref().and_then(|drain| drain.load_cpu_ns);
-        cost.unaccounted_share = machine
-            .and_then(|machine| unaccounted(ours_ns + ksoftirqd_ns, client.length_ns, machine));
+        // What the client used to load a drain is no part of its cost.
+        cost.unaccounted_share = match drain {
+            None => unaccounted(ours_ns + ksoftirqd_ns, client.length_ns, machine),
+            Some(_) => None,
+        };
     }
     cost
 }

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use record::DrainTimes;
+use record::{DrainTimes, Machine};
 use sys::clock;
 
 use super::trial::{Driven, Roles};
+use super::watch::Ours;
 use crate::agents::client::{ClientAnswer, ClientRequest};
 use crate::agents::host::Measured;
 use crate::agents::serving::{Answer, Request};
@@ -31,13 +32,19 @@ pub(super) struct Drain {
 }
 
 /// Loads the server's sockets, releases its threads, and waits until they have nothing left to do;
-/// neither may take longer than `within`.
-pub(super) fn drain(roles: Roles<'_>, window: Window, within: Duration) -> Result<Driven> {
+/// neither may take longer than `within`. Tells also who ran on the CPUs meanwhile.
+pub(super) fn drain(
+    roles: Roles<'_>,
+    window: Window,
+    ours: Ours,
+    within: Duration,
+) -> Result<(Driven, Machine)> {
     let Roles {
         server,
         client,
         lab,
     } = roles;
+    let look = ours.look()?;
     lab.mark()?;
     client.begin(&ClientRequest::Run(window))?;
     let ClientAnswer::Driven = client.finish(within).context("loading the sockets")? else {
@@ -51,7 +58,7 @@ pub(super) fn drain(roles: Roles<'_>, window: Window, within: Duration) -> Resul
         bail!("the server answered out of turn");
     };
     let draining = lab.mark()?;
-    Ok(Driven {
+    let driven = Driven {
         measured: drained.measured,
         kernel: loading
             .as_ref()
@@ -64,7 +71,8 @@ pub(super) fn drain(roles: Roles<'_>, window: Window, within: Duration) -> Resul
             },
             load_cpu_ns: loading.map(|[server, _]| server.napi.sched.run_ns),
         }),
-    })
+    };
+    Ok((driven, look.again()?))
 }
 
 /// Both parts together, host by host.

@@ -33,8 +33,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) driven: Driven,
     /// The server over the whole trial.
     pub(crate) server: Counts,
-    /// Who ran on the trial's CPUs; `None` where nobody watched.
-    pub(crate) machine: Option<Machine>,
+    /// Who ran on the trial's CPUs.
+    pub(crate) machine: Machine,
     /// How long eBPF programs ran in the warmup; empty unless that was asked for.
     pub(crate) programs: Vec<ProgramRuns>,
     /// What the CPU counted for the client's threads.
@@ -54,18 +54,14 @@ pub(crate) struct Evidence<'a> {
 pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
     let lab = difference(&evidence.lab_before, &evidence.lab_after);
     let ledger = ledger(&evidence, &lab);
-    let cost = cost(
-        &evidence.driven,
-        &evidence.report,
-        evidence.machine.as_ref(),
-    );
+    let cost = cost(&evidence.driven, &evidence.report, &evidence.machine);
     let smells = gates::judge(&Seen {
         plan: evidence.plan,
         report: &evidence.report,
         measured: &evidence.driven.measured,
         server: &evidence.server,
         kernel: evidence.driven.kernel.as_ref(),
-        machine: evidence.machine.as_ref(),
+        machine: &evidence.machine,
         cost: &cost,
         obtained: &evidence.obtained,
     });
@@ -124,7 +120,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         },
         cost,
         drain: drain.map(|drain| drain.times),
-        machine: evidence.machine,
+        machine: Some(evidence.machine),
         hardware: Some(RoleHardware {
             server: hardware(&measured.hardware),
             client: hardware(&evidence.client_hardware),

@@ -10,7 +10,7 @@ use sys::clock;
 use super::drain::{Drain, drain};
 use super::merge::{Evidence, merge};
 use super::stall::Stalling;
-use super::watch::Watch;
+use super::watch::{Ours, Watch};
 use crate::agents::client::{self, ClientAnswer};
 use crate::agents::host;
 use crate::agents::serving::{self, Counts, Deployment, Measured};
@@ -65,16 +65,13 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
     let server_before = counters(&mut server, &serving::Request::Arm, setup)?;
     let process = process_to_stop(&mut server, plan, setup)?;
     let begin = match plan.trial.load {
-        LoadPoint::Open(_) | LoadPoint::Closed(_) => serving::Request::Serve,
+        LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Saturate => serving::Request::Serve,
         LoadPoint::Drain(_) => serving::Request::Hold,
     };
     server.ask(&begin, setup).context("starting to serve")?;
     let window = window(plan);
     let measure_started = wall_clock_of(window.measure_from_ns());
-    // A drain has no phase that was fixed beforehand.
-    let watch = (plan.trial.load.has_latency())
-        .then(|| Watch::begin(window, plan, lab.napi_threads()))
-        .transpose()?;
+    let ours = Ours::of(plan, lab.napi_threads());
     let stalling = (plan.trial.disturb)
         .and_then(|disturb| disturb.stall)
         .zip(process)
@@ -85,14 +82,20 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
         client: &mut client,
         lab: &mut lab,
     };
-    let driven = match plan.trial.load {
-        LoadPoint::Open(_) | LoadPoint::Closed(_) => {
-            measure(roles, window, patience.deadline(window, plan))?
+    let (driven, machine, programs) = match plan.trial.load {
+        LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Saturate => {
+            let watch = Watch::begin(window, plan, ours)?;
+            let driven = measure(roles, window, patience.deadline(window, plan))?;
+            let (machine, programs) = watch.finish()?;
+            (driven, machine, programs)
         }
-        LoadPoint::Drain(_) => drain(roles, window, setup)?,
+        // It has no phase that was fixed beforehand.
+        LoadPoint::Drain(_) => {
+            let (driven, machine) = drain(roles, window, ours, setup)?;
+            (driven, machine, Vec::new())
+        }
     };
     let stall = stalling.map(Stalling::finish).transpose()?;
-    let (machine, programs) = watch.map(Watch::finish).transpose()?.unzip();
     // The client closes its ledger only when no reply is left in the server.
     let server_after = counters(&mut server, &serving::Request::Quiesce, setup)?;
     let closed = client.ask(&client::ClientRequest::Close, setup);
@@ -109,7 +112,7 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
         driven,
         server: server_after.since(&server_before),
         machine,
-        programs: programs.unwrap_or_default(),
+        programs,
         client_hardware: hardware,
         lab_before,
         lab_after,

@@ -1,4 +1,4 @@
-//! A look at the whole machine around a measure phase, from outside the roles.
+//! A look at the whole machine around a load, from outside the roles.
 
 use std::collections::BTreeSet;
 use std::thread::{self, JoinHandle};
@@ -18,14 +18,52 @@ use crate::plan::Plan;
 /// of every task takes milliseconds, which must not fall into the phase.
 const AHEAD: Duration = Duration::from_millis(20);
 
+/// What belongs to the run: the CPUs of its plan, this process with its children, and the kernel
+/// threads of its devices.
+pub(super) struct Ours {
+    cpus: BTreeSet<CpuId>,
+    napi: BTreeSet<u32>,
+}
+
+impl Ours {
+    /// The CPUs of `plan`, and the kernel threads `napi`.
+    pub(super) fn of(plan: &Plan, napi: BTreeSet<u32>) -> Self {
+        Self {
+            cpus: plan.placement.cpus().map(CpuId).collect(),
+            napi,
+        }
+    }
+
+    /// Looks at the machine for the first time.
+    pub(super) fn look(self) -> Result<Look> {
+        Ok(Look {
+            ours: self,
+            before: Scan::take()?,
+        })
+    }
+}
+
+/// The machine as it was.
+pub(super) struct Look {
+    ours: Ours,
+    before: Scan,
+}
+
+impl Look {
+    /// Who ran on the CPUs since then.
+    pub(super) fn again(self) -> Result<Machine> {
+        let Ours { cpus, napi } = &self.ours;
+        let others = self.before.until_now(cpus, std::process::id(), napi)?;
+        Ok(machine(others))
+    }
+}
+
 /// Watches until the measure phase is over.
-pub(super) struct Watch(JoinHandle<Result<(Others, Vec<ProgramRuns>)>>);
+pub(super) struct Watch(JoinHandle<Result<(Machine, Vec<ProgramRuns>)>>);
 
 impl Watch {
-    /// Begins to watch the CPUs of `plan`. This process and its children are the run, and so are the
-    /// kernel threads `napi`.
-    pub(super) fn begin(window: Window, plan: &Plan, napi: BTreeSet<u32>) -> Result<Self> {
-        let cpus: BTreeSet<CpuId> = plan.placement.cpus().map(CpuId).collect();
+    /// Begins to watch.
+    pub(super) fn begin(window: Window, plan: &Plan, ours: Ours) -> Result<Self> {
         let statistics = plan.trial.bpf_stats;
         let from_ns = window
             .measure_from_ns()
@@ -37,10 +75,9 @@ impl Watch {
                 Vec::new()
             };
             clock::sleep_until_ns(from_ns);
-            let before = Scan::take()?;
+            let look = ours.look()?;
             clock::sleep_until_ns(window.measure_until_ns());
-            let others = before.until_now(&cpus, std::process::id(), &napi)?;
-            Ok((others, programs))
+            Ok((look.again()?, programs))
         };
         Ok(Self(
             thread::Builder::new()
@@ -51,11 +88,8 @@ impl Watch {
 
     /// What was seen, and how long eBPF programs ran in the warmup.
     pub(super) fn finish(self) -> Result<(Machine, Vec<ProgramRuns>)> {
-        let (others, programs) = self
-            .0
-            .join()
-            .map_err(|_| anyhow!("the thread that watches the machine panicked"))??;
-        Ok((machine(others), programs))
+        let seen = self.0.join();
+        seen.map_err(|_| anyhow!("the thread that watches the machine panicked"))?
     }
 }
 

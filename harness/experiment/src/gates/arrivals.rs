@@ -45,7 +45,7 @@ pub(super) fn judge(report: &ClientReport, arrivals: Arrivals, pace: Pace) -> Op
                     limit: DISTANCE,
                 })
         }
-        Arrivals::Fixed | Arrivals::Bursty { .. } => None,
+        Arrivals::Fixed | Arrivals::Bursty { .. } | Arrivals::Saturate => None,
     }
 }
 

@@ -38,8 +38,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) server: &'a Counts,
     /// Kernel threads and devices of the server's and the client's host.
     pub(crate) kernel: Option<&'a [Kernel; 2]>,
-    /// Who ran on the trial's CPUs; `None` where nobody watched.
-    pub(crate) machine: Option<&'a Machine>,
+    /// Who ran on the trial's CPUs.
+    pub(crate) machine: &'a Machine,
     /// What it cost.
     pub(crate) cost: &'a Cost,
     /// Modes that the roles obtained.
@@ -53,8 +53,8 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
     smells.extend(elsewhere::moved(seen));
     smells.extend(elsewhere::xdp_mode(seen));
     smells.extend(elsewhere::copy_mode(seen.obtained));
-    smells.extend(seen.machine.and_then(competition::competing_load));
-    smells.extend(seen.machine.and_then(competition::steal));
+    smells.extend(competition::competing_load(seen.machine));
+    smells.extend(competition::steal(seen.machine));
     smells.extend(accounting::ksoftirqd(seen.cost));
     smells.extend(accounting::unaccounted(seen.cost));
     if seen.plan.trial.load.has_latency() {
@@ -77,7 +77,7 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
             }
         }
         // Whoever waits for replies, or has none to wait for, has no schedule to keep.
-        LoadPoint::Closed(_) | LoadPoint::Drain(_) => {}
+        LoadPoint::Closed(_) | LoadPoint::Drain(_) | LoadPoint::Saturate => {}
     }
     smells
 }

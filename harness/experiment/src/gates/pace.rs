@@ -30,7 +30,7 @@ impl Pace {
             server_kept_up: kept_up(measured.sends, measured.replies),
             starved_by_server: shares
                 && starved(wait / placement.clients.len().max(1) as f64)
-                && seen.machine.and_then(competition::competing_load).is_none(),
+                && competition::competing_load(seen.machine).is_none(),
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) fn judge(intervals: &[Interval], arrivals: Arrivals, pace: Pace) -> O
     match arrivals {
         Arrivals::Poisson | Arrivals::Fixed => {}
         // Bursts may be as long as intervals.
-        Arrivals::Bursty { .. } => return None,
+        Arrivals::Bursty { .. } | Arrivals::Saturate => return None,
     }
     let medians: Vec<(u64, u64)> = intervals
         .iter()

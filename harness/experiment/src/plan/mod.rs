@@ -7,12 +7,13 @@
 pub(crate) mod action;
 pub(crate) mod placement;
 mod refusal;
+mod saturate;
 pub(crate) mod topology;
 mod translate;
 
 use loadgen::ClientConfig;
 use record::Smell;
-use spec::{ClientIo, Io, Topology, TopologyKind, Trial, Wakeup};
+use spec::{ClientIo, Io, LoadPoint, Topology, TopologyKind, Trial, Wakeup};
 
 use crate::agents::client::SteerTransmit;
 use crate::agents::serving::Deployment;
@@ -66,9 +67,20 @@ pub(crate) fn plan(trial: &Trial, cpus: &[u32], port: u16) -> Result<Plan, Refus
             owners: usize::from(trial.system.owners),
             spinning: trial.system.wakeup == Some(Wakeup::Spin),
             queues,
-            clients: 1,
+            clients: match trial.load {
+                LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Drain(_) => 1,
+                LoadPoint::Saturate => queues,
+            },
             server_cpus: trial.placement.server_cpus.clone(),
-            client_cpus: trial.placement.client_cpus.clone(),
+            client_cpus: match trial.load {
+                LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Drain(_) => {
+                    trial.placement.client_cpus.clone()
+                }
+                LoadPoint::Saturate => Some(saturate::cpus(
+                    queues,
+                    trial.placement.client_cpus.as_deref().unwrap_or(cpus),
+                )?),
+            },
         },
         cpus,
     )?;

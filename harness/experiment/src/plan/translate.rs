@@ -93,7 +93,7 @@ pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
         keys_per_get: *multi_get,
         noreply_ratio: 0.0,
         arrivals: match *arrivals {
-            Arrivals::Poisson => model::Arrivals::Poisson,
+            Arrivals::Poisson | Arrivals::Saturate => model::Arrivals::Poisson,
             Arrivals::Fixed => model::Arrivals::Fixed,
             Arrivals::Bursty { on, off } => model::Arrivals::Bursty {
                 burst_ns: on.as_nanos(),
@@ -235,7 +235,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, port: u16) -> Deploym
 /// Requests that the server's sockets hold before its threads begin.
 fn held(trial: &Trial) -> u32 {
     match trial.load {
-        LoadPoint::Open(_) | LoadPoint::Closed(_) => 0,
+        LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Saturate => 0,
         LoadPoint::Drain(requests) => u32::try_from(requests.get()).unwrap_or(u32::MAX),
     }
 }
@@ -315,6 +315,7 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
         mode: match trial.load {
             LoadPoint::Closed(depth) => Mode::Closed { depth },
             LoadPoint::Open(_) => Mode::Open,
+            LoadPoint::Saturate => Mode::Saturate,
             LoadPoint::Drain(_) => Mode::Held {
                 requests: held(trial),
             },
@@ -324,7 +325,7 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
         timeout_ns,
         interval_ns: interval_ns(trial),
         send_grace_ns: match trial.load {
-            LoadPoint::Open(_) | LoadPoint::Closed(_) => timeout_ns,
+            LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Saturate => timeout_ns,
             LoadPoint::Drain(_) => LOADING_NS,
         },
         quiet_ns: timeout_ns.max(QUIET_NS),

@@ -1,4 +1,4 @@
-//! Loads that no schedule paces: a drain of what waits in the sockets.
+//! Loads that no schedule paces: a drain of what waits in the sockets, and a generator that saturates.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("floods::drain", &[Need::Veth], drain),
         Case::new("floods::drain_of_kernel_sockets", &[], loopback),
+        Case::new("floods::saturate", &[Need::Veth], saturate),
     ]
 }
 
@@ -79,6 +80,43 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 200 ms}
             trial.who()
         );
         ensure!(trial.text("load_cpu_ns_per_request")?.is_empty());
+    }
+    Ok(())
+}
+
+fn saturate(bench: &Bench) -> Result<()> {
+    let run = bench.run(&shipped("smoke/saturate.yaml"), TWO_MINUTES)?;
+    ensure!(run.trials.len() == 3, "{} trials", run.trials.len());
+    for trial in &run.trials {
+        trial.expect_closed()?;
+        let who = trial.who();
+        for column in ["offered_rps", "p50_ns", "send_lag_p99_ns"] {
+            ensure!(
+                trial.text(column)?.is_empty(),
+                "{who}: {column} is not empty"
+            );
+        }
+        let number = |column| trial.number(column);
+        let (offered, answered) = (number("offered")?, number("answered")?);
+        // Far more than a paced client offers in 0.4 s, and more than anybody serves here.
+        ensure!(
+            offered > 200_000,
+            "{who}: only {offered} requests were made"
+        );
+        ensure!(
+            answered > 0 && answered < offered,
+            "{who}: {answered} of {offered}"
+        );
+        // The emulated NIC's choice of queue holds: who owns by port or by key is not misfed.
+        let misroutes = trial.counter("server", "misroutes")?;
+        ensure!(misroutes == 0, "{who}: {misroutes} misroutes");
+        let hits = trial.counter("client", "hits")?;
+        ensure!(hits > 0, "{who}: no get found its key");
+        let misses = trial.counter("client", "misses")?;
+        ensure!(
+            misses == 0,
+            "{who}: {misses} gets of preloaded keys found nothing"
+        );
     }
     Ok(())
 }

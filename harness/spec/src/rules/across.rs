@@ -1,6 +1,7 @@
 //! Rules between settings: combinations that no machine could run, each with its reason.
 
 mod bpf;
+mod flood;
 mod truth;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         truth::system(spec, system, index, &mut findings);
     }
     disturb(spec, &mut findings);
+    flood::drain(spec, &mut findings);
+    flood::saturate(spec, &mut findings);
     truth::stall(spec, &mut findings);
     truth::trace(spec, &mut findings);
     truth::floor(spec, &mut findings);
@@ -57,7 +60,7 @@ fn sections(spec: &Spec, findings: &mut Vec<Finding>) {
     }
     let sections = [
         ("workload", spec.workload.is_none()),
-        ("load", spec.load.is_none()),
+        ("load", spec.load.is_none() && !spec.saturates()),
         ("phases", spec.phases.is_none()),
     ];
     for (section, _) in sections.into_iter().filter(|(_, missing)| *missing) {
@@ -108,7 +111,7 @@ fn pattern(spec: &Spec, findings: &mut Vec<Finding>) {
         .as_ref()
         .and_then(|workload| workload.arrivals);
     match arrivals {
-        None | Some(Arrivals::Poisson | Arrivals::Fixed) => {}
+        None | Some(Arrivals::Poisson | Arrivals::Fixed | Arrivals::Saturate) => {}
         Some(Arrivals::Bursty { .. }) => find(
             "`workload.arrivals: bursty` has a pattern of its own; allowed with a pattern: \
              poisson, fixed"

@@ -1,6 +1,7 @@
 //! What a reader of a message gets: place, offending text, what is allowed.
 
 mod choices;
+mod floods;
 
 use spec::{Place, Spec, SpecError};
 

@@ -5,6 +5,8 @@
 //! IPv4 options of the request are not echoed: the reply starts later in the frame, so that the
 //! payload stays where it is. VLAN tags are kept.
 
+use std::net::IpAddr;
+
 use packet::{Addresses, L3, Reason, checksum, ethernet, udp};
 
 /// Length of an IPv4 header as written here, without options.
@@ -29,6 +31,16 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// The protocol of an address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() {
+            Self::V4
+        } else {
+            Self::V6
+        }
+    }
+
     /// Bytes of UDP payload that a datagram without IP options may carry under `mtu`.
     #[must_use]
     pub const fn payload_limit(self, mtu: usize) -> usize {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use loader::{Attached, ClientFilter, Pass, Receive, Steer, SteerConfig, TxQueue, TxQueueConfig};
+use loader::{Attached, Pass, Receive, Steer, SteerConfig, TxQueue, TxQueueConfig};
 use pktio::af_xdp::{Mesh, MeshConfig};
 use pktio::client::{ClientConfig, ClientPort, Flow, Protocol, Station};
 use steering::Policy;
@@ -161,13 +161,10 @@ impl Rig {
         self.client
             .run(|| {
                 let index = link::ifindex(CLIENT_DEVICE).unwrap();
-                let filter = ClientFilter {
-                    server_port: *ports.start(),
-                    ports: ports.end() - ports.start() + 1,
-                };
+                let of_server = ports.clone().into();
                 let config = ClientConfig::new(index, self.queues, CLIENT, SERVER, ports);
                 let port = ClientPort::open(&config).unwrap();
-                let mut receive = Receive::load(u32::from(self.queues), filter).unwrap();
+                let mut receive = Receive::load(u32::from(self.queues), of_server).unwrap();
                 for queue in 0..self.queues {
                     receive
                         .register(u32::from(queue), port.socket(queue))

@@ -114,7 +114,9 @@ fn threads_share_a_depth_completely() {
             (0..threads).map(
                 |thread| match (Mode::Closed { depth }).share(thread, threads) {
                     Mode::Closed { depth } => depth,
-                    Mode::Open | Mode::Held { .. } => panic!("a closed loop stays closed"),
+                    Mode::Open | Mode::Held { .. } | Mode::Saturate => {
+                        panic!("a closed loop stays closed")
+                    }
                 },
             );
         let shares: Vec<u32> = shares.collect();

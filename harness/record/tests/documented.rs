@@ -1,5 +1,7 @@
 //! docs/results.md names exactly the columns and fields that are written.
 
+#[path = "support/page.rs"]
+mod page;
 mod support;
 
 use std::collections::BTreeSet;
@@ -7,27 +9,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use page::{PAGE, documented};
 use record::{
     FailureStatus, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunRecord,
     Timestamp, TraceRow, TrialRecord,
 };
 use support::{create, data, histogram, trials};
-
-const PAGE: &str = include_str!("../../../docs/results.md");
-
-/// The first cells of the table below the heading of `file`, in order.
-fn documented(file: &str) -> Vec<String> {
-    let heading = format!("## `{file}`\n");
-    let (_, section) = PAGE
-        .split_once(&heading)
-        .unwrap_or_else(|| panic!("docs/results.md has no section {heading}"));
-    let section = section.split("\n## ").next().unwrap_or_default();
-    section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
-        .map(|(name, _)| name.to_owned())
-        .collect()
-}
 
 /// A run with one trial and one probe cell.
 fn recorded(output: &Path) -> RunFolder {

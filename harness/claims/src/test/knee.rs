@@ -71,36 +71,53 @@ impl KneeTest {
     }
 
     pub(crate) fn judge(&self, runs: &MachineRuns<'_>) -> Result<Finding, Stop> {
-        let knees: Vec<Knees> = self
-            .cells()
-            .into_iter()
+        let cells = self.cells().into_iter();
+        let knees: Vec<BTreeMap<String, Knees>> = cells
             .map(|cell| self.knees(runs, cell))
             .collect::<Result<_, _>>()?;
-        let reading = match knees.as_slice() {
+        let readings = match knees.as_slice() {
             [of, to] => {
-                let bent_nowhere = |(key, rps): (&BlockKey, &f64)| {
-                    rps.is_infinite() && to.rps.get(key).is_some_and(|rps| rps.is_infinite())
-                };
-                if of.rps.iter().any(bent_nowhere) {
+                let shared = of.iter().filter_map(|(at, of)| Some((of, to.get(at)?)));
+                let readings: Option<Vec<Reading>> =
+                    shared.map(|(of, to)| self.comparison(of, to)).collect();
+                let Some(readings) = readings else {
+                    let highest = of.values().map(|of| of.highest_rps).fold(0.0, f64::max);
                     return Ok(Finding::without_number(
                         Verdict::Inconclusive,
                         format!(
                             "neither bends up to {} req/s in some block: higher loads would decide",
-                            number(of.highest_rps)
+                            number(highest)
                         ),
                     ));
-                }
-                ratio_reading("", &of.censored(), &to.censored(), self.limits)
+                };
+                readings
             }
-            [of] => self.bound(of),
+            [of] => of.values().map(|of| self.bound(of)).collect(),
             _ => {
                 return Err(Stop::NotTestable(
                     "a knee is of one cell or of two".to_owned(),
                 ));
             }
         };
+        if readings.is_empty() {
+            return Err(Stop::Inconclusive(
+                "the cells have no workload in common at three loads or more".to_owned(),
+            ));
+        }
         let unit = if self.to.is_some() { "ratio" } else { "req/s" };
-        Ok(decide(&[reading], unit))
+        Ok(decide(&readings, unit))
+    }
+
+    /// The ratio of the two knees; `None` where neither bends in some block.
+    fn comparison(&self, of: &Knees, to: &Knees) -> Option<Reading> {
+        let bent_nowhere = |(key, rps): (&BlockKey, &f64)| {
+            rps.is_infinite() && to.rps.get(key).is_some_and(|rps| rps.is_infinite())
+        };
+        if of.rps.iter().any(bent_nowhere) {
+            return None;
+        }
+        let reading = ratio_reading("", &of.censored(), &to.censored(), self.limits);
+        Some(reading)
     }
 
     fn bound(&self, of: &Knees) -> Reading {
@@ -121,28 +138,37 @@ impl KneeTest {
         reading
     }
 
-    fn knees(&self, runs: &MachineRuns<'_>, cell: &Cell) -> Result<Knees, Stop> {
+    /// The knees of a cell by workload, of those that were run at three loads or more.
+    fn knees(&self, runs: &MachineRuns<'_>, cell: &Cell) -> Result<BTreeMap<String, Knees>, Stop> {
         let Some(server) = server(cell) else {
             return Err(Stop::NotTestable("a probe has no load".to_owned()));
         };
         let trials = runs.trials(server, &server.with.chosen())?;
-        let mut by_load: Vec<(f64, &Trials<'_>)> = trials
-            .iter()
-            .filter_map(|trials| trials.load_rps().map(|rps| (rps, trials)))
-            .collect();
-        by_load.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let apart = |trials: &Trials<'_>| trials.place.apart_from_load.clone();
-        let one_workload = by_load
-            .windows(2)
-            .all(|two| apart(two[0].1) == apart(two[1].1));
-        if by_load.len() < 3 || !one_workload {
+        let mut workloads: BTreeMap<String, Vec<(f64, &Trials<'_>)>> = BTreeMap::new();
+        for trials in &trials {
+            if let Some(rps) = trials.load_rps() {
+                let workload = trials.place.apart_from_load.clone();
+                workloads.entry(workload).or_default().push((rps, trials));
+            }
+        }
+        let most = workloads.values().map(Vec::len).max().unwrap_or(0);
+        if most < 3 {
             return Err(Stop::Inconclusive(format!(
-                "a knee of {cell} needs one workload at three loads or more: {} found",
-                by_load.len()
+                "a knee of {cell} needs one workload at three loads or more: {most} found"
             )));
         }
+        workloads.retain(|_, by_load| by_load.len() >= 3);
+        let knees = workloads.into_iter().map(|(workload, mut by_load)| {
+            by_load.sort_by(|a, b| a.0.total_cmp(&b.0));
+            Ok((workload, self.of_workload(&by_load, cell)?))
+        });
+        knees.collect()
+    }
+
+    /// The knees of one workload, of which `by_load` ascends.
+    fn of_workload(&self, by_load: &[(f64, &Trials<'_>)], cell: &Cell) -> Result<Knees, Stop> {
         let mut curves: BTreeMap<BlockKey, Vec<(f64, f64)>> = BTreeMap::new();
-        for (rps, trials) in &by_load {
+        for (rps, trials) in by_load {
             let blocks = trials.measure(self.metric, cell)?;
             for (key, block) in &blocks {
                 let value = Aligned::of(std::iter::once(block)).per_block()[0];

@@ -27,14 +27,12 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// From `low` to `high`, about `wanted` labelled ticks at round values.
+    /// From `low` to `high`, at round values as many labelled ticks as fit, up to one more than
+    /// `wanted`.
     pub(crate) fn linear(title: impl Into<String>, low: f64, high: f64, wanted: usize) -> Self {
         let high = if high > low { high } else { low + 1.0 };
-        let step = round_step((high - low) / wanted.max(1) as f64);
-        let (first, last) = (
-            (low / step).ceil() as i64,
-            (high / step + 1e-9).floor() as i64,
-        );
+        let step = round_step(low, high, wanted.max(1));
+        let (first, last) = whole_steps(low, high, step);
         let decimals = (0..9)
             .find(|&d| is_whole(step * 10f64.powi(d)))
             .unwrap_or(9) as usize;
@@ -127,15 +125,29 @@ impl Axis {
     }
 }
 
-/// The smallest of 1, 2, 2.5 and 5 times a power of ten that is at least `step`.
-fn round_step(step: f64) -> f64 {
-    let power = 10f64.powf(step.log10().floor());
-    let leads = [1.0, 2.0, 2.5, 5.0, 10.0];
+/// The first and the last multiple of `step` from `low` to `high`.
+fn whole_steps(low: f64, high: f64, step: f64) -> (i64, i64) {
+    (
+        (low / step - 1e-9).ceil() as i64,
+        (high / step + 1e-9).floor() as i64,
+    )
+}
+
+/// The smallest of 1, 2, 2.5 and 5 times a power of ten with at most one multiple more than `wanted`
+/// from `low` to `high`.
+fn round_step(low: f64, high: f64, wanted: usize) -> f64 {
+    let power = 10f64.powf(((high - low) / wanted as f64).log10().floor() - 1.0);
+    let leads = [1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0, 100.0];
     leads
         .into_iter()
         .map(|lead| lead * power)
-        .find(|&s| s >= step * 0.999)
-        .unwrap_or(10.0 * power)
+        // Among whole numbers it would bring halves.
+        .filter(|step| (step - 2.5).abs() > 1e-9)
+        .find(|&step| {
+            let (first, last) = whole_steps(low, high, step);
+            last - first <= wanted as i64
+        })
+        .unwrap_or(100.0 * power)
 }
 
 fn is_whole(value: f64) -> bool {
@@ -202,6 +214,11 @@ mod tests {
         assert_eq!(
             labels(&Axis::linear("", 0.0, 0.01, 4)),
             ["0.0000", "0.0025", "0.0050", "0.0075", "0.0100"]
+        );
+        // A step of 0.5 would leave 1.0 alone.
+        assert_eq!(
+            labels(&Axis::linear("", 0.63, 1.40, 3)),
+            ["0.75", "1.00", "1.25"]
         );
     }
 

@@ -98,7 +98,8 @@ impl Panel {
             bottom,
         } = self.plot;
         self.strip(scene);
-        for tick in &self.x.ticks {
+        let fitting = self.x_labels_that_fit();
+        for (tick, fits) in self.x.ticks.iter().zip(fitting) {
             let x = self.at(tick.value, 0.0).0;
             let Some(label) = &tick.label else {
                 scene.line(vec![(x, bottom), (x, bottom + 3.0)], 0.8, Rgb::AXIS);
@@ -106,8 +107,10 @@ impl Panel {
             };
             scene.line(vec![(x, top), (x, bottom)], 0.8, Rgb::GRID);
             scene.line(vec![(x, bottom), (x, bottom + 5.0)], 1.0, Rgb::AXIS);
-            let style = TextStyle::new(LABEL).align(Align::Centre);
-            scene.text(label, (x, bottom + 15.0), style);
+            if fits {
+                let style = TextStyle::new(LABEL).align(Align::Centre);
+                scene.text(label, (x, bottom + 15.0), style);
+            }
         }
         for tick in &self.y.ticks {
             let y = self.at(0.0, tick.value).1;
@@ -129,6 +132,30 @@ impl Panel {
         let outline = vec![(left, top), (left, bottom), (right, bottom)];
         scene.line(outline, 1.0, Rgb::AXIS);
         self.titles(scene);
+    }
+
+    /// For each tick below the plot whether its label has room; powers of ten are served first.
+    fn x_labels_that_fit(&self) -> Vec<bool> {
+        const APART: f64 = 6.0;
+        let ticks = &self.x.ticks;
+        let is_decade = |at: usize| (ticks[at].value.log10().fract()).abs() < 1e-9;
+        let (decades, others): (Vec<usize>, Vec<usize>) =
+            (0..ticks.len()).partition(|at| is_decade(*at));
+        let mut taken: Vec<(f64, f64)> = Vec::new();
+        let mut fits = vec![false; ticks.len()];
+        for at in decades.into_iter().chain(others) {
+            let Some(label) = &ticks[at].label else {
+                continue;
+            };
+            let x = self.at(ticks[at].value, 0.0).0;
+            let half = (TextStyle::new(LABEL).width(label) + APART) / 2.0;
+            let (left, right) = (x - half, x + half);
+            fits[at] = taken.iter().all(|(l, r)| right <= *l || left >= *r);
+            if fits[at] {
+                taken.push((left, right));
+            }
+        }
+        fits
     }
 
     fn titles(&self, scene: &mut Scene) {
@@ -221,5 +248,37 @@ impl Panel {
             ];
             scene.line(ends, 1.2, colour);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The labels below a plot of this outer width, px.
+    fn labels(width: f64) -> Vec<String> {
+        let outer = Rect {
+            left: 0.0,
+            right: width,
+            top: 0.0,
+            bottom: 200.0,
+        };
+        let x = Axis::log("", 0.05, 5.0);
+        let y = Axis::linear("", 0.0, 1.0, 2);
+        let panel = Panel::new(outer, "", x, y, Strip::None);
+        let shown = panel.x.ticks.iter().zip(panel.x_labels_that_fit());
+        shown
+            .filter(|(_, fits)| *fits)
+            .filter_map(|(tick, _)| tick.label.clone())
+            .collect()
+    }
+
+    #[test]
+    fn labels_without_room_give_way_to_powers_of_ten() {
+        let all = ["0.05", "0.1", "0.2", "0.5", "1", "2", "5"];
+        assert_eq!(labels(900.0), all);
+        let few = labels(220.0);
+        assert!(few.len() < all.len(), "{few:?}");
+        assert!(few.contains(&"0.1".to_owned()) && few.contains(&"1".to_owned()));
     }
 }

@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::figure::{Drawing, Skip};
 use crate::run::{Named, Run};
 
-const LEAD: &str = "Each line is one comparison of ten blocks: the ratio of the two labels with its 95% interval, sorted. \
-                    Before any correction; a difference also needs the exact rank test. The dashed line is a ratio of 1.";
+const LEAD: &str = "the ratio of the two labels with its 95% interval, sorted. Before any correction; a difference also \
+                    needs the exact rank test. The dashed line is a ratio of 1.";
 
 const DIFFERS: Rgb = Rgb(0xd5, 0x5e, 0x00);
 
@@ -32,7 +32,11 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let around = Surround {
         title,
         subtitle: pair,
-        caption: format!("{LEAD} Machine: {}.", run.machine.describe()),
+        caption: format!(
+            "Each line is one comparison of {} blocks: {LEAD} Machine: {}.",
+            first.text("blocks"),
+            run.machine.describe()
+        ),
         legend: vec![
             marker(DIFFERS, "a difference"),
             marker(Rgb::AXIS, "none, or no verdict"),
@@ -119,10 +123,11 @@ fn mark(panel: &Panel, scene: &mut Scene, line: f64, row: &Named) {
 }
 
 fn data(rows: &[Named]) -> Data {
-    const COLUMNS: [&str; 11] = [
+    const COLUMNS: [&str; 12] = [
         "label",
         "baseline",
         "injected_share",
+        "blocks",
         "group",
         "point",
         "metric",
@@ -155,7 +160,7 @@ mod tests {
             draw(&run).unwrap(),
             Drawing::Skipped(Skip::NoRepeats)
         ));
-        let mut text = "label,baseline,injected_share,group,point,metric,ratio,ratio_low,ratio_high,p_value,verdict\n"
+        let mut text = "label,baseline,injected_share,blocks,group,point,metric,ratio,ratio_low,ratio_high,p_value,verdict\n"
             .to_owned();
         for metric in ["cpu_ns_per_request", "p50_ns", "p99_ns"] {
             for group in 1..=40 {
@@ -167,7 +172,7 @@ mod tests {
                 };
                 writeln!(
                     text,
-                    "b,a,0.05,{group},1 kreq/s,{metric},{ratio},{},{},0.01,{verdict}",
+                    "b,a,0.05,10,{group},1 kreq/s,{metric},{ratio},{},{},0.01,{verdict}",
                     ratio - 0.02,
                     if group == 3 {
                         f64::INFINITY

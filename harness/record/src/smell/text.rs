@@ -188,13 +188,17 @@ fn unsteady(
     typical_p50_ns: u64,
     at_ns: u64,
 ) -> fmt::Result {
+    // Where most requests of an interval were not answered, its median is beyond every latency.
+    let median = |ns: u64| match ns {
+        u64::MAX => "beyond the timeout".to_owned(),
+        ns => format!("of {:.1} us", us(ns)),
+    };
     write!(
         f,
-        "latency was not stationary: a median of {:.1} us around {:.0} ms into the phase, \
-         {:.1} us typically",
-        us(interval_p50_ns),
+        "latency was not stationary: a median {} around {:.0} ms into the phase, {} typically",
+        median(interval_p50_ns),
         us(at_ns) / 1e3,
-        us(typical_p50_ns)
+        median(typical_p50_ns)
     )
 }
 
@@ -225,4 +229,25 @@ fn moved(f: &mut fmt::Formatter<'_>, thread: &str, cpu: u32, allowed: &[u32]) ->
 
 fn us(ns: u64) -> f64 {
     ns as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_among_the_unanswered_has_no_number() {
+        let said = |interval_p50_ns| {
+            Smell::Unsteady {
+                interval_p50_ns,
+                typical_p50_ns: 80_000,
+                at_ns: 900_000_000,
+            }
+            .to_string()
+        };
+        let begin = "latency was not stationary: a median";
+        let end = "around 900 ms into the phase, of 80.0 us typically";
+        assert_eq!(said(500_000), format!("{begin} of 500.0 us {end}"));
+        assert_eq!(said(u64::MAX), format!("{begin} beyond the timeout {end}"));
+    }
 }

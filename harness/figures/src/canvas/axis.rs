@@ -218,7 +218,7 @@ mod tests {
         // A step of 0.5 would leave 1.0 alone.
         assert_eq!(
             labels(&Axis::linear("", 0.63, 1.40, 3)),
-            ["0.75", "1.00", "1.25"]
+            ["0.8", "1.0", "1.2", "1.4"]
         );
     }
 

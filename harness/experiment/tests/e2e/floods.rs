@@ -41,6 +41,10 @@ fn drain(bench: &Bench) -> Result<()> {
             (load + drain - both).abs() < 0.5,
             "{who}: {load} + {drain} is not {both} ns"
         );
+        ensure!(
+            !trial.text("foreign_cpus")?.is_empty(),
+            "{who}: nobody watched for competing load"
+        );
         let drain_ns = trial.number("drain_ns")?;
         ensure!(drain_ns > 0, "{who}: the drain took no time");
         let idle_ns = trial.number("first_idle_ns")?;

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::bench::{Bench, Running};
+use crate::bench::{Bench, Running, shipped};
 use crate::bpf;
 use crate::case::Case;
 use crate::needs::Need;
@@ -29,6 +29,7 @@ const STOPPED: Duration = Duration::from_millis(350);
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("gates::a_hog_on_our_cpu", &[Need::Veth], hog),
+        Case::new("gates::a_hog_on_a_drain", &[Need::Veth], hog_on_drain),
         Case::new("gates::a_stopped_server", &[Need::Veth], stopped_server),
         Case::new("gates::a_stopped_client", &[Need::Veth], stopped_client),
         Case::new("gates::a_drowsy_client", &[Need::Veth], drowsy_client),
@@ -142,6 +143,25 @@ fn set_free(tid: u32) -> Result<()> {
     let cpus = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).count();
     ensure!(cpus > 1, "one CPU leaves nowhere to move to");
     Ok(sched_setaffinity(Some(as_pid(tid)?), &all)?)
+}
+
+/// A drain has no phase that is fixed beforehand, and is watched all the same.
+fn hog_on_drain(bench: &Bench) -> Result<()> {
+    let mut busy = bench.program("sh", ["-c", "while :; do :; done"]);
+    let hog = bench.start(&mut busy)?;
+    let run = bench.run(&shipped("smoke/drain.yaml"), MINUTE)?;
+    drop(hog);
+    for trial in &run.trials {
+        let smells = trial.text("smells")?;
+        ensure!(
+            smells.contains("competing_load"),
+            "{}: {smells}",
+            trial.who()
+        );
+        ensure!(trial.text("valid")? == "false", "{} is valid", trial.who());
+    }
+    ensure!(!run.trials.is_empty(), "no trial was recorded");
+    Ok(())
 }
 
 fn hog(bench: &Bench) -> Result<()> {

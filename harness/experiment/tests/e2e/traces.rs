@@ -160,11 +160,14 @@ pub(crate) struct Held {
     pub(crate) attachments: BTreeSet<u32>,
 }
 
-/// Programs and links that any living process holds.
+/// Programs and links that any living process holds. A process that is ending gives up its memory
+/// before its descriptors: without a command line, what it holds is about to go.
 fn held_by_processes() -> Held {
     let mut held = Held::default();
     for pid in processes() {
-        held_by(pid, &mut held);
+        if !command_line(pid).is_empty() {
+            held_by(pid, &mut held);
+        }
     }
     held
 }

@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde::Serialize;
 use spec::SystemKind;
 
+use crate::doctor::Host;
 use crate::exit::Outcome;
-use crate::plan::design;
 
 /// A system as it is listed.
 #[derive(Debug, Serialize)]
@@ -16,6 +16,11 @@ struct Listed {
     summary: &'static str,
     paper: &'static str,
     fidelity: &'static str,
+    /// Whether this machine can run it.
+    runnable: bool,
+    /// Why not, with the remedy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why_not: Option<String>,
 }
 
 /// The probes, by name.
@@ -26,7 +31,9 @@ const PROBES: [(&str, &str); 1] = [(
 
 /// Prints every system, probe and figure.
 pub(crate) fn list(json: bool) -> Result<Outcome> {
-    let systems: Vec<Listed> = SystemKind::ALL.into_iter().map(listed).collect();
+    let host = Host::look()?;
+    let systems = SystemKind::ALL.into_iter();
+    let systems: Vec<Listed> = systems.map(|system| listed(system, &host)).collect();
     if json {
         let all = serde_json::json!({
             "systems": systems,
@@ -38,17 +45,21 @@ pub(crate) fn list(json: bool) -> Result<Outcome> {
     }
     println!("Systems");
     for system in systems {
-        println!("\n  {:<12} {}", system.name, system.summary);
-        println!("  {:<12} {}", "", system.paper);
-        println!("  {:<12} io: {}", "", system.io.join(" | "));
+        println!("\n  {:<16} {}", system.name, system.summary);
+        println!("  {:<16} {}", "", system.paper);
+        println!("  {:<16} io: {}", "", system.io.join(" | "));
         if system.wakeup.len() > 1 {
-            println!("  {:<12} wakeup: {}", "", system.wakeup.join(" | "));
+            println!("  {:<16} wakeup: {}", "", system.wakeup.join(" | "));
         }
-        println!("  {:<12} fidelity: {}", "", system.fidelity);
+        println!("  {:<16} fidelity: {}", "", system.fidelity);
+        match system.why_not {
+            None => println!("  {:<16} runs here", ""),
+            Some(reason) => println!("  {:<16} does not run here: {reason}", ""),
+        }
     }
     println!("\nProbes\n");
     for (name, summary) in PROBES {
-        println!("  {name:<12} {summary}");
+        println!("  {name:<16} {summary}");
     }
     println!("\nFigures\n");
     for name in figure_names() {
@@ -57,38 +68,17 @@ pub(crate) fn list(json: bool) -> Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
-fn listed(system: SystemKind) -> Listed {
-    let (paper, fidelity) = match design(system).map(kv::systems::SystemKind::description) {
-        Some(description) => (description.paper, description.fidelity),
-        None => foreign(system),
-    };
+fn listed(system: SystemKind, host: &Host) -> Listed {
+    let why_not = host.why_not(system);
     Listed {
         name: system.name(),
         io: system.ios().iter().map(|io| io.name()).collect(),
         wakeup: wakeups(system),
         summary: system.summary(),
-        paper,
-        fidelity,
-    }
-}
-
-/// Origin and fidelity of what is none of our servers.
-fn foreign(system: SystemKind) -> (&'static str, &'static str) {
-    match system {
-        SystemKind::Reflector => (
-            "the instrument's own floor, measured in every run over veth (label floor)",
-            "no server: XDP_TX in the driver, the same client, wire and queues",
-        ),
-        SystemKind::Memcached
-        | SystemKind::RssShared
-        | SystemKind::Sphinx
-        | SystemKind::Seastar
-        | SystemKind::MicaErew
-        | SystemKind::XdpSteered
-        | SystemKind::Synthetic => (
-            "https://memcached.org, as Debian packages it",
-            "the real program, an external process",
-        ),
+        paper: system.paper(),
+        fidelity: system.fidelity(),
+        runnable: why_not.is_none(),
+        why_not,
     }
 }
 

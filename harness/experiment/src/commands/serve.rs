@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use kv::server::ServerConfig;
-use kv::systems::IoKind;
-use spec::{Bytes, SystemKind};
+use kv::systems::{IoKind, SystemKind as Design};
+use spec::{Bytes, SystemKind, Wakeup};
 use sys::journal::{Change, Journal};
 use sys::lock::MachineLock;
 use sys::netns::{self, Namespace};
@@ -26,14 +26,14 @@ const MTU: u16 = 1500;
 
 /// Serves until a signal.
 pub(crate) fn serve(args: &ServeArgs) -> Result<Outcome> {
-    let (system, io) = system(args)?;
+    let (system, design, io) = system(args)?;
     let queues = match args.topology {
         ServeTopology::Loopback => 0,
         ServeTopology::Veth => args.cores,
         ServeTopology::Nic => queues_of(args.interface.as_deref())?,
     };
     let placement = placement(args, system, queues)?;
-    let config = config(args, system, io, queues, &placement)?;
+    let config = config(args, (system, design), io, queues, &placement)?;
     config
         .validate()
         .map_err(|refusal| BadInput(refusal.to_string()))?;
@@ -82,7 +82,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Outcome> {
     Err(Interrupted.into())
 }
 
-fn system(args: &ServeArgs) -> Result<(kv::systems::SystemKind, IoKind)> {
+fn system(args: &ServeArgs) -> Result<(SystemKind, Design, IoKind)> {
     let kind = SystemKind::ALL
         .into_iter()
         .find(|kind| kind.name() == args.system);
@@ -112,7 +112,7 @@ fn system(args: &ServeArgs) -> Result<(kv::systems::SystemKind, IoKind)> {
             })?
         }
     };
-    Ok((design(kind).ok_or_else(unknown)?, io(chosen)))
+    Ok((kind, design(kind).ok_or_else(unknown)?, io(chosen)))
 }
 
 /// Whether clients of any kind are served: `synthetic` answers those of its own experiments only.
@@ -128,10 +128,10 @@ fn queues_of(interface: Option<&str>) -> Result<u16> {
     Ok(u16::try_from(channels.combined.max(channels.rx).max(1))?)
 }
 
-fn placement(args: &ServeArgs, system: kv::systems::SystemKind, queues: u16) -> Result<Placement> {
+fn placement(args: &ServeArgs, system: SystemKind, queues: u16) -> Result<Placement> {
     let demand = Demand {
         owners: usize::from(args.cores),
-        spinning: system == kv::systems::SystemKind::Seastar,
+        spinning: system.default_wakeup() == Some(Wakeup::Spin),
         queues: usize::from(queues),
         clients: 0,
         server_cpus: None,
@@ -143,7 +143,7 @@ fn placement(args: &ServeArgs, system: kv::systems::SystemKind, queues: u16) -> 
 
 fn config(
     args: &ServeArgs,
-    system: kv::systems::SystemKind,
+    (system, design): (SystemKind, Design),
     io: IoKind,
     queues: u16,
     placement: &Placement,
@@ -157,15 +157,10 @@ fn config(
         ServeTopology::Veth => (Some(SERVER.device.to_owned()), vec![SERVER.v4.into()]),
         ServeTopology::Nic => (args.interface.clone(), vec![Ipv4Addr::UNSPECIFIED.into()]),
     };
-    let wakeup = if system == kv::systems::SystemKind::Seastar {
-        waking(Some(spec::Wakeup::Spin))
-    } else {
-        waking(None)
-    };
     Ok(ServerConfig {
-        system,
+        system: design,
         io,
-        wakeup,
+        wakeup: waking(system.default_wakeup()),
         cores: placement.owners.clone(),
         interface,
         queues: u32::from(queues),

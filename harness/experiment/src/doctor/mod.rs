@@ -3,12 +3,14 @@
 //! The same findings decide whether a run may begin ([`preflight`](preflight())) and which tests are skipped.
 
 mod facts;
+mod host;
 mod preflight;
 mod trial_run;
 
 use serde::Serialize;
 
 pub(crate) use facts::usable_cpus;
+pub(crate) use host::Host;
 pub(crate) use preflight::{need_privilege, preflight};
 
 /// Looks at everything.

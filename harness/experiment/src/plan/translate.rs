@@ -40,15 +40,9 @@ const SOCKET_BUFFER: u32 = 1 << 20;
 
 /// The design behind a system's name; `None` for an external process, and for none at all.
 pub(crate) fn design(system: SystemKind) -> Option<Design> {
-    match system {
-        SystemKind::RssShared => Some(Design::RssShared),
-        SystemKind::Sphinx => Some(Design::Sphinx),
-        SystemKind::Seastar => Some(Design::Seastar),
-        SystemKind::MicaErew => Some(Design::MicaErew),
-        SystemKind::XdpSteered => Some(Design::XdpSteered),
-        SystemKind::Synthetic => Some(Design::Synthetic),
-        SystemKind::Memcached | SystemKind::Reflector => None,
-    }
+    Design::ALL
+        .into_iter()
+        .find(|design| design.name() == system.name())
 }
 
 /// The packet I/O in the server's words.

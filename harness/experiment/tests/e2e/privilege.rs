@@ -117,6 +117,17 @@ fn check(bench: &Bench) -> Result<()> {
         finished.expect_code(0)?;
         ensure!(finished.out.contains(wanted), "{command}: {}", finished.out);
     }
+    let listed = bench.finish(&mut guest.command(bench, &["list", "--json"]), MINUTE)?;
+    listed.expect_code(0)?;
+    let listed: serde_json::Value = serde_json::from_str(&listed.out)?;
+    for (system, runs) in [("xdp_steered", false), ("sphinx", true)] {
+        let rows = listed["systems"].as_array().context("a list of systems")?;
+        let row = rows.iter().find(|row| row["name"] == system);
+        let row = row.with_context(|| format!("no row of {system}"))?;
+        ensure!(row["runnable"] == runs, "{row}");
+        let reason = row["why_not"].as_str().unwrap_or_default();
+        ensure!(reason.contains("CAP_BPF") != runs, "{row}");
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::probe::Probe;
 use crate::spec::Spec;
-use crate::system::{Io, SystemKind, SystemSpec};
+use crate::system::{Io, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
 use crate::units::{Bytes, Count};
 use crate::workload::{Arrivals, WorkloadSpec};
@@ -152,10 +152,12 @@ fn disturb(spec: &Spec, findings: &mut Vec<Finding>) {
             let message = "`disturb.lose_frames` sits before an XDP program; allowed: af_xdp";
             findings.push((format!("systems[{index}].io"), message.to_owned()));
         }
-        if disturb.misdirect_slot.is_some() && system.system != SystemKind::XdpSteered {
-            let message = "`disturb.misdirect_slot` changes the kernel's partition table, which \
-                           only xdp_steered has";
-            findings.push((format!("systems[{index}].system"), message.to_owned()));
+        if disturb.misdirect_slot.is_some() && !system.system.has_kernel_table() {
+            let message = format!(
+                "`disturb.misdirect_slot` changes the kernel's partition table, which {} has not",
+                system.system
+            );
+            findings.push((format!("systems[{index}].system"), message));
         }
     }
 }
@@ -174,14 +176,14 @@ fn io(topology: TopologyKind, system: &SystemSpec, index: usize, findings: &mut 
             io.name()
         );
         findings.push((place(true), message));
-    } else if io == Io::AfXdp && !topology.has_xdp() {
-        let topology = topology.name();
-        let remedy = if name.ios().contains(&Io::Udp) {
+    } else if (io == Io::AfXdp || name.needs_xdp()) && !topology.has_xdp() {
+        let (topology, io) = (topology.name(), io.name());
+        let remedy = if name.ios().contains(&Io::Udp) && !name.needs_xdp() {
             "use io: udp"
         } else {
             "leave it out"
         };
-        let message = format!("{name} on af_xdp needs XDP, which {topology} has not; {remedy}");
+        let message = format!("{name} on {io} needs XDP, which {topology} has not; {remedy}");
         findings.push((place(system.io.is_some()), message));
     }
 }

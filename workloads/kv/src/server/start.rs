@@ -24,13 +24,7 @@ use super::worker::Owner;
 use super::{PreloadReport, ServerError};
 use crate::handoff::mesh::{EventfdPerBatch, EventfdPerMessage, Notify, Port, mesh};
 use crate::store::{Shard, ShardConfig, Striped};
-use crate::systems::mica_erew::MicaErew;
-use crate::systems::rss_shared::RssShared;
-use crate::systems::seastar::Seastar;
-use crate::systems::sphinx::Sphinx;
-use crate::systems::synthetic::Synthetic;
-use crate::systems::xdp_steered::XdpSteered;
-use crate::systems::{Design, IoKind, SystemKind, Wakeup};
+use crate::systems::{Design, IoKind, Wakeup, with_design};
 use crate::tcp::{self, TcpThread};
 
 /// The threads of a server.
@@ -54,14 +48,7 @@ pub(super) struct Parts<I> {
 /// # Errors
 /// When something cannot be had.
 pub(crate) fn start(config: &ServerConfig) -> Result<(Running, Plane), ServerError> {
-    match config.system {
-        SystemKind::RssShared => start_system::<RssShared>(config),
-        SystemKind::Sphinx => start_system::<Sphinx>(config),
-        SystemKind::Seastar => start_system::<Seastar>(config),
-        SystemKind::MicaErew => start_system::<MicaErew>(config),
-        SystemKind::XdpSteered => start_system::<XdpSteered>(config),
-        SystemKind::Synthetic => start_system::<Synthetic>(config),
-    }
+    with_design!(config.system, D => start_system::<D>(config))
 }
 
 fn start_system<D: Design>(config: &ServerConfig) -> Result<(Running, Plane), ServerError> {

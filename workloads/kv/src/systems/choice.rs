@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SystemKind;
+use super::{Design, SystemKind, with_design};
 
 /// How a server's threads exchange packets with the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -134,43 +134,27 @@ pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
         IoKind::AfXdp if choice.tcp => return Err(Refusal::TcpNeedsKernelSockets),
         IoKind::AfXdp => {}
     }
-    match choice.system {
-        SystemKind::RssShared => {
-            if choice.wakeup == Wakeup::Batched {
-                return Err(Refusal::NothingToBatch(choice.system));
-            }
-            enough_queues(choice)
-        }
-        SystemKind::Sphinx => enough_queues(choice),
-        SystemKind::Seastar => match choice.wakeup {
-            Wakeup::Spin => enough_queues(choice),
-            Wakeup::Eventfd | Wakeup::Batched => Err(Refusal::SeastarPolls),
-        },
-        SystemKind::MicaErew => {
-            if u32::from(choice.port) + choice.owners - 1 > u32::from(u16::MAX) {
-                return Err(Refusal::PortsOverflow {
-                    port: choice.port,
-                    owners: choice.owners,
-                });
-            }
-            Ok(())
-        }
-        SystemKind::XdpSteered => match choice.io {
-            IoKind::Udp => Err(Refusal::SteeringNeedsAfXdp),
-            IoKind::AfXdp => Ok(()),
-        },
-        SystemKind::Synthetic if choice.owners != 1 => {
-            Err(Refusal::SyntheticHasOneOwner(choice.owners))
-        }
-        SystemKind::Synthetic if choice.tcp => Err(Refusal::SyntheticHasNoStore),
-        SystemKind::Synthetic => match choice.wakeup {
-            Wakeup::Spin => Ok(()),
-            Wakeup::Eventfd | Wakeup::Batched => Err(Refusal::SyntheticPolls),
-        },
+    with_design!(choice.system, D => D::check(choice))
+}
+
+/// For designs whose threads hand nothing to each other.
+pub(super) const fn hands_nothing_over(choice: &SystemChoice) -> Result<(), Refusal> {
+    match choice.wakeup {
+        Wakeup::Batched => Err(Refusal::NothingToBatch(choice.system)),
+        Wakeup::Eventfd | Wakeup::Spin => Ok(()),
     }
 }
 
-fn enough_queues(choice: &SystemChoice) -> Result<(), Refusal> {
+/// For designs whose threads never sleep; `reason` says why.
+pub(super) const fn polls(choice: &SystemChoice, reason: Refusal) -> Result<(), Refusal> {
+    match choice.wakeup {
+        Wakeup::Spin => Ok(()),
+        Wakeup::Eventfd | Wakeup::Batched => Err(reason),
+    }
+}
+
+/// For designs in which an owner serves the packets of its own receive queue.
+pub(super) const fn queue_per_owner(choice: &SystemChoice) -> Result<(), Refusal> {
     match choice.io {
         IoKind::AfXdp if choice.queues < choice.owners => Err(Refusal::TooFewQueues {
             system: choice.system,
@@ -179,6 +163,17 @@ fn enough_queues(choice: &SystemChoice) -> Result<(), Refusal> {
         }),
         IoKind::AfXdp | IoKind::Udp => Ok(()),
     }
+}
+
+/// For designs in which each owner has a UDP port.
+pub(super) fn port_per_owner(choice: &SystemChoice) -> Result<(), Refusal> {
+    if u32::from(choice.port) + choice.owners - 1 > u32::from(u16::MAX) {
+        return Err(Refusal::PortsOverflow {
+            port: choice.port,
+            owners: choice.owners,
+        });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

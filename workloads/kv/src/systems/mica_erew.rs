@@ -9,7 +9,7 @@
 //! over AF_XDP. The server trusts no client: the owner is recomputed from the key bytes, and a
 //! request at the wrong port is counted as a misroute and handed to its owner.
 
-use super::{Addressing, Description, Design, Steering, SystemKind};
+use super::{Addressing, Design, Refusal, Steering, SystemChoice, SystemKind, choice};
 use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
@@ -22,11 +22,9 @@ impl Design for MicaErew {
     const SHARED_STORE: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Port;
-    const DESCRIPTION: Description = Description {
-        name: "mica_erew",
-        summary: "the client computes the partition and addresses it by UDP port",
-        paper: "Lim, Han, Andersen, Kaminsky, NSDI'14 (MICA, EREW mode)",
-        fidelity: "MICA's addressing and exclusive partitions; memcached's protocol and this \
-                   project's engine instead of MICA's binary protocol, log and lossy index",
-    };
+    const NAME: &str = "mica_erew";
+
+    fn check(choice: &SystemChoice) -> Result<(), Refusal> {
+        choice::port_per_owner(choice)
+    }
 }

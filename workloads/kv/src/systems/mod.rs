@@ -37,19 +37,6 @@ pub enum SystemKind {
     Synthetic,
 }
 
-/// What `experiment list` says of a system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Description {
-    /// The name in a spec.
-    pub name: &'static str,
-    /// One line.
-    pub summary: &'static str,
-    /// Where the design is published.
-    pub paper: &'static str,
-    /// What is as in the paper and what is not.
-    pub fidelity: &'static str,
-}
-
 /// Who chose the thread that a request arrived at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addressing {
@@ -85,9 +72,33 @@ pub trait Design: Send + Sync + 'static {
     const ADDRESSING: Addressing;
     /// The XDP policy, over AF_XDP.
     const STEERING: Steering;
-    /// The text for users.
-    const DESCRIPTION: Description;
+    /// The name in a spec.
+    const NAME: &str;
+
+    /// What of `choice` this design cannot be.
+    ///
+    /// # Errors
+    /// The first reason against it.
+    fn check(choice: &SystemChoice) -> Result<(), Refusal>;
 }
+
+/// The one match over systems: `$body` with `$design` as the [`Design`] behind `$kind`.
+macro_rules! with_design {
+    ($kind:expr, $design:ident => $body:expr) => {
+        with_design!(@ $kind, $design, $body,
+            RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew,
+            XdpSteered: xdp_steered, Synthetic: synthetic)
+    };
+    (@ $kind:expr, $design:ident, $body:expr, $($name:ident: $module:ident),+) => {
+        match $kind {
+            $($crate::systems::SystemKind::$name => {
+                type $design = $crate::systems::$module::$name;
+                $body
+            })+
+        }
+    };
+}
+pub(crate) use with_design;
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
@@ -100,43 +111,19 @@ impl SystemKind {
         Self::Synthetic,
     ];
 
-    /// The text for users.
-    pub const fn description(self) -> Description {
-        match self {
-            Self::RssShared => rss_shared::RssShared::DESCRIPTION,
-            Self::Sphinx => sphinx::Sphinx::DESCRIPTION,
-            Self::Seastar => seastar::Seastar::DESCRIPTION,
-            Self::MicaErew => mica_erew::MicaErew::DESCRIPTION,
-            Self::XdpSteered => xdp_steered::XdpSteered::DESCRIPTION,
-            Self::Synthetic => synthetic::Synthetic::DESCRIPTION,
-        }
-    }
-
     /// The name in a spec.
     pub const fn name(self) -> &'static str {
-        self.description().name
+        with_design!(self, D => D::NAME)
     }
 
     /// Whether clients address partition `p` by the UDP port `base + p`.
     pub const fn client_addresses_partition(self) -> bool {
-        match self {
-            Self::MicaErew => true,
-            Self::RssShared | Self::Sphinx | Self::Seastar | Self::XdpSteered | Self::Synthetic => {
-                false
-            }
-        }
+        with_design!(self, D => matches!(D::STEERING, Steering::Port))
     }
 
     /// Whether handoffs are part of the design, or do not apply because any thread serves any key.
     pub const fn is_partitioned(self) -> bool {
-        match self {
-            Self::RssShared => !rss_shared::RssShared::SHARED_STORE,
-            Self::Sphinx => !sphinx::Sphinx::SHARED_STORE,
-            Self::Seastar => !seastar::Seastar::SHARED_STORE,
-            Self::MicaErew => !mica_erew::MicaErew::SHARED_STORE,
-            Self::XdpSteered => !xdp_steered::XdpSteered::SHARED_STORE,
-            Self::Synthetic => !synthetic::Synthetic::SHARED_STORE,
-        }
+        with_design!(self, D => !D::SHARED_STORE)
     }
 }
 

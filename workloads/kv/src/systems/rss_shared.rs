@@ -5,7 +5,7 @@
 //! threads by their flow; no request ever changes threads, and the price is paid in locks and in
 //! cache lines that move between cores.
 
-use super::{Addressing, Description, Design, Steering, SystemKind};
+use super::{Addressing, Design, Refusal, Steering, SystemChoice, SystemKind, choice};
 use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
@@ -18,11 +18,10 @@ impl Design for RssShared {
     const SHARED_STORE: bool = true;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
-    const DESCRIPTION: Description = Description {
-        name: "rss_shared",
-        summary: "RSS by flow; any core serves any key from one store with striped locks",
-        paper: "memcached; ENCP'19 section 3.2 (RSS without knowledge of partitions)",
-        fidelity: "memcached's threading (worker per core, item locks by key hash); the engine is \
-                   the one that the other systems use, so that they differ in steering and locks only",
-    };
+    const NAME: &str = "rss_shared";
+
+    fn check(choice: &SystemChoice) -> Result<(), Refusal> {
+        choice::hands_nothing_over(choice)?;
+        choice::queue_per_owner(choice)
+    }
 }

@@ -5,7 +5,7 @@
 //! sent; messages to another core are collected and published together, once per receive batch,
 //! as Seastar's inter-core queues do. Everything else is [`sphinx`](super::sphinx).
 
-use super::{Addressing, Description, Design, Steering, SystemKind};
+use super::{Addressing, Design, Refusal, Steering, SystemChoice, SystemKind, choice};
 use crate::handoff::mesh::SpinPerBatch;
 
 /// See the [module](self).
@@ -18,11 +18,10 @@ impl Design for Seastar {
     const SHARED_STORE: bool = false;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
-    const DESCRIPTION: Description = Description {
-        name: "seastar",
-        summary: "software steering without wakeups: threads poll, messages travel in batches",
-        paper: "ENCP'19 table 1; seastar.io",
-        fidelity: "polling and batched inter-core queues as in Seastar; neither its user-space TCP \
-                   stack nor its scheduler is modelled",
-    };
+    const NAME: &str = "seastar";
+
+    fn check(choice: &SystemChoice) -> Result<(), Refusal> {
+        choice::polls(choice, Refusal::SeastarPolls)?;
+        choice::queue_per_owner(choice)
+    }
 }

@@ -16,7 +16,7 @@
 //! of software steering, and a comparison against it does not exaggerate. Requests over TCP,
 //! whose replies have to be ordered, do go back to the connection's thread.
 
-use super::{Addressing, Description, Design, Steering, SystemKind};
+use super::{Addressing, Design, Refusal, Steering, SystemChoice, SystemKind, choice};
 use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
@@ -29,12 +29,9 @@ impl Design for Sphinx {
     const SHARED_STORE: bool = false;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
-    const DESCRIPTION: Description = Description {
-        name: "sphinx",
-        summary: "software steering: the arrival core parses, hands off over SPSC rings, wakes the owner",
-        paper: "Enberg, Rao, Tarkoma, ANCS'19 (ref. 7 of ENCP'19)",
-        fidelity: "thread per core, SPSC rings K x K, eventfd elided when the owner is awake; over \
-                   UDP the frame itself is handed over and its owner replies, so that nothing \
-                   goes back (Sphinx sends each command back; here only TCP does)",
-    };
+    const NAME: &str = "sphinx";
+
+    fn check(choice: &SystemChoice) -> Result<(), Refusal> {
+        choice::queue_per_owner(choice)
+    }
 }

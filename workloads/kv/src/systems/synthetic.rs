@@ -7,7 +7,7 @@
 //! Kiefer and Wolfowitz's for several (1955). One thread keeps the order of arrivals; it spins, so
 //! that a reply leaves within microseconds of its time, and counts how late it was.
 
-use super::{Addressing, Description, Design, Steering, SystemKind};
+use super::{Addressing, Design, Refusal, Steering, SystemChoice, SystemKind, choice};
 use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
@@ -21,13 +21,17 @@ impl Design for Synthetic {
     const HOLDS_REPLIES: bool = true;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
-    const DESCRIPTION: Description = Description {
-        name: "synthetic",
-        summary: "no store; holds each reply until a seeded virtual departure time",
-        paper: "Lindley 1952; Kiefer, Wolfowitz 1955 (the recursions that it follows)",
-        fidelity: "the I/O path, the worker loop and the frames of the other systems; service takes \
-                   no CPU, so that virtual servers need none",
-    };
+    const NAME: &str = "synthetic";
+
+    fn check(choice: &SystemChoice) -> Result<(), Refusal> {
+        if choice.owners != 1 {
+            return Err(Refusal::SyntheticHasOneOwner(choice.owners));
+        }
+        if choice.tcp {
+            return Err(Refusal::SyntheticHasNoStore);
+        }
+        choice::polls(choice, Refusal::SyntheticPolls)
+    }
 }
 
 /// First come, first served, by one or several virtual servers.

@@ -11,7 +11,7 @@
 //! multi-get goes to the owner of its first key, and the keys of other owners travel by counted
 //! handoff.
 
-use super::{Addressing, Description, Design, Steering, SystemKind};
+use super::{Addressing, Design, IoKind, Refusal, Steering, SystemChoice, SystemKind};
 use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
@@ -24,11 +24,12 @@ impl Design for XdpSteered {
     const SHARED_STORE: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
-    const DESCRIPTION: Description = Description {
-        name: "xdp_steered",
-        summary: "XDP parses the key and redirects to the owner's AF_XDP socket (Q x K mesh)",
-        paper: "Enberg, Rao, Tarkoma, ENCP'19 section 3.3",
-        fidelity: "the paper's design on the host's CPU (native XDP); no offload to a programmable \
-                   NIC, which the paper proposes and does not evaluate",
-    };
+    const NAME: &str = "xdp_steered";
+
+    fn check(choice: &SystemChoice) -> Result<(), Refusal> {
+        match choice.io {
+            IoKind::Udp => Err(Refusal::SteeringNeedsAfXdp),
+            IoKind::AfXdp => Ok(()),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Finding, bounds};
 use crate::spec::Spec;
-use crate::system::{Io, SystemKind};
+use crate::system::Io;
 use crate::topology::{ClientIo, TopologyKind};
 
 /// Bytes of a reply that one datagram holds, and what a hit says beside key and value, at most.
@@ -18,15 +18,8 @@ pub(super) fn drain(spec: &Spec, findings: &mut Vec<Finding>) {
         return;
     }
     for (index, system) in spec.systems.iter().enumerate() {
-        let reason = match system.system {
-            SystemKind::RssShared
-            | SystemKind::Sphinx
-            | SystemKind::Seastar
-            | SystemKind::MicaErew
-            | SystemKind::XdpSteered
-            | SystemKind::Memcached => continue,
-            SystemKind::Synthetic => "holds replies until times of its own",
-            SystemKind::Reflector => "serves inside NAPI, where nothing can be held",
+        let Some(reason) = system.system.drain_refusal() else {
+            continue;
         };
         let message = format!("{} cannot be drained: it {reason}", system.system);
         findings.push((format!("systems[{index}].system"), message));

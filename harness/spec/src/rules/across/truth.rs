@@ -31,26 +31,19 @@ pub(super) fn system(spec: &Spec, system: &SystemSpec, index: usize, findings: &
         let message = format!("the label `{FLOOR_LABEL}` belongs to the instrument's own trials");
         find(".label", message);
     }
-    match name {
-        SystemKind::Synthetic => {
-            let of_workload = spec.workload.as_ref().and_then(|workload| workload.service);
-            if system.service.or(of_workload).is_none() {
-                let message = "synthetic is nothing but its service times: give `service`, for \
-                               example {exponential: 100 us}";
-                find("", message.to_owned());
-            }
-            plain_requests(spec, findings);
+    if name == SystemKind::Reflector && spec.topology.kind != TopologyKind::Veth {
+        find("", "reflector needs `topology.kind: veth`".to_owned());
+    }
+    if name.is_virtual() {
+        let of_workload = spec.workload.as_ref().and_then(|workload| workload.service);
+        if system.service.or(of_workload).is_none() {
+            let message = format!(
+                "{name} is nothing but its service times: give `service`, for example \
+                 {{exponential: 100 us}}"
+            );
+            find("", message);
         }
-        SystemKind::Reflector if spec.topology.kind != TopologyKind::Veth => {
-            find("", "reflector needs `topology.kind: veth`".to_owned());
-        }
-        SystemKind::Reflector
-        | SystemKind::RssShared
-        | SystemKind::Sphinx
-        | SystemKind::Seastar
-        | SystemKind::MicaErew
-        | SystemKind::XdpSteered
-        | SystemKind::Memcached => {}
+        plain_requests(spec, findings);
     }
 }
 

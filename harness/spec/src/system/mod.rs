@@ -1,7 +1,21 @@
 //! The systems under test: the `systems` section.
 //!
 //! A system is a complete server design from a paper. Here stands only what a spec may say about
-//! it and which combinations exist; the designs themselves are in the store's crate.
+//! it and which combinations exist, one file a system; the designs themselves are in the store's
+//! crate.
+
+mod kind;
+mod memcached;
+mod mica_erew;
+mod reflector;
+mod rss_shared;
+mod seastar;
+mod sphinx;
+mod synthetic;
+mod traits;
+mod xdp_steered;
+
+pub use kind::SystemKind;
 
 use std::fmt;
 
@@ -12,190 +26,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::service::Service;
 use crate::units::Bytes;
-
-/// The systems by name.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum SystemKind {
-    /// Any core serves any key; the kernel or the NIC's hash spreads the packets (memcached's way).
-    RssShared,
-    /// The arrival core parses, hands off to the owner and wakes it (Enberg et al., ANCS 2019).
-    Sphinx,
-    /// Software steering between polling threads by batched messages (Seastar).
-    Seastar,
-    /// The client computes the partition and addresses it by UDP port (MICA, EREW).
-    MicaErew,
-    /// An XDP program steers each request to the owner's AF_XDP socket (Enberg et al., ENCP 2019).
-    XdpSteered,
-    /// Debian's memcached as an external process.
-    Memcached,
-    /// No store: each reply is held until a seeded virtual departure time. The ground truth.
-    Synthetic,
-    /// An XDP program sends each request straight back: the instrument's own floor.
-    Reflector,
-}
-
-impl SystemKind {
-    /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 8] = [
-        Self::RssShared,
-        Self::Sphinx,
-        Self::Seastar,
-        Self::MicaErew,
-        Self::XdpSteered,
-        Self::Memcached,
-        Self::Synthetic,
-        Self::Reflector,
-    ];
-
-    /// The name that the spec uses.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RssShared => "rss_shared",
-            Self::Sphinx => "sphinx",
-            Self::Seastar => "seastar",
-            Self::MicaErew => "mica_erew",
-            Self::XdpSteered => "xdp_steered",
-            Self::Memcached => "memcached",
-            Self::Synthetic => "synthetic",
-            Self::Reflector => "reflector",
-        }
-    }
-
-    /// One sentence for `experiment list`.
-    #[must_use]
-    pub const fn summary(self) -> &'static str {
-        match self {
-            Self::RssShared => "any core serves any key, locks over a shared store",
-            Self::Sphinx => "the arrival core parses and hands off to the owner, waking it",
-            Self::Seastar => "software steering between polling threads, batched messages",
-            Self::MicaErew => "the client addresses the partition by UDP port",
-            Self::XdpSteered => "an XDP program steers each request to its owner's AF_XDP socket",
-            Self::Memcached => "Debian's memcached, an external process over kernel UDP",
-            Self::Synthetic => "holds each reply until a seeded virtual departure time",
-            Self::Reflector => "an XDP program sends each request straight back",
-        }
-    }
-
-    /// Packet I/O that it runs on, its default first.
-    #[must_use]
-    pub const fn ios(self) -> &'static [Io] {
-        match self {
-            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew | Self::Synthetic => {
-                &[Io::Udp, Io::AfXdp]
-            }
-            Self::XdpSteered | Self::Reflector => &[Io::AfXdp],
-            Self::Memcached => &[Io::Udp],
-        }
-    }
-
-    /// Why it runs on no other I/O.
-    #[must_use]
-    pub const fn io_reason(self) -> &'static str {
-        match self {
-            Self::RssShared | Self::Sphinx | Self::Seastar | Self::MicaErew | Self::Synthetic => {
-                "it runs on both"
-            }
-            Self::Reflector => "it is an XDP program and nothing else",
-            Self::XdpSteered => {
-                "its XDP program redirects requests into AF_XDP sockets, so there is no kernel \
-                 socket that could receive them"
-            }
-            Self::Memcached => "memcached is an external process that reads kernel sockets",
-        }
-    }
-
-    /// Ways of waking that may be asked of it. `spin` where nothing is handed over means that its
-    /// threads poll instead of sleeping until a packet arrives.
-    #[must_use]
-    pub const fn wakeups(self) -> &'static [Wakeup] {
-        match self {
-            Self::Sphinx | Self::XdpSteered => &[Wakeup::Eventfd, Wakeup::Spin, Wakeup::Batched],
-            Self::Seastar | Self::RssShared | Self::MicaErew | Self::Synthetic => &[Wakeup::Spin],
-            Self::Memcached | Self::Reflector => &[],
-        }
-    }
-
-    /// The way of waking when the spec names none; none where threads hand nothing to each other
-    /// and sleep until a packet arrives.
-    #[must_use]
-    pub const fn default_wakeup(self) -> Option<Wakeup> {
-        match self {
-            Self::Sphinx | Self::XdpSteered => Some(Wakeup::Eventfd),
-            Self::Seastar | Self::Synthetic => Some(Wakeup::Spin),
-            Self::RssShared | Self::MicaErew | Self::Memcached | Self::Reflector => None,
-        }
-    }
-
-    /// Why no service time can be injected into it; none where it can.
-    #[must_use]
-    pub const fn service_refusal(self) -> Option<&'static str> {
-        match self {
-            Self::RssShared
-            | Self::Sphinx
-            | Self::Seastar
-            | Self::MicaErew
-            | Self::XdpSteered
-            | Self::Synthetic => None,
-            Self::Memcached => Some("memcached is an external process, whose threads are its own"),
-            Self::Reflector => Some("it executes nothing"),
-        }
-    }
-
-    /// Whether, over AF_XDP, an owner serves the packets of its own queue, so that there must be
-    /// a queue for each.
-    #[must_use]
-    pub const fn queue_per_owner(self) -> bool {
-        match self {
-            Self::RssShared | Self::Sphinx | Self::Seastar => true,
-            Self::MicaErew
-            | Self::XdpSteered
-            | Self::Memcached
-            | Self::Synthetic
-            | Self::Reflector => false,
-        }
-    }
-
-    /// The number of its threads, where it is not the spec's to choose: `synthetic` keeps the order
-    /// of arrivals with one, and `reflector` has none.
-    #[must_use]
-    pub const fn fixed_owners(self) -> Option<u16> {
-        match self {
-            Self::RssShared
-            | Self::Sphinx
-            | Self::Seastar
-            | Self::MicaErew
-            | Self::XdpSteered
-            | Self::Memcached => None,
-            Self::Synthetic => Some(1),
-            Self::Reflector => Some(0),
-        }
-    }
-
-    /// Whether it has virtual servers.
-    #[must_use]
-    pub const fn is_virtual(self) -> bool {
-        match self {
-            Self::RssShared
-            | Self::Sphinx
-            | Self::Seastar
-            | Self::MicaErew
-            | Self::XdpSteered
-            | Self::Memcached
-            | Self::Reflector => false,
-            Self::Synthetic => true,
-        }
-    }
-}
-
-impl fmt::Display for SystemKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 /// The server's packet I/O.
 #[derive(

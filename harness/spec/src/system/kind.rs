@@ -1,0 +1,188 @@
+//! The systems by name, and what a spec may ask of each.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::traits::Traits;
+use super::{Io, Wakeup};
+use super::{memcached, mica_erew, reflector, rss_shared, seastar, sphinx, synthetic, xdp_steered};
+
+/// The systems by name.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemKind {
+    /// Any core serves any key; the kernel or the NIC's hash spreads the packets (memcached's way).
+    RssShared,
+    /// The arrival core parses, hands off to the owner and wakes it (Enberg et al., ANCS 2019).
+    Sphinx,
+    /// Software steering between polling threads by batched messages (Seastar).
+    Seastar,
+    /// The client computes the partition and addresses it by UDP port (MICA, EREW).
+    MicaErew,
+    /// An XDP program steers each request to the owner's AF_XDP socket (Enberg et al., ENCP 2019).
+    XdpSteered,
+    /// Debian's memcached as an external process.
+    Memcached,
+    /// No store: each reply is held until a seeded virtual departure time. The ground truth.
+    Synthetic,
+    /// An XDP program sends each request straight back: the instrument's own floor.
+    Reflector,
+}
+
+impl SystemKind {
+    /// All systems, in the order in which they are listed.
+    pub const ALL: [Self; 8] = [
+        Self::RssShared,
+        Self::Sphinx,
+        Self::Seastar,
+        Self::MicaErew,
+        Self::XdpSteered,
+        Self::Memcached,
+        Self::Synthetic,
+        Self::Reflector,
+    ];
+
+    /// What its own file says of it.
+    const fn traits(self) -> &'static Traits {
+        match self {
+            Self::RssShared => &rss_shared::TRAITS,
+            Self::Sphinx => &sphinx::TRAITS,
+            Self::Seastar => &seastar::TRAITS,
+            Self::MicaErew => &mica_erew::TRAITS,
+            Self::XdpSteered => &xdp_steered::TRAITS,
+            Self::Memcached => &memcached::TRAITS,
+            Self::Synthetic => &synthetic::TRAITS,
+            Self::Reflector => &reflector::TRAITS,
+        }
+    }
+
+    /// The name that the spec uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.traits().name
+    }
+
+    /// One sentence for `experiment list`.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
+        self.traits().summary
+    }
+
+    /// Where the design is published.
+    #[must_use]
+    pub const fn paper(self) -> &'static str {
+        self.traits().paper
+    }
+
+    /// What is as in the paper, what is not, and what stands in for which hardware.
+    #[must_use]
+    pub const fn fidelity(self) -> &'static str {
+        self.traits().fidelity
+    }
+
+    /// Packet I/O that it runs on, its default first.
+    #[must_use]
+    pub const fn ios(self) -> &'static [Io] {
+        self.traits().ios
+    }
+
+    /// Why it runs on no other I/O.
+    #[must_use]
+    pub const fn io_reason(self) -> &'static str {
+        self.traits().io_reason
+    }
+
+    /// Ways of waking that may be asked of it. `spin` where nothing is handed over means that its
+    /// threads poll instead of sleeping until a packet arrives.
+    #[must_use]
+    pub const fn wakeups(self) -> &'static [Wakeup] {
+        self.traits().wakeups
+    }
+
+    /// The way of waking when the spec names none; none where threads hand nothing to each other
+    /// and sleep until a packet arrives.
+    #[must_use]
+    pub const fn default_wakeup(self) -> Option<Wakeup> {
+        self.traits().default_wakeup
+    }
+
+    /// Why no service time can be injected into it; none where it can.
+    #[must_use]
+    pub const fn service_refusal(self) -> Option<&'static str> {
+        self.traits().service_refusal
+    }
+
+    /// Why its threads cannot be held until requests wait in its sockets; none where they can.
+    #[must_use]
+    pub const fn drain_refusal(self) -> Option<&'static str> {
+        self.traits().drain_refusal
+    }
+
+    /// Whether, over AF_XDP, an owner serves the packets of its own queue, so that there must be
+    /// a queue for each.
+    #[must_use]
+    pub const fn queue_per_owner(self) -> bool {
+        self.traits().queue_per_owner
+    }
+
+    /// The number of its threads, where it is not the spec's to choose.
+    #[must_use]
+    pub const fn fixed_owners(self) -> Option<u16> {
+        self.traits().fixed_owners
+    }
+
+    /// Whether it has virtual servers.
+    #[must_use]
+    pub const fn is_virtual(self) -> bool {
+        self.traits().is_virtual
+    }
+
+    /// Whether the kernel has a partition table of its own to steer it by.
+    #[must_use]
+    pub const fn has_kernel_table(self) -> bool {
+        self.traits().kernel_table
+    }
+
+    /// Whether it needs XDP whatever its packet I/O, so that it runs over devices with XDP only.
+    #[must_use]
+    pub const fn needs_xdp(self) -> bool {
+        self.traits().needs_xdp
+    }
+}
+
+impl fmt::Display for SystemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_traits_of_its_own_under_the_name_that_serde_reads() {
+        let mut names: Vec<&str> = SystemKind::ALL.into_iter().map(SystemKind::name).collect();
+        for kind in SystemKind::ALL {
+            let json = serde_json::to_string(&kind).unwrap();
+            assert_eq!(json, format!("\"{kind}\""));
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), SystemKind::ALL.len());
+    }
+
+    #[test]
+    fn defaults_are_among_what_is_allowed() {
+        for kind in SystemKind::ALL {
+            assert!(!kind.ios().is_empty(), "{kind}");
+            if let Some(wakeup) = kind.default_wakeup() {
+                assert!(kind.wakeups().contains(&wakeup), "{kind}");
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! `seastar`: software steering between polling threads.
+
+use super::Wakeup;
+use super::traits::Traits;
+
+pub(super) const TRAITS: Traits = Traits {
+    name: "seastar",
+    summary: "software steering without wakeups: threads poll, messages travel in batches",
+    paper: "ENCP'19 table 1; seastar.io",
+    fidelity: "polling and batched inter-core queues as in Seastar; neither its user-space TCP \
+               stack nor its scheduler is modelled",
+    default_wakeup: Some(Wakeup::Spin),
+    queue_per_owner: true,
+    ..Traits::SERVER
+};

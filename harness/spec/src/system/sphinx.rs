@@ -1,0 +1,17 @@
+//! `sphinx`: the arrival core hands each request to its owner.
+
+use super::Wakeup;
+use super::traits::Traits;
+
+pub(super) const TRAITS: Traits = Traits {
+    name: "sphinx",
+    summary: "software steering: the arrival core parses, hands off over SPSC rings, wakes the owner",
+    paper: "Enberg, Rao, Tarkoma, ANCS'19 (ref. 7 of ENCP'19)",
+    fidelity: "thread per core, SPSC rings K x K, eventfd elided when the owner is awake; over UDP \
+               the frame itself is handed over and its owner replies, so that nothing goes back \
+               (Sphinx sends each command back; here only TCP does)",
+    wakeups: Traits::EVERY_WAKEUP,
+    default_wakeup: Some(Wakeup::Eventfd),
+    queue_per_owner: true,
+    ..Traits::SERVER
+};

@@ -1,0 +1,48 @@
+//! What a spec may ask of a system.
+
+use super::{Io, Wakeup};
+
+/// See [`SystemKind`](super::SystemKind), whose methods say what each field means.
+pub(super) struct Traits {
+    pub(super) name: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) paper: &'static str,
+    pub(super) fidelity: &'static str,
+    pub(super) ios: &'static [Io],
+    pub(super) io_reason: &'static str,
+    pub(super) wakeups: &'static [Wakeup],
+    pub(super) default_wakeup: Option<Wakeup>,
+    pub(super) service_refusal: Option<&'static str>,
+    pub(super) drain_refusal: Option<&'static str>,
+    pub(super) queue_per_owner: bool,
+    pub(super) fixed_owners: Option<u16>,
+    pub(super) is_virtual: bool,
+    pub(super) kernel_table: bool,
+    pub(super) needs_xdp: bool,
+}
+
+impl Traits {
+    /// What most servers of this project are: threads that serve both kinds of packet I/O, hand
+    /// nothing to each other, and sleep until packets come or poll. Name and texts are empty.
+    pub(super) const SERVER: Self = Self {
+        name: "",
+        summary: "",
+        paper: "",
+        fidelity: "",
+        ios: &[Io::Udp, Io::AfXdp],
+        io_reason: "it runs on both",
+        wakeups: &[Wakeup::Spin],
+        default_wakeup: None,
+        service_refusal: None,
+        drain_refusal: None,
+        queue_per_owner: false,
+        fixed_owners: None,
+        is_virtual: false,
+        kernel_table: false,
+        needs_xdp: false,
+    };
+
+    /// Ways of waking of a system whose threads hand requests to each other.
+    pub(super) const EVERY_WAKEUP: &'static [Wakeup] =
+        &[Wakeup::Eventfd, Wakeup::Spin, Wakeup::Batched];
+}

@@ -10,10 +10,11 @@ const PORT: u16 = 11211;
 /// Panics where a property does not hold.
 pub(crate) fn check(frame: &[u8]) {
     let table = PartitionTable::even(6);
-    for policy in [Policy::Rss, Policy::Key, Policy::Port] {
+    for policy in [Policy::Rss, Policy::Key, Policy::Port, Policy::Cluster] {
         let inputs = Inputs {
             policy,
             owners: 6,
+            members: if policy == Policy::Cluster { 2 } else { 6 },
             server_port: PORT,
             ports: 6,
             rx_queue: 3,

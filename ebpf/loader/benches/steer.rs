@@ -36,6 +36,7 @@ fn config() -> SteerConfig {
         policy: Policy::Key,
         queues: 1,
         owners: 4,
+        members: 4,
         server_port: PORT,
         ports: 1,
     }

@@ -19,6 +19,9 @@ pub struct SteerConfig {
     pub queues: u32,
     /// Owners, 1 to 256.
     pub owners: u32,
+    /// Owners among which the receive queue decides: those of a cluster ([`Policy::Cluster`]), or
+    /// the first so many of all, 1 to `owners`.
+    pub members: u32,
     /// First UDP port of the server.
     pub server_port: u16,
     /// Number of consecutive ports (1, or one per partition for [`Policy::Port`]).
@@ -66,6 +69,7 @@ impl Steer {
             policy,
             queues,
             owners,
+            members,
             server_port,
             ports,
         } = *config;
@@ -75,11 +79,21 @@ impl Steer {
         if queues == 0 || queues > layout::MAX_TARGETS {
             return Err(Error::BadConfig("the number of queues must be 1 to 256"));
         }
+        if members == 0 || members > owners {
+            return Err(Error::BadConfig(
+                "members must be 1 to the number of owners",
+            ));
+        }
+        let partitions = match policy {
+            Policy::Cluster => owners / members,
+            Policy::Rss | Policy::Key | Policy::Port => owners,
+        };
         let policy = policy as u32;
         let mut loader = EbpfLoader::new();
         loader
             .override_global("POLICY", &policy, true)
             .override_global("OWNERS", &owners, true)
+            .override_global("MEMBERS", &members, true)
             .override_global("SERVER_PORT", &server_port, true)
             .override_global("PORTS", &ports, true)
             .map_max_entries("SOCKETS", queues * owners)
@@ -92,7 +106,7 @@ impl Steer {
             counters: Counters::take(&mut ebpf, Self::NAME)?,
             ebpf,
         };
-        steer.set_table(&PartitionTable::even(owners as u16))?;
+        steer.set_table(&PartitionTable::even(partitions as u16))?;
         Ok(steer)
     }
 

@@ -20,6 +20,7 @@ fn inputs(policy: Policy, ports: u16) -> Inputs {
     Inputs {
         policy,
         owners: OWNERS,
+        members: support::members(policy, OWNERS),
         server_port: PORT,
         ports,
         rx_queue: 0,
@@ -28,11 +29,11 @@ fn inputs(policy: Policy, ports: u16) -> Inputs {
 
 #[test]
 fn fixtures_get_the_same_verdict() {
-    for policy in [Policy::Rss, Policy::Key, Policy::Port] {
+    for policy in [Policy::Rss, Policy::Key, Policy::Port, Policy::Cluster] {
         let Some(mut rig) = Rig::new(policy, 1, OWNERS, 1) else {
             return;
         };
-        let table = PartitionTable::even(OWNERS as u16);
+        let table = PartitionTable::even(support::partitions(policy, OWNERS) as u16);
         let mut run = 0;
         for fixture in fixtures().into_iter().filter(|f| f.frame.len() >= SHORTEST) {
             let expected = steer(fixture.frame.as_slice(), &table, &inputs(policy, 1));
@@ -188,14 +189,24 @@ fn runner(cases: u32) -> TestRunner {
 
 #[test]
 fn random_packets_get_the_same_verdict() {
-    for (policy, ports) in [(Policy::Key, 1), (Policy::Port, 9), (Policy::Rss, 1)] {
+    let policies = [
+        (Policy::Key, 1),
+        (Policy::Cluster, 1),
+        (Policy::Port, 9),
+        (Policy::Rss, 1),
+    ];
+    for (policy, ports) in policies {
         let Some(mut rig) = Rig::new(policy, 1, OWNERS, ports) else {
             return;
         };
         let table = scattered();
         rig.steer.set_table(&table).expect("table");
         let rig = std::cell::RefCell::new(rig);
-        let cases = if policy == Policy::Key { 4000 } else { 500 };
+        let cases = match policy {
+            Policy::Key => 4000,
+            Policy::Cluster => 1000,
+            Policy::Port | Policy::Rss => 500,
+        };
         let result = runner(cases).run(&frame(), |frame| {
             let expected = steer(frame.as_slice(), &table, &inputs(policy, ports));
             prop_assert_eq!(rig.borrow_mut().verdict(&frame, NOWHERE), expected);
@@ -268,6 +279,7 @@ fn a_missing_socket_is_counted() {
         policy: Policy::Key,
         queues: 1,
         owners: 2,
+        members: 2,
         server_port: PORT,
         ports: 1,
     };

@@ -97,6 +97,7 @@ fn steer(queues: u32) -> SteerConfig {
         policy: Policy::Rss,
         queues,
         owners: QUEUES,
+        members: QUEUES,
         server_port: PORT,
         ports: 8,
     }

@@ -16,6 +16,9 @@ pub enum Policy {
     Key = 1,
     /// By UDP destination port: the client has computed the partition (MICA, NSDI 2014, s. 4.1).
     Port = 2,
+    /// By the request's first key to a cluster of owners, and by receive queue to one of them
+    /// (ENCP'19, section 4, "shared-something").
+    Cluster = 3,
 }
 
 /// Everything but frame and table that a decision depends on.
@@ -25,6 +28,9 @@ pub struct Inputs {
     pub policy: Policy,
     /// Number of owners, at least 1.
     pub owners: u32,
+    /// Owners among which the receive queue decides, at least 1: those of one cluster
+    /// ([`Policy::Cluster`]), or the first so many of all.
+    pub members: u32,
     /// First UDP port that is ours, host byte order.
     pub server_port: u16,
     /// Number of consecutive ports that are ours.
@@ -40,6 +46,8 @@ pub trait Situation {
     fn policy(&self) -> Policy;
     /// Number of owners.
     fn owners(&self) -> u32;
+    /// Owners among which the receive queue decides.
+    fn members(&self) -> u32;
     /// First UDP port that is ours.
     fn server_port(&self) -> u16;
     /// Number of consecutive ports that are ours.
@@ -55,6 +63,10 @@ impl Situation for Inputs {
 
     fn owners(&self) -> u32 {
         self.owners
+    }
+
+    fn members(&self) -> u32 {
+        self.members
     }
 
     fn server_port(&self) -> u16 {
@@ -93,7 +105,7 @@ where
     T: Table + ?Sized,
     S: Situation,
 {
-    if inputs.policy() == Policy::Key
+    if by_key(inputs.policy())
         && let Some(hash) = plain::hash_of_get(view, |port| is_ours(inputs, port))
     {
         return by_hash(table, inputs, hash);
@@ -111,16 +123,18 @@ where
         return Verdict::Pass;
     }
     match inputs.policy() {
-        Policy::Rss => by_queue(inputs),
+        Policy::Rss => by_queue(inputs, 0),
         Policy::Port => {
             let offset = datagram.dst_port.wrapping_sub(inputs.server_port());
             existing(inputs, u32::from(offset))
         }
-        Policy::Key => match hash_first_key(view, datagram.payload_at, datagram.payload_end()) {
-            Ok(KeyHash::Key(hash)) => by_hash(table, inputs, hash),
-            Ok(KeyHash::Keyless) => by_queue(inputs),
-            Err(reason) => Verdict::Drop(reason),
-        },
+        Policy::Key | Policy::Cluster => {
+            match hash_first_key(view, datagram.payload_at, datagram.payload_end()) {
+                Ok(KeyHash::Key(hash)) => by_hash(table, inputs, hash),
+                Ok(KeyHash::Keyless) => by_queue(inputs, 0),
+                Err(reason) => Verdict::Drop(reason),
+            }
+        }
     }
 }
 
@@ -132,16 +146,34 @@ fn is_ours(inputs: &impl Situation, port: u16) -> bool {
 #[inline(always)]
 fn by_hash<T: Table + ?Sized>(table: &T, inputs: &impl Situation, hash: u64) -> Verdict {
     match table.entry(slot_of(hash)) {
-        Some(entry) => existing(inputs, owner_in(entry)),
+        Some(entry) => match inputs.policy() {
+            Policy::Cluster => by_queue(inputs, owner_in(entry)),
+            Policy::Rss | Policy::Key | Policy::Port => existing(inputs, owner_in(entry)),
+        },
         None => Verdict::Drop(Drop::NoOwner),
     }
 }
 
 #[inline(always)]
-fn by_queue(inputs: &impl Situation) -> Verdict {
-    // Checked, for BPF has no panic to divide by zero with.
-    match inputs.rx_queue().checked_rem(inputs.owners()) {
-        Some(owner) => Verdict::Owner(owner as u16),
+const fn by_key(policy: Policy) -> bool {
+    matches!(policy, Policy::Key | Policy::Cluster)
+}
+
+/// One of the members of a cluster, the first of which is number 0.
+#[inline(always)]
+fn by_queue(inputs: &impl Situation, cluster: u32) -> Verdict {
+    let members = inputs.members();
+    // Checked, for BPF has no panic to divide by zero with; 64 bits wide, for a corrupted slot may
+    // name any cluster.
+    match inputs.rx_queue().checked_rem(members) {
+        Some(member) => {
+            let owner = u64::from(cluster) * u64::from(members) + u64::from(member);
+            if owner < u64::from(inputs.owners()) {
+                Verdict::Owner(owner as u16)
+            } else {
+                Verdict::Drop(Drop::NoOwner)
+            }
+        }
         None => Verdict::Drop(Drop::NoOwner),
     }
 }

@@ -19,6 +19,7 @@ fn inputs(policy: Policy) -> Inputs {
     Inputs {
         policy,
         owners: OWNERS,
+        members: OWNERS,
         server_port: PORT,
         ports: 1,
         rx_queue: RX_QUEUE,
@@ -129,6 +130,62 @@ fn rss_does_not_look_at_the_request() {
     let frame = fixtures::build::Wrapping::default().frame(b"nonsense");
     let verdict = steer(frame.as_slice(), &table, &inputs(Policy::Rss));
     assert_eq!(verdict, Verdict::Owner((RX_QUEUE % OWNERS) as u16));
+}
+
+#[test]
+fn a_cluster_is_chosen_by_key_and_its_member_by_queue() {
+    let table = PartitionTable::even(3);
+    let clusters = |rx_queue| Inputs {
+        owners: 6,
+        members: 2,
+        rx_queue,
+        ..inputs(Policy::Cluster)
+    };
+    let mut reached = [0; 6];
+    for number in 0..300 {
+        let key = format!("key{number}");
+        let request = fixtures::build::framed(format!("get {key}\r\n").as_bytes());
+        let frame = fixtures::build::Wrapping::default().frame(&request);
+        let cluster = table.owner_of(hash_bytes(key.as_bytes()));
+        for rx_queue in 0..4 {
+            let owner = cluster * 2 + (rx_queue % 2) as u16;
+            let verdict = steer(frame.as_slice(), &table, &clusters(rx_queue));
+            assert_eq!(verdict, Verdict::Owner(owner), "{key}");
+            reached[usize::from(owner)] += 1;
+        }
+    }
+    assert!(reached.iter().all(|requests| *requests > 0), "{reached:?}");
+}
+
+#[test]
+fn a_slot_that_names_no_cluster_drops() {
+    let table = PartitionTable::even(1);
+    (0..steering::SLOTS as u16).for_each(|slot| {
+        table.move_slot(slot, u16::MAX);
+    });
+    let inputs = Inputs {
+        members: 2,
+        ..inputs(Policy::Cluster)
+    };
+    let request = fixtures::build::framed(b"get key\r\n");
+    let frame = fixtures::build::Wrapping::default().frame(&request);
+    let verdict = steer(frame.as_slice(), &table, &inputs);
+    assert_eq!(verdict, Verdict::Drop(Drop::NoOwner));
+}
+
+#[test]
+fn queues_are_dealt_to_the_members_alone() {
+    let table = PartitionTable::even(OWNERS as u16);
+    let frame = fixtures::build::Wrapping::default().frame(b"anything");
+    for rx_queue in 0..9 {
+        let inputs = Inputs {
+            members: 3,
+            rx_queue,
+            ..inputs(Policy::Rss)
+        };
+        let verdict = steer(frame.as_slice(), &table, &inputs);
+        assert_eq!(verdict, Verdict::Owner((rx_queue % 3) as u16));
+    }
 }
 
 #[test]

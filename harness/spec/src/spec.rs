@@ -192,6 +192,7 @@ impl Spec {
                 memory: Some(resolved.memory),
                 service: resolved.service,
                 servers: resolved.servers,
+                clusters: resolved.clusters,
             };
         }
         if let Some(workload) = &mut spec.workload {

@@ -55,6 +55,22 @@ pub(crate) fn xdp_socket() -> OwnedFd {
     socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, None).expect("AF_XDP")
 }
 
+/// Owners among which the receive queue decides: two to a cluster, or all.
+pub(crate) fn members(policy: Policy, owners: u32) -> u32 {
+    match policy {
+        Policy::Cluster => 2,
+        Policy::Rss | Policy::Key | Policy::Port => owners,
+    }
+}
+
+/// What the table names: owners, or clusters of them.
+pub(crate) fn partitions(policy: Policy, owners: u32) -> u32 {
+    match policy {
+        Policy::Cluster => owners / members(policy, owners),
+        Policy::Rss | Policy::Key | Policy::Port => owners,
+    }
+}
+
 /// The steering program with a socket for every owner on every queue, read through its counters.
 pub(crate) struct Rig {
     pub(crate) steer: Steer,
@@ -68,6 +84,7 @@ impl Rig {
             policy,
             queues,
             owners,
+            members: members(policy, owners),
             server_port: PORT,
             ports,
         };

@@ -17,6 +17,7 @@ use steering::{Drop, SLOTS, layout, slot_of, table::owner_in};
 
 setting!(POLICY: u32 = 0);
 setting!(OWNERS: u32 = 1);
+setting!(MEMBERS: u32 = 1);
 setting!(SERVER_PORT: u16 = 0);
 setting!(PORTS: u16 = 0);
 

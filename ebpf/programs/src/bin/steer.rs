@@ -13,6 +13,7 @@ use steering::{Policy, SLOTS, Situation, Table, Verdict, layout, steer};
 
 setting!(POLICY: u32 = Policy::Key as u32);
 setting!(OWNERS: u32 = 1);
+setting!(MEMBERS: u32 = 1);
 setting!(SERVER_PORT: u16 = 0);
 setting!(PORTS: u16 = 0);
 
@@ -40,13 +41,19 @@ impl Situation for Kernel<'_> {
         match POLICY.load() {
             0 => Policy::Rss,
             1 => Policy::Key,
-            _ => Policy::Port,
+            2 => Policy::Port,
+            _ => Policy::Cluster,
         }
     }
 
     #[inline(always)]
     fn owners(&self) -> u32 {
         OWNERS.load()
+    }
+
+    #[inline(always)]
+    fn members(&self) -> u32 {
+        MEMBERS.load()
     }
 
     #[inline(always)]

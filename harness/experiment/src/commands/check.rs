@@ -13,12 +13,12 @@ use crate::terminal::Table;
 
 /// Validates every spec named and prints its plan.
 pub(crate) fn check(args: &SpecArgs) -> Result<Outcome> {
-    let cpus = doctor::usable_cpus()?;
+    let machine = doctor::machine()?;
     let mut outcome = Outcome::Complete;
     for chosen in specs::read(args)? {
         let plans: Vec<Planned<'_>> = first_of_each_system(&chosen)
             .into_iter()
-            .map(|trial| (trial, plan::plan(trial, &cpus, PORT)))
+            .map(|trial| (trial, plan::plan(trial, &machine, PORT)))
             .collect();
         if plans.iter().any(|(_, plan)| plan.is_err()) {
             outcome = Outcome::Incomplete;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use kv::server::ServerConfig;
 use kv::systems::{IoKind, SystemKind as Design};
-use spec::{Bytes, SystemKind, Wakeup};
+use spec::{Bytes, Clusters, Domain, SystemKind, Wakeup};
 use sys::journal::{Change, Journal};
 use sys::lock::MachineLock;
 use sys::netns::{self, Namespace};
@@ -19,7 +19,7 @@ use crate::interrupt::{self, Interrupted};
 use crate::lab::{Agent, Lab};
 use crate::plan::placement::{Demand, Placement, place};
 use crate::plan::topology::{self, Receiver, SERVER};
-use crate::plan::{design, io, waking};
+use crate::plan::{clusters, design, io, waking};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const MTU: u16 = 1500;
@@ -157,6 +157,14 @@ fn config(
         ServeTopology::Veth => (Some(SERVER.device.to_owned()), vec![SERVER.v4.into()]),
         ServeTopology::Nic => (args.interface.clone(), vec![Ipv4Addr::UNSPECIFIED.into()]),
     };
+    let clusters = if system.has_clusters() {
+        let by_cache = Clusters::Sharing(Domain::Llc);
+        let topology = doctor::machine()?.topology;
+        clusters::count(by_cache, &placement.owners, &topology)
+            .map_err(|refusal| HostCannot(refusal.to_string()))?
+    } else {
+        1
+    };
     Ok(ServerConfig {
         system: design,
         io,
@@ -171,6 +179,7 @@ fn config(
         preload: None,
         service: None,
         servers: 1,
+        clusters,
         backlog: 0,
     })
 }

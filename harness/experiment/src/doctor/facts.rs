@@ -7,6 +7,7 @@ use sys::privilege::{Capability, Privileges};
 
 use super::Finding;
 use crate::environment::memcached_version;
+use crate::plan::Machine;
 
 /// CPUs that this process may use, ascending.
 pub(crate) fn usable_cpus() -> io::Result<Vec<u32>> {
@@ -14,6 +15,14 @@ pub(crate) fn usable_cpus() -> io::Result<Vec<u32>> {
         .into_iter()
         .map(|cpu| cpu.0)
         .collect())
+}
+
+/// What plans depend on of this machine.
+pub(crate) fn machine() -> io::Result<Machine> {
+    Ok(Machine {
+        cpus: usable_cpus()?,
+        topology: sys::cpu::Topology::read()?,
+    })
 }
 
 /// Capabilities that the veth topology needs and this process lacks.

@@ -9,7 +9,7 @@ mod trial_run;
 
 use serde::Serialize;
 
-pub(crate) use facts::usable_cpus;
+pub(crate) use facts::{machine, usable_cpus};
 pub(crate) use host::Host;
 pub(crate) use preflight::{need_privilege, preflight};
 

@@ -50,7 +50,7 @@ fn deploy() -> Result<String> {
         .into_iter()
         .next()
         .context("the doctor's own spec is empty")?;
-    let plan = plan::plan(&trial, &facts::usable_cpus()?, PORT)?;
+    let plan = plan::plan(&trial, &facts::machine()?, PORT)?;
     let lab = Lab::build(&plan)?;
     let mut server = Agent::<Request, Answer>::start("server", lab.server_host())?;
     let Answer::Obtained(obtained) =

@@ -8,7 +8,7 @@ use super::trial::{self, Patience};
 use super::{capacity, probe};
 use crate::doctor;
 use crate::interrupt::{self, Interrupted};
-use crate::plan::{self, Plan, Refusal};
+use crate::plan::{self, Machine, Plan, Refusal};
 use crate::port;
 use crate::specs::Chosen;
 use crate::terminal::{Progress, trial_row};
@@ -18,7 +18,7 @@ use crate::terminal::{Progress, trial_row};
 /// # Errors
 /// [`Interrupted`], and when results cannot be written. A trial that fails is recorded with its reason.
 pub(crate) fn drive(chosen: &Chosen, folder: &mut RunFolder, patience: Patience) -> Result<()> {
-    let cpus = doctor::usable_cpus()?;
+    let machine = doctor::machine()?;
     let steps = probe::steps(&chosen.spec.probes)?;
     let mut rounds = probe::Rounds::default();
     let mut progress = Progress::new(steps.len() + chosen.trials.len());
@@ -31,7 +31,7 @@ pub(crate) fn drive(chosen: &Chosen, folder: &mut RunFolder, patience: Patience)
     let mut steps = Steps {
         folder,
         progress,
-        cpus,
+        machine,
         patience,
         next: 0,
     };
@@ -55,7 +55,7 @@ pub(super) enum Taken {
 pub(super) struct Steps<'a> {
     pub(super) folder: &'a mut RunFolder,
     pub(super) progress: Progress,
-    cpus: Vec<u32>,
+    machine: Machine,
     patience: Patience,
     /// Position in the run's order of the next trial.
     next: u32,
@@ -100,7 +100,7 @@ impl Steps<'_> {
 
     fn plan(&self, trial: &Trial) -> Result<Result<Plan, Refusal>> {
         let port = port::first_free(trial)?;
-        Ok(plan::plan(trial, &self.cpus, port))
+        Ok(plan::plan(trial, &self.machine, port))
     }
 
     fn fail(

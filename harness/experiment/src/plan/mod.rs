@@ -5,6 +5,7 @@
 //! can tell (a driver without native XDP).
 
 pub(crate) mod action;
+pub(crate) mod clusters;
 pub(crate) mod placement;
 mod refusal;
 mod saturate;
@@ -14,6 +15,7 @@ mod translate;
 use loadgen::ClientConfig;
 use record::Smell;
 use spec::{ClientIo, Io, LoadPoint, Topology, TopologyKind, Trial, Wakeup};
+use sys::cpu::Topology as CpuTopology;
 
 use crate::agents::client::SteerTransmit;
 use crate::agents::serving::Deployment;
@@ -43,9 +45,19 @@ pub(crate) struct Plan {
     pub(crate) smells: Vec<Smell>,
 }
 
-/// Plans `trial` for a machine where this process may use `cpus`. `port` is the first port of the
-/// server: [`PORT`] unless another program has it.
-pub(crate) fn plan(trial: &Trial, cpus: &[u32], port: u16) -> Result<Plan, Refusal> {
+/// What plans depend on of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Machine {
+    /// CPUs that this process may use, ascending.
+    pub(crate) cpus: Vec<u32>,
+    /// What CPUs have in common.
+    pub(crate) topology: CpuTopology,
+}
+
+/// Plans `trial` for a machine. `port` is the first port of the server: [`PORT`] unless another
+/// program has it.
+pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, Refusal> {
+    let cpus = machine.cpus.as_slice();
     let queues = match trial.topology.kind {
         TopologyKind::Veth => usize::from(trial.topology.queues),
         TopologyKind::Loopback => 0,
@@ -84,7 +96,11 @@ pub(crate) fn plan(trial: &Trial, cpus: &[u32], port: u16) -> Result<Plan, Refus
         },
         cpus,
     )?;
-    let server = translate::server(trial, &placement, port);
+    let clusters = match trial.system.clusters {
+        None => 1,
+        Some(clusters) => clusters::count(clusters, &placement.owners, &machine.topology)?,
+    };
+    let server = translate::server(trial, &placement, clusters, port);
     if let Deployment::Ours(config) = &server {
         config.validate().map_err(|refusal| {
             Refusal::new(

@@ -1,6 +1,7 @@
 //! Plans of whole trials, as text: what `check` prints is what `run` does.
 
 use spec::{Spec, Trial};
+use sys::cpu::{Cpu, CpuId};
 
 use super::*;
 
@@ -22,6 +23,20 @@ phases: {{warmup: 0 s, measure: 100 ms, timeout: 50 ms}}
         .expect("a system")
 }
 
+/// A machine whose CPUs have nothing in common.
+fn machine(cpus: &[u32]) -> Machine {
+    let cpu = |id: &u32| Cpu {
+        id: CpuId(*id),
+        siblings: vec![CpuId(*id)],
+        llc: vec![CpuId(*id)],
+        node: 0,
+    };
+    Machine {
+        cpus: cpus.to_vec(),
+        topology: CpuTopology::new(cpus.iter().map(cpu).collect()),
+    }
+}
+
 fn steps(plan: &Plan) -> String {
     let hosts = plan.hosts.as_ref().expect("veth has hosts");
     let lines = |host: &HostPlan| -> Vec<String> {
@@ -41,7 +56,7 @@ fn steps(plan: &Plan) -> String {
 #[test]
 fn a_steered_system_on_veth() {
     let trial = trial("{kind: veth, queues: 2}", "xdp_steered");
-    let plan = plan(&trial, &[0, 1, 2, 3], PORT).unwrap();
+    let plan = plan(&trial, &machine(&[0, 1, 2, 3]), PORT).unwrap();
     assert_eq!(
         steps(&plan),
         "\
@@ -81,7 +96,7 @@ fn kernel_sockets_get_their_napi_from_gro_and_their_queue_from_a_program() {
         "{kind: veth, queues: 2, client: udp}",
         "{system: sphinx, io: udp}",
     );
-    let plan = plan(&trial, &[0, 1], PORT).unwrap();
+    let plan = plan(&trial, &machine(&[0, 1]), PORT).unwrap();
     assert_eq!(steps(&plan).matches("; on rx-gro").count(), 2);
     let steer = plan.steer_transmit.expect("the emulation of RSS");
     assert_eq!((steer.queues, steer.device.as_str()), (2, "client0"));
@@ -90,7 +105,7 @@ fn kernel_sockets_get_their_napi_from_gro_and_their_queue_from_a_program() {
 #[test]
 fn loopback_touches_nothing() {
     let trial = trial("{kind: loopback}", "rss_shared");
-    let plan = plan(&trial, &[0, 1], 20_000).unwrap();
+    let plan = plan(&trial, &machine(&[0, 1]), 20_000).unwrap();
     assert_eq!(plan.hosts, None);
     let Deployment::Ours(config) = plan.server else {
         panic!("rss_shared is ours")
@@ -101,7 +116,7 @@ fn loopback_touches_nothing() {
 #[test]
 fn a_client_that_knows_partitions_addresses_them() {
     let trial = trial("{kind: veth}", "mica_erew");
-    let plan = plan(&trial, &[0, 1], PORT).unwrap();
+    let plan = plan(&trial, &machine(&[0, 1]), PORT).unwrap();
     let partition = loadgen::Addressing::Partition {
         base_port: PORT,
         owners: 2,
@@ -112,8 +127,13 @@ fn a_client_that_knows_partitions_addresses_them() {
 
 #[test]
 fn what_this_version_or_machine_cannot_do_is_refused_with_a_remedy() {
-    let nic = plan(&trial("{kind: nic}", "xdp_steered"), &[0, 1], PORT).unwrap_err();
+    let nic = plan(
+        &trial("{kind: nic}", "xdp_steered"),
+        &machine(&[0, 1]),
+        PORT,
+    )
+    .unwrap_err();
     assert!(nic.to_string().contains("remedy"), "{nic}");
-    let spinning = plan(&trial("{kind: veth}", "seastar"), &[0, 1], PORT).unwrap_err();
+    let spinning = plan(&trial("{kind: veth}", "seastar"), &machine(&[0, 1]), PORT).unwrap_err();
     assert!(spinning.to_string().contains("need 3 CPUs"), "{spinning}");
 }

@@ -185,7 +185,7 @@ pub(crate) fn endpoints(kind: TopologyKind, port: u16) -> (IpAddr, IpAddr, u16) 
 }
 
 /// The server of the trial.
-pub(crate) fn server(trial: &Trial, placement: &Placement, port: u16) -> Deployment {
+pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: u16) -> Deployment {
     let (address, _, port) = endpoints(trial.topology.kind, port);
     if trial.system.system == SystemKind::Reflector {
         return Deployment::Reflector(Reflector {
@@ -223,6 +223,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, port: u16) -> Deploym
         backlog: held(trial),
         service: service(trial),
         servers: trial.system.servers.map_or(1, u32::from),
+        clusters,
     })
 }
 

@@ -29,6 +29,7 @@ mod smoke;
 mod steering_counts;
 mod storage;
 mod stuck;
+mod systems;
 mod torture;
 mod traces;
 mod truth;
@@ -50,6 +51,7 @@ fn cases() -> Vec<Case> {
         ledgers::cases(),
         loads::cases(),
         steering_counts::cases(),
+        systems::cases(),
         gates::cases(),
         exclusion::cases(),
         restoring::cases(),

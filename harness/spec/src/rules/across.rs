@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::probe::Probe;
 use crate::spec::Spec;
-use crate::system::{Io, SystemSpec};
+use crate::system::{Clusters, Io, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
 use crate::units::{Bytes, Count};
 use crate::workload::{Arrivals, WorkloadSpec};
@@ -31,6 +31,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         io(spec.topology.kind, system, index, &mut findings);
         wakeup(system, index, &mut findings);
         queues(spec, system, index, &mut findings);
+        clusters(spec, system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
     }
@@ -230,6 +231,39 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
              queues, and `topology.queues` is {queues}"
         );
         findings.push((place, message));
+    }
+}
+
+/// Clusters are of one size, and belong to systems that have such.
+fn clusters(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    let Some(clusters) = system.clusters else {
+        return;
+    };
+    let name = system.system;
+    let mut find = |message: String| findings.push((format!("systems[{index}].clusters"), message));
+    if !name.has_clusters() {
+        find(format!("the owners of {name} form no clusters"));
+        return;
+    }
+    let Clusters::Count(clusters) = clusters else {
+        return;
+    };
+    let topology = spec.topology.resolve();
+    let swept = spec.sweep.as_ref().and_then(|sweep| sweep.owners.clone());
+    let owners = swept.unwrap_or_else(|| vec![system.owners.unwrap_or(topology.queues)]);
+    for owners in owners {
+        if clusters == 0 || owners % clusters != 0 {
+            find(format!(
+                "{owners} owners do not form {clusters} clusters of one size; choose a divisor"
+            ));
+        } else if owners / clusters > topology.queues {
+            find(format!(
+                "a cluster's requests are spread by receive queue: {} members need as many queues, \
+                 and `topology.queues` is {}",
+                owners / clusters,
+                topology.queues
+            ));
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::traits::Traits;
 use super::{Io, Wakeup};
-use super::{memcached, mica_erew, reflector, rss_shared, seastar, sphinx, synthetic, xdp_steered};
+use super::{
+    memcached, mica_erew, reflector, rss_shared, seastar, shared_something, sphinx, synthetic,
+    xdp_steered,
+};
 
 /// The systems by name.
 #[derive(
@@ -25,6 +28,8 @@ pub enum SystemKind {
     MicaErew,
     /// An XDP program steers each request to the owner's AF_XDP socket (Enberg et al., ENCP 2019).
     XdpSteered,
+    /// XDP steers to clusters of cores, which share (ENCP 2019, section 4).
+    SharedSomething,
     /// Debian's memcached as an external process.
     Memcached,
     /// No store: each reply is held until a seeded virtual departure time. The ground truth.
@@ -35,12 +40,13 @@ pub enum SystemKind {
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
         Self::XdpSteered,
+        Self::SharedSomething,
         Self::Memcached,
         Self::Synthetic,
         Self::Reflector,
@@ -54,6 +60,7 @@ impl SystemKind {
             Self::Seastar => &seastar::TRAITS,
             Self::MicaErew => &mica_erew::TRAITS,
             Self::XdpSteered => &xdp_steered::TRAITS,
+            Self::SharedSomething => &shared_something::TRAITS,
             Self::Memcached => &memcached::TRAITS,
             Self::Synthetic => &synthetic::TRAITS,
             Self::Reflector => &reflector::TRAITS,
@@ -139,6 +146,12 @@ impl SystemKind {
     #[must_use]
     pub const fn is_virtual(self) -> bool {
         self.traits().is_virtual
+    }
+
+    /// Whether its owners form clusters.
+    #[must_use]
+    pub const fn has_clusters(self) -> bool {
+        self.traits().clusters
     }
 
     /// Whether the kernel has a partition table of its own to steer it by.

@@ -4,17 +4,20 @@
 //! it and which combinations exist, one file a system; the designs themselves are in the store's
 //! crate.
 
+mod clusters;
 mod kind;
 mod memcached;
 mod mica_erew;
 mod reflector;
 mod rss_shared;
 mod seastar;
+mod shared_something;
 mod sphinx;
 mod synthetic;
 mod traits;
 mod xdp_steered;
 
+pub use clusters::{Clusters, Domain};
 pub use kind::SystemKind;
 
 use std::fmt;
@@ -110,6 +113,10 @@ pub struct SystemSpec {
     #[garde(inner(range(min = 1, max = 64)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub servers: Option<u16>,
+    /// Clusters that the owners of `shared_something` form: a number, `llc` or `numa`. Default: `llc`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<Clusters>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -141,6 +148,9 @@ struct Details {
     #[serde(default)]
     #[schemars(range(min = 1, max = 64))]
     servers: Option<u16>,
+    /// Clusters that the owners of `shared_something` form: a number, `llc` or `numa`. Default: `llc`.
+    #[serde(default)]
+    clusters: Option<Clusters>,
 }
 
 /// Either form, for the schema.
@@ -178,6 +188,7 @@ impl From<Details> for SystemSpec {
             memory,
             service,
             servers,
+            clusters,
         } = details;
         Self {
             system,
@@ -188,6 +199,7 @@ impl From<Details> for SystemSpec {
             memory,
             service,
             servers,
+            clusters,
         }
     }
 }
@@ -240,6 +252,9 @@ pub struct System {
     /// Virtual servers, where it has such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub servers: Option<u16>,
+    /// How its owners form clusters, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<Clusters>,
 }
 
 impl SystemSpec {
@@ -259,6 +274,7 @@ impl SystemSpec {
             memory: None,
             service: None,
             servers: None,
+            clusters: None,
         }
     }
 
@@ -289,6 +305,8 @@ impl SystemSpec {
             memory: self.memory.unwrap_or(Self::DEFAULT_MEMORY),
             service: self.service.or(service),
             servers: (self.system.is_virtual()).then(|| self.servers.unwrap_or(1)),
+            clusters: (self.system.has_clusters())
+                .then(|| self.clusters.unwrap_or(Clusters::DEFAULT)),
         }
     }
 }

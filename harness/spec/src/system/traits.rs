@@ -17,6 +17,7 @@ pub(super) struct Traits {
     pub(super) queue_per_owner: bool,
     pub(super) fixed_owners: Option<u16>,
     pub(super) is_virtual: bool,
+    pub(super) clusters: bool,
     pub(super) kernel_table: bool,
     pub(super) needs_xdp: bool,
 }
@@ -38,6 +39,7 @@ impl Traits {
         queue_per_owner: false,
         fixed_owners: None,
         is_virtual: false,
+        clusters: false,
         kernel_table: false,
         needs_xdp: false,
     };

@@ -212,6 +212,19 @@ fn each_system_refuses_what_it_cannot_do() {
             "{system: sphinx, servers: 2}",
             "`servers` belongs to synthetic",
         ),
+        ("{system: sphinx, clusters: 2}", "form no clusters"),
+        (
+            "{system: shared_something, owners: 4, clusters: 3}",
+            "choose a divisor",
+        ),
+        (
+            "{system: shared_something, owners: 4, clusters: 0}",
+            "choose a divisor",
+        ),
+        (
+            "{system: shared_something, owners: 64, clusters: 1}",
+            "spread by receive queue",
+        ),
         (
             "{system: sphinx, label: floor}",
             "belongs to the instrument",

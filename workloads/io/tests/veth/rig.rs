@@ -119,6 +119,7 @@ impl Rig {
                     policy: Policy::Port,
                     queues: u32::from(config.queues),
                     owners: u32::from(config.owners),
+                    members: u32::from(config.owners),
                     server_port: PORT,
                     ports: config.owners,
                 })

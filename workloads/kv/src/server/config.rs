@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::systems::{IoKind, Refusal, SystemChoice, SystemKind, Wakeup, validate};
+use crate::systems::{IoKind, Layout, Refusal, SystemChoice, SystemKind, Wakeup, validate};
 
 /// A server: one system with its place on the machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub struct ServerConfig {
     /// Virtual servers of a system that holds replies; others do not look at it.
     #[serde(default = "one")]
     pub servers: u32,
+    /// Clusters of a system whose owners share within clusters; others do not look at it.
+    #[serde(default = "one")]
+    pub clusters: u32,
 }
 
 const fn one() -> u32 {
@@ -78,20 +81,44 @@ impl ServerConfig {
         u32::try_from(self.cores.len()).unwrap_or(u32::MAX)
     }
 
-    /// Shards that the store consists of: one per owner, or the stripes of a shared store: several
-    /// per thread, so that two threads seldom want the same one, each with memory enough for
-    /// several pages of each size in use.
-    pub(crate) fn shards(&self) -> u32 {
-        if self.system.is_partitioned() {
-            return self.owners();
+    /// Stores that share nothing: one per owner, per cluster, or one for all.
+    pub(crate) fn partitions(&self) -> u32 {
+        match self.system.layout() {
+            Layout::Partitioned => self.owners(),
+            Layout::Clustered => self.clusters,
+            Layout::Shared => 1,
         }
-        let by_memory = u32::try_from(self.memory_bytes / LEAST_STRIPE)
+    }
+
+    /// Owners that serve a key.
+    pub(crate) fn members(&self) -> u32 {
+        self.owners() / self.partitions()
+    }
+
+    /// Bytes of one partition's items.
+    pub(crate) fn partition_bytes(&self) -> usize {
+        let bytes = self.memory_bytes / u64::from(self.partitions());
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Stripes of a partition that several owners share: several per thread, so that two threads
+    /// seldom want the same one, each with memory enough for several pages of each size in use.
+    pub(crate) fn stripes(&self) -> u32 {
+        let by_memory = u32::try_from(self.partition_bytes() as u64 / LEAST_STRIPE)
             .unwrap_or(u32::MAX)
             .max(1);
         let largest = 1 << by_memory.ilog2();
-        (self.owners() * STRIPES_PER_THREAD)
+        (self.members() * STRIPES_PER_THREAD)
             .next_power_of_two()
             .min(largest)
+    }
+
+    /// Shards that the store consists of, over all owners.
+    pub(crate) fn shards(&self) -> u32 {
+        match self.system.layout() {
+            Layout::Partitioned => self.owners(),
+            Layout::Clustered | Layout::Shared => self.partitions() * self.stripes(),
+        }
     }
 
     /// Whether datagrams reach kernel sockets by receive queue: not on loopback, which has none, and
@@ -117,6 +144,7 @@ impl ServerConfig {
             io: self.io,
             wakeup: self.wakeup,
             owners: self.owners(),
+            clusters: self.clusters,
             queues: self.queues,
             port: self.port,
             tcp: self.tcp,

@@ -31,6 +31,11 @@ pub(crate) trait Engine: Send {
     /// Runs `each` over every shard that this thread answers for in commands about all keys.
     fn own_shards(&mut self, each: impl FnMut(&mut Shard));
 
+    /// Runs `each` over every shard that this thread stores keys in.
+    fn reached_shards(&mut self, each: impl FnMut(&mut Shard)) {
+        self.own_shards(each);
+    }
+
     /// Whether the other owners have shards of their own, which commands about all keys must reach.
     const OTHERS_TAKE_PART: bool;
 }
@@ -135,6 +140,51 @@ impl Engine for Common {
     }
 }
 
+/// The store of one cluster of owners, which share it.
+#[derive(Debug)]
+pub(crate) struct Clustered {
+    store: Arc<Striped>,
+    me: usize,
+    shared: Arc<Shared>,
+}
+
+impl Clustered {
+    /// The store of owner `me`'s cluster, as that owner reaches it.
+    pub(crate) const fn new(store: Arc<Striped>, me: usize, shared: Arc<Shared>) -> Self {
+        Self { store, me, shared }
+    }
+}
+
+impl Engine for Clustered {
+    type Access<'a> = MutexGuard<'a, Shard>;
+    const OTHERS_TAKE_PART: bool = true;
+
+    #[inline]
+    fn shard(&mut self, hash: u64) -> Result<MutexGuard<'_, Shard>, usize> {
+        if self.serves(hash) {
+            Ok(self.store.lock(hash))
+        } else {
+            Err(self.shared.owner_for(self.me, hash))
+        }
+    }
+
+    #[inline]
+    fn serves(&self, hash: u64) -> bool {
+        self.shared.is_member(self.me, hash)
+    }
+
+    /// The first member answers for its cluster, so that no shard is counted twice.
+    fn own_shards(&mut self, each: impl FnMut(&mut Shard)) {
+        if self.me.is_multiple_of(self.shared.members) {
+            self.store.for_each(each);
+        }
+    }
+
+    fn reached_shards(&mut self, each: impl FnMut(&mut Shard)) {
+        self.store.for_each(each);
+    }
+}
+
 /// No store: every key is somebody else's.
 #[derive(Debug)]
 pub(crate) struct Elsewhere(pub(crate) Arc<Shared>);
@@ -144,7 +194,7 @@ impl Engine for Elsewhere {
     const OTHERS_TAKE_PART: bool = true;
 
     fn shard(&mut self, hash: u64) -> Result<&mut Shard, usize> {
-        Err(usize::from(self.0.table.owner_of(hash)))
+        Err(self.0.owner_for(0, hash))
     }
 
     fn serves(&self, _hash: u64) -> bool {

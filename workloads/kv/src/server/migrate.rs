@@ -5,7 +5,7 @@
 //! receiving shard, as if each item had just been stored, so that a client's older number is
 //! stale. (Shards count on their own, so it could match by chance, as after a restart.)
 
-use super::engine::{Common, Owned};
+use super::engine::{Clustered, Common, Owned};
 use super::message::{Moved, MovedItem};
 use crate::store::{Key, StoreRequest};
 
@@ -49,15 +49,22 @@ impl Migrate for Owned {
     }
 }
 
-impl Migrate for Common {
-    /// A common store has no owners to move between; [`super::Server::move_slot`] refuses before.
-    fn give_away(&mut self, slot: u16, to: u16, _now: u32) -> Moved {
-        Moved {
-            slot,
-            to,
-            items: Vec::new(),
-        }
-    }
+/// Where several threads serve a key there is no one owner to move it from;
+/// [`super::Server::move_slot`] refuses before.
+macro_rules! unmoved {
+    ($($engine:ty),+) => {
+        $(impl Migrate for $engine {
+            fn give_away(&mut self, slot: u16, to: u16, _now: u32) -> Moved {
+                Moved {
+                    slot,
+                    to,
+                    items: Vec::new(),
+                }
+            }
 
-    fn adopt(&mut self, _moved: &Moved, _now: u32) {}
+            fn adopt(&mut self, _moved: &Moved, _now: u32) {}
+        })+
+    };
 }
+
+unmoved!(Common, Clustered);

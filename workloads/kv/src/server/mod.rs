@@ -33,7 +33,7 @@ pub use config::{Preload, ServerConfig};
 pub use counters::Counts;
 pub use snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
 
-use crate::systems::Refusal;
+use crate::systems::{Layout, Refusal};
 use gate::Phase;
 use plane::Plane;
 use start::Running;
@@ -240,9 +240,9 @@ impl Server {
     /// # Errors
     /// When the system is not partitioned or not serving, or the kernel's table refuses.
     pub fn move_slot(&mut self, slot: u16, owner: u16) -> Result<u32, ServerError> {
-        if !self.config.system.is_partitioned() {
+        if self.config.system.layout() != Layout::Partitioned {
             return Err(ServerError::Config(format!(
-                "{} has no partitions to move",
+                "{} has no slots with one owner to move",
                 self.config.system
             )));
         }

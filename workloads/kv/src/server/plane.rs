@@ -107,15 +107,18 @@ impl Rings {
         let owners = owners(config)?;
         let queues = u16::try_from(config.queues)
             .map_err(|_| ServerError::Config("more than 65535 queues".to_owned()))?;
-        let (policy, ports) = match steering {
-            Steering::Queue => (Policy::Rss, 1),
-            Steering::Port => (Policy::Port, owners),
-            Steering::Key => (Policy::Key, 1),
+        let all = config.owners();
+        let (policy, ports, members) = match steering {
+            Steering::Queue => (Policy::Rss, 1, all),
+            Steering::Port => (Policy::Port, owners, all),
+            Steering::Key => (Policy::Key, 1, all),
+            Steering::Cluster => (Policy::Cluster, 1, config.members()),
         };
         let mut steer = Steer::load(&SteerConfig {
             policy,
             queues: config.queues,
             owners: u32::from(owners),
+            members,
             server_port: config.port,
             ports,
         })?;

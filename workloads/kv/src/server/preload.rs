@@ -22,7 +22,7 @@ pub(crate) fn preload<E: Engine>(
     let space = KeySpace::new(&preload.workload).map_err(|error| error.to_string())?;
     let mut report = PreloadReport::default();
     let mut evictions_before = 0;
-    engine.own_shards(|shard| evictions_before += shard.counters().evictions);
+    engine.reached_shards(|shard| evictions_before += shard.counters().evictions);
     let (mut key_buffer, mut value_buffer) = (Vec::new(), Vec::new());
     for id in 0..space.len() {
         let bytes = space.key_bytes(id, &mut key_buffer);
@@ -45,7 +45,7 @@ pub(crate) fn preload<E: Engine>(
         }
     }
     let mut evictions = 0;
-    engine.own_shards(|shard| evictions += shard.counters().evictions);
+    engine.reached_shards(|shard| evictions += shard.counters().evictions);
     report.evicted = evictions - evictions_before;
     Ok(report)
 }

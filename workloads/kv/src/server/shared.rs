@@ -64,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) preloaded: Mutex<PreloadReport>,
     /// Number of owners; threads beyond them serve TCP.
     pub(crate) owners: usize,
+    /// Owners of each partition that the table names: neighbours, from partition 0 on.
+    pub(crate) members: usize,
     shards: u32,
     started: Instant,
 }
@@ -86,7 +88,7 @@ impl Shared {
             .map(|_| Doorbell::new())
             .collect::<Result<_, _>>();
         Ok(Self {
-            table: PartitionTable::even(u16::try_from(owners).unwrap_or(u16::MAX)),
+            table: PartitionTable::even(u16::try_from(config.partitions()).unwrap_or(u16::MAX)),
             doorbells: doorbells.map_err(ServerError::io("an eventfd per thread"))?,
             control: Control::new(),
             gate: Gate::new(states.len()),
@@ -94,6 +96,7 @@ impl Shared {
             napi: NapiCpus::new(config.queues),
             preloaded: Mutex::default(),
             owners,
+            members: config.members() as usize,
             shards: config.shards(),
             started: Instant::now(),
             states,
@@ -237,7 +240,20 @@ impl Shared {
         }
     }
 
-    /// The slot's owner in user space.
+    /// The owner to whom thread `me` hands keys of this hash: of the partition's members the one
+    /// that stands where `me` stands in its own.
+    #[inline]
+    pub(crate) fn owner_for(&self, me: usize, hash: u64) -> usize {
+        usize::from(self.table.owner_of(hash)) * self.members + me % self.members
+    }
+
+    /// Whether thread `me` is a member of the partition that owns keys of this hash.
+    #[inline]
+    pub(crate) fn is_member(&self, me: usize, hash: u64) -> bool {
+        usize::from(self.table.owner_of(hash)) == me / self.members
+    }
+
+    /// The slot's owner in user space, where each partition has one.
     pub(crate) fn owner_of_slot(&self, slot: u16) -> usize {
         self.table
             .entry(slot)

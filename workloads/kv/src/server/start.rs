@@ -12,7 +12,7 @@ use sys::cpu::CpuId;
 use super::burn::Burn;
 use super::config::{LONGEST_SLEEP, RING_MESSAGES, ServerConfig};
 use super::desk::Desk;
-use super::engine::{Common, Elsewhere, Engine, Owned};
+use super::engine::{Clustered, Common, Elsewhere, Engine, Owned};
 use super::gate::Phase;
 use super::holder;
 use super::message::Message;
@@ -24,7 +24,7 @@ use super::worker::Owner;
 use super::{PreloadReport, ServerError};
 use crate::handoff::mesh::{EventfdPerBatch, EventfdPerMessage, Notify, Port, mesh};
 use crate::store::{Shard, ShardConfig, Striped};
-use crate::systems::{Design, IoKind, Wakeup, with_design};
+use crate::systems::{Design, IoKind, Layout, Wakeup, with_design};
 use crate::tcp::{self, TcpThread};
 
 /// The threads of a server.
@@ -105,25 +105,41 @@ where
     N: Notify,
     I: DatagramIo + 'static,
 {
-    let bytes = usize::try_from(parts.config.memory_bytes).unwrap_or(usize::MAX);
     let shared = Arc::clone(&parts.shared);
-    if D::SHARED_STORE {
-        let stripes = parts.config.shards() as usize;
-        let store = Striped::new(ShardConfig { bytes }, stripes)
-            .map_err(|error| ServerError::Config(error.to_string()))?;
-        let store = Common(Arc::new(store));
-        let tcp = store.clone();
-        spawn_all::<D, N, I, _, _>(parts, move |_| Ok(store.clone()), tcp)
-    } else {
-        let config = ShardConfig {
-            bytes: bytes / parts.config.cores.len(),
-        };
-        let tcp = Elsewhere(Arc::clone(&shared));
-        let make = move |owner| {
-            let shard = Shard::new(config).map_err(|error| error.to_string())?;
-            Ok(Owned::new(shard, owner, Arc::clone(&shared)))
-        };
-        spawn_all::<D, N, I, _, _>(parts, make, tcp)
+    let part = ShardConfig {
+        bytes: parts.config.partition_bytes(),
+    };
+    let stripes = parts.config.stripes() as usize;
+    let striped = move || {
+        let store = Striped::new(part, stripes);
+        store
+            .map(Arc::new)
+            .map_err(|error| ServerError::Config(error.to_string()))
+    };
+    match D::LAYOUT {
+        Layout::Shared => {
+            let store = Common(striped()?);
+            let tcp = store.clone();
+            spawn_all::<D, N, I, _, _>(parts, move |_| Ok(store.clone()), tcp)
+        }
+        Layout::Clustered => {
+            let clusters = (0..parts.config.partitions()).map(|_| striped());
+            let stores = clusters.collect::<Result<Vec<_>, _>>()?;
+            let tcp = Elsewhere(Arc::clone(&shared));
+            let make = move |owner| {
+                let store = Arc::clone(&stores[owner / shared.members]);
+                Ok(Clustered::new(store, owner, Arc::clone(&shared)))
+            };
+            spawn_all::<D, N, I, _, _>(parts, make, tcp)
+        }
+        Layout::Partitioned => {
+            let tcp = Elsewhere(Arc::clone(&shared));
+            let make = move |owner| {
+                let shard = Shard::new(part).map_err(|error| error.to_string())?;
+                Ok(Owned::new(shard, owner, Arc::clone(&shared)))
+            };
+            spawn_all::<D, N, I, _, _>(parts, make, tcp)
+        }
     }
 }
 
@@ -192,13 +208,8 @@ where
         return Ok(());
     }
     if let Some(plan) = &config.preload {
-        let owners = u32::from(u16::try_from(shared.owners).unwrap_or(u16::MAX));
         let mine = |id: u32, hash: u64| {
-            if D::SHARED_STORE {
-                id % owners == me as u32
-            } else {
-                usize::from(shared.table.owner_of(hash)) == me
-            }
+            shared.is_member(me, hash) && id as usize % shared.members == me % shared.members
         };
         let now = super::time::UnixClock::new().unix(sys::clock::now_ns());
         shared.add_preloaded(preload(&mut desk.engine, plan, now, mine)?);

@@ -37,6 +37,8 @@ pub struct SystemChoice {
     pub wakeup: Wakeup,
     /// Owners: one thread each.
     pub owners: u32,
+    /// Clusters that the owners form, where they do.
+    pub clusters: u32,
     /// Receive queues of the interface; only AF_XDP cares.
     pub queues: u32,
     /// First UDP port.
@@ -52,9 +54,9 @@ pub struct SystemChoice {
 pub enum Refusal {
     /// Steering to sockets of owners happens in XDP, before any kernel socket exists for the packet.
     #[error(
-        "xdp_steered redirects into AF_XDP sockets: it has no form over kernel UDP sockets; use io: af_xdp"
+        "{0} redirects into AF_XDP sockets: it has no form over kernel UDP sockets; use io: af_xdp"
     )]
-    SteeringNeedsAfXdp,
+    SteeringNeedsAfXdp(SystemKind),
     /// There is nothing to batch.
     #[error(
         "{0} hands nothing from thread to thread, so there is no wakeup to batch; use wakeup: eventfd (sleep) or spin"
@@ -90,6 +92,27 @@ pub enum Refusal {
         system: SystemKind,
         /// Owners asked for.
         owners: u32,
+        /// Queues of the interface.
+        queues: u32,
+    },
+    /// Clusters of unequal size would not be comparable.
+    #[error(
+        "{owners} owners do not form {clusters} clusters of one size; choose a divisor of {owners}"
+    )]
+    UnevenClusters {
+        /// Owners asked for.
+        owners: u32,
+        /// Clusters asked for.
+        clusters: u32,
+    },
+    /// Some member of a cluster would never receive anything.
+    #[error(
+        "a cluster's requests are spread by receive queue: its {members} members need at least as \
+         many queues, and there are {queues}"
+    )]
+    TooFewQueuesForCluster {
+        /// Members of each cluster.
+        members: u32,
         /// Queues of the interface.
         queues: u32,
     },
@@ -165,6 +188,20 @@ pub(super) const fn queue_per_owner(choice: &SystemChoice) -> Result<(), Refusal
     }
 }
 
+/// For designs whose owners form clusters, among whose members the receive queue decides.
+pub(super) const fn members_have_queues(choice: &SystemChoice) -> Result<(), Refusal> {
+    let (owners, clusters, queues) = (choice.owners, choice.clusters, choice.queues);
+    match owners.checked_rem(clusters) {
+        Some(0) => {}
+        Some(_) | None => return Err(Refusal::UnevenClusters { owners, clusters }),
+    }
+    let members = owners / clusters;
+    if queues < members {
+        return Err(Refusal::TooFewQueuesForCluster { members, queues });
+    }
+    Ok(())
+}
+
 /// For designs in which each owner has a UDP port.
 pub(super) fn port_per_owner(choice: &SystemChoice) -> Result<(), Refusal> {
     if u32::from(choice.port) + choice.owners - 1 > u32::from(u16::MAX) {
@@ -186,6 +223,7 @@ mod tests {
             io,
             wakeup,
             owners: 2,
+            clusters: 1,
             queues: 2,
             port: 11211,
             tcp: false,
@@ -235,6 +273,8 @@ mod tests {
                 (XdpSteered, AfXdp, Eventfd),
                 (XdpSteered, AfXdp, Spin),
                 (XdpSteered, AfXdp, Batched),
+                (SharedSomething, AfXdp, Eventfd),
+                (SharedSomething, AfXdp, Spin),
                 (Synthetic, Udp, Spin),
                 (Synthetic, AfXdp, Spin),
             ]
@@ -274,6 +314,28 @@ mod tests {
             ..synthetic
         };
         assert_eq!(refuse(tcp), Refusal::SyntheticHasNoStore);
+        let clusters = |owners, clusters, queues| SystemChoice {
+            system: SystemKind::SharedSomething,
+            owners,
+            clusters,
+            queues,
+            ..base
+        };
+        for (owners, count) in [(4, 3), (2, 4), (2, 0)] {
+            let refused = refuse(clusters(owners, count, 4));
+            let expected = Refusal::UnevenClusters {
+                owners,
+                clusters: count,
+            };
+            assert_eq!(refused, expected);
+        }
+        assert_eq!(
+            refuse(clusters(6, 2, 2)),
+            Refusal::TooFewQueuesForCluster {
+                members: 3,
+                queues: 2
+            }
+        );
         let crowded = SystemChoice {
             wakeup: Wakeup::Spin,
             cpu_per_owner: false,

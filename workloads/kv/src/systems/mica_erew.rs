@@ -9,7 +9,7 @@
 //! over AF_XDP. The server trusts no client: the owner is recomputed from the key bytes, and a
 //! request at the wrong port is counted as a misroute and handed to its owner.
 
-use super::{Addressing, Design, Refusal, Steering, SystemChoice, SystemKind, choice};
+use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, SystemKind, choice};
 use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
@@ -19,7 +19,7 @@ pub struct MicaErew;
 impl Design for MicaErew {
     type Polling = SpinPerMessage;
     const KIND: SystemKind = SystemKind::MicaErew;
-    const SHARED_STORE: bool = false;
+    const LAYOUT: Layout = Layout::Partitioned;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Port;
     const NAME: &str = "mica_erew";

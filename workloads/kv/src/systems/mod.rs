@@ -9,6 +9,7 @@ mod choice;
 pub mod mica_erew;
 pub mod rss_shared;
 pub mod seastar;
+pub mod shared_something;
 pub mod sphinx;
 pub mod synthetic;
 pub mod xdp_steered;
@@ -33,6 +34,8 @@ pub enum SystemKind {
     MicaErew,
     /// See [`xdp_steered`].
     XdpSteered,
+    /// See [`shared_something`].
+    SharedSomething,
     /// See [`synthetic`].
     Synthetic,
 }
@@ -47,11 +50,24 @@ pub enum Addressing {
     Key,
 }
 
+/// Which threads serve a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Its owner alone: exclusive read, exclusive write, no lock.
+    Partitioned,
+    /// Any: one store, striped locks. Requests never change threads.
+    Shared,
+    /// Any of the cluster that owns it: a store with striped locks for each cluster.
+    Clustered,
+}
+
 /// How the XDP program of a system places packets, over AF_XDP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Steering {
     /// By receive queue.
     Queue,
+    /// By key hash and partition table to a cluster, by receive queue to one of its owners.
+    Cluster,
     /// By UDP destination port.
     Port,
     /// By key hash and partition table.
@@ -64,8 +80,8 @@ pub trait Design: Send + Sync + 'static {
     type Polling: Notify;
     /// Which system this is.
     const KIND: SystemKind;
-    /// Any thread may serve any key, so requests never change threads.
-    const SHARED_STORE: bool;
+    /// Which threads serve a key.
+    const LAYOUT: Layout;
     /// There is no store: replies are held until virtual departure times.
     const HOLDS_REPLIES: bool = false;
     /// Who chose the arrival thread.
@@ -87,7 +103,7 @@ macro_rules! with_design {
     ($kind:expr, $design:ident => $body:expr) => {
         with_design!(@ $kind, $design, $body,
             RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew,
-            XdpSteered: xdp_steered, Synthetic: synthetic)
+            XdpSteered: xdp_steered, SharedSomething: shared_something, Synthetic: synthetic)
     };
     (@ $kind:expr, $design:ident, $body:expr, $($name:ident: $module:ident),+) => {
         match $kind {
@@ -102,12 +118,13 @@ pub(crate) use with_design;
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
         Self::XdpSteered,
+        Self::SharedSomething,
         Self::Synthetic,
     ];
 
@@ -123,7 +140,15 @@ impl SystemKind {
 
     /// Whether handoffs are part of the design, or do not apply because any thread serves any key.
     pub const fn is_partitioned(self) -> bool {
-        with_design!(self, D => !D::SHARED_STORE)
+        match self.layout() {
+            Layout::Partitioned | Layout::Clustered => true,
+            Layout::Shared => false,
+        }
+    }
+
+    /// Which threads serve a key.
+    pub const fn layout(self) -> Layout {
+        with_design!(self, D => D::LAYOUT)
     }
 }
 
@@ -148,6 +173,7 @@ mod tests {
             kind::<seastar::Seastar>(),
             kind::<mica_erew::MicaErew>(),
             kind::<xdp_steered::XdpSteered>(),
+            kind::<shared_something::SharedSomething>(),
             kind::<synthetic::Synthetic>(),
         ];
         assert_eq!(kinds, SystemKind::ALL);

@@ -5,7 +5,7 @@
 //! threads by their flow; no request ever changes threads, and the price is paid in locks and in
 //! cache lines that move between cores.
 
-use super::{Addressing, Design, Refusal, Steering, SystemChoice, SystemKind, choice};
+use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, SystemKind, choice};
 use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
@@ -15,7 +15,7 @@ pub struct RssShared;
 impl Design for RssShared {
     type Polling = SpinPerMessage;
     const KIND: SystemKind = SystemKind::RssShared;
-    const SHARED_STORE: bool = true;
+    const LAYOUT: Layout = Layout::Shared;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "rss_shared";

@@ -5,7 +5,7 @@
 //! sent; messages to another core are collected and published together, once per receive batch,
 //! as Seastar's inter-core queues do. Everything else is [`sphinx`](super::sphinx).
 
-use super::{Addressing, Design, Refusal, Steering, SystemChoice, SystemKind, choice};
+use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, SystemKind, choice};
 use crate::handoff::mesh::SpinPerBatch;
 
 /// See the [module](self).
@@ -15,7 +15,7 @@ pub struct Seastar;
 impl Design for Seastar {
     type Polling = SpinPerBatch;
     const KIND: SystemKind = SystemKind::Seastar;
-    const SHARED_STORE: bool = false;
+    const LAYOUT: Layout = Layout::Partitioned;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "seastar";

@@ -16,7 +16,7 @@
 //! of software steering, and a comparison against it does not exaggerate. Requests over TCP,
 //! whose replies have to be ordered, do go back to the connection's thread.
 
-use super::{Addressing, Design, Refusal, Steering, SystemChoice, SystemKind, choice};
+use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, SystemKind, choice};
 use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
@@ -26,7 +26,7 @@ pub struct Sphinx;
 impl Design for Sphinx {
     type Polling = SpinPerMessage;
     const KIND: SystemKind = SystemKind::Sphinx;
-    const SHARED_STORE: bool = false;
+    const LAYOUT: Layout = Layout::Partitioned;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "sphinx";

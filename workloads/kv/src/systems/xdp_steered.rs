@@ -11,7 +11,7 @@
 //! multi-get goes to the owner of its first key, and the keys of other owners travel by counted
 //! handoff.
 
-use super::{Addressing, Design, IoKind, Refusal, Steering, SystemChoice, SystemKind};
+use super::{Addressing, Design, IoKind, Layout, Refusal, Steering, SystemChoice, SystemKind};
 use crate::handoff::mesh::SpinPerMessage;
 
 /// See the [module](self).
@@ -21,14 +21,14 @@ pub struct XdpSteered;
 impl Design for XdpSteered {
     type Polling = SpinPerMessage;
     const KIND: SystemKind = SystemKind::XdpSteered;
-    const SHARED_STORE: bool = false;
+    const LAYOUT: Layout = Layout::Partitioned;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
     const NAME: &str = "xdp_steered";
 
     fn check(choice: &SystemChoice) -> Result<(), Refusal> {
         match choice.io {
-            IoKind::Udp => Err(Refusal::SteeringNeedsAfXdp),
+            IoKind::Udp => Err(Refusal::SteeringNeedsAfXdp(choice.system)),
             IoKind::AfXdp => Ok(()),
         }
     }

@@ -77,6 +77,7 @@ pub(crate) fn config(
         }),
         service: None,
         servers: 1,
+        clusters: 1,
         backlog: 0,
     }
 }

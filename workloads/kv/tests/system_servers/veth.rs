@@ -16,7 +16,11 @@ fn veth(system: SystemKind, io: IoKind, wakeup: Wakeup) -> ServerConfig {
 }
 
 fn converse_over_veth(system: SystemKind, io: IoKind, wakeup: Wakeup) {
-    let config = veth(system, io, wakeup);
+    converse_with(&veth(system, io, wakeup));
+}
+
+fn converse_with(config: &ServerConfig) {
+    let (system, io) = (config.system, config.io);
     if let Err(refusal) = config.validate() {
         println!("SKIPPED: {refusal}");
         return;
@@ -24,7 +28,7 @@ fn converse_over_veth(system: SystemKind, io: IoKind, wakeup: Wakeup) {
     let Some(cable) = cable(config.queues) else {
         return;
     };
-    let load = || Server::load(&config).map(started);
+    let load = || Server::load(config).map(started);
     let server = cable.server.run(load).expect("enter").expect("load");
     let talk = || converse(&server, &mut Client::new(CLIENT, SERVER, system));
     cable.client.run(talk).expect("enter");
@@ -64,6 +68,51 @@ fn sphinx_hands_frames_over() {
 fn rss_shared_serves_by_queue() {
     converse_over_veth(SystemKind::RssShared, IoKind::AfXdp, Wakeup::Eventfd);
     converse_over_veth(SystemKind::RssShared, IoKind::Udp, Wakeup::Eventfd);
+}
+
+/// Two clusters of two owners each.
+fn clusters() -> ServerConfig {
+    let config = veth(SystemKind::SharedSomething, IoKind::AfXdp, Wakeup::Eventfd);
+    ServerConfig {
+        cores: config.cores.repeat(2),
+        clusters: u32::from(OWNERS),
+        ..config
+    }
+}
+
+#[test]
+fn clusters_serve() {
+    converse_with(&clusters());
+}
+
+/// A key is served by its cluster, by whichever member its flow's queue names, and by nobody else.
+#[test]
+fn members_share_what_their_cluster_owns() {
+    let config = clusters();
+    let Some(cable) = cable(config.queues) else {
+        return;
+    };
+    let load = || Server::load(&config).map(started);
+    let server = cable.server.run(load).expect("enter").expect("load");
+    let (items, mut expected) = (items(), [0; 2]);
+    let mut ask_all = || {
+        for part in items.chunks(25) {
+            let mut client = Client::new(CLIENT, SERVER, config.system);
+            for (key, value) in part {
+                assert_eq!(client.ask(key, &line("get", key)), found(key, value));
+                expected[usize::from(owner(key))] += 1;
+            }
+        }
+    };
+    cable.client.run(&mut ask_all).expect("enter");
+    let counters = counters(&server);
+    let total = counters.total();
+    assert_eq!((total.handoffs, total.misroutes), (0, 0));
+    let served: Vec<u64> = (counters.threads.iter())
+        .map(|thread| thread.counts.executed_get)
+        .collect();
+    assert_eq!([served[0] + served[1], served[2] + served[3]], expected);
+    assert!(served.iter().all(|gets| *gets > 0), "{served:?}");
 }
 
 #[test]

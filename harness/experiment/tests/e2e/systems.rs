@@ -1,0 +1,53 @@
+//! The smoke spec of each rival, and the property that defines it.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::bench::{Bench, shipped};
+use crate::case::Case;
+use crate::needs::Need;
+use crate::results::Row;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![Case::new(
+        "systems::shared_something",
+        &[Need::Veth],
+        shared_something,
+    )]
+}
+
+/// Every request goes to a member of its key's cluster, and each member serves its share.
+fn shared_something(bench: &Bench) -> Result<()> {
+    for trial in smoke(bench, "shared-something")? {
+        expect_none(&trial, &["handoffs", "misroutes"])?;
+        for owner in 0..4 {
+            let steered = trial.counter("server", &format!("xdp_redirected_{owner}"))?;
+            ensure!(steered > 0, "{}: nothing for owner {owner}", trial.who());
+        }
+    }
+    Ok(())
+}
+
+/// Runs a shipped smoke spec; its trials, each with a ledger that closes.
+fn smoke(bench: &Bench, name: &str) -> Result<Vec<Row>> {
+    let run = bench.run(&shipped(&format!("smoke/{name}.yaml")), LIMIT)?;
+    ensure!(!run.trials.is_empty(), "{name} has no trials");
+    for trial in &run.trials {
+        trial.expect_closed()?;
+        let answered = trial.number("answered")?;
+        ensure!(answered > 0, "{} answered nothing", trial.who());
+    }
+    Ok(run.trials)
+}
+
+/// Fails where the server counted any of these.
+fn expect_none(trial: &Row, counters: &[&str]) -> Result<()> {
+    for name in counters {
+        let count = trial.counter("server", name)?;
+        ensure!(count == 0, "{}: {count} {name}", trial.who());
+    }
+    Ok(())
+}

@@ -193,6 +193,7 @@ impl Spec {
                 service: resolved.service,
                 servers: resolved.servers,
                 clusters: resolved.clusters,
+                large_owners: resolved.large_owners,
             };
         }
         if let Some(workload) = &mut spec.workload {

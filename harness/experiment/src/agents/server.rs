@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use kv::server::{Server, ServerCounters};
+use kv::systems::SystemKind;
 use protocol::{Phase, Progress};
 use spec::Disturb;
 use sys::account::CpuSnapshot;
@@ -128,9 +129,9 @@ impl ServerRole {
     fn counts(&mut self) -> Result<Counts> {
         let server = self.server()?;
         let known = server.obtained().queues_known;
-        let partitioned = server.config().system.is_partitioned();
+        let system = server.config().system;
         let frames = server.config().io == kv::systems::IoKind::AfXdp;
-        Ok(counts(&server.snapshot()?, known, partitioned, frames))
+        Ok(counts(&server.snapshot()?, system, known, frames))
     }
 
     fn measure(&mut self, window: Window) -> Result<Measured> {
@@ -225,12 +226,12 @@ fn threads() -> String {
     )
 }
 
-/// A server's counters in the coordinator's form. Handoffs and misroutes mean nothing where any core
-/// serves any key, frame returns nothing without AF_XDP, hops nothing where queues are unknown.
+/// A server's counters in the coordinator's form. Handoffs mean nothing where requests never change threads,
+/// misroutes nothing where any core serves any key, frame returns nothing without AF_XDP, hops nothing where queues are unknown.
 fn counts(
     counters: &ServerCounters,
+    system: SystemKind,
     queues_known: bool,
-    partitioned: bool,
     frames: bool,
 ) -> Counts {
     let total = counters.total();
@@ -242,12 +243,12 @@ fn counts(
     Counts {
         executed: total.requests_executed,
         replies: total.replies_sent,
-        handoffs: partitioned.then_some(total.handoffs),
+        handoffs: system.hands_over().then_some(total.handoffs),
         frame_returns: frames.then_some(io.frame_returns),
         wakeups_app: Some(io.wakeups_app),
         wakeups_kernel: Some(io.wakeups_kernel),
         cross_core_hops: queues_known.then_some(total.cross_core_hops),
-        misroutes: partitioned.then_some(total.misroutes),
+        misroutes: system.has_owners().then_some(total.misroutes),
         drops: counters.drops.clone(),
         related: named.chain(counters.related.iter().cloned()).collect(),
     }

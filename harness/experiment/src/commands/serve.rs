@@ -180,6 +180,7 @@ fn config(
         service: None,
         servers: 1,
         clusters,
+        large_owners: 1,
         backlog: 0,
     })
 }

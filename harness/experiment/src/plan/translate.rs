@@ -224,6 +224,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         service: service(trial),
         servers: trial.system.servers.map_or(1, u32::from),
         clusters,
+        large_owners: trial.system.large_owners.map_or(1, u32::from),
     })
 }
 

@@ -12,11 +12,32 @@ use crate::results::Row;
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new(
-        "systems::shared_something",
-        &[Need::Veth],
-        shared_something,
-    )]
+    vec![
+        Case::new("systems::minos", &[Need::Veth], minos),
+        Case::new("systems::shared_something", &[Need::Veth], shared_something),
+    ]
+}
+
+/// Large requests, and no others, change threads, once the threshold has been drawn: 0.5% of them,
+/// give or take 4 standard deviations over 3000.
+fn minos(bench: &Bench) -> Result<()> {
+    for trial in smoke(bench, "minos")? {
+        let executed = trial.counter("server", "requests_executed")?;
+        let share = trial.counter("server", "handoffs")? as f64 / executed as f64;
+        ensure!(
+            share > 0.0 && share < 0.0102,
+            "{}: {share} of the requests changed threads",
+            trial.who()
+        );
+        expect_none(&trial, &["misroutes"])?;
+        let large = trial.counter("server", "xdp_redirected_1")?;
+        ensure!(
+            large == 0,
+            "{}: {large} arrived at the large core",
+            trial.who()
+        );
+    }
+    Ok(())
 }
 
 /// Every request goes to a member of its key's cluster, and each member serves its share.

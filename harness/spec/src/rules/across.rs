@@ -32,6 +32,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         wakeup(system, index, &mut findings);
         queues(spec, system, index, &mut findings);
         clusters(spec, system, index, &mut findings);
+        large_owners(spec, system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
     }
@@ -249,9 +250,7 @@ fn clusters(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<F
         return;
     };
     let topology = spec.topology.resolve();
-    let swept = spec.sweep.as_ref().and_then(|sweep| sweep.owners.clone());
-    let owners = swept.unwrap_or_else(|| vec![system.owners.unwrap_or(topology.queues)]);
-    for owners in owners {
+    for owners in owners(spec, system) {
         if clusters == 0 || owners % clusters != 0 {
             find(format!(
                 "{owners} owners do not form {clusters} clusters of one size; choose a divisor"
@@ -265,6 +264,39 @@ fn clusters(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<F
             ));
         }
     }
+}
+
+/// Where some owners serve large requests only, others must be there for the small ones.
+fn large_owners(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    let name = system.system;
+    if !name.has_large_owners() {
+        if system.large_owners.is_some() {
+            let message = format!("{name} does not tell large requests from small ones");
+            findings.push((format!("systems[{index}].large_owners"), message));
+        }
+        return;
+    }
+    let large = system.large_owners.unwrap_or(1);
+    let field = if system.large_owners.is_some() {
+        ".large_owners"
+    } else {
+        ""
+    };
+    for owners in owners(spec, system) {
+        if large >= owners {
+            let message = format!(
+                "of {owners} owners {large} serve large requests, which leaves none for the small \
+                 ones"
+            );
+            findings.push((format!("systems[{index}]{field}"), message));
+        }
+    }
+}
+
+/// The numbers of owners that a system has in one spec.
+fn owners(spec: &Spec, system: &SystemSpec) -> Vec<u16> {
+    let swept = spec.sweep.as_ref().and_then(|sweep| sweep.owners.clone());
+    swept.unwrap_or_else(|| vec![system.owners.unwrap_or(spec.topology.resolve().queues)])
 }
 
 /// Not every system's threads can be made to burn time.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::traits::Traits;
 use super::{Io, Wakeup};
 use super::{
-    memcached, mica_erew, reflector, rss_shared, seastar, shared_something, sphinx, synthetic,
-    xdp_steered,
+    memcached, mica_erew, minos, reflector, rss_shared, seastar, shared_something, sphinx,
+    synthetic, xdp_steered,
 };
 
 /// The systems by name.
@@ -26,6 +26,8 @@ pub enum SystemKind {
     Seastar,
     /// The client computes the partition and addresses it by UDP port (MICA, EREW).
     MicaErew,
+    /// Small and large requests are served by different cores (Minos).
+    Minos,
     /// An XDP program steers each request to the owner's AF_XDP socket (Enberg et al., ENCP 2019).
     XdpSteered,
     /// XDP steers to clusters of cores, which share (ENCP 2019, section 4).
@@ -40,11 +42,12 @@ pub enum SystemKind {
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
+        Self::Minos,
         Self::XdpSteered,
         Self::SharedSomething,
         Self::Memcached,
@@ -59,6 +62,7 @@ impl SystemKind {
             Self::Sphinx => &sphinx::TRAITS,
             Self::Seastar => &seastar::TRAITS,
             Self::MicaErew => &mica_erew::TRAITS,
+            Self::Minos => &minos::TRAITS,
             Self::XdpSteered => &xdp_steered::TRAITS,
             Self::SharedSomething => &shared_something::TRAITS,
             Self::Memcached => &memcached::TRAITS,
@@ -152,6 +156,12 @@ impl SystemKind {
     #[must_use]
     pub const fn has_clusters(self) -> bool {
         self.traits().clusters
+    }
+
+    /// Whether some of its owners serve large requests only.
+    #[must_use]
+    pub const fn has_large_owners(self) -> bool {
+        self.traits().large_owners
     }
 
     /// Whether the kernel has a partition table of its own to steer it by.

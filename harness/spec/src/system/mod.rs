@@ -8,6 +8,7 @@ mod clusters;
 mod kind;
 mod memcached;
 mod mica_erew;
+mod minos;
 mod reflector;
 mod rss_shared;
 mod seastar;
@@ -117,6 +118,10 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clusters: Option<Clusters>,
+    /// Owners, the last ones, that serve large requests of `minos`. Default: 1.
+    #[garde(inner(range(min = 1, max = 63)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub large_owners: Option<u16>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -151,6 +156,10 @@ struct Details {
     /// Clusters that the owners of `shared_something` form: a number, `llc` or `numa`. Default: `llc`.
     #[serde(default)]
     clusters: Option<Clusters>,
+    /// Owners, the last ones, that serve large requests of `minos`. Default: 1.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 63))]
+    large_owners: Option<u16>,
 }
 
 /// Either form, for the schema.
@@ -189,6 +198,7 @@ impl From<Details> for SystemSpec {
             service,
             servers,
             clusters,
+            large_owners,
         } = details;
         Self {
             system,
@@ -200,6 +210,7 @@ impl From<Details> for SystemSpec {
             service,
             servers,
             clusters,
+            large_owners,
         }
     }
 }
@@ -255,6 +266,9 @@ pub struct System {
     /// How its owners form clusters, where they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clusters: Option<Clusters>,
+    /// Of the owners those that serve large requests, where there are such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large_owners: Option<u16>,
 }
 
 impl SystemSpec {
@@ -275,6 +289,7 @@ impl SystemSpec {
             service: None,
             servers: None,
             clusters: None,
+            large_owners: None,
         }
     }
 
@@ -307,6 +322,7 @@ impl SystemSpec {
             servers: (self.system.is_virtual()).then(|| self.servers.unwrap_or(1)),
             clusters: (self.system.has_clusters())
                 .then(|| self.clusters.unwrap_or(Clusters::DEFAULT)),
+            large_owners: (self.system.has_large_owners()).then(|| self.large_owners.unwrap_or(1)),
         }
     }
 }

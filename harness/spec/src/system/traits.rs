@@ -18,6 +18,7 @@ pub(super) struct Traits {
     pub(super) fixed_owners: Option<u16>,
     pub(super) is_virtual: bool,
     pub(super) clusters: bool,
+    pub(super) large_owners: bool,
     pub(super) kernel_table: bool,
     pub(super) needs_xdp: bool,
 }
@@ -40,6 +41,7 @@ impl Traits {
         fixed_owners: None,
         is_virtual: false,
         clusters: false,
+        large_owners: false,
         kernel_table: false,
         needs_xdp: false,
     };

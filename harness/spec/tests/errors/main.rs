@@ -214,6 +214,15 @@ fn each_system_refuses_what_it_cannot_do() {
         ),
         ("{system: sphinx, clusters: 2}", "form no clusters"),
         (
+            "{system: sphinx, large_owners: 1}",
+            "does not tell large requests",
+        ),
+        (
+            "{system: minos, owners: 2, large_owners: 2}",
+            "leaves none for the small",
+        ),
+        ("{system: minos, io: udp}", "read every receive queue"),
+        (
             "{system: shared_something, owners: 4, clusters: 3}",
             "choose a divisor",
         ),

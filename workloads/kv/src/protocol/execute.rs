@@ -163,6 +163,37 @@ impl Single {
         }
     }
 
+    /// The key's bytes where they stand as such in the request: not in base64.
+    #[must_use]
+    pub fn plain_key<'a>(&self, request: &'a [u8]) -> Option<&'a [u8]> {
+        match &self.op {
+            Op::Meta(op) if op.base64 => None,
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => Some(self.key.of(request)),
+        }
+    }
+
+    /// Bytes of the value that the request brings, if it brings one.
+    #[must_use]
+    pub fn value_len(&self) -> Option<u32> {
+        use super::request::{BinaryCommand, MetaVerb};
+        match &self.op {
+            Op::Ascii {
+                op: AsciiOp::Store { value, .. },
+                ..
+            } => Some(value.len),
+            Op::Meta(op) if op.verb == MetaVerb::Set => Some(op.value.len),
+            Op::Binary(op) => match op.command {
+                BinaryCommand::Store { value, .. } => Some(value.len),
+                BinaryCommand::Get { .. }
+                | BinaryCommand::Touch { .. }
+                | BinaryCommand::TooLarge { .. }
+                | BinaryCommand::Delete
+                | BinaryCommand::Delta { .. } => None,
+            },
+            Op::Ascii { .. } | Op::Meta(_) => None,
+        }
+    }
+
     /// Moves the request's offsets to a buffer in which the parsed bytes start at `at`.
     #[must_use]
     pub fn shifted(mut self, at: u32) -> Self {

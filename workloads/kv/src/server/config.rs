@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::systems::{IoKind, Layout, Refusal, SystemChoice, SystemKind, Wakeup, validate};
+use super::dispatch::Dispatch as _;
+use crate::systems::{
+    Design, IoKind, Layout, Refusal, SystemChoice, SystemKind, Wakeup, validate, with_design,
+};
 
 /// A server: one system with its place on the machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +49,10 @@ pub struct ServerConfig {
     /// Clusters of a system whose owners share within clusters; others do not look at it.
     #[serde(default = "one")]
     pub clusters: u32,
+    /// Owners, the last ones, that serve large requests, of a system that tells large from small;
+    /// others do not look at it.
+    #[serde(default = "one")]
+    pub large_owners: u32,
 }
 
 const fn one() -> u32 {
@@ -88,6 +95,11 @@ impl ServerConfig {
             Layout::Clustered => self.clusters,
             Layout::Shared => 1,
         }
+    }
+
+    /// Owners that receive queues are dealt to.
+    pub(crate) fn receivers(&self) -> u32 {
+        with_design!(self.system, D => <D as Design>::Dispatch::receivers(self))
     }
 
     /// Owners that serve a key.
@@ -145,6 +157,7 @@ impl ServerConfig {
             wakeup: self.wakeup,
             owners: self.owners(),
             clusters: self.clusters,
+            large_owners: self.large_owners,
             queues: self.queues,
             port: self.port,
             tcp: self.tcp,

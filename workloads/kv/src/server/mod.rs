@@ -12,6 +12,7 @@ pub mod burn;
 mod config;
 pub mod counters;
 pub(crate) mod desk;
+pub(crate) mod dispatch;
 pub(crate) mod engine;
 mod gate;
 mod holder;

@@ -109,7 +109,7 @@ impl Rings {
             .map_err(|_| ServerError::Config("more than 65535 queues".to_owned()))?;
         let all = config.owners();
         let (policy, ports, members) = match steering {
-            Steering::Queue => (Policy::Rss, 1, all),
+            Steering::Queue => (Policy::Rss, 1, config.receivers()),
             Steering::Port => (Policy::Port, owners, all),
             Steering::Key => (Policy::Key, 1, all),
             Steering::Cluster => (Policy::Cluster, 1, config.members()),

@@ -12,6 +12,7 @@ use sys::cpu::CpuId;
 use super::burn::Burn;
 use super::config::{LONGEST_SLEEP, RING_MESSAGES, ServerConfig};
 use super::desk::Desk;
+use super::dispatch::Dispatch as _;
 use super::engine::{Clustered, Common, Elsewhere, Engine, Owned};
 use super::gate::Phase;
 use super::holder;
@@ -165,10 +166,11 @@ where
     let mut running = Running::new(Arc::clone(&shared));
     let mut ports = mesh::<Message<I::Frame>>(&shared.doorbells, RING_MESSAGES);
     let tcp_port = config.tcp.then(|| ports.pop()).flatten();
-    for (me, (io, port)) in ios.into_iter().zip(ports).enumerate() {
+    let dispatches = D::Dispatch::for_owners(&config);
+    for (me, ((io, port), dispatch)) in ios.into_iter().zip(ports).zip(dispatches).enumerate() {
         let (config, make) = (config.clone(), make.clone());
         running.spawn(me, move |shared| {
-            owner_thread::<D, N, I, E>(&config, me, shared, io, port, || make(me))
+            owner_thread::<D, N, I, E>(&config, me, shared, io, port, dispatch, || make(me))
         })?;
     }
     if let Some(port) = tcp_port {
@@ -191,6 +193,7 @@ fn owner_thread<D, N, I, E>(
     shared: &Arc<Shared>,
     mut io: I,
     port: Port<Message<I::Frame>>,
+    dispatch: D::Dispatch,
     make: impl FnOnce() -> Result<E, String>,
 ) -> Result<(), String>
 where
@@ -227,7 +230,7 @@ where
             timeout: LONGEST_SLEEP,
         }
     };
-    let mut owner = Owner::<D, N, I, E>::new(desk, cpu, config.queue_of(me));
+    let mut owner = Owner::<D, N, I, E>::new(desk, cpu, config.queue_of(me), dispatch);
     worker::run(
         &mut io,
         &mut owner,

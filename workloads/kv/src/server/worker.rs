@@ -14,6 +14,7 @@ use pktio::DatagramIo;
 use pktio::worker::{Handler, Woken};
 
 use super::desk::{Desk, Job};
+use super::dispatch::Dispatch as _;
 use super::engine::Engine;
 use super::message::{Arrival, Handed, Message};
 use super::migrate::Migrate;
@@ -46,7 +47,7 @@ pub(crate) struct Waiting<F> {
 }
 
 /// See the [module](self).
-pub(crate) struct Owner<D, N, I: DatagramIo, E> {
+pub(crate) struct Owner<D: Design, N, I: DatagramIo, E> {
     desk: Desk<I::Frame, Waiting<I::Frame>, E>,
     cpu: u32,
     own_queue: Option<u16>,
@@ -56,7 +57,8 @@ pub(crate) struct Owner<D, N, I: DatagramIo, E> {
     reply: Vec<u8>,
     spill: Spill,
     work: u64,
-    system: PhantomData<fn() -> (D, N)>,
+    dispatch: D::Dispatch,
+    system: PhantomData<fn() -> N>,
 }
 
 impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E> {
@@ -66,6 +68,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         desk: Desk<I::Frame, Waiting<I::Frame>, E>,
         cpu: u32,
         own_queue: Option<u16>,
+        dispatch: D::Dispatch,
     ) -> Self {
         Self {
             desk,
@@ -77,6 +80,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
             reply: Vec::new(),
             spill: Spill::default(),
             work: 0,
+            dispatch,
             system: PhantomData,
         }
     }
@@ -93,7 +97,12 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
     fn single(&mut self, io: &mut I, mut frame: I::Frame, from: Arrival, single: Single) {
         let desk = &mut self.desk;
         let hash = single.store_hash(&io.payload(&frame)[HEADER_LEN..]);
-        let mut shard = match desk.engine.shard(hash) {
+        let now = desk.now;
+        let body = &io.payload(&frame)[HEADER_LEN..];
+        let mut shard = match desk.engine.shard(hash).and_then(|mut shard| {
+            let elsewhere = self.dispatch.elsewhere(&mut shard, body, &single, now);
+            elsewhere.map_or(Ok(shard), Err)
+        }) {
             Ok(shard) => shard,
             Err(owner) => {
                 desk.shared.states[desk.me].counts.handoffs.one();
@@ -106,8 +115,6 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
                 return;
             }
         };
-        let now = desk.now;
-        let body = &io.payload(&frame)[HEADER_LEN..];
         let in_place = body.len() <= SHORT;
         let mut in_frame = 0;
         if in_place {
@@ -383,5 +390,6 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
 
     fn tick(&mut self, _io: &mut I, now_ns: u64) {
         self.desk.now = self.clock.unix(now_ns);
+        self.dispatch.tick(now_ns);
     }
 }

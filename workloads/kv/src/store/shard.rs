@@ -143,6 +143,13 @@ impl Shard {
         }
     }
 
+    /// The length of the item's value, in bytes. Counts nothing.
+    #[inline]
+    pub fn value_len(&mut self, key: Key<'_>, now: u32) -> Option<u32> {
+        let handle = self.locate(key, now)?;
+        Some(Header::read(&self.region, handle.slot).value_len)
+    }
+
     /// The item with a new deadline, marked as used. Counts a touch.
     pub fn touch(&mut self, key: Key<'_>, deadline: u32, now: u32) -> Option<Item<'_>> {
         match self.locate(key, now) {

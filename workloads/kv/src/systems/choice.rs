@@ -39,6 +39,8 @@ pub struct SystemChoice {
     pub owners: u32,
     /// Clusters that the owners form, where they do.
     pub clusters: u32,
+    /// Of them, those that serve large requests, where there are such.
+    pub large_owners: u32,
     /// Receive queues of the interface; only AF_XDP cares.
     pub queues: u32,
     /// First UDP port.
@@ -94,6 +96,20 @@ pub enum Refusal {
         owners: u32,
         /// Queues of the interface.
         queues: u32,
+    },
+    /// A kernel socket gets the datagrams of one queue.
+    #[error(
+        "the small cores of minos read every receive queue, which kernel sockets do not offer; use \
+         io: af_xdp"
+    )]
+    SmallCoresReadAllQueues,
+    /// Both kinds are needed.
+    #[error("of {owners} owners {large} serve large requests: there must be some of either kind")]
+    NoSmallOrNoLargeOwner {
+        /// Owners asked for.
+        owners: u32,
+        /// Of them, those for large requests.
+        large: u32,
     },
     /// Clusters of unequal size would not be comparable.
     #[error(
@@ -224,6 +240,7 @@ mod tests {
             wakeup,
             owners: 2,
             clusters: 1,
+            large_owners: 1,
             queues: 2,
             port: 11211,
             tcp: false,
@@ -270,6 +287,9 @@ mod tests {
                 (MicaErew, AfXdp, Eventfd),
                 (MicaErew, AfXdp, Spin),
                 (MicaErew, AfXdp, Batched),
+                (Minos, AfXdp, Eventfd),
+                (Minos, AfXdp, Spin),
+                (Minos, AfXdp, Batched),
                 (XdpSteered, AfXdp, Eventfd),
                 (XdpSteered, AfXdp, Spin),
                 (XdpSteered, AfXdp, Batched),
@@ -336,6 +356,17 @@ mod tests {
                 queues: 2
             }
         );
+        for large in [0, 2] {
+            let minos = SystemChoice {
+                system: SystemKind::Minos,
+                large_owners: large,
+                ..base
+            };
+            assert_eq!(
+                refuse(minos),
+                Refusal::NoSmallOrNoLargeOwner { owners: 2, large }
+            );
+        }
         let crowded = SystemChoice {
             wakeup: Wakeup::Spin,
             cpu_per_owner: false,

@@ -9,8 +9,9 @@
 //! over AF_XDP. The server trusts no client: the owner is recomputed from the key bytes, and a
 //! request at the wrong port is counted as a misroute and handed to its owner.
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, SystemKind, choice};
+use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
+use crate::server::dispatch::Here;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +19,7 @@ pub struct MicaErew;
 
 impl Design for MicaErew {
     type Polling = SpinPerMessage;
-    const KIND: SystemKind = SystemKind::MicaErew;
+    type Dispatch = Here;
     const LAYOUT: Layout = Layout::Partitioned;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Port;

@@ -7,6 +7,7 @@
 
 mod choice;
 pub mod mica_erew;
+pub mod minos;
 pub mod rss_shared;
 pub mod seastar;
 pub mod shared_something;
@@ -19,6 +20,7 @@ pub use choice::{IoKind, Refusal, SystemChoice, Wakeup, validate};
 use serde::{Deserialize, Serialize};
 
 use crate::handoff::mesh::Notify;
+use crate::server::dispatch::Dispatch;
 
 /// A system under test that runs in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +34,8 @@ pub enum SystemKind {
     Seastar,
     /// See [`mica_erew`].
     MicaErew,
+    /// See [`minos`].
+    Minos,
     /// See [`xdp_steered`].
     XdpSteered,
     /// See [`shared_something`].
@@ -75,11 +79,11 @@ pub enum Steering {
 }
 
 /// What the code that serves requests needs to know of a system, at compile time.
-pub trait Design: Send + Sync + 'static {
+pub(crate) trait Design: Send + Sync + 'static {
     /// How messages travel when threads spin.
     type Polling: Notify;
-    /// Which system this is.
-    const KIND: SystemKind;
+    /// Who executes a request among the threads that serve its key.
+    type Dispatch: Dispatch;
     /// Which threads serve a key.
     const LAYOUT: Layout;
     /// There is no store: replies are held until virtual departure times.
@@ -102,7 +106,7 @@ pub trait Design: Send + Sync + 'static {
 macro_rules! with_design {
     ($kind:expr, $design:ident => $body:expr) => {
         with_design!(@ $kind, $design, $body,
-            RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew,
+            RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew, Minos: minos,
             XdpSteered: xdp_steered, SharedSomething: shared_something, Synthetic: synthetic)
     };
     (@ $kind:expr, $design:ident, $body:expr, $($name:ident: $module:ident),+) => {
@@ -118,11 +122,12 @@ pub(crate) use with_design;
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
+        Self::Minos,
         Self::XdpSteered,
         Self::SharedSomething,
         Self::Synthetic,
@@ -138,8 +143,16 @@ impl SystemKind {
         with_design!(self, D => matches!(D::STEERING, Steering::Port))
     }
 
-    /// Whether handoffs are part of the design, or do not apply because any thread serves any key.
-    pub const fn is_partitioned(self) -> bool {
+    /// Whether requests change threads by design, so that handoffs mean something.
+    pub const fn hands_over(self) -> bool {
+        match self.layout() {
+            Layout::Partitioned | Layout::Clustered => true,
+            Layout::Shared => with_design!(self, D => <D as Design>::Dispatch::HANDS_OVER),
+        }
+    }
+
+    /// Whether a key has an owner, so that a misroute means something.
+    pub const fn has_owners(self) -> bool {
         match self.layout() {
             Layout::Partitioned | Layout::Clustered => true,
             Layout::Shared => false,
@@ -161,23 +174,6 @@ impl std::fmt::Display for SystemKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_design_sits_behind_its_own_kind() {
-        fn kind<D: Design>() -> SystemKind {
-            D::KIND
-        }
-        let kinds = [
-            kind::<rss_shared::RssShared>(),
-            kind::<sphinx::Sphinx>(),
-            kind::<seastar::Seastar>(),
-            kind::<mica_erew::MicaErew>(),
-            kind::<xdp_steered::XdpSteered>(),
-            kind::<shared_something::SharedSomething>(),
-            kind::<synthetic::Synthetic>(),
-        ];
-        assert_eq!(kinds, SystemKind::ALL);
-    }
 
     #[test]
     fn names_are_unique_and_are_what_serde_reads() {

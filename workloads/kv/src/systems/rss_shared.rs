@@ -5,8 +5,9 @@
 //! threads by their flow; no request ever changes threads, and the price is paid in locks and in
 //! cache lines that move between cores.
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, SystemKind, choice};
+use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
+use crate::server::dispatch::Here;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +15,7 @@ pub struct RssShared;
 
 impl Design for RssShared {
     type Polling = SpinPerMessage;
-    const KIND: SystemKind = SystemKind::RssShared;
+    type Dispatch = Here;
     const LAYOUT: Layout = Layout::Shared;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;

@@ -5,8 +5,9 @@
 //! sent; messages to another core are collected and published together, once per receive batch,
 //! as Seastar's inter-core queues do. Everything else is [`sphinx`](super::sphinx).
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, SystemKind, choice};
+use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerBatch;
+use crate::server::dispatch::Here;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +15,7 @@ pub struct Seastar;
 
 impl Design for Seastar {
     type Polling = SpinPerBatch;
-    const KIND: SystemKind = SystemKind::Seastar;
+    type Dispatch = Here;
     const LAYOUT: Layout = Layout::Partitioned;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;

@@ -11,10 +11,9 @@
 //! A request that reaches another cluster than its key's is a misroute, and is handed to the core
 //! there that stands where the arrival core stands in its own.
 
-use super::{
-    Addressing, Design, IoKind, Layout, Refusal, Steering, SystemChoice, SystemKind, choice,
-};
+use super::{Addressing, Design, IoKind, Layout, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
+use crate::server::dispatch::Here;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +21,7 @@ pub struct SharedSomething;
 
 impl Design for SharedSomething {
     type Polling = SpinPerMessage;
-    const KIND: SystemKind = SystemKind::SharedSomething;
+    type Dispatch = Here;
     const LAYOUT: Layout = Layout::Clustered;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Cluster;

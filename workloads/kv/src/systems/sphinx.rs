@@ -16,8 +16,9 @@
 //! of software steering, and a comparison against it does not exaggerate. Requests over TCP,
 //! whose replies have to be ordered, do go back to the connection's thread.
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, SystemKind, choice};
+use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
+use crate::server::dispatch::Here;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +26,7 @@ pub struct Sphinx;
 
 impl Design for Sphinx {
     type Polling = SpinPerMessage;
-    const KIND: SystemKind = SystemKind::Sphinx;
+    type Dispatch = Here;
     const LAYOUT: Layout = Layout::Partitioned;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;

@@ -7,8 +7,9 @@
 //! Kiefer and Wolfowitz's for several (1955). One thread keeps the order of arrivals; it spins, so
 //! that a reply leaves within microseconds of its time, and counts how late it was.
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, SystemKind, choice};
+use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
+use crate::server::dispatch::Here;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,7 @@ pub struct Synthetic;
 
 impl Design for Synthetic {
     type Polling = SpinPerMessage;
-    const KIND: SystemKind = SystemKind::Synthetic;
+    type Dispatch = Here;
     const LAYOUT: Layout = Layout::Shared;
     const HOLDS_REPLIES: bool = true;
     const ADDRESSING: Addressing = Addressing::Flow;

@@ -11,8 +11,9 @@
 //! multi-get goes to the owner of its first key, and the keys of other owners travel by counted
 //! handoff.
 
-use super::{Addressing, Design, IoKind, Layout, Refusal, Steering, SystemChoice, SystemKind};
+use super::{Addressing, Design, IoKind, Layout, Refusal, Steering, SystemChoice};
 use crate::handoff::mesh::SpinPerMessage;
+use crate::server::dispatch::Here;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,7 @@ pub struct XdpSteered;
 
 impl Design for XdpSteered {
     type Polling = SpinPerMessage;
-    const KIND: SystemKind = SystemKind::XdpSteered;
+    type Dispatch = Here;
     const LAYOUT: Layout = Layout::Partitioned;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;

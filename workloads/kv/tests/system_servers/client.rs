@@ -78,6 +78,7 @@ pub(crate) fn config(
         service: None,
         servers: 1,
         clusters: 1,
+        large_owners: 1,
         backlog: 0,
     }
 }

@@ -51,7 +51,7 @@ fn burnt(system: SystemKind) {
     };
     let all = keys.iter().map(|key| time(key)).sum();
     check(all, delta.total().service_ns, "in all");
-    if system.is_partitioned() {
+    if system.hands_over() {
         for (thread, counters) in (0..OWNERS).zip(&delta.threads) {
             let own = keys.iter().filter(|key| owner(key) == thread);
             let due = own.map(|key| time(key)).sum();

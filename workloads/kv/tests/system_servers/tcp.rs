@@ -50,7 +50,7 @@ fn conforms(system: SystemKind) {
     assert!(!text.contains("[FAIL]"), "{text}");
     let total = counters(&server).total();
     assert!(total.tcp_requests > 0);
-    assert_eq!(total.handoffs > 0, system.is_partitioned());
+    assert_eq!(total.handoffs > 0, system.hands_over());
 }
 
 #[test]

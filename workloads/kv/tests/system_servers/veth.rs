@@ -70,6 +70,64 @@ fn rss_shared_serves_by_queue() {
     converse_over_veth(SystemKind::RssShared, IoKind::Udp, Wakeup::Eventfd);
 }
 
+#[test]
+fn small_and_large_serve() {
+    converse_over_veth(SystemKind::Minos, IoKind::AfXdp, Wakeup::Eventfd);
+}
+
+/// What is larger than 99 of 100 requests goes to the large core, everything else stays away from it.
+#[test]
+fn large_requests_change_to_the_large_core_and_no_others() {
+    const LARGE: usize = 8000;
+    let config = veth(SystemKind::Minos, IoKind::AfXdp, Wakeup::Eventfd);
+    let Some(cable) = cable(config.queues) else {
+        return;
+    };
+    let load = || Server::load(&config).map(started);
+    let server = cable.server.run(load).expect("enter").expect("load");
+    let set = |client: &mut Client, key: &[u8], len: usize| {
+        for part in 0..len / 1000 {
+            let command = if part == 0 { "set" } else { "append" };
+            let mut request = line(command, key);
+            request.truncate(request.len() - 2);
+            request.extend_from_slice(b" 0 0 1000\r\n");
+            request.extend_from_slice(&[b'v'; 1000]);
+            request.extend_from_slice(b"\r\n");
+            assert_eq!(client.ask(key, &request), b"STORED\r\n");
+        }
+    };
+    let talk = || {
+        let mut client = Client::new(CLIENT, SERVER, config.system);
+        set(&mut client, b"large", LARGE);
+        // Two epochs of small ones alone draw the threshold.
+        let until = std::time::Instant::now() + std::time::Duration::from_millis(300);
+        while std::time::Instant::now() < until {
+            for (key, value) in items().iter().take(50) {
+                assert_eq!(client.ask(key, &line("get", key)), found(key, value));
+            }
+        }
+        let before = counters(&server);
+        let value = vec![b'v'; LARGE];
+        for _ in 0..5 {
+            assert_eq!(
+                client.ask(b"large", &line("get", b"large")),
+                found(b"large", &value)
+            );
+        }
+        for (key, value) in items().iter().take(100) {
+            assert_eq!(client.ask(key, &line("get", key)), found(key, value));
+        }
+        before
+    };
+    let before = cable.client.run(talk).expect("enter");
+    let delta = counters(&server).since(&before);
+    let served: Vec<u64> = (delta.threads.iter())
+        .map(|thread| thread.counts.executed_get)
+        .collect();
+    assert_eq!(served, [100, 5]);
+    assert_eq!(delta.total().handoffs, 5);
+}
+
 /// Two clusters of two owners each.
 fn clusters() -> ServerConfig {
     let config = veth(SystemKind::SharedSomething, IoKind::AfXdp, Wakeup::Eventfd);

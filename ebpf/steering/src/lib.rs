@@ -23,7 +23,7 @@ mod words;
 
 pub use hash::{MAX_KEY_LEN, hash_bytes, hash_key};
 #[cfg(not(target_arch = "bpf"))]
-pub use partition::PartitionTable;
+pub use partition::{PartitionTable, passed_on};
 pub use policy::{Inputs, Policy, Situation, Verdict, steer};
 pub use reason::Drop;
 pub use request::{Located, locate_key};

@@ -5,6 +5,13 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::table::{SLOTS, Table, entry, owner_in, slot_of};
 
+/// What a repartition of an even table changes: the first `slots` slots, each with its new owner,
+/// the next one. The slots of all owners come in turn. Nothing changes with less than two owners.
+pub fn passed_on(owners: u16, slots: u16) -> impl Iterator<Item = (u16, u16)> {
+    let slots = if owners < 2 { 0 } else { slots };
+    (0..slots.min(SLOTS as u16)).map(move |slot| (slot, (slot % owners + 1) % owners))
+}
+
 /// The table of user space, shared by threads.
 #[derive(Debug)]
 pub struct PartitionTable {
@@ -80,6 +87,23 @@ mod tests {
             assert!(spread <= 1, "{owners} owners: {used:?}");
             assert_eq!(used.iter().sum::<usize>(), SLOTS);
         }
+    }
+
+    #[test]
+    fn what_is_passed_on_leaves_its_owner_and_keeps_the_spread() {
+        let table = PartitionTable::even(3);
+        for (slot, to) in passed_on(3, 1024) {
+            assert_ne!(table.owner_of(u64::from(slot) << 54), to);
+            table.move_slot(slot, to);
+        }
+        let mut counts = [0; 3];
+        for value in table.snapshot() {
+            counts[owner_in(value) as usize] += 1;
+        }
+        counts.sort_unstable();
+        assert_eq!(counts, [341, 341, 342]);
+        assert_eq!(passed_on(2, 10).count(), 10);
+        assert_eq!(passed_on(1, 10).count() + passed_on(0, 10).count(), 0);
     }
 
     #[test]

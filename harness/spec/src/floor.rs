@@ -61,6 +61,7 @@ pub(crate) fn of_block(spec: &Spec, trial: &Trial) -> Option<Trial> {
             timeout,
         },
         disturb: None,
+        repartition: None,
         trace: false,
         bpf_stats: false,
         ..trial.clone()

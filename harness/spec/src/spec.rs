@@ -11,6 +11,7 @@ use crate::floor;
 use crate::load::{Load, LoadPoint, Phases, Sweep};
 use crate::probe::Probe;
 use crate::read;
+use crate::repartition::Repartition;
 use crate::system::SystemSpec;
 use crate::topology::TopologySpec;
 use crate::workload::{Arrivals, WorkloadSpec};
@@ -75,6 +76,10 @@ pub struct Spec {
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disturb: Option<Disturb>,
+    /// Partitions that change owners in the measure phase.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repartition: Option<Repartition>,
     /// Measurements beside the trials, taken before the first.
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -11,6 +11,7 @@ use crate::disturb::Disturb;
 use crate::floor::{self, FLOOR_LABEL};
 use crate::load::{LoadPoint, Phases};
 use crate::pattern::Pattern;
+use crate::repartition::Repartition;
 use crate::spec::Spec;
 use crate::system::System;
 use crate::topology::{Placement, Topology};
@@ -47,6 +48,9 @@ pub struct Trial {
     /// Known wrongs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disturb: Option<Disturb>,
+    /// Partitions that change owners in the measure phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repartition: Option<Repartition>,
     /// The CPUs asked for; no part of the trial's identity.
     pub placement: Placement,
 }
@@ -169,6 +173,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                     trace: spec.traces(),
                     bpf_stats: spec.bpf_statistics(),
                     disturb: spec.disturb,
+                    repartition: spec.repartition,
                     placement: placement.clone(),
                 }));
             }

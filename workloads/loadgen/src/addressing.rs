@@ -1,6 +1,7 @@
 //! Destination ports, computed before the trial so that no key is hashed while it runs.
 
 use model::KeySpace;
+use steering::table::owner_in;
 use steering::{PartitionTable, SLOTS, hash_bytes, slot_of};
 
 use crate::{Addressing, ClientError};
@@ -12,6 +13,15 @@ pub(crate) enum Destinations {
     One(u16),
     /// By key id.
     ByKey(Box<[u16]>),
+    /// By key id, and from some time on by another table.
+    Learning {
+        /// Ports of requests that are due before.
+        before: Box<[u16]>,
+        /// Ns since the start of the trial.
+        at_ns: u64,
+        /// Ports of requests that are due from then on.
+        after: Box<[u16]>,
+    },
 }
 
 impl Destinations {
@@ -20,60 +30,91 @@ impl Destinations {
     /// # Errors
     /// When a table has the wrong length, or names a port beyond 65535.
     pub(crate) fn new(addressing: &Addressing, keys: &KeySpace) -> Result<Self, ClientError> {
-        let (base_port, owners, table) = match addressing {
+        let (base_port, owners, table, learns) = match addressing {
             Addressing::Server { port } => return Ok(Self::One(*port)),
             Addressing::Partition {
                 base_port,
                 owners,
                 table,
-            } => (*base_port, *owners, table),
+                learns,
+            } => (*base_port, *owners, table, learns),
         };
         if owners == 0 {
             return Err(ClientError::Config(
                 "addressing: there must be an owner".into(),
             ));
         }
-        let even = PartitionTable::even(owners);
-        if let Some(owner_by_slot) = table {
-            if owner_by_slot.len() != SLOTS {
-                return Err(ClientError::Config(format!(
-                    "addressing: a table has {SLOTS} slots, not {}",
-                    owner_by_slot.len()
-                )));
-            }
-            if let Some(owner) = owner_by_slot.iter().find(|owner| **owner >= owners) {
-                return Err(ClientError::Config(format!(
-                    "addressing: owner {owner} is not one of the {owners}"
-                )));
-            }
-        }
         if base_port.checked_add(owners - 1).is_none() {
             return Err(ClientError::Config("addressing: ports beyond 65535".into()));
         }
-        let mut key = Vec::new();
-        let ports = (0..keys.len()).map(|id| {
-            let hash = hash_bytes(keys.key_bytes(id, &mut key));
-            let owner = match table {
-                Some(owner_by_slot) => owner_by_slot[usize::from(slot_of(hash))],
-                None => even.owner_of(hash),
-            };
-            base_port + owner
-        });
-        Ok(Self::ByKey(ports.collect()))
+        let ports = |table: &[u16]| ports(table, base_port, owners, keys);
+        let before = match table {
+            Some(table) => ports(table)?,
+            None => ports(&even(owners))?,
+        };
+        Ok(match learns {
+            None => Self::ByKey(before),
+            Some(learns) => Self::Learning {
+                before,
+                at_ns: learns.at_ns,
+                after: ports(&learns.table)?,
+            },
+        })
     }
 
-    /// The port for key `id`.
-    pub(crate) fn port_of(&self, id: u32) -> u16 {
+    /// The port for key `id` of a request that is due at `at_ns`, ns since the start of the trial.
+    pub(crate) fn port_of(&self, id: u32, at_ns: u64) -> u16 {
         match self {
             Self::One(port) => *port,
             Self::ByKey(ports) => ports[id as usize],
+            Self::Learning {
+                before,
+                at_ns: known_ns,
+                after,
+            } => {
+                let ports = if at_ns < *known_ns { before } else { after };
+                ports[id as usize]
+            }
         }
     }
+}
+
+/// The owners of the slots of an untouched table.
+fn even(owners: u16) -> Vec<u16> {
+    let table = PartitionTable::even(owners).snapshot();
+    table.iter().map(|entry| owner_in(*entry) as u16).collect()
+}
+
+/// The port of each key by its slot's owner.
+fn ports(
+    owner_by_slot: &[u16],
+    base_port: u16,
+    owners: u16,
+    keys: &KeySpace,
+) -> Result<Box<[u16]>, ClientError> {
+    if owner_by_slot.len() != SLOTS {
+        return Err(ClientError::Config(format!(
+            "addressing: a table has {SLOTS} slots, not {}",
+            owner_by_slot.len()
+        )));
+    }
+    if let Some(owner) = owner_by_slot.iter().find(|owner| **owner >= owners) {
+        return Err(ClientError::Config(format!(
+            "addressing: owner {owner} is not one of the {owners}"
+        )));
+    }
+    let mut key = Vec::new();
+    let ports = (0..keys.len()).map(|id| {
+        let hash = hash_bytes(keys.key_bytes(id, &mut key));
+        base_port + owner_by_slot[usize::from(slot_of(hash))]
+    });
+    Ok(ports.collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Learns;
 
     fn keys() -> KeySpace {
         KeySpace::new(&crate::tests::workload(1.0, 1)).unwrap()
@@ -84,6 +125,7 @@ mod tests {
             base_port: 11211,
             owners,
             table,
+            learns: None,
         }
     }
 
@@ -99,8 +141,29 @@ mod tests {
         table[stale] ^= 1;
         let moved = Destinations::new(&partition(2, Some(table)), &keys).unwrap();
         for id in 0..keys.len() {
-            let differs = even.port_of(id) != moved.port_of(id);
+            let differs = even.port_of(id, 0) != moved.port_of(id, 0);
             assert_eq!(differs, usize::from(slot_by_key[id as usize]) == stale);
+        }
+    }
+
+    #[test]
+    fn what_is_learnt_holds_from_its_time_on() {
+        let keys = keys();
+        let learns = Learns {
+            at_ns: 1000,
+            table: (0..SLOTS).map(|slot| ((slot + 1) % 2) as u16).collect(),
+        };
+        let addressing = Addressing::Partition {
+            base_port: 11211,
+            owners: 2,
+            table: None,
+            learns: Some(learns),
+        };
+        let learning = Destinations::new(&addressing, &keys).unwrap();
+        let even = Destinations::new(&partition(2, None), &keys).unwrap();
+        for id in 0..keys.len() {
+            assert_eq!(learning.port_of(id, 999), even.port_of(id, 0));
+            assert_ne!(learning.port_of(id, 1000), even.port_of(id, 0));
         }
     }
 
@@ -110,6 +173,7 @@ mod tests {
             base_port: 65_535,
             owners: 2,
             table: None,
+            learns: None,
         };
         let unknown = partition(2, Some(vec![2; SLOTS]));
         let short = partition(2, Some(vec![0; 10]));

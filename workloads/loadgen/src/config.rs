@@ -176,11 +176,23 @@ pub enum Addressing {
         base_port: u16,
         /// Number of owners.
         owners: u16,
-        /// Owner of each slot; absent means spread evenly. The client never learns of later
-        /// moves, so a table can be stale by construction.
+        /// Owner of each slot; absent means spread evenly. It can be stale by construction.
         #[serde(default)]
         table: Option<Vec<u16>>,
+        /// What the client learns in mid-run; absent: nothing.
+        #[serde(default)]
+        learns: Option<Learns>,
     },
+}
+
+/// A partition table that a client is told in mid-run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learns {
+    /// When: it addresses requests so that are due from then on, ns since the start of the trial.
+    pub at_ns: u64,
+    /// Owner of each slot.
+    pub table: Vec<u16>,
 }
 
 impl Addressing {
@@ -193,6 +205,7 @@ impl Addressing {
                 base_port,
                 owners,
                 table: _,
+                learns: _,
             } => *base_port..=base_port.saturating_add(owners.saturating_sub(1)),
         }
     }
@@ -286,6 +299,7 @@ mod tests {
                 base_port: 11211,
                 owners: 2,
                 table: None,
+                learns: None,
             },
         );
         assert_eq!(read, expected);

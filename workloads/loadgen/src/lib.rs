@@ -35,7 +35,9 @@ mod window;
 mod wire;
 
 pub use client::{Armed, Client};
-pub use config::{Addressing, ClientConfig, Mode, Pacing, Protocol, QueueChoice, TransportConfig};
+pub use config::{
+    Addressing, ClientConfig, Learns, Mode, Pacing, Protocol, QueueChoice, TransportConfig,
+};
 pub use error::ClientError;
 pub use gaps::Gaps;
 pub use hold::Hold;

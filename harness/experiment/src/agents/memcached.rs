@@ -84,6 +84,7 @@ impl Role for MemcachedRole {
                 let drained = self.running()?.drain(from_ns)?;
                 Ok(Answer::Drained(Box::new(drained)))
             }
+            Request::Repartition(_) => bail!("memcached has no owners to move slots between"),
             Request::Arm => {
                 self.progress.enter(Phase::Armed)?;
                 let running = self.running()?;
@@ -323,6 +324,7 @@ impl Running {
             hardware: counting.finish(),
             pinned: self.pinned()?,
             empty_polling_ns: None,
+            repartitioned: None,
         })
     }
 
@@ -345,6 +347,7 @@ impl Running {
                 hardware: Reading::absent(NOT_IN_A_DRAIN),
                 pinned: self.pinned()?,
                 empty_polling_ns: None,
+                repartitioned: None,
             },
             drain_ns: empty_ns.saturating_sub(from_ns),
             first_idle_ns: None,

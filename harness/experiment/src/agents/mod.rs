@@ -12,6 +12,7 @@ pub(crate) mod memcached;
 mod napi_watch;
 pub(crate) mod probe;
 pub(crate) mod reflector;
+pub(crate) mod repartition;
 mod rig;
 pub(crate) mod server;
 pub(crate) mod serving;

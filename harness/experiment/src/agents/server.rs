@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use kv::server::{Server, ServerCounters};
 use kv::systems::SystemKind;
 use protocol::{Phase, Progress};
-use spec::Disturb;
+use spec::{Disturb, Repartition};
 use sys::account::CpuSnapshot;
 use sys::clock;
 use sys::cpu::{CpuId, Pinned};
@@ -14,6 +14,7 @@ use sys::environment::Reading;
 
 use super::Role;
 use super::hardware::{Counting, NOT_IN_A_DRAIN};
+use super::repartition;
 use super::rig::{self, Rig};
 use super::serving::{Answer, Counts, Deployment, Drained, Measured, Request};
 use super::window::Window;
@@ -29,6 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub(crate) struct ServerRole {
     server: Option<Server>,
     progress: Progress,
+    /// What is to change owners in the measure phase.
+    repartition: Option<Repartition>,
     /// What loses frames, attached as long as it lives.
     rig: Option<Rig>,
 }
@@ -89,6 +92,10 @@ impl Role for ServerRole {
                 self.progress.enter(Phase::Measuring)?;
                 Ok(Answer::Drained(Box::new(self.drain(from_ns)?)))
             }
+            Request::Repartition(repartition) => {
+                self.repartition = Some(repartition);
+                Ok(Answer::Done)
+            }
             Request::Arm => {
                 self.progress.enter(Phase::Armed)?;
                 Ok(Answer::Counters(Box::new(self.counts()?)))
@@ -141,6 +148,10 @@ impl ServerRole {
         clock::sleep_until_ns(window.measure_from_ns());
         let cpu_before = CpuSnapshot::of_threads(threads.iter().copied())?;
         let (before, polled_before) = (self.counts()?, self.empty_polling()?);
+        let repartition = self.repartition.take();
+        let repartitioned = repartition
+            .map(|repartition| repartition::carry_out(self.server()?, repartition, window))
+            .transpose()?;
         clock::sleep_until_ns(window.measure_until_ns());
         let cpu_after = CpuSnapshot::of_threads(threads.iter().copied())?;
         let (after, polled_after) = (self.counts()?, self.empty_polling()?);
@@ -151,6 +162,7 @@ impl ServerRole {
             hardware: counting.finish(),
             pinned: self.pinned()?,
             empty_polling_ns: spins.then(|| polled_after.saturating_sub(polled_before)),
+            repartitioned,
         })
     }
 
@@ -191,6 +203,7 @@ impl ServerRole {
                 hardware: Reading::absent(NOT_IN_A_DRAIN),
                 pinned: self.pinned()?,
                 empty_polling_ns: spins.then_some(polled),
+                repartitioned: None,
             },
             drain_ns: busy.max().unwrap_or(0).saturating_sub(from_ns),
             first_idle_ns: idle

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use kv::server::{DropLine, ServerConfig};
 use serde::{Deserialize, Serialize};
-use spec::Disturb;
+use spec::{Disturb, Repartition};
 use sys::account::{HardwareCounts, Usage};
 use sys::cpu::Pinned;
 use sys::environment::Reading;
 
+use super::repartition::Repartitioned;
 use super::window::Window;
 
 /// A request to a server agent.
@@ -34,6 +35,8 @@ pub(crate) enum Request {
         /// When all threads begin.
         from_ns: u64,
     },
+    /// Move slots between owners in the measure phase that is going to come.
+    Repartition(Repartition),
     /// Read the counters at rest; the trial's clock is about to be told.
     Arm,
     /// Serve through the window and tell about its measure phase.
@@ -135,6 +138,8 @@ pub(crate) struct Measured {
     pub(crate) pinned: Vec<Pinned>,
     /// Of it, time that spinning threads found nothing to do, ns; `None` when no thread spins.
     pub(crate) empty_polling_ns: Option<u64>,
+    /// What moving slots took, where some were to be moved.
+    pub(crate) repartitioned: Option<Repartitioned>,
 }
 
 /// How a server worked off what waited in its sockets.

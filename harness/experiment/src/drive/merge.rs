@@ -16,6 +16,7 @@ use sys::environment::Reading;
 
 use super::cost::cost;
 use super::trial::Driven;
+use crate::agents::repartition::Repartitioned;
 use crate::agents::serving::Counts;
 use crate::gates::{self, Seen};
 use crate::plan::Plan;
@@ -98,6 +99,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         name: "empty_polling_ns".to_owned(),
         value,
     }));
+    counters.extend(measured.repartitioned.iter().flat_map(repartitioned));
     let counts = &measured.counts;
     TrialData {
         trial: plan.trial.clone(),
@@ -213,6 +215,19 @@ fn link_drops(lab: &[CounterRow]) -> Vec<DropCount> {
                 })
         })
         .collect()
+}
+
+/// What moving slots took, as counters.
+fn repartitioned(seen: &Repartitioned) -> [CounterRow; 2] {
+    let row = |name: &str, value| CounterRow {
+        scope: "server, measure phase".to_owned(),
+        name: name.to_owned(),
+        value,
+    };
+    [
+        row("repartitioned_slots", seen.slots),
+        row("repartition_ns", seen.took_ns),
+    ]
 }
 
 fn difference(before: &[CounterRow], after: &[CounterRow]) -> Vec<CounterRow> {

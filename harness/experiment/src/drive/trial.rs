@@ -64,6 +64,9 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
     let lab_before = lab.counters()?;
     let server_before = counters(&mut server, &serving::Request::Arm, setup)?;
     let process = process_to_stop(&mut server, plan, setup)?;
+    if let Some(repartition) = plan.trial.repartition {
+        server.ask(&serving::Request::Repartition(repartition), setup)?;
+    }
     let begin = match plan.trial.load {
         LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Saturate => serving::Request::Serve,
         LoadPoint::Drain(_) => serving::Request::Hold,

@@ -49,7 +49,11 @@ pub(crate) struct Seen<'a> {
 /// Every smell of a trial but the ledger's own.
 pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
     let mut smells = seen.plan.smells.clone();
-    smells.extend(replies::judge(&seen.report.ledger, seen.server.misroutes));
+    // Where slots move, requests on their way to the old owner are what such a trial counts.
+    let misroutes = (seen.plan.trial.repartition.is_none())
+        .then_some(seen.server.misroutes)
+        .flatten();
+    smells.extend(replies::judge(&seen.report.ledger, misroutes));
     smells.extend(elsewhere::moved(seen));
     smells.extend(elsewhere::xdp_mode(seen));
     smells.extend(elsewhere::copy_mode(seen.obtained));
@@ -71,7 +75,7 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
             if seen.plan.trial.pattern.is_none() {
                 let arrivals = seen.plan.trial.workload.arrivals;
                 smells.extend(arrivals::judge(seen.report, arrivals, pace));
-                if !stalled_by_design(&seen.plan.trial) {
+                if !changes_by_design(&seen.plan.trial) {
                     smells.extend(steady::judge(&seen.report.intervals, arrivals, pace));
                 }
             }
@@ -82,7 +86,7 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
     smells
 }
 
-/// A stall that the spec asked for is what such a trial measures.
-fn stalled_by_design(trial: &Trial) -> bool {
-    trial.disturb.is_some_and(|disturb| disturb.stall.is_some())
+/// A change of latency that the spec asked for is what such a trial measures.
+fn changes_by_design(trial: &Trial) -> bool {
+    trial.repartition.is_some() || trial.disturb.is_some_and(|disturb| disturb.stall.is_some())
 }

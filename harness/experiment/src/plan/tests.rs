@@ -121,6 +121,7 @@ fn a_client_that_knows_partitions_addresses_them() {
         base_port: PORT,
         owners: 2,
         table: None,
+        learns: None,
     };
     assert_eq!(plan.client.addressing, partition);
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use kv::server::{Preload, ServerConfig};
 use kv::systems::{IoKind, SystemKind as Design, Wakeup as Waking};
-use loadgen::{Addressing, ClientConfig, Mode, Protocol, QueueChoice, TransportConfig};
+use loadgen::{Addressing, ClientConfig, Learns, Mode, Protocol, QueueChoice, TransportConfig};
 use spec::{
     Arrivals, ClientIo, Io, LoadPoint, Pattern, Popularity, Service, SizeSpec, SystemKind,
     TopologyKind, Trial, Wakeup, WireProtocol, Workload,
@@ -236,6 +236,23 @@ fn held(trial: &Trial) -> u32 {
     }
 }
 
+/// The table of which clients are told that address partitions themselves.
+fn learns(trial: &Trial) -> Option<Learns> {
+    let repartition = trial.repartition?;
+    let known = repartition.clients_know_after?;
+    let table = steering::PartitionTable::even(trial.system.owners);
+    for (slot, owner) in steering::passed_on(trial.system.owners, repartition.slots) {
+        table.move_slot(slot, owner);
+    }
+    let begun = trial.phases.warmup.as_nanos() + repartition.after.as_nanos();
+    Some(Learns {
+        at_ns: begun + known.as_nanos(),
+        table: (table.snapshot().iter())
+            .map(|entry| steering::table::owner_in(*entry) as u16)
+            .collect(),
+    })
+}
+
 /// Which queue a NIC would choose.
 fn queue_choice(trial: &Trial, port: u16) -> QueueChoice {
     if directed(trial) {
@@ -297,6 +314,7 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
             base_port: port,
             owners: trial.system.owners,
             table: None,
+            learns: learns(trial),
         }
     } else {
         Addressing::Server { port }

@@ -15,6 +15,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("systems::minos", &[Need::Veth], minos),
         Case::new("systems::shared_something", &[Need::Veth], shared_something),
+        Case::new("systems::repartition", &[Need::Veth], repartition),
     ]
 }
 
@@ -48,6 +49,27 @@ fn shared_something(bench: &Bench) -> Result<()> {
             let steered = trial.counter("server", &format!("xdp_redirected_{owner}"))?;
             ensure!(steered > 0, "{}: nothing for owner {owner}", trial.who());
         }
+    }
+    Ok(())
+}
+
+/// Half of the slots move. Whoever asks loses nothing and sees no wrong value; clients that address
+/// partitions misroute half of their requests from the first move until they are told, 300 ms of 600.
+fn repartition(bench: &Bench) -> Result<()> {
+    for trial in smoke(bench, "repartition")? {
+        let (who, phase) = (trial.who(), "server, measure phase");
+        let moved = trial.counter(phase, "repartitioned_slots")?;
+        ensure!(moved == 512, "{who}: {moved} slots were moved");
+        let unanswered = trial.number("timed_out")? + trial.number("unsent")?;
+        ensure!(unanswered == 0, "{who}: {unanswered} without an answer");
+        let sent = trial.number("sent")? as f64;
+        let share = trial.counter("server", "misroutes")? as f64 / sent;
+        let expected = match trial.text("system")? {
+            // Those on their way while a slot moves: next to none.
+            "xdp_steered" => 0.0..0.02,
+            _ => 0.15..0.35,
+        };
+        ensure!(expected.contains(&share), "{who}: {share} were misrouted");
     }
     Ok(())
 }

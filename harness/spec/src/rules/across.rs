@@ -2,6 +2,7 @@
 
 mod bpf;
 mod flood;
+mod repartition;
 mod truth;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
     disturb(spec, &mut findings);
     flood::drain(spec, &mut findings);
     flood::saturate(spec, &mut findings);
+    repartition::repartition(spec, &mut findings);
     truth::stall(spec, &mut findings);
     truth::trace(spec, &mut findings);
     truth::floor(spec, &mut findings);

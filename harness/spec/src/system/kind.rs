@@ -170,6 +170,12 @@ impl SystemKind {
         self.traits().kernel_table
     }
 
+    /// Whether slots of the partition table, with their items, can change owners while it serves.
+    #[must_use]
+    pub const fn moves_slots(self) -> bool {
+        self.traits().moves_slots
+    }
+
     /// Whether it needs XDP whatever its packet I/O, so that it runs over devices with XDP only.
     #[must_use]
     pub const fn needs_xdp(self) -> bool {

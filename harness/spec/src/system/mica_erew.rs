@@ -8,5 +8,6 @@ pub(super) const TRAITS: Traits = Traits {
     paper: "Lim, Han, Andersen, Kaminsky, NSDI'14 (MICA, EREW mode)",
     fidelity: "MICA's addressing and exclusive partitions; memcached's protocol and this project's \
                engine instead of MICA's binary protocol, log and lossy index",
+    moves_slots: true,
     ..Traits::SERVER
 };

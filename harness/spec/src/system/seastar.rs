@@ -11,5 +11,6 @@ pub(super) const TRAITS: Traits = Traits {
                stack nor its scheduler is modelled",
     default_wakeup: Some(Wakeup::Spin),
     queue_per_owner: true,
+    moves_slots: true,
     ..Traits::SERVER
 };

@@ -13,5 +13,6 @@ pub(super) const TRAITS: Traits = Traits {
     wakeups: Traits::EVERY_WAKEUP,
     default_wakeup: Some(Wakeup::Eventfd),
     queue_per_owner: true,
+    moves_slots: true,
     ..Traits::SERVER
 };

@@ -20,6 +20,7 @@ pub(super) struct Traits {
     pub(super) clusters: bool,
     pub(super) large_owners: bool,
     pub(super) kernel_table: bool,
+    pub(super) moves_slots: bool,
     pub(super) needs_xdp: bool,
 }
 
@@ -43,6 +44,7 @@ impl Traits {
         clusters: false,
         large_owners: false,
         kernel_table: false,
+        moves_slots: false,
         needs_xdp: false,
     };
 

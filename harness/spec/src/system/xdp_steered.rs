@@ -16,5 +16,6 @@ pub(super) const TRAITS: Traits = Traits {
     default_wakeup: Some(Wakeup::Eventfd),
     kernel_table: true,
     needs_xdp: true,
+    moves_slots: true,
     ..Traits::SERVER
 };

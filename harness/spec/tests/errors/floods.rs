@@ -52,3 +52,50 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
         .to_string();
     assert!(error.contains("cannot be drained"), "{error}");
 }
+
+#[test]
+fn slots_move_between_owners_in_the_measure_phase() {
+    let spec = |systems: &str, load: &str, repartition: &str| {
+        format!(
+            "
+name: moving
+topology: {{kind: veth, queues: 2}}
+systems: [{systems}]
+workload: {{keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 1.0}}
+load: {{{load}}}
+repartition: {{{repartition}}}
+phases: {{warmup: 0 s, measure: 100 ms, timeout: 50 ms}}
+"
+        )
+    };
+    let rates = "rates: [1 kreq/s]";
+    let moves = "after: 20 ms, slots: 10, clients_know_after: 50 ms";
+    Spec::parse(&spec("xdp_steered", rates, moves), "moving.yaml").expect("good");
+    for (systems, load, repartition, message) in [
+        ("memcached", rates, moves, "which memcached has not"),
+        (
+            "{system: sphinx, owners: 1}",
+            rates,
+            moves,
+            "at least 2 owners",
+        ),
+        (
+            "xdp_steered",
+            "closed: [1]",
+            moves,
+            "use `load.rates` alone",
+        ),
+        (
+            "xdp_steered",
+            rates,
+            "after: 90 ms, slots: 10, clients_know_after: 20 ms",
+            "within the measure phase",
+        ),
+        ("xdp_steered", rates, "after: 20 ms, slots: 1025", "1024"),
+    ] {
+        let error = Spec::parse(&spec(systems, load, repartition), "moving.yaml")
+            .expect_err(message)
+            .to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}

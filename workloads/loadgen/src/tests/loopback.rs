@@ -173,6 +173,7 @@ fn partitions_are_addressed_by_port() {
         base_port: first,
         owners: 2,
         table: None,
+        learns: None,
     };
     let mut config = config(addressing, spec.flows);
     (config.timeout_ns, config.quiet_ns) = (10_000_000, 1_000_000);

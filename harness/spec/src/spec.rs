@@ -199,6 +199,7 @@ impl Spec {
                 servers: resolved.servers,
                 clusters: resolved.clusters,
                 large_owners: resolved.large_owners,
+                rebalance: resolved.rebalance,
             };
         }
         if let Some(workload) = &mut spec.workload {

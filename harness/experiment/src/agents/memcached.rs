@@ -84,7 +84,7 @@ impl Role for MemcachedRole {
                 let drained = self.running()?.drain(from_ns)?;
                 Ok(Answer::Drained(Box::new(drained)))
             }
-            Request::Repartition(_) => bail!("memcached has no owners to move slots between"),
+            Request::MoveSlots(_) => bail!("memcached has no owners to move slots between"),
             Request::Arm => {
                 self.progress.enter(Phase::Armed)?;
                 let running = self.running()?;

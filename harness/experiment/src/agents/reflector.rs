@@ -66,7 +66,7 @@ impl Role for ReflectorRole {
             Request::Hold | Request::Drain { .. } => {
                 bail!("the reflector serves inside NAPI: nothing of it can be held")
             }
-            Request::Repartition(_) => bail!("a reflector has no owners to move slots between"),
+            Request::MoveSlots(_) => bail!("a reflector has no owners to move slots between"),
             Request::Arm => {
                 self.progress.enter(Phase::Armed)?;
                 Ok(Answer::Counters(Box::new(self.loaded()?.counts()?)))

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use kv::server::{Server, ServerCounters};
 use kv::systems::SystemKind;
 use protocol::{Phase, Progress};
-use spec::{Disturb, Repartition};
+use spec::Disturb;
 use sys::account::CpuSnapshot;
 use sys::clock;
 use sys::cpu::{CpuId, Pinned};
@@ -14,7 +14,7 @@ use sys::environment::Reading;
 
 use super::Role;
 use super::hardware::{Counting, NOT_IN_A_DRAIN};
-use super::repartition;
+use super::repartition::SlotMoves;
 use super::rig::{self, Rig};
 use super::serving::{Answer, Counts, Deployment, Drained, Measured, Request};
 use super::window::Window;
@@ -30,8 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub(crate) struct ServerRole {
     server: Option<Server>,
     progress: Progress,
-    /// What is to change owners in the measure phase.
-    repartition: Option<Repartition>,
+    /// What makes slots change owners in the measurement, if anything does.
+    moves: Option<SlotMoves>,
     /// What loses frames, attached as long as it lives.
     rig: Option<Rig>,
 }
@@ -92,8 +92,8 @@ impl Role for ServerRole {
                 self.progress.enter(Phase::Measuring)?;
                 Ok(Answer::Drained(Box::new(self.drain(from_ns)?)))
             }
-            Request::Repartition(repartition) => {
-                self.repartition = Some(repartition);
+            Request::MoveSlots(moves) => {
+                self.moves = Some(moves);
                 Ok(Answer::Done)
             }
             Request::Arm => {
@@ -145,12 +145,15 @@ impl ServerRole {
         let infos = self.server()?.threads();
         let threads: Vec<u32> = infos.iter().map(|thread| thread.tid).collect();
         let counting = Counting::of_threads(&threads, window);
-        clock::sleep_until_ns(window.measure_from_ns());
+        let moves = self.moves.take();
+        match moves {
+            None => clock::sleep_until_ns(window.measure_from_ns()),
+            Some(moves) => moves.before(self.server()?, window)?,
+        }
         let cpu_before = CpuSnapshot::of_threads(threads.iter().copied())?;
         let (before, polled_before) = (self.counts()?, self.empty_polling()?);
-        let repartition = self.repartition.take();
-        let repartitioned = repartition
-            .map(|repartition| repartition::carry_out(self.server()?, repartition, window))
+        let repartitioned = moves
+            .map(|moves| moves.during(self.server()?, window))
             .transpose()?;
         clock::sleep_until_ns(window.measure_until_ns());
         let cpu_after = CpuSnapshot::of_threads(threads.iter().copied())?;

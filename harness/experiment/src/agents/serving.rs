@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use kv::server::{DropLine, ServerConfig};
 use serde::{Deserialize, Serialize};
-use spec::{Disturb, Repartition};
+use spec::Disturb;
 use sys::account::{HardwareCounts, Usage};
 use sys::cpu::Pinned;
 use sys::environment::Reading;
 
-use super::repartition::Repartitioned;
+use super::repartition::{Repartitioned, SlotMoves};
 use super::window::Window;
 
 /// A request to a server agent.
@@ -35,8 +35,8 @@ pub(crate) enum Request {
         /// When all threads begin.
         from_ns: u64,
     },
-    /// Move slots between owners in the measure phase that is going to come.
-    Repartition(Repartition),
+    /// Move slots between owners in the measurement that is going to come.
+    MoveSlots(SlotMoves),
     /// Read the counters at rest; the trial's clock is about to be told.
     Arm,
     /// Serve through the window and tell about its measure phase.

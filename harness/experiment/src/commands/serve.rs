@@ -181,6 +181,7 @@ fn config(
         servers: 1,
         clusters,
         large_owners: 1,
+        slot_loads: false,
         backlog: 0,
     })
 }

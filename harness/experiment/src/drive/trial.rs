@@ -13,6 +13,7 @@ use super::stall::Stalling;
 use super::watch::{Ours, Watch};
 use crate::agents::client::{self, ClientAnswer};
 use crate::agents::host;
+use crate::agents::repartition::SlotMoves;
 use crate::agents::serving::{self, Counts, Deployment, Measured};
 use crate::agents::window::Window;
 use crate::lab::{Agent, Lab};
@@ -64,8 +65,8 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
     let lab_before = lab.counters()?;
     let server_before = counters(&mut server, &serving::Request::Arm, setup)?;
     let process = process_to_stop(&mut server, plan, setup)?;
-    if let Some(repartition) = plan.trial.repartition {
-        server.ask(&serving::Request::Repartition(repartition), setup)?;
+    if let Some(moves) = SlotMoves::of(&plan.trial) {
+        server.ask(&serving::Request::MoveSlots(moves), setup)?;
     }
     let begin = match plan.trial.load {
         LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Saturate => serving::Request::Serve,

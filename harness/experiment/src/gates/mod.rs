@@ -23,6 +23,7 @@ use record::{Cost, Machine, Smell};
 use spec::{LoadPoint, Trial};
 
 use crate::agents::host::Measured as Kernel;
+use crate::agents::repartition::SlotMoves;
 use crate::agents::serving::{Counts, Measured};
 use crate::plan::Plan;
 use pace::Pace;
@@ -50,7 +51,7 @@ pub(crate) struct Seen<'a> {
 pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
     let mut smells = seen.plan.smells.clone();
     // Where slots move, requests on their way to the old owner are what such a trial counts.
-    let misroutes = (seen.plan.trial.repartition.is_none())
+    let misroutes = (SlotMoves::of(&seen.plan.trial).is_none())
         .then_some(seen.server.misroutes)
         .flatten();
     smells.extend(replies::judge(&seen.report.ledger, misroutes));
@@ -88,5 +89,5 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
 
 /// A change of latency that the spec asked for is what such a trial measures.
 fn changes_by_design(trial: &Trial) -> bool {
-    trial.repartition.is_some() || trial.disturb.is_some_and(|disturb| disturb.stall.is_some())
+    SlotMoves::of(trial).is_some() || trial.disturb.is_some_and(|disturb| disturb.stall.is_some())
 }

@@ -225,6 +225,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         servers: trial.system.servers.map_or(1, u32::from),
         clusters,
         large_owners: trial.system.large_owners.map_or(1, u32::from),
+        slot_loads: trial.system.rebalance.is_some(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The smoke spec of each rival, and the property that defines it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -16,6 +17,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("systems::minos", &[Need::Veth], minos),
         Case::new("systems::shared_something", &[Need::Veth], shared_something),
         Case::new("systems::repartition", &[Need::Veth], repartition),
+        Case::new("systems::rebalance", &[Need::Veth], rebalance),
     ]
 }
 
@@ -71,6 +73,26 @@ fn repartition(bench: &Bench) -> Result<()> {
         };
         ensure!(expected.contains(&share), "{who}: {share} were misrouted");
     }
+    Ok(())
+}
+
+/// Under skew the owners' loads come together by moved slots, and nothing is lost on the way.
+fn rebalance(bench: &Bench) -> Result<()> {
+    let mut imbalance = BTreeMap::new();
+    for trial in smoke(bench, "rebalance")? {
+        let who = trial.who();
+        let unanswered = trial.number("timed_out")? + trial.number("unsent")?;
+        ensure!(unanswered == 0, "{who}: {unanswered} without an answer");
+        let executed = |owner: u8| trial.counter("server", &format!("executed_owner_{owner}"));
+        let (first, second) = (executed(0)? as f64, executed(1)? as f64);
+        let most = first.max(second) * 2.0 / (first + second);
+        imbalance.insert(trial.text("label")?.to_owned(), most);
+    }
+    let (fixed, rebalanced) = (imbalance["fixed"], imbalance["rebalanced"]);
+    ensure!(
+        rebalanced < fixed,
+        "the busier owner had {rebalanced} of the mean with moves, {fixed} without"
+    );
     Ok(())
 }
 

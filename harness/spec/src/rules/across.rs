@@ -41,6 +41,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
     flood::drain(spec, &mut findings);
     flood::saturate(spec, &mut findings);
     repartition::repartition(spec, &mut findings);
+    repartition::rebalance(spec, &mut findings);
     truth::stall(spec, &mut findings);
     truth::trace(spec, &mut findings);
     truth::floor(spec, &mut findings);

@@ -29,7 +29,7 @@ use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::service::Service;
-use crate::units::Bytes;
+use crate::units::{Bytes, Duration};
 
 /// The server's packet I/O.
 #[derive(
@@ -122,6 +122,10 @@ pub struct SystemSpec {
     #[garde(inner(range(min = 1, max = 63)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub large_owners: Option<u16>,
+    /// How often slots of the partition table move by the load that was observed. Default: never.
+    #[garde(inner(custom(crate::rules::phase)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebalance: Option<Duration>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -160,6 +164,9 @@ struct Details {
     #[serde(default)]
     #[schemars(range(min = 1, max = 63))]
     large_owners: Option<u16>,
+    /// How often slots of the partition table move by the load that was observed. Default: never.
+    #[serde(default)]
+    rebalance: Option<Duration>,
 }
 
 /// Either form, for the schema.
@@ -199,6 +206,7 @@ impl From<Details> for SystemSpec {
             servers,
             clusters,
             large_owners,
+            rebalance,
         } = details;
         Self {
             system,
@@ -211,6 +219,7 @@ impl From<Details> for SystemSpec {
             servers,
             clusters,
             large_owners,
+            rebalance,
         }
     }
 }
@@ -269,6 +278,9 @@ pub struct System {
     /// Of the owners those that serve large requests, where there are such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub large_owners: Option<u16>,
+    /// How often slots of the partition table move by the load that was observed, if ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebalance: Option<Duration>,
 }
 
 impl SystemSpec {
@@ -290,6 +302,7 @@ impl SystemSpec {
             servers: None,
             clusters: None,
             large_owners: None,
+            rebalance: None,
         }
     }
 
@@ -323,6 +336,7 @@ impl SystemSpec {
             clusters: (self.system.has_clusters())
                 .then(|| self.clusters.unwrap_or(Clusters::DEFAULT)),
             large_owners: (self.system.has_large_owners()).then(|| self.large_owners.unwrap_or(1)),
+            rebalance: self.rebalance,
         }
     }
 }

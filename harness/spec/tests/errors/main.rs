@@ -221,6 +221,8 @@ fn each_system_refuses_what_it_cannot_do() {
             "{system: minos, owners: 2, large_owners: 2}",
             "leaves none for the small",
         ),
+        ("{system: memcached, rebalance: 10 ms}", "memcached has not"),
+        ("{system: sphinx, rebalance: 0 s}", "above 0"),
         ("{system: minos, io: udp}", "read every receive queue"),
         (
             "{system: shared_something, owners: 4, clusters: 3}",

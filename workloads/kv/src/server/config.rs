@@ -53,6 +53,9 @@ pub struct ServerConfig {
     /// others do not look at it.
     #[serde(default = "one")]
     pub large_owners: u32,
+    /// Count the load of each slot of the partition table, for [`super::Server::rebalance`].
+    #[serde(default)]
+    pub slot_loads: bool,
 }
 
 const fn one() -> u32 {

@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use steering::slot_of;
+
 use super::burn::Burn;
 use super::engine::Engine;
 use super::message::{Answer, Ask, Content, Message, Question, Ticket};
@@ -95,12 +97,16 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         }
     }
 
-    /// Burns the injected service time of a key that was executed. Call it without any lock held,
-    /// so that only the key's own thread is kept busy.
+    /// Accounts for a key that was executed: its slot's load, and the injected service time, which
+    /// is burnt. Call it without any lock held, so that only the key's own thread is kept busy.
     #[inline]
     pub(crate) fn work_on(&self, hash: u64) {
+        let state = &self.shared.states[self.me];
+        if let Some(by_slot) = &state.by_slot {
+            by_slot[usize::from(slot_of(hash))].one();
+        }
         if let Some(burn) = &self.burn {
-            burn.key(hash, &self.shared.states[self.me].counts);
+            burn.key(hash, &state.counts);
         }
     }
 

@@ -22,6 +22,7 @@ mod orders;
 mod plane;
 mod preload;
 mod quiet;
+pub mod rebalance;
 mod shared;
 pub mod snapshot;
 mod start;
@@ -38,6 +39,7 @@ use crate::systems::{Layout, Refusal};
 use gate::Phase;
 use plane::Plane;
 use start::Running;
+use steering::SLOTS;
 
 /// How long a phase of the threads may take before the server counts as broken: allocating and
 /// filling memory on a slow, shared host.
@@ -125,6 +127,8 @@ pub struct Server {
     config: ServerConfig,
     running: Running,
     plane: Plane,
+    /// Requests by slot when the loads were last brought together.
+    loads_before: Option<Box<[u64; SLOTS]>>,
 }
 
 impl Server {
@@ -145,6 +149,7 @@ impl Server {
             config: config.clone(),
             running,
             plane,
+            loads_before: None,
         })
     }
 
@@ -250,6 +255,33 @@ impl Server {
         let epoch = self.running.shared.move_slot(slot, owner)?;
         self.plane.copy_slot(&self.running.shared.table, slot)?;
         Ok(epoch)
+    }
+
+    /// Moves slots between owners so that their loads come together, by what was executed since the
+    /// last call (or since the start); returns how many moved.
+    ///
+    /// # Errors
+    /// When the configuration counts no loads of slots, or a move fails.
+    pub fn rebalance(&mut self) -> Result<usize, ServerError> {
+        let shared = &self.running.shared;
+        let Some(loads) = shared.slot_loads() else {
+            return Err(ServerError::Config(
+                "this server counts no loads of slots".to_owned(),
+            ));
+        };
+        let since = match &self.loads_before {
+            Some(before) => std::array::from_fn(|slot| loads[slot] - before[slot]),
+            None => *loads,
+        };
+        self.loads_before = Some(loads);
+        let owners = shared.table.snapshot();
+        let owners = owners.map(|entry| steering::table::owner_in(entry) as u16);
+        let count = u16::try_from(shared.owners).unwrap_or(u16::MAX);
+        let moves = rebalance::moves(&since, &owners, count);
+        for (slot, owner) in &moves {
+            self.move_slot(*slot, *owner)?;
+        }
+        Ok(moves.len())
     }
 
     /// The partition table as user space sees it.

@@ -9,7 +9,7 @@ use steering::PartitionTable;
 use steering::table::{SLOTS, Table, owner_in};
 
 use super::config::ServerConfig;
-use super::counters::{Counts, LiveCounts};
+use super::counters::{Count, Counts, LiveCounts};
 use super::gate::Gate;
 use super::orders::{Mailbox, Order};
 use super::quiet::Quiet;
@@ -41,6 +41,8 @@ pub(crate) struct ThreadState {
     pub(crate) quiet: Quiet,
     /// Orders for it.
     pub(crate) mailbox: Mailbox,
+    /// Keys that it executed, by slot, where the server is to know.
+    pub(crate) by_slot: Option<Box<[Count; SLOTS]>>,
 }
 
 /// See the [module](self).
@@ -81,7 +83,7 @@ impl Shared {
             .map(|owner| (format!("owner-{owner}"), Some(config.cores[owner])))
             .chain(config.tcp.then(|| ("tcp".to_owned(), None)));
         let states: Vec<_> = names
-            .map(|(name, cpu)| ThreadState::new(name, cpu))
+            .map(|(name, cpu)| ThreadState::new(name, cpu, config.slot_loads))
             .collect();
         let doorbells = states
             .iter()
@@ -185,6 +187,12 @@ impl Shared {
                 source: source.to_owned(),
             })
             .collect();
+        for thread in &counters.threads {
+            let name = format!("executed_{}", thread.name.replace('-', "_"));
+            counters
+                .related
+                .push((name, thread.counts.requests_executed));
+        }
         counters.related.push((
             "foreign_frames".to_owned(),
             io.clone().map(|io| io.foreign).sum(),
@@ -194,6 +202,17 @@ impl Shared {
             io.map(|io| io.no_frame).sum(),
         ));
         counters
+    }
+
+    /// Keys executed so far, by slot, if that is counted.
+    pub(crate) fn slot_loads(&self) -> Option<Box<[u64; SLOTS]>> {
+        let mut loads = Box::new([0; SLOTS]);
+        for state in &self.states {
+            for (load, count) in loads.iter_mut().zip(state.by_slot.as_ref()?.iter()) {
+                *load += count.get();
+            }
+        }
+        Some(loads)
     }
 
     /// Things done by all threads so far.
@@ -274,7 +293,7 @@ impl Shared {
 }
 
 impl ThreadState {
-    fn new(name: String, cpu: Option<u32>) -> Self {
+    fn new(name: String, cpu: Option<u32>, slot_loads: bool) -> Self {
         Self {
             name,
             cpu,
@@ -283,6 +302,7 @@ impl ThreadState {
             live: Live::default(),
             quiet: Quiet::default(),
             mailbox: Mailbox::default(),
+            by_slot: slot_loads.then(|| Box::new(std::array::from_fn(|_| Count::default()))),
         }
     }
 

@@ -79,6 +79,7 @@ pub(crate) fn config(
         servers: 1,
         clusters: 1,
         large_owners: 1,
+        slot_loads: false,
         backlog: 0,
     }
 }

@@ -128,6 +128,44 @@ fn large_requests_change_to_the_large_core_and_no_others() {
     assert_eq!(delta.total().handoffs, 5);
 }
 
+/// Requests for slots of one owner alone: the server separates them, while nothing is lost.
+#[test]
+fn hot_slots_of_one_owner_are_separated() {
+    let config = ServerConfig {
+        slot_loads: true,
+        ..veth(SystemKind::XdpSteered, IoKind::AfXdp, Wakeup::Eventfd)
+    };
+    let Some(cable) = cable(config.queues) else {
+        return;
+    };
+    let load = || Server::load(&config).map(started);
+    let mut server = cable.server.run(load).expect("enter").expect("load");
+    let hot: Vec<_> = (items().into_iter())
+        .filter(|(key, _)| owner(key) == 0)
+        .take(100)
+        .collect();
+    let ask_hot = || {
+        let mut client = Client::new(CLIENT, SERVER, config.system);
+        for (key, value) in &hot {
+            assert_eq!(client.ask(key, &line("get", key)), found(key, value));
+        }
+    };
+    let served = |server: &Server| {
+        let threads = counters(server).threads;
+        [0, 1].map(|owner: usize| threads[owner].counts.executed_get)
+    };
+    cable.client.run(ask_hot).expect("enter");
+    assert_eq!(served(&server), [100, 0]);
+    let moved = server.rebalance().expect("rebalance");
+    assert!(moved > 0);
+    cable.client.run(ask_hot).expect("enter");
+    let [first, second] = served(&server);
+    assert_eq!(first + second, 200);
+    assert!(second > 20, "{first} and {second}");
+    // Loads are those since the last call: what is even by now stays.
+    assert_eq!(counters(&server).total().misroutes, 0);
+}
+
 /// Two clusters of two owners each.
 fn clusters() -> ServerConfig {
     let config = veth(SystemKind::SharedSomething, IoKind::AfXdp, Wakeup::Eventfd);

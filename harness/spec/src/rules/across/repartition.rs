@@ -1,8 +1,24 @@
-//! Rules of the `repartition` section.
+//! Rules of the `repartition` section, and of systems that move slots by themselves.
 
 use super::{Finding, owners};
 use crate::load::LoadPoint;
 use crate::spec::Spec;
+
+/// Slots that move by load need owners that have such, and no others that move them.
+pub(super) fn rebalance(spec: &Spec, findings: &mut Vec<Finding>) {
+    for (index, system) in spec.systems.iter().enumerate() {
+        let Some(_) = system.rebalance else { continue };
+        let name = system.system;
+        let message = if !name.moves_slots() {
+            format!("`rebalance` moves slots between owners, which {name} has not")
+        } else if spec.repartition.is_some() {
+            "`repartition` moves slots at its own time: leave `rebalance` out".to_owned()
+        } else {
+            continue;
+        };
+        findings.push((format!("systems[{index}].rebalance"), message));
+    }
+}
 
 /// Slots move in the measure phase of an open loop, between owners that have such.
 pub(super) fn repartition(spec: &Spec, findings: &mut Vec<Finding>) {

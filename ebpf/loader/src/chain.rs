@@ -46,10 +46,7 @@ macro_rules! xdp_methods {
             /// # Errors
             /// When the kernel does not tell.
             pub fn provenance(&self) -> crate::Result<crate::Provenance> {
-                let error = crate::object::program_error(Self::NAME);
-                Ok(crate::Provenance::of(
-                    &self.program()?.info().map_err(error)?,
-                ))
+                crate::object::provenance(&self.ebpf, Self::NAME)
             }
 
             fn program(&self) -> crate::Result<&aya::programs::Program> {

@@ -21,6 +21,22 @@ pub struct SteerCounters {
     pub drops: Vec<(Drop, u64)>,
 }
 
+/// What a program did that places requests for kernel sockets. All counts are frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedCounters {
+    /// Placed with each owner.
+    pub placed: Vec<u64>,
+    /// Of them, those that were handled on another CPU than their owner's.
+    pub hopped: u64,
+    /// Not ours, or not placed for a reason that is none of the request's: on as if there were no program.
+    pub passed: u64,
+    /// The kernel refused to place them. What becomes of them is the program's to say.
+    pub refused: u64,
+    /// Ours, but not readable as requests, by reason: left to the network stack. All reasons, in their
+    /// order.
+    pub unread: Vec<(Drop, u64)>,
+}
+
 /// What the client's receive program did. All counts are frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiveCounters {
@@ -30,6 +46,15 @@ pub struct ReceiveCounters {
     pub passed: u64,
     /// From the server, but the queue had no socket: dropped.
     pub redirect_failed: u64,
+}
+
+/// What a CPUMAP lost. All counts are frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CpuMapLosses {
+    /// The queue to the owner's CPU was full.
+    pub queue_full: u64,
+    /// The thread there got no memory for a packet.
+    pub no_packet: u64,
 }
 
 /// What the reflector did. All counts are frames.
@@ -88,13 +113,34 @@ impl Counters {
             .collect()
     }
 
-    pub(crate) fn steer(&self, owners: u32) -> Result<SteerCounters> {
+    fn by_reason(&self) -> Result<Vec<(Drop, u64)>> {
         let drop = |reason: Drop| Ok((reason, self.sum(layout::COUNTER_DROPS + reason.index())?));
+        Drop::ALL.into_iter().map(drop).collect()
+    }
+
+    pub(crate) fn steer(&self, owners: u32) -> Result<SteerCounters> {
         Ok(SteerCounters {
             redirected: self.redirected(owners)?,
             passed: self.sum(layout::COUNTER_PASSED)?,
             redirect_failed: self.sum(layout::COUNTER_REFUSED)?,
-            drops: Drop::ALL.into_iter().map(drop).collect::<Result<_>>()?,
+            drops: self.by_reason()?,
+        })
+    }
+
+    pub(crate) fn placed(&self, owners: u32) -> Result<PlacedCounters> {
+        Ok(PlacedCounters {
+            placed: self.redirected(owners)?,
+            hopped: self.sum(layout::COUNTER_HOPPED)?,
+            passed: self.sum(layout::COUNTER_PASSED)?,
+            refused: self.sum(layout::COUNTER_REFUSED)?,
+            unread: self.by_reason()?,
+        })
+    }
+
+    pub(crate) fn losses(&self) -> Result<CpuMapLosses> {
+        Ok(CpuMapLosses {
+            queue_full: self.sum(layout::COUNTER_CPUMAP_QUEUE_FULL)?,
+            no_packet: self.sum(layout::COUNTER_CPUMAP_NO_PACKET)?,
         })
     }
 

@@ -2,12 +2,14 @@
 //!
 //! One type per program. Loading and attaching act on the network namespace of the calling
 //! thread. Every attachment is a `bpf_link` held by a descriptor, so that the end of the process,
-//! however it comes, detaches; the one exception is a kernel before 6.6, where clsact knows no
-//! links and the filter goes with its device.
+//! however it comes, detaches. Two exceptions: a kernel before 6.6, where clsact knows no links and
+//! the filter goes with its device; and a program that chooses sockets, which knows none either and
+//! goes with the sockets.
 
 mod attach;
 mod chain;
 mod counters;
+mod cpumap;
 mod error;
 mod generate;
 mod kernel;
@@ -15,26 +17,36 @@ mod loss;
 mod object;
 mod ports;
 mod provenance;
+mod readdress;
 mod receive;
 mod reflect;
 mod replies;
+mod restore;
+mod reuseport;
 mod run_time;
+mod slots;
 mod steer;
 mod test_run;
 mod txqueue;
 
 pub use attach::Attached;
 pub use chain::XdpProgram;
-pub use counters::{ReceiveCounters, ReflectCounters, ReplyCounters, SteerCounters};
+pub use counters::{
+    CpuMapLosses, PlacedCounters, ReceiveCounters, ReflectCounters, ReplyCounters, SteerCounters,
+};
+pub use cpumap::CpuRedirect;
 pub use error::{Error, Result};
 pub use generate::Generate;
 pub use kernel::{KernelVersion, refuse_kernel, running_kernel};
 pub use loss::{Lossy, LossyConfig};
 pub use ports::ServerPorts;
 pub use provenance::{OBJECTS, Provenance, egress_programs, programs_of};
+pub use readdress::Readdress;
 pub use receive::Receive;
 pub use reflect::{Pass, Reflect};
 pub use replies::Replies;
+pub use restore::{Restore, RestoreCounters};
+pub use reuseport::Reuseport;
 pub use run_time::{ProgramRuns, RunTimes};
 pub use steer::{Steer, SteerConfig};
 pub use test_run::{TestContext, TestRun};

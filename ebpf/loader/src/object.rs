@@ -4,7 +4,7 @@ use aya::maps::{Array, MapData, PerCpuArray, XskMap};
 use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader, Pod};
 
-use crate::{Error, Result};
+use crate::{Error, Provenance, Result};
 
 /// Loads an object's maps; the programs in it are not yet loaded.
 pub(crate) fn load(
@@ -99,6 +99,17 @@ take_map!(
     /// Takes an XSKMAP out of an object.
     sockets -> XskMap<MapData>
 );
+
+/// The program of an object as the kernel names it.
+pub(crate) fn provenance(ebpf: &Ebpf, name: &'static str) -> Result<Provenance> {
+    let program = ebpf.program(name).ok_or(Error::Incomplete {
+        program: name,
+        part: "program section",
+    })?;
+    Ok(Provenance::of(
+        &program.info().map_err(program_error(name))?,
+    ))
+}
 
 /// Turns aya's error into ours.
 pub(crate) fn map_error(map: &'static str) -> impl Fn(aya::maps::MapError) -> Error {

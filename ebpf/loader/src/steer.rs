@@ -2,12 +2,13 @@
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-use aya::maps::{Array, MapData, XskMap};
+use aya::maps::{MapData, XskMap};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
-use steering::{PartitionTable, Policy, SLOTS, layout};
+use steering::{PartitionTable, Policy, layout};
 
 use crate::counters::Counters;
 use crate::object::{self, map_error};
+use crate::slots::{self, Slots};
 use crate::{Error, Result, SteerCounters, refuse_kernel, running_kernel};
 
 /// What the steering program is to do.
@@ -32,7 +33,7 @@ pub struct SteerConfig {
 pub struct Steer {
     config: SteerConfig,
     ebpf: Ebpf,
-    table: Array<MapData, u64>,
+    slots: Slots,
     sockets: XskMap<MapData>,
     counters: Counters,
 }
@@ -73,9 +74,7 @@ impl Steer {
             server_port,
             ports,
         } = *config;
-        if owners == 0 || owners > layout::MAX_TARGETS {
-            return Err(Error::BadConfig("the number of owners must be 1 to 256"));
-        }
+        slots::check_owners(owners)?;
         if queues == 0 || queues > layout::MAX_TARGETS {
             return Err(Error::BadConfig("the number of queues must be 1 to 256"));
         }
@@ -101,7 +100,7 @@ impl Steer {
         let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
         let mut steer = Self {
             config: *config,
-            table: object::array(&mut ebpf, Self::NAME, "TABLE")?,
+            slots: Slots::take(&mut ebpf, Self::NAME)?,
             sockets: object::sockets(&mut ebpf, Self::NAME, "SOCKETS")?,
             counters: Counters::take(&mut ebpf, Self::NAME)?,
             ebpf,
@@ -130,10 +129,7 @@ impl Steer {
     /// # Errors
     /// When the map cannot be written.
     pub fn set_table(&mut self, table: &PartitionTable) -> Result<()> {
-        let entries = table.snapshot();
-        (0..)
-            .zip(entries)
-            .try_for_each(|(slot, entry)| self.set_slot(slot, entry))
+        self.slots.set_all(table)
     }
 
     /// Writes one slot ([`steering::table::entry`] makes the value).
@@ -141,9 +137,7 @@ impl Steer {
     /// # Errors
     /// When there is no such slot.
     pub fn set_slot(&mut self, slot: u16, entry: u64) -> Result<()> {
-        self.table
-            .set(u32::from(slot), entry, 0)
-            .map_err(map_error("TABLE"))
+        self.slots.set(slot, entry)
     }
 
     /// The kernel's table.
@@ -151,9 +145,7 @@ impl Steer {
     /// # Errors
     /// When the map cannot be read.
     pub fn table(&self) -> Result<Vec<u64>> {
-        (0..SLOTS as u32)
-            .map(|slot| self.table.get(&slot, 0).map_err(map_error("TABLE")))
-            .collect()
+        self.slots.all()
     }
 
     /// What the program counted so far.

@@ -84,14 +84,6 @@ impl TxQueue {
     /// # Errors
     /// When the kernel does not tell.
     pub fn provenance(&self) -> Result<Provenance> {
-        let info = self.program()?.info().map_err(program_error(Self::NAME))?;
-        Ok(Provenance::of(&info))
-    }
-
-    fn program(&self) -> Result<&aya::programs::Program> {
-        self.ebpf.program(Self::NAME).ok_or(Error::Incomplete {
-            program: Self::NAME,
-            part: "program section",
-        })
+        object::provenance(&self.ebpf, Self::NAME)
     }
 }

@@ -5,14 +5,25 @@ mod support;
 #[path = "../../fixtures/mod.rs"]
 mod fixtures;
 
+#[path = "support/requests.rs"]
+mod requests;
+
 use fixtures::build::{PORT, Wrapping, binary, framed};
 use fixtures::table::{Expected, fixtures};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
-use steering::{Inputs, PartitionTable, Policy, SLOTS, Verdict, hash_bytes, steer};
+use requests::{request, runner, scattered};
+use steering::{Inputs, PartitionTable, Policy, Verdict, hash_bytes, steer};
 use support::{NOWHERE, Rig};
 
 const OWNERS: u32 = 5;
+const POLICIES: [Policy; 6] = [
+    Policy::Rss,
+    Policy::Key,
+    Policy::Port,
+    Policy::Cluster,
+    Policy::FlowToeplitz,
+    Policy::FlowMix,
+];
 /// The kernel wants at least a link header.
 const SHORTEST: usize = 14;
 
@@ -29,7 +40,7 @@ fn inputs(policy: Policy, ports: u16) -> Inputs {
 
 #[test]
 fn fixtures_get_the_same_verdict() {
-    for policy in [Policy::Rss, Policy::Key, Policy::Port, Policy::Cluster] {
+    for policy in POLICIES {
         let Some(mut rig) = Rig::new(policy, 1, OWNERS, 1) else {
             return;
         };
@@ -51,16 +62,6 @@ fn fixtures_get_the_same_verdict() {
         }
         assert!(run > 150, "{run} fixtures");
     }
-}
-
-/// Owners differ from slot to slot in no simple pattern, one slot points to nobody.
-fn scattered() -> PartitionTable {
-    let table = PartitionTable::even(OWNERS as u16);
-    for slot in 0..SLOTS as u16 {
-        table.move_slot(slot, (u32::from(slot) * 7919 / 13 % OWNERS) as u16);
-    }
-    table.move_slot(99, OWNERS as u16);
-    table
 }
 
 fn wrapping() -> impl Strategy<Value = Wrapping> {
@@ -99,68 +100,6 @@ fn wrapping() -> impl Strategy<Value = Wrapping> {
         )
 }
 
-fn key() -> impl Strategy<Value = Vec<u8>> {
-    let visible = prop_oneof![9 => 0x21_u8..0x7f, 1 => 0x80_u8..=0xff];
-    prop::collection::vec(visible, 0..=260)
-}
-
-fn request() -> impl Strategy<Value = Vec<u8>> {
-    let commands: Vec<&[u8]> = vec![
-        b"get ",
-        b"gets ",
-        b"gat 10 ",
-        b"gats 123456789 ",
-        b"set ",
-        b"add ",
-        b"replace ",
-        b"append ",
-        b"prepend ",
-        b"cas ",
-        b"delete ",
-        b"incr ",
-        b"decr ",
-        b"touch ",
-        b"mg ",
-        b"ms ",
-        b"md ",
-        b"ma ",
-        b"me ",
-        b"mn",
-        b"version",
-        b"stats",
-        b"flush_all",
-        b"verbosity ",
-        b"quit",
-        b"",
-        b"gets",
-        b"bogus ",
-        b"bget ",
-        b" get ",
-    ];
-    let ends: Vec<&[u8]> = vec![
-        b"\r\n",
-        b"\n",
-        b" 0 0 1\r\nx\r\n",
-        b" other\r\n",
-        b"",
-        b"\t\r\n",
-    ];
-    let text = (
-        prop::sample::select(commands),
-        key(),
-        prop::sample::select(ends),
-    )
-        .prop_map(|(command, key, end)| [command, &key, end].concat());
-    let bytes = (
-        0_u8..0x40,
-        0_usize..30,
-        prop::collection::vec(any::<u8>(), 0..=260),
-        0_usize..40,
-    )
-        .prop_map(|(opcode, extras, key, value)| binary(opcode, extras, &key, value));
-    prop_oneof![3 => text, 1 => bytes, 1 => prop::collection::vec(any::<u8>(), 0..300)]
-}
-
 /// A frame, then a few bytes of it overwritten, then possibly cut.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let mutations = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
@@ -178,34 +117,20 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn runner(cases: u32) -> TestRunner {
-    // Failures are printed whole; a folder of past ones would only be noise in the work tree.
-    TestRunner::new(Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    })
-}
-
 #[test]
 fn random_packets_get_the_same_verdict() {
-    let policies = [
-        (Policy::Key, 1),
-        (Policy::Cluster, 1),
-        (Policy::Port, 9),
-        (Policy::Rss, 1),
-    ];
-    for (policy, ports) in policies {
+    for policy in POLICIES {
+        let ports = if policy == Policy::Port { 9 } else { 1 };
         let Some(mut rig) = Rig::new(policy, 1, OWNERS, ports) else {
             return;
         };
-        let table = scattered();
+        let table = scattered(OWNERS);
         rig.steer.set_table(&table).expect("table");
         let rig = std::cell::RefCell::new(rig);
         let cases = match policy {
             Policy::Key => 4000,
             Policy::Cluster => 1000,
-            Policy::Port | Policy::Rss => 500,
+            Policy::Port | Policy::Rss | Policy::FlowToeplitz | Policy::FlowMix => 500,
         };
         let result = runner(cases).run(&frame(), |frame| {
             let expected = steer(frame.as_slice(), &table, &inputs(policy, ports));
@@ -221,7 +146,7 @@ fn keys_of_every_length_hash_alike() {
     let Some(mut rig) = Rig::new(Policy::Key, 1, OWNERS, 1) else {
         return;
     };
-    let table = scattered();
+    let table = scattered(OWNERS);
     rig.steer.set_table(&table).expect("table");
     for len in 1..=250_usize {
         let key: Vec<u8> = (0..len)

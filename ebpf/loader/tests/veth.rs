@@ -3,21 +3,17 @@
 //! Each test runs on a thread that entered a fresh namespace; the namespace and the devices in it go
 //! with the thread.
 
-#![expect(
-    unsafe_code,
-    reason = "unshare of the thread's network namespace, for tests"
-)]
-
 mod support;
+
+#[path = "support/space.rs"]
+#[expect(dead_code, reason = "this target needs a part of what the tests share")]
+mod space;
 
 #[path = "../../fixtures/build.rs"]
 mod build;
 
 use std::net::UdpSocket;
 use std::os::fd::AsFd as _;
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use build::{PORT, Wrapping, binary, framed};
 use loader::{
@@ -25,71 +21,14 @@ use loader::{
     TestContext, TxQueue, TxQueueConfig,
 };
 use packet::Addresses;
+use space::{QUEUES, eventually, ifindex, in_pair, ip};
 use steering::rss::{DEFAULT_KEY, Indirection, Tuple, queue_of_flow};
 use steering::{Policy, Verdict};
-use support::{NOWHERE, Rig, loaded, skip};
-
-const QUEUES: u32 = 4;
-
-fn ip(arguments: &str) {
-    let output = Command::new("ip")
-        .args(arguments.split(' '))
-        .output()
-        .expect("iproute2");
-    assert!(output.status.success(), "ip {arguments}: {output:?}");
-}
-
-/// Runs `test` in a fresh namespace with a pair `near` and `far`, `QUEUES` queues each. Frames to
-/// 198.18.0.1 leave through `near`; nobody answers at `far`.
-fn in_namespace(test: impl FnOnce() + Send + 'static) {
-    let thread = thread::spawn(|| {
-        // SAFETY: affects this thread only; nothing else runs on it.
-        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
-            skip(&format!(
-                "no network namespace: {}",
-                std::io::Error::last_os_error()
-            ));
-            return;
-        }
-        let queues = format!("numtxqueues {QUEUES} numrxqueues {QUEUES}");
-        ip(&format!(
-            "link add near {queues} type veth peer name far {queues}"
-        ));
-        for device in ["near", "far"] {
-            ip(&format!("link set {device} addrgenmode none"));
-            ip(&format!("link set {device} up"));
-        }
-        ip("addr add 198.18.0.2/24 dev near");
-        ip("neigh add 198.18.0.1 lladdr 02:53:42:00:00:01 dev near nud permanent");
-        test();
-    });
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-}
-
-fn ifindex(device: &str) -> u32 {
-    let name = std::ffi::CString::new(device).expect("a name");
-    // SAFETY: the string ends in a zero byte.
-    unsafe { libc::if_nametoindex(name.as_ptr()) }
-}
+use support::{NOWHERE, Rig, loaded};
 
 fn send(source: u16, port: u16, payload: &[u8]) {
     let socket = UdpSocket::bind(("198.18.0.2", source)).expect("bind");
     socket.send_to(payload, ("198.18.0.1", port)).expect("send");
-}
-
-/// Frames on veth are handled in the sender's softirq, as a rule before `send` returns; sometimes
-/// ksoftirqd does it a little later.
-fn eventually(condition: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while Instant::now() < deadline {
-        if condition() {
-            return true;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    condition()
 }
 
 fn steer(queues: u32) -> SteerConfig {
@@ -105,7 +44,7 @@ fn steer(queues: u32) -> SteerConfig {
 
 #[test]
 fn the_transmit_queue_is_the_one_that_rss_says() {
-    in_namespace(|| {
+    in_pair(|| {
         let indirection = Indirection::even(QUEUES as u16);
         let config = TxQueueConfig::Rss {
             key: DEFAULT_KEY,
@@ -143,7 +82,7 @@ fn the_transmit_queue_is_the_one_that_rss_says() {
 
 #[test]
 fn the_transmit_queue_is_the_one_of_the_port() {
-    in_namespace(|| {
+    in_pair(|| {
         let config = TxQueueConfig::Port {
             base: PORT,
             queues: QUEUES as u16,
@@ -167,7 +106,7 @@ fn the_transmit_queue_is_the_one_of_the_port() {
 
 #[test]
 fn exactly_so_many_frames_are_lost() {
-    in_namespace(|| {
+    in_pair(|| {
         let config = LossyConfig {
             frames: 7,
             first_port: PORT,
@@ -192,7 +131,7 @@ fn exactly_so_many_frames_are_lost() {
 
 #[test]
 fn the_receive_queue_decides_without_a_key() {
-    in_namespace(|| {
+    in_pair(|| {
         let Some(mut rig) = Rig::new(Policy::Key, QUEUES, 3, 1) else {
             return;
         };
@@ -210,7 +149,7 @@ fn the_receive_queue_decides_without_a_key() {
 
 #[test]
 fn a_link_goes_with_its_holder() {
-    in_namespace(|| {
+    in_pair(|| {
         let Some(mut first) = loaded(Pass::load()) else {
             return;
         };
@@ -230,7 +169,7 @@ fn a_link_goes_with_its_holder() {
 
 #[test]
 fn generic_xdp_is_no_substitute() {
-    in_namespace(|| {
+    in_pair(|| {
         let Some(mut pass) = loaded(Pass::load()) else {
             return;
         };

@@ -4,6 +4,10 @@ use crate::Packet;
 
 /// Length of the header in bytes.
 pub const HEADER_LEN: usize = 8;
+/// Where the checksum stands in the header.
+pub const CHECKSUM_AT: usize = 6;
+/// Where the destination port stands in the header.
+pub const DST_PORT_AT: usize = 2;
 /// IP protocol number.
 pub const PROTOCOL: u8 = 17;
 

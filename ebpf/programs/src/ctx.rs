@@ -10,9 +10,11 @@
 #![expect(unsafe_code, reason = "packet and map access")]
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::helpers::generated::{bpf_xdp_adjust_tail, bpf_xdp_store_bytes};
+use aya_ebpf::helpers::generated::{
+    bpf_get_smp_processor_id, bpf_skb_load_bytes, bpf_xdp_adjust_tail, bpf_xdp_store_bytes,
+};
 use aya_ebpf::maps::{Array, ProgramArray};
-use aya_ebpf::programs::{TcContext, XdpContext};
+use aya_ebpf::programs::{SkReuseportContext, TcContext, XdpContext};
 use packet::{Head, Packet};
 use steering::layout::{LONGEST_REQUEST, REQUEST_BYTES, REQUEST_HEADER};
 
@@ -170,12 +172,87 @@ pub fn set_queue(ctx: &TcContext, queue: u16) {
     unsafe { (*skb).queue_mapping = u32::from(queue) + 1 };
 }
 
+/// A datagram where the kernel looks for its socket, from the UDP header on
+/// (`struct sk_reuseport_md` in linux/bpf.h). All of it lies in the packet's linear part.
+pub struct Segment {
+    linear: Frame,
+    len: usize,
+}
+
+impl Segment {
+    /// The datagram of a context; `None` where a part of it lies elsewhere ([`Scattered`] reads those).
+    #[inline(always)]
+    #[must_use]
+    pub fn new(ctx: &SkReuseportContext) -> Option<Self> {
+        let linear = Frame {
+            start: ctx.data(),
+            end: ctx.data_end(),
+        };
+        // The length is a plain number to the verifier, which lets nothing be added to the packet's end.
+        let len = ctx.len();
+        (linear.len() >= len).then_some(Self { linear, len })
+    }
+}
+
+impl Packet for Segment {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.linear.read(at)
+    }
+}
+
+/// A datagram as [`Segment`], wherever it lies: a long one of a local sender has nothing but headers
+/// in its linear part, as have those of many NICs. Each read is a call into the kernel.
+pub struct Scattered<'a>(pub &'a SkReuseportContext);
+
+impl Packet for Scattered<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline(always)]
+    fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        // SAFETY: the kernel passes a valid context, writes exactly `N` bytes, and refuses an offset
+        // that is not inside.
+        let refused = unsafe {
+            bpf_skb_load_bytes(
+                self.0.as_ptr(),
+                at as u32,
+                bytes.as_mut_ptr().cast(),
+                N as u32,
+            )
+        };
+        (refused == 0).then_some(bytes)
+    }
+}
+
+/// The CPU that runs this.
+#[inline(always)]
+#[must_use]
+pub fn this_cpu() -> u64 {
+    // SAFETY: it takes nothing and touches nothing.
+    u64::from(unsafe { bpf_get_smp_processor_id() })
+}
+
 /// Adds one to a counter of this CPU.
 #[inline(always)]
 pub fn count(counters: &Counters, index: u32) {
+    add(counters, index, 1);
+}
+
+/// Adds to a counter of this CPU.
+#[inline(always)]
+pub fn add(counters: &Counters, index: u32, number: u64) {
     if let Some(counter) = counters.get_ptr_mut(index) {
         // SAFETY: the value is this CPU's own, and a program is not preempted by itself here.
-        unsafe { *counter += 1 };
+        unsafe { *counter += number };
     }
 }
 

@@ -8,8 +8,9 @@
 #![feature(asm_experimental_arch)]
 
 pub mod ctx;
+mod inputs;
 
-use aya_ebpf::maps::PerCpuArray;
+use aya_ebpf::maps::{Array, PerCpuArray};
 use steering::layout;
 
 /// Counters of one program, by the numbers of [`steering::layout`]; per CPU, so that counting
@@ -20,6 +21,16 @@ pub type Counters = PerCpuArray<u64>;
 #[must_use]
 pub const fn counters() -> Counters {
     Counters::with_max_entries(layout::COUNTERS, 0)
+}
+
+/// Whether an owner runs on another CPU than this program does now.
+#[inline(always)]
+#[must_use]
+pub fn hops_to(owner_cpus: &Array<u64>, owner: u32) -> bool {
+    match owner_cpus.get(owner) {
+        Some(cpu) => *cpu != ctx::this_cpu(),
+        None => false,
+    }
 }
 
 #[cfg(target_arch = "bpf")]

@@ -24,7 +24,7 @@ pub const MAX_KEY_LEN: usize = 250;
 /// Words that hold the longest key and its delimiter.
 const WORDS: usize = MAX_KEY_LEN / 8 + 1;
 
-const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const WORD_FACTOR: u64 = 0xff51_afd7_ed55_8ccd;
 const CHAIN_FACTOR: u64 = 0xd6e8_feb8_6659_fd93;
 
@@ -38,14 +38,14 @@ pub struct Hashed {
 }
 
 #[inline(always)]
-const fn absorb(chain: u64, word: u64) -> u64 {
+pub(crate) const fn absorb(chain: u64, word: u64) -> u64 {
     let scrambled = word.wrapping_mul(WORD_FACTOR);
     (chain ^ scrambled ^ (scrambled >> 32)).wrapping_mul(CHAIN_FACTOR)
 }
 
 /// The last word always enters, also an empty one, so that no walker needs a special case.
 #[inline(always)]
-const fn finish(chain: u64, last: u64, len: usize) -> u64 {
+pub(crate) const fn finish(chain: u64, last: u64, len: usize) -> u64 {
     let mut hash = absorb(chain, last) ^ len as u64;
     hash = (hash ^ (hash >> 32)).wrapping_mul(WORD_FACTOR);
     hash ^ (hash >> 29)

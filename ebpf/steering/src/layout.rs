@@ -6,8 +6,12 @@ use crate::reason::Drop;
 pub const COUNTER_PASSED: u32 = 0;
 /// Counter of frames for which the XSKMAP had no socket.
 pub const COUNTER_REFUSED: u32 = 1;
-/// Counter of the first [`Drop`] reason; the others follow in their order.
-pub const COUNTER_DROPS: u32 = 2;
+/// Counter of requests that will change CPUs: the one that handled the packet is not the owner's. Only
+/// programs that are told the owners' CPUs count it.
+pub const COUNTER_HOPPED: u32 = 2;
+/// Counter of the first [`Drop`] reason; the others follow in their order. A program that leaves such
+/// datagrams to the network stack counts them here all the same.
+pub const COUNTER_DROPS: u32 = 3;
 /// Counter of frames redirected to owner 0 (on the client: to queue 0); the others follow.
 pub const COUNTER_REDIRECTED: u32 = COUNTER_DROPS + Drop::ALL.len() as u32;
 /// Most owners (or queues) that a counter map has room for.
@@ -21,6 +25,11 @@ pub const COUNTERS: u32 = COUNTER_REDIRECTED + MAX_TARGETS;
 pub const fn mesh_index(rx_queue: u32, owners: u32, owner: u32) -> u32 {
     rx_queue * owners + owner
 }
+
+/// Counter, of the program that watches a CPUMAP, of frames that found its queue full.
+pub const COUNTER_CPUMAP_QUEUE_FULL: u32 = 0;
+/// Counter of the same program of frames of which no packet could be made.
+pub const COUNTER_CPUMAP_NO_PACKET: u32 = 1;
 
 /// Mode of the transmit-queue program: RSS over the flow.
 pub const TX_BY_RSS: u32 = 0;

@@ -7,6 +7,7 @@
 #![no_std]
 
 pub mod binary;
+pub mod flow;
 pub mod frame;
 pub mod hash;
 pub mod layout;
@@ -24,7 +25,7 @@ mod words;
 pub use hash::{MAX_KEY_LEN, hash_bytes, hash_key};
 #[cfg(not(target_arch = "bpf"))]
 pub use partition::{PartitionTable, passed_on};
-pub use policy::{Inputs, Policy, Situation, Verdict, steer};
+pub use policy::{Inputs, Policy, Situation, Verdict, steer, steer_payload};
 pub use reason::Drop;
 pub use request::{Located, locate_key};
 pub use table::{SLOTS, Table, slot_of};

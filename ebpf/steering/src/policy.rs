@@ -1,10 +1,11 @@
 //! From a frame to its owner.
 
-use packet::{Packet, datagram};
+use packet::{Datagram, Packet, datagram};
 
 use crate::request::{KeyHash, hash_first_key};
+use crate::rss::Tuple;
 use crate::table::{Table, owner_in, slot_of};
-use crate::{Drop, plain};
+use crate::{Drop, flow, plain};
 
 /// How an owner is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,28 @@ pub enum Policy {
     /// By the request's first key to a cluster of owners, and by receive queue to one of them
     /// (ENCP'19, section 4, "shared-something").
     Cluster = 3,
+    /// By the flow, as RSS does, but decided here: the Toeplitz hash names the slot of the table.
+    FlowToeplitz = 4,
+    /// The same with the hash of keys ([`crate::hash`]) over the flow, which costs a tenth of the
+    /// instructions.
+    FlowMix = 5,
+}
+
+impl Policy {
+    /// The policy of a number; `None` if there is none.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of(number: u32) -> Option<Self> {
+        Some(match number {
+            0 => Self::Rss,
+            1 => Self::Key,
+            2 => Self::Port,
+            3 => Self::Cluster,
+            4 => Self::FlowToeplitz,
+            5 => Self::FlowMix,
+            _ => return None,
+        })
+    }
 }
 
 /// Everything but frame and table that a decision depends on.
@@ -128,13 +151,56 @@ where
             let offset = datagram.dst_port.wrapping_sub(inputs.server_port());
             existing(inputs, u32::from(offset))
         }
-        Policy::Key | Policy::Cluster => {
-            match hash_first_key(view, datagram.payload_at, datagram.payload_end()) {
-                Ok(KeyHash::Key(hash)) => by_hash(table, inputs, hash),
-                Ok(KeyHash::Keyless) => by_queue(inputs, 0),
-                Err(reason) => Verdict::Drop(reason),
-            }
-        }
+        Policy::Key | Policy::Cluster => steer_payload(
+            view,
+            datagram.payload_at,
+            datagram.payload_end(),
+            table,
+            inputs,
+        ),
+        Policy::FlowToeplitz => by_flow(view, &datagram, table, inputs, flow::toeplitz_hash),
+        Policy::FlowMix => by_flow(view, &datagram, table, inputs, flow::mix_hash),
+    }
+}
+
+/// Decides by the first key over a UDP payload that is known to be ours: what is left of [`steer`]
+/// where the network stack has read the headers. A command without a key goes to owner
+/// `rx_queue % members`, whatever the caller counts as its queues.
+#[inline(always)]
+pub fn steer_payload<P, T, S>(
+    view: &P,
+    payload_at: usize,
+    payload_end: usize,
+    table: &T,
+    inputs: &S,
+) -> Verdict
+where
+    P: Packet + ?Sized,
+    T: Table + ?Sized,
+    S: Situation,
+{
+    match hash_first_key(view, payload_at, payload_end) {
+        Ok(KeyHash::Key(hash)) => by_hash(table, inputs, hash),
+        Ok(KeyHash::Keyless) => by_queue(inputs, 0),
+        Err(reason) => Verdict::Drop(reason),
+    }
+}
+
+#[inline(always)]
+fn by_flow<P, T>(
+    view: &P,
+    datagram: &Datagram,
+    table: &T,
+    inputs: &impl Situation,
+    hash: impl FnOnce(&Tuple) -> u64,
+) -> Verdict
+where
+    P: Packet + ?Sized,
+    T: Table + ?Sized,
+{
+    match Tuple::of(view, datagram) {
+        Some(tuple) => by_hash(table, inputs, hash(&tuple)),
+        None => Verdict::Drop(Drop::Truncated),
     }
 }
 
@@ -148,7 +214,11 @@ fn by_hash<T: Table + ?Sized>(table: &T, inputs: &impl Situation, hash: u64) -> 
     match table.entry(slot_of(hash)) {
         Some(entry) => match inputs.policy() {
             Policy::Cluster => by_queue(inputs, owner_in(entry)),
-            Policy::Rss | Policy::Key | Policy::Port => existing(inputs, owner_in(entry)),
+            Policy::Rss
+            | Policy::Key
+            | Policy::Port
+            | Policy::FlowToeplitz
+            | Policy::FlowMix => existing(inputs, owner_in(entry)),
         },
         None => Verdict::Drop(Drop::NoOwner),
     }

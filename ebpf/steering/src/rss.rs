@@ -47,9 +47,15 @@ pub type KeyWords = [u32; KEY_LEN / 4];
 
 /// Splits a key into words.
 #[must_use]
-pub fn key_words(key: &[u8; KEY_LEN]) -> KeyWords {
-    let (words, _) = key.as_chunks::<4>();
-    core::array::from_fn(|i| u32::from_be_bytes(words[i]))
+pub const fn key_words(key: &[u8; KEY_LEN]) -> KeyWords {
+    let (bytes, _) = key.as_chunks::<4>();
+    let mut words = [0; KEY_LEN / 4];
+    let mut i = 0;
+    while i < words.len() {
+        words[i] = u32::from_be_bytes(bytes[i]);
+        i += 1;
+    }
+    words
 }
 
 /// A Toeplitz computation: the key's bits slide under the input's.

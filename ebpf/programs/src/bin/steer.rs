@@ -5,72 +5,26 @@
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_REDIRECT};
 use aya_ebpf::macros::{map, xdp};
-use aya_ebpf::maps::{Array, XskMap};
+use aya_ebpf::maps::XskMap;
 use aya_ebpf::programs::XdpContext;
 use programs::ctx::{Frame, count, rx_queue};
-use programs::{Counters, counters, license, setting};
-use steering::{Policy, SLOTS, Situation, Table, Verdict, layout, steer};
+use programs::{Counters, counters, license, partition_table, setting, situation};
+use steering::{Policy, Situation as _, Verdict, layout, steer};
 
 setting!(POLICY: u32 = Policy::Key as u32);
-setting!(OWNERS: u32 = 1);
 setting!(MEMBERS: u32 = 1);
-setting!(SERVER_PORT: u16 = 0);
-setting!(PORTS: u16 = 0);
+situation!(
+    XdpContext,
+    Policy::of(POLICY.load()).unwrap_or(Policy::Key),
+    MEMBERS.load(),
+    rx_queue
+);
+partition_table!();
 
-#[map]
-static TABLE: Array<u64> = Array::with_max_entries(SLOTS as u32, 0);
 #[map]
 static SOCKETS: XskMap = XskMap::with_max_entries(1, 0);
 #[map]
 static COUNTERS: Counters = counters();
-
-struct KernelTable;
-
-impl Table for KernelTable {
-    #[inline(always)]
-    fn entry(&self, slot: u16) -> Option<u64> {
-        TABLE.get(u32::from(slot)).copied()
-    }
-}
-
-struct Kernel<'a>(&'a XdpContext);
-
-impl Situation for Kernel<'_> {
-    #[inline(always)]
-    fn policy(&self) -> Policy {
-        match POLICY.load() {
-            0 => Policy::Rss,
-            1 => Policy::Key,
-            2 => Policy::Port,
-            _ => Policy::Cluster,
-        }
-    }
-
-    #[inline(always)]
-    fn owners(&self) -> u32 {
-        OWNERS.load()
-    }
-
-    #[inline(always)]
-    fn members(&self) -> u32 {
-        MEMBERS.load()
-    }
-
-    #[inline(always)]
-    fn server_port(&self) -> u16 {
-        SERVER_PORT.load()
-    }
-
-    #[inline(always)]
-    fn ports(&self) -> u16 {
-        PORTS.load()
-    }
-
-    #[inline(always)]
-    fn rx_queue(&self) -> u32 {
-        rx_queue(self.0)
-    }
-}
 
 #[xdp]
 fn steerer(ctx: XdpContext) -> u32 {

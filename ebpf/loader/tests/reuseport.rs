@@ -130,6 +130,7 @@ fn assert_agrees(table: &PartitionTable, payload: &[u8], fate: &Fate, what: &str
     let inputs = |flow| Inputs {
         policy: Policy::Key,
         owners: OWNERS,
+        members: OWNERS,
         server_port: 0,
         ports: 0,
         rx_queue: flow,

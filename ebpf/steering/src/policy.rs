@@ -214,11 +214,9 @@ fn by_hash<T: Table + ?Sized>(table: &T, inputs: &impl Situation, hash: u64) -> 
     match table.entry(slot_of(hash)) {
         Some(entry) => match inputs.policy() {
             Policy::Cluster => by_queue(inputs, owner_in(entry)),
-            Policy::Rss
-            | Policy::Key
-            | Policy::Port
-            | Policy::FlowToeplitz
-            | Policy::FlowMix => existing(inputs, owner_in(entry)),
+            Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
+                existing(inputs, owner_in(entry))
+            }
         },
         None => Verdict::Drop(Drop::NoOwner),
     }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::cpu::{self, CpuId};
 use crate::error::{Doing, malformed, read_text};
 use crate::netlink::generic::{Family, Message, number};
-use crate::{link, netns};
+use crate::{link, netns, tasks};
 
 const NETDEV_CMD_QUEUE_GET: u8 = 10;
 const NETDEV_CMD_NAPI_GET: u8 = 11;
@@ -156,27 +156,13 @@ fn assign(instances: &[Message], queues: &[Message]) -> Vec<NapiThread> {
 
 /// Finds the threads by their names `napi/DEV-ID`, for kernels without the netdev family.
 fn by_name(device: &str) -> io::Result<Vec<NapiThread>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").doing(|| "list processes".to_owned())? {
-        let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        // The file `comm` shows up to 64 bytes of a kernel thread's name; a process that has ended in
-        // the meantime is no NAPI thread.
-        let Ok(comm) = fs::read_to_string(format!("/proc/{pid}/comm")) else {
-            continue;
-        };
-        if let Some(napi_id) = napi_id_of(&comm, device) {
-            found.push((napi_id, pid));
-        }
-    }
-    by_rank(device, found, link::get(device)?.rx_queues)
+    let named = tasks::kernel_threads(|name| napi_id_of(name, device))?;
+    let found = named.into_iter().map(|(pid, napi_id)| (napi_id, pid));
+    by_rank(device, found.collect(), link::get(device)?.rx_queues)
 }
 
 fn napi_id_of(comm: &str, device: &str) -> Option<u32> {
-    comm.trim_end()
-        .strip_prefix("napi/")?
+    comm.strip_prefix("napi/")?
         .strip_prefix(device)?
         .strip_prefix('-')?
         .parse()
@@ -260,10 +246,10 @@ mod tests {
 
     #[test]
     fn names_of_threads_are_read_exactly() {
-        assert_eq!(napi_id_of("napi/eth0-8193\n", "eth0"), Some(8193));
-        assert_eq!(napi_id_of("napi/eth00-8193\n", "eth0"), None);
-        assert_eq!(napi_id_of("napi/eth0-1-2\n", "eth0"), None);
-        assert_eq!(napi_id_of("napi/eth0-1-2\n", "eth0-1"), Some(2));
+        assert_eq!(napi_id_of("napi/eth0-8193", "eth0"), Some(8193));
+        assert_eq!(napi_id_of("napi/eth00-8193", "eth0"), None);
+        assert_eq!(napi_id_of("napi/eth0-1-2", "eth0"), None);
+        assert_eq!(napi_id_of("napi/eth0-1-2", "eth0-1"), Some(2));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 
-use crate::error::read_text;
+use crate::error::{Doing, read_text};
 
 /// A thread at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,27 @@ pub fn of_thread(tid: u32) -> io::Result<Task> {
             ..task
         })
         .ok_or_else(|| crate::error::malformed(format!("/proc/{tid}/stat: {stat}")))
+}
+
+/// The kernel threads whose whole names `of_interest` knows, by thread id. `/proc/PID/comm` shows up to
+/// 64 bytes of a kernel thread's name, `stat` only 15.
+///
+/// # Errors
+/// When /proc cannot be listed.
+pub fn kernel_threads<T>(of_interest: impl Fn(&str) -> Option<T>) -> io::Result<Vec<(u32, T)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").doing(|| "list processes".to_owned())? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // A process that has ended in the meantime is no kernel thread.
+        let Ok(comm) = fs::read_to_string(format!("/proc/{pid}/comm")) else {
+            continue;
+        };
+        found.extend(of_interest(comm.trim_end()).map(|interest| (pid, interest)));
+    }
+    Ok(found)
 }
 
 /// `pid (name) S ...`; the name may hold blanks and brackets, so that it ends at the last bracket.

@@ -48,8 +48,5 @@ pub(super) fn misdirect(server: &mut Server, slot: u16) -> Result<()> {
         .ok_or_else(|| anyhow!("there is no slot {slot}"))?;
     let wrong = (table::owner_in(right) + 1) % owners;
     let entry = table::entry(table::epoch_in(right), u16::try_from(wrong)?);
-    let steer = server
-        .steer_mut()
-        .ok_or_else(|| anyhow!("the server has no XDP program"))?;
-    Ok(steer.set_slot(slot, entry)?)
+    Ok(server.misdirect_slot(slot, entry)?)
 }

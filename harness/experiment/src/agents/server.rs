@@ -263,7 +263,8 @@ fn counts(
         frame_returns: frames.then_some(io.frame_returns),
         wakeups_app: Some(io.wakeups_app),
         wakeups_kernel: Some(io.wakeups_kernel),
-        cross_core_hops: queues_known.then_some(total.cross_core_hops),
+        cross_core_hops: queues_known
+            .then(|| total.cross_core_hops + counters.hops_before_threads.unwrap_or_default()),
         misroutes: system.has_owners().then_some(total.misroutes),
         drops: counters.drops.clone(),
         related: named.chain(counters.related.iter().cloned()).collect(),

@@ -182,6 +182,7 @@ fn config(
         clusters,
         large_owners: 1,
         slot_loads: false,
+        flow_hash: FlowHash::default(),
         backlog: 0,
     })
 }

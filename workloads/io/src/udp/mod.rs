@@ -13,7 +13,7 @@ mod socket;
 
 use std::io as std_io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 pub use io::{UdpFrame, UdpIo};
@@ -29,9 +29,10 @@ pub enum Sharding {
     /// group: what a NIC with RSS and one thread per queue does. Exact over veth; see the
     /// filter's module for NICs. Not for loopback.
     RxQueue,
-    /// The kernel's flow hash over the group: for loopback, which has no queues.
+    /// The kernel's flow hash over the group: for loopback, which has no queues, and until the group
+    /// gets a program.
     FlowHash,
-    /// Owner i listens on `port + i`: the client addresses the partition (MICA).
+    /// Owner i listens on `port + i`: the client addresses the partition (MICA), or a program does.
     PerPort,
 }
 
@@ -148,6 +149,16 @@ impl UdpGroup {
     #[must_use]
     pub fn ports(&self) -> &[u16] {
         &self.ports
+    }
+
+    /// The socket of each owner for the `listener`-th address, index = owner.
+    ///
+    /// # Panics
+    /// When there is no such address.
+    #[must_use]
+    pub fn sockets_of(&self, listener: usize) -> Vec<BorrowedFd<'_>> {
+        let sockets = self.sockets.iter();
+        sockets.map(|own| own[listener].as_fd()).collect()
     }
 
     /// The receive buffer that was obtained.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dispatch::Dispatch as _;
 use crate::systems::{
-    Design, IoKind, Layout, Refusal, SystemChoice, SystemKind, Wakeup, validate, with_design,
+    Design, FlowHash, IoKind, Layout, Placement, Refusal, SystemChoice, SystemKind, Wakeup,
+    validate, with_design,
 };
 
 /// A server: one system with its place on the machine.
@@ -22,7 +23,7 @@ pub struct ServerConfig {
     pub wakeup: Wakeup,
     /// The CPU of each owner; their number is the number of owners.
     pub cores: Vec<u32>,
-    /// The interface to serve, in the namespace of the calling thread. AF_XDP needs it.
+    /// The interface to serve, in the namespace of the calling thread. XDP needs it.
     pub interface: Option<String>,
     /// Receive queues of the interface. Kernel sockets do not look at it.
     pub queues: u32,
@@ -56,6 +57,9 @@ pub struct ServerConfig {
     /// Count the load of each slot of the partition table, for [`super::Server::rebalance`].
     #[serde(default)]
     pub slot_loads: bool,
+    /// The hash of a system that spreads flows by a program; others do not look at it.
+    #[serde(default)]
+    pub flow_hash: FlowHash,
 }
 
 const fn one() -> u32 {
@@ -137,10 +141,12 @@ impl ServerConfig {
     }
 
     /// Whether datagrams reach kernel sockets by receive queue: not on loopback, which has none, and
-    /// not where the client addresses the socket.
+    /// not where the client or a program chooses the socket.
     pub(crate) fn sockets_by_queue(&self) -> bool {
         let has_queues = self.interface.as_deref().is_some_and(|name| name != "lo");
-        has_queues && !self.system.client_addresses_partition()
+        has_queues
+            && !self.system.client_addresses_partition()
+            && self.system.placement() == Placement::Kernel
     }
 
     /// The only receive queue whose datagrams reach an owner's kernel socket, if there is one.

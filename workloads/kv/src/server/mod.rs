@@ -19,6 +19,7 @@ mod holder;
 pub(crate) mod message;
 mod migrate;
 mod orders;
+mod placing;
 mod plane;
 mod preload;
 mod quiet;
@@ -102,11 +103,12 @@ pub struct ThreadInfo {
 pub struct Obtained {
     /// `udp`, `af_xdp copy` or `af_xdp zero-copy`.
     pub io: String,
-    /// Id and tag of the XDP program, where there is one.
+    /// Name and tag of the program that steers, where there is one.
     pub program: Option<String>,
     /// What it listens on, one line each.
     pub listening: Vec<String>,
-    /// Whether arrival queues are known, so that cross-core hops mean something.
+    /// Whether it is known which CPU handled a request before its thread, so that cross-core hops mean
+    /// something.
     pub queues_known: bool,
 }
 
@@ -289,8 +291,30 @@ impl Server {
         &self.running.shared.table
     }
 
-    /// The loaded XDP program with the kernel's table, where there is one. Changing the kernel's
-    /// table alone misroutes the slot's requests: the end-to-end tests do so on purpose.
+    /// Writes one slot of the kernel's table and of no other, which misroutes the slot's requests: the
+    /// end-to-end tests do so on purpose.
+    ///
+    /// # Errors
+    /// When the kernel has no table of this system, or refuses.
+    pub fn misdirect_slot(&mut self, slot: u16, entry: u64) -> Result<(), ServerError> {
+        if self.plane.set_slot(slot, entry)? {
+            return Ok(());
+        }
+        let system = self.config.system;
+        let message = format!("the kernel has no partition table of {system}");
+        Err(ServerError::Config(message))
+    }
+
+    /// The kernel's threads that run the network stack for the owners, where a program made such: their
+    /// time is the server's.
+    ///
+    /// # Errors
+    /// When they cannot be found.
+    pub fn kernel_threads(&self) -> Result<Vec<ThreadInfo>, ServerError> {
+        self.plane.kernel_threads()
+    }
+
+    /// The loaded XDP program in front of AF_XDP sockets, where there is one.
     pub fn steer_mut(&mut self) -> Option<&mut loader::Steer> {
         self.plane.steer_mut()
     }

@@ -12,9 +12,10 @@ use steering::table::Table;
 
 use super::backlog;
 use super::config::ServerConfig;
+use super::placing::{self, Placing};
 use super::snapshot::{DropLine, ServerCounters};
-use super::{Obtained, ServerError};
-use crate::systems::Steering;
+use super::{Obtained, ServerError, ThreadInfo};
+use crate::systems::{FlowHash, Steering};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(crate) enum Plane {
 pub(crate) struct Sockets {
     probe: UdpProbe,
     ports: Vec<u16>,
+    placing: Placing,
 }
 
 /// An XDP program and its mesh, seen from the control thread.
@@ -47,14 +49,14 @@ impl Sockets {
     /// Opens the sockets; returns each owner's I/O beside them.
     ///
     /// # Errors
-    /// When an address cannot be bound.
+    /// When an address cannot be bound, or a program is refused.
     pub(crate) fn open(config: &ServerConfig) -> Result<(Self, Vec<UdpIo>), ServerError> {
         let sharding = if config.system.client_addresses_partition() {
             Sharding::PerPort
         } else if config.sockets_by_queue() {
             Sharding::RxQueue
         } else {
-            Sharding::FlowHash
+            placing::sharding(config.system.placement())
         };
         let owners = owners(config)?;
         let mut udp = UdpConfig::new(config.addresses.clone(), config.port, owners, sharding);
@@ -69,6 +71,7 @@ impl Sockets {
             Self {
                 probe: group.probe(),
                 ports,
+                placing: Placing::open(config, &group)?,
             },
             group.take_ios(),
         ))
@@ -113,6 +116,10 @@ impl Rings {
             Steering::Port => (Policy::Port, owners, all),
             Steering::Key => (Policy::Key, 1, all),
             Steering::Cluster => (Policy::Cluster, 1, config.members()),
+            Steering::Flow => match config.flow_hash {
+                FlowHash::Toeplitz => (Policy::FlowToeplitz, 1, all),
+                FlowHash::Mix => (Policy::FlowMix, 1, all),
+            },
         };
         let mut steer = Steer::load(&SteerConfig {
             policy,
@@ -161,7 +168,7 @@ impl Plane {
     /// When the driver has no native XDP.
     pub(crate) fn attach(&mut self) -> Result<(), ServerError> {
         match self {
-            Self::Sockets(_) => Ok(()),
+            Self::Sockets(sockets) => sockets.placing.attach(),
             Self::Rings(rings) => {
                 if rings.attached.is_none() {
                     rings.attached = Some(rings.steer.attach(rings.ifindex)?);
@@ -174,7 +181,7 @@ impl Plane {
     /// Keeps packets out.
     pub(crate) fn detach(&mut self) {
         match self {
-            Self::Sockets(_) => {}
+            Self::Sockets(sockets) => sockets.placing.detach(),
             Self::Rings(rings) => rings.attached = None,
         }
     }
@@ -188,9 +195,34 @@ impl Plane {
         table: &PartitionTable,
         slot: u16,
     ) -> Result<(), ServerError> {
-        match (self, table.entry(slot)) {
-            (Self::Rings(rings), Some(entry)) => Ok(rings.steer.set_slot(slot, entry)?),
-            (Self::Rings(_), None) | (Self::Sockets(_), _) => Ok(()),
+        match table.entry(slot) {
+            Some(entry) => self.set_slot(slot, entry).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes one slot of the kernel's table; false where it has none.
+    ///
+    /// # Errors
+    /// When the map cannot be written.
+    pub(crate) fn set_slot(&mut self, slot: u16, entry: u64) -> Result<bool, ServerError> {
+        match self {
+            Self::Sockets(sockets) => sockets.placing.set_slot(slot, entry),
+            Self::Rings(rings) => {
+                rings.steer.set_slot(slot, entry)?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// The kernel's threads that run the network stack for the owners.
+    ///
+    /// # Errors
+    /// When they cannot be found.
+    pub(crate) fn kernel_threads(&self) -> Result<Vec<ThreadInfo>, ServerError> {
+        match self {
+            Self::Sockets(sockets) => sockets.placing.kernel_threads(),
+            Self::Rings(_) => Ok(Vec::new()),
         }
     }
 
@@ -214,6 +246,7 @@ impl Plane {
                     .drops()
                     .map_err(ServerError::io("UDP drop counters"))?;
                 add_drops(counters, &drops);
+                sockets.placing.add_counters(counters)?;
             }
             Self::Rings(rings) => {
                 let drops = rings
@@ -264,9 +297,9 @@ impl Plane {
                 }
                 Obtained {
                     io: "udp".to_owned(),
-                    program: None,
+                    program: sockets.placing.program(),
                     listening,
-                    queues_known: config.queue_of(0).is_some(),
+                    queues_known: config.queue_of(0).is_some() || sockets.placing.sees_cpus(),
                 }
             }
             Self::Rings(rings) => Obtained {

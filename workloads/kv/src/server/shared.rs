@@ -154,6 +154,7 @@ impl Shared {
             threads,
             drops: Vec::new(),
             related: Vec::new(),
+            hops_before_threads: None,
         };
         let total = counters.total();
         let io = self.states.iter().map(|state| state.live.read().io);

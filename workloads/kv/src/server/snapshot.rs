@@ -64,9 +64,20 @@ pub struct ServerCounters {
     pub drops: Vec<DropLine>,
     /// Further counters about the same events or about other packets: evidence, never ledger lines.
     pub related: Vec<(String, u64)>,
+    /// Requests that a program saw on another CPU than their owner's, where one looks; the threads
+    /// do not count those.
+    pub hops_before_threads: Option<u64>,
 }
 
 impl ServerCounters {
+    /// Adds to a counter of `related`.
+    pub(crate) fn relate(&mut self, name: String, count: u64) {
+        match self.related.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum += count,
+            None => self.related.push((name, count)),
+        }
+    }
+
     /// All threads' request counters together.
     pub fn total(&self) -> Counts {
         self.threads
@@ -107,6 +118,9 @@ impl ServerCounters {
             let before = earlier.related.iter().find(|(old, _)| old == name);
             *value = value.saturating_sub(before.map_or(0, |(_, value)| *value));
         }
+        let before = earlier.hops_before_threads.unwrap_or_default();
+        delta.hops_before_threads =
+            (delta.hops_before_threads).map(|hops| hops.saturating_sub(before));
         delta
     }
 }

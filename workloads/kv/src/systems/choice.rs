@@ -26,6 +26,19 @@ pub enum Wakeup {
     Batched,
 }
 
+/// Which hash of the flow chooses, where the choice is a program's.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowHash {
+    /// The one that a NIC has ([`steering::flow::toeplitz_hash`]).
+    Toeplitz,
+    /// The one that keys are hashed by ([`steering::flow::mix_hash`]).
+    #[default]
+    Mix,
+}
+
 /// One system with everything that its legality depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SystemChoice {
@@ -59,6 +72,9 @@ pub enum Refusal {
         "{0} redirects into AF_XDP sockets: it has no form over kernel UDP sockets; use io: af_xdp"
     )]
     SteeringNeedsAfXdp(SystemKind),
+    /// It places requests with kernel sockets, which AF_XDP has none of.
+    #[error("{0} steers requests to kernel UDP sockets, which io: af_xdp bypasses; use io: udp")]
+    SteersToKernelSockets(SystemKind),
     /// There is nothing to batch.
     #[error(
         "{0} hands nothing from thread to thread, so there is no wakeup to batch; use wakeup: eventfd (sleep) or spin"
@@ -218,6 +234,14 @@ pub(super) const fn members_have_queues(choice: &SystemChoice) -> Result<(), Ref
     Ok(())
 }
 
+/// For designs that steer to kernel sockets.
+pub(super) const fn kernel_sockets(choice: &SystemChoice) -> Result<(), Refusal> {
+    match choice.io {
+        IoKind::Udp => Ok(()),
+        IoKind::AfXdp => Err(Refusal::SteersToKernelSockets(choice.system)),
+    }
+}
+
 /// For designs in which each owner has a UDP port.
 pub(super) fn port_per_owner(choice: &SystemChoice) -> Result<(), Refusal> {
     if u32::from(choice.port) + choice.owners - 1 > u32::from(u16::MAX) {
@@ -295,6 +319,17 @@ mod tests {
                 (XdpSteered, AfXdp, Batched),
                 (SharedSomething, AfXdp, Eventfd),
                 (SharedSomething, AfXdp, Spin),
+                (ReuseportEbpf, Udp, Eventfd),
+                (ReuseportEbpf, Udp, Spin),
+                (ReuseportEbpf, Udp, Batched),
+                (XdpPosix, Udp, Eventfd),
+                (XdpPosix, Udp, Spin),
+                (XdpPosix, Udp, Batched),
+                (XdpCpumap, Udp, Eventfd),
+                (XdpCpumap, Udp, Spin),
+                (XdpCpumap, Udp, Batched),
+                (ProgrammableRss, AfXdp, Eventfd),
+                (ProgrammableRss, AfXdp, Spin),
                 (Synthetic, Udp, Spin),
                 (Synthetic, AfXdp, Spin),
             ]

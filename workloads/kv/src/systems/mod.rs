@@ -8,14 +8,18 @@
 mod choice;
 pub mod mica_erew;
 pub mod minos;
+pub mod programmable_rss;
+pub mod reuseport_ebpf;
 pub mod rss_shared;
 pub mod seastar;
 pub mod shared_something;
 pub mod sphinx;
 pub mod synthetic;
+pub mod xdp_cpumap;
+pub mod xdp_posix;
 pub mod xdp_steered;
 
-pub use choice::{IoKind, Refusal, SystemChoice, Wakeup, validate};
+pub use choice::{FlowHash, IoKind, Refusal, SystemChoice, Wakeup, validate};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +44,14 @@ pub enum SystemKind {
     XdpSteered,
     /// See [`shared_something`].
     SharedSomething,
+    /// See [`reuseport_ebpf`].
+    ReuseportEbpf,
+    /// See [`xdp_posix`].
+    XdpPosix,
+    /// See [`xdp_cpumap`].
+    XdpCpumap,
+    /// See [`programmable_rss`].
+    ProgrammableRss,
     /// See [`synthetic`].
     Synthetic,
 }
@@ -76,6 +88,21 @@ pub enum Steering {
     Port,
     /// By key hash and partition table.
     Key,
+    /// By a hash of the flow, computed in the program, and the table.
+    Flow,
+}
+
+/// What places requests with the owners' kernel sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// The kernel, as a NIC with RSS would have it, or the client.
+    Kernel,
+    /// A program of the sockets' group.
+    Reuseport,
+    /// XDP that writes the port of the owner's socket.
+    Port,
+    /// XDP that moves a packet to the owner's CPU, and a program of the sockets' group there.
+    Cpu,
 }
 
 /// What the code that serves requests needs to know of a system, at compile time.
@@ -92,6 +119,8 @@ pub(crate) trait Design: Send + Sync + 'static {
     const ADDRESSING: Addressing;
     /// The XDP policy, over AF_XDP.
     const STEERING: Steering;
+    /// What places requests, over kernel sockets.
+    const PLACEMENT: Placement = Placement::Kernel;
     /// The name in a spec.
     const NAME: &str;
 
@@ -107,7 +136,9 @@ macro_rules! with_design {
     ($kind:expr, $design:ident => $body:expr) => {
         with_design!(@ $kind, $design, $body,
             RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew, Minos: minos,
-            XdpSteered: xdp_steered, SharedSomething: shared_something, Synthetic: synthetic)
+            XdpSteered: xdp_steered, SharedSomething: shared_something,
+            ReuseportEbpf: reuseport_ebpf, XdpPosix: xdp_posix, XdpCpumap: xdp_cpumap,
+            ProgrammableRss: programmable_rss, Synthetic: synthetic)
     };
     (@ $kind:expr, $design:ident, $body:expr, $($name:ident: $module:ident),+) => {
         match $kind {
@@ -122,7 +153,7 @@ pub(crate) use with_design;
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
@@ -130,6 +161,10 @@ impl SystemKind {
         Self::Minos,
         Self::XdpSteered,
         Self::SharedSomething,
+        Self::ReuseportEbpf,
+        Self::XdpPosix,
+        Self::XdpCpumap,
+        Self::ProgrammableRss,
         Self::Synthetic,
     ];
 
@@ -141,6 +176,11 @@ impl SystemKind {
     /// Whether clients address partition `p` by the UDP port `base + p`.
     pub const fn client_addresses_partition(self) -> bool {
         with_design!(self, D => matches!(D::STEERING, Steering::Port))
+    }
+
+    /// What places its requests with kernel sockets.
+    pub const fn placement(self) -> Placement {
+        with_design!(self, D => D::PLACEMENT)
     }
 
     /// Whether requests change threads by design, so that handoffs mean something.

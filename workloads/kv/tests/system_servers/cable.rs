@@ -26,13 +26,18 @@ pub(crate) fn cable(queues: u32) -> Option<Cable> {
     match make(queues) {
         Ok(cable) => Some(cable),
         Err(error) => {
-            let demanded =
-                std::env::var_os("STEERBENCH_REQUIRE_ALL_TIERS").is_some_and(|value| value == "1");
-            assert!(!demanded, "network namespaces are demanded: {error}");
-            println!("SKIPPED: needs root and network namespaces: {error}");
+            skip(&format!("network namespaces need root: {error}"));
             None
         }
     }
+}
+
+/// Says why a test does not run here. Fails where every tier is demanded.
+pub(crate) fn skip(reason: &str) {
+    let demanded =
+        std::env::var_os("STEERBENCH_REQUIRE_ALL_TIERS").is_some_and(|value| value == "1");
+    assert!(!demanded, "every tier is demanded, but: {reason}");
+    println!("SKIPPED: {reason}");
 }
 
 fn make(queues: u32) -> std::io::Result<Cable> {

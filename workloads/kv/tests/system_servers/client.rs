@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kv::protocol::frame::{FrameHeader, HEADER_LEN};
 use kv::server::{Preload, ServerConfig};
-use kv::systems::{IoKind, SystemKind, Wakeup};
+use kv::systems::{FlowHash, IoKind, SystemKind, Wakeup};
 use model::{Arrivals, KeySpace, Popularity, Size, WorkloadSpec};
 use steering::PartitionTable;
 use steering::hash::hash_bytes;
@@ -80,6 +80,7 @@ pub(crate) fn config(
         clusters: 1,
         large_owners: 1,
         slot_loads: false,
+        flow_hash: FlowHash::Mix,
         backlog: 0,
     }
 }
@@ -128,10 +129,14 @@ impl Client {
         }
     }
 
+    /// The UDP port that it sends from.
+    pub(crate) fn port_of_its_own(&self) -> u16 {
+        self.socket.local_addr().expect("it is bound").port()
+    }
+
     /// Sends a request that concerns `key`, and returns the whole reply.
     pub(crate) fn ask(&mut self, key: &[u8], request: &[u8]) -> Vec<u8> {
-        let id = self.send(self.port(key), request);
-        self.reply(id)
+        self.ask_at(self.port(key), request)
     }
 
     /// Sends a request that is not to be answered.
@@ -142,7 +147,7 @@ impl Client {
     /// Sends a request to a port of choice, and returns the whole reply.
     pub(crate) fn ask_at(&mut self, port: u16, request: &[u8]) -> Vec<u8> {
         let id = self.send(port, request);
-        self.reply(id)
+        self.reply(id, SocketAddr::new(self.server, port))
     }
 
     /// Sends a datagram as it is.
@@ -179,18 +184,20 @@ impl Client {
         id
     }
 
-    fn reply(&mut self, id: u16) -> Vec<u8> {
+    /// The reply, which must come from where the request went.
+    fn reply(&mut self, id: u16, asked: SocketAddr) -> Vec<u8> {
         let deadline = Instant::now() + PATIENCE;
         let mut parts: Vec<Option<Vec<u8>>> = Vec::new();
         let mut buffer = [0; 2048];
         while Instant::now() < deadline {
-            let Ok(len) = self.socket.recv(&mut buffer) else {
+            let Ok((len, from)) = self.socket.recv_from(&mut buffer) else {
                 continue;
             };
             let header = FrameHeader::decode(&buffer[..len]).expect("a frame header");
             if header.request_id != id {
                 continue;
             }
+            assert_eq!(from, asked, "a client takes replies from where it asked");
             parts.resize(usize::from(header.total), None);
             parts[usize::from(header.sequence)] = Some(buffer[HEADER_LEN..len].to_vec());
             if parts.iter().all(Option::is_some) {

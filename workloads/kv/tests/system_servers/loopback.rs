@@ -7,7 +7,7 @@ use kv::systems::{IoKind, SystemKind, Wakeup, validate};
 use steering::hash::hash_bytes;
 use steering::table::slot_of;
 
-fn converse_over_loopback(system: SystemKind, wakeup: Wakeup) {
+pub(crate) fn converse_over_loopback(system: SystemKind, wakeup: Wakeup) {
     let address = own_address();
     let config = config(system, IoKind::Udp, wakeup, address);
     if validate(&config.choice()).is_err() {
@@ -119,15 +119,22 @@ fn what_cannot_be_is_refused_before_anything_is_opened() {
     );
     let refusal = Server::load(&steered).expect_err("no such system");
     assert!(matches!(refusal, ServerError::Refused(_)), "{refusal}");
-    let nobody = kv::server::ServerConfig {
-        interface: Some("no-such-dev".to_owned()),
-        ..config(
-            SystemKind::XdpSteered,
-            IoKind::AfXdp,
-            Wakeup::Eventfd,
-            own_address(),
-        )
-    };
-    let refusal = Server::load(&nobody).expect_err("no such interface");
-    assert!(refusal.to_string().contains("no-such-dev"), "{refusal}");
+    for (system, io) in [
+        (SystemKind::XdpSteered, IoKind::AfXdp),
+        (SystemKind::XdpPosix, IoKind::Udp),
+        (SystemKind::XdpCpumap, IoKind::Udp),
+    ] {
+        let nobody = kv::server::ServerConfig {
+            interface: Some("no-such-dev".to_owned()),
+            ..config(system, io, Wakeup::Eventfd, own_address())
+        };
+        let refusal = Server::load(&nobody).expect_err("no such interface");
+        assert!(refusal.to_string().contains("no-such-dev"), "{refusal}");
+        let nowhere = kv::server::ServerConfig {
+            interface: None,
+            ..nobody
+        };
+        let refusal = Server::load(&nowhere).expect_err("no interface");
+        assert!(refusal.to_string().contains("an interface"), "{refusal}");
+    }
 }

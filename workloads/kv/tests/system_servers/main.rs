@@ -5,6 +5,7 @@
 
 mod cable;
 mod client;
+mod kernel_steering;
 mod loopback;
 mod overload;
 mod scenario;

@@ -65,7 +65,13 @@ fn gets(server: &Server, client: &mut Client, system: SystemKind) {
         | SystemKind::MicaErew
         | SystemKind::Minos
         | SystemKind::XdpSteered
-        | SystemKind::SharedSomething => assert_eq!(delta.handoffs, 0),
+        | SystemKind::SharedSomething
+        | SystemKind::ReuseportEbpf
+        | SystemKind::XdpPosix
+        | SystemKind::XdpCpumap
+        | SystemKind::ProgrammableRss => {
+            assert_eq!(delta.handoffs, 0);
+        }
         // One flow arrives at one owner: the keys of all others change threads, once each.
         SystemKind::Sphinx | SystemKind::Seastar => {
             let possible: Vec<_> = (0..OWNERS).map(|by| GETS as u64 - owned(by)).collect();
@@ -168,11 +174,16 @@ fn several_keys(server: &Server, client: &mut Client, system: SystemKind) {
     let delta = counters(server).since(&before).total();
     assert_eq!((delta.executed_multi, delta.misroutes), (3, 0));
     match system {
-        SystemKind::RssShared | SystemKind::Minos => assert_eq!(delta.handoffs, 0),
-        // Addressed by the first key, so that exactly the other owner's (or cluster's) keys travel.
-        SystemKind::MicaErew | SystemKind::XdpSteered | SystemKind::SharedSomething => {
-            assert_eq!(delta.handoffs, foreign);
+        SystemKind::RssShared | SystemKind::Minos | SystemKind::ProgrammableRss => {
+            assert_eq!(delta.handoffs, 0);
         }
+        // Addressed by the first key, so that exactly the other owner's (or cluster's) keys travel.
+        SystemKind::MicaErew
+        | SystemKind::XdpSteered
+        | SystemKind::SharedSomething
+        | SystemKind::ReuseportEbpf
+        | SystemKind::XdpPosix
+        | SystemKind::XdpCpumap => assert_eq!(delta.handoffs, foreign),
         SystemKind::Sphinx | SystemKind::Seastar => assert!(delta.handoffs > 0),
         SystemKind::Synthetic => unreachable!("it keeps no store"),
     }

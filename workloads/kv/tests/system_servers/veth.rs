@@ -8,14 +8,14 @@ use kv::systems::{IoKind, SystemKind, Wakeup};
 use steering::hash::hash_bytes;
 use steering::table::{Table, entry, epoch_in, slot_of};
 
-fn veth(system: SystemKind, io: IoKind, wakeup: Wakeup) -> ServerConfig {
+pub(crate) fn veth(system: SystemKind, io: IoKind, wakeup: Wakeup) -> ServerConfig {
     ServerConfig {
         interface: Some(DEVICE.to_owned()),
         ..config(system, io, wakeup, SERVER)
     }
 }
 
-fn converse_over_veth(system: SystemKind, io: IoKind, wakeup: Wakeup) {
+pub(crate) fn converse_over_veth(system: SystemKind, io: IoKind, wakeup: Wakeup) {
     converse_with(&veth(system, io, wakeup));
 }
 
@@ -241,9 +241,8 @@ fn a_corrupted_kernel_slot_misroutes_exactly_its_requests() {
 
     let epoch = server.table().entry(slot).map_or(0, epoch_in);
     let wrong = (owner(&items[0].0) + 1) % OWNERS;
-    let steer = server.steer_mut().expect("a program");
-    steer
-        .set_slot(slot, entry(epoch, wrong))
+    server
+        .misdirect_slot(slot, entry(epoch, wrong))
         .expect("the kernel's table");
     cable.client.run(ask_all).expect("enter");
     let total = counters(&server).total();

@@ -85,7 +85,9 @@ impl Steer {
         }
         let partitions = match policy {
             Policy::Cluster => owners / members,
-            Policy::Rss | Policy::Key | Policy::Port => owners,
+            Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
+                owners
+            }
         };
         let policy = policy as u32;
         let mut loader = EbpfLoader::new();

@@ -200,6 +200,7 @@ impl Spec {
                 clusters: resolved.clusters,
                 large_owners: resolved.large_owners,
                 rebalance: resolved.rebalance,
+                flow_hash: resolved.flow_hash,
             };
         }
         if let Some(workload) = &mut spec.workload {

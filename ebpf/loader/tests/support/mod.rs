@@ -59,7 +59,7 @@ pub(crate) fn xdp_socket() -> OwnedFd {
 pub(crate) fn members(policy: Policy, owners: u32) -> u32 {
     match policy {
         Policy::Cluster => 2,
-        Policy::Rss | Policy::Key | Policy::Port => owners,
+        Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => owners,
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn members(policy: Policy, owners: u32) -> u32 {
 pub(crate) fn partitions(policy: Policy, owners: u32) -> u32 {
     match policy {
         Policy::Cluster => owners / members(policy, owners),
-        Policy::Rss | Policy::Key | Policy::Port => owners,
+        Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => owners,
     }
 }
 

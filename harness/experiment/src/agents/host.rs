@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use kv::server::ThreadInfo;
 use serde::{Deserialize, Serialize};
 use sys::account::{CpuSnapshot, Usage};
 use sys::cpu::{CpuId, Pinned};
@@ -29,6 +30,12 @@ pub(crate) enum Request {
         actions: Vec<Action>,
         /// Process in whose namespace the far end of a veth pair appears.
         peer: Option<u32>,
+    },
+    /// Count these kernel threads with those of the device's queues: a server's program made them to run
+    /// the network stack.
+    Stack {
+        /// The threads.
+        threads: Vec<ThreadInfo>,
     },
     /// Describe the device as it is now, attached programs included.
     Describe {
@@ -58,6 +65,8 @@ pub(crate) enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {
+    /// It was done.
+    Done,
     /// It was done; the NAPI threads by queue, where the steps pinned any.
     Applied {
         /// CPU of the NAPI thread of queue `i`.
@@ -76,7 +85,7 @@ pub(crate) enum Answer {
 /// What kernel threads used in a measure phase.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Measured {
-    /// What the device's NAPI threads used.
+    /// What the device's NAPI threads used, and others that run the network stack here.
     pub(crate) napi: Usage,
     /// CPU time of all ksoftirqd threads of the machine, ns.
     pub(crate) ksoftirqd_ns: u64,
@@ -102,6 +111,8 @@ impl Measured {
 pub(crate) struct HostRole {
     pinned: Vec<u32>,
     threads: Vec<u32>,
+    /// Threads that run the stack beside them.
+    stack: Vec<ThreadInfo>,
     marked: Option<KernelThreads>,
 }
 
@@ -120,6 +131,10 @@ impl Role for HostRole {
                     napi_cpus: self.pinned.clone(),
                     napi_threads: self.threads.clone(),
                 })
+            }
+            Request::Stack { threads } => {
+                self.stack = threads;
+                Ok(Answer::Done)
             }
             Request::Describe { device } => Ok(Answer::Described(Box::new(
                 AttachedDevice::describe(&device)?,
@@ -198,13 +213,13 @@ impl HostRole {
         let threads = napi::threads(device)?;
         let mut watch = NapiWatch::new(device, &threads);
         watch.sleep_until_ns(window.measure_from_ns())?;
-        let before = KernelThreads::of(device)?;
+        let before = self.kernel_threads(device)?;
         watch.sleep_until_ns(window.measure_until_ns())?;
-        self.since(&before, &KernelThreads::of(device)?, device)
+        self.since(&before, &self.kernel_threads(device)?, device)
     }
 
     fn mark(&mut self, device: &str) -> Result<Measured> {
-        let now = KernelThreads::of(device)?;
+        let now = self.kernel_threads(device)?;
         let before = self.marked.take().unwrap_or_else(|| now.clone());
         let measured = self.since(&before, &now, device)?;
         self.marked = Some(now);
@@ -222,10 +237,14 @@ impl HostRole {
             let name = format!("NAPI thread of queue {queue} of {device}");
             Pinned::look(&name, Some(*thread), CpuId(*cpu))
         });
+        let stack = self.stack.iter().filter_map(|thread| {
+            let cpu = CpuId(thread.cpu?);
+            Some(Pinned::look(&thread.name, Some(thread.tid), cpu))
+        });
         Ok(Measured {
             napi: after.napi.since(&before.napi).total,
             ksoftirqd_ns: after.ksoftirqd.since(&before.ksoftirqd).total.sched.run_ns,
-            pinned: pinned.collect::<Result<_, _>>()?,
+            pinned: pinned.chain(stack).collect::<Result<_, _>>()?,
             xdp: link::get(device)?.xdp.map(|attached| attached.mode),
         })
     }
@@ -238,12 +257,13 @@ struct KernelThreads {
     ksoftirqd: CpuSnapshot,
 }
 
-impl KernelThreads {
-    fn of(device: &str) -> Result<Self> {
+impl HostRole {
+    fn kernel_threads(&self, device: &str) -> Result<KernelThreads> {
         let napi = napi::threads(device)?;
+        let stack = self.stack.iter().map(|thread| thread.tid);
         let ksoftirqd = sys::account::ksoftirqd()?;
-        Ok(Self {
-            napi: CpuSnapshot::of_threads(napi.iter().map(|thread| thread.pid))?,
+        Ok(KernelThreads {
+            napi: CpuSnapshot::of_threads(napi.iter().map(|thread| thread.pid).chain(stack))?,
             ksoftirqd: CpuSnapshot::of_threads(ksoftirqd.into_values())?,
         })
     }

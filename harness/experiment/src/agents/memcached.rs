@@ -68,6 +68,7 @@ impl Role for MemcachedRole {
             }
             Request::Attach(_) | Request::NapiCpus(_) => Ok(Answer::Done),
             Request::Process => Ok(Answer::Process(self.running()?.child.id())),
+            Request::KernelThreads => Ok(Answer::KernelThreads(Vec::new())),
             Request::Preload => {
                 self.progress.enter(Phase::Preloaded)?;
                 self.running()?.preload()?;

@@ -58,6 +58,7 @@ impl Role for ReflectorRole {
             }
             Request::NapiCpus(_) => Ok(Answer::Done),
             Request::Process => bail!("a reflector is no process"),
+            Request::KernelThreads => Ok(Answer::KernelThreads(Vec::new())),
             Request::Preload => {
                 self.progress.enter(Phase::Preloaded)?;
                 Ok(Answer::Done)

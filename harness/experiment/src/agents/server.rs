@@ -67,6 +67,7 @@ impl Role for ServerRole {
                 self.server()?.set_napi_cpus(Some(&cpus));
                 Ok(Answer::Done)
             }
+            Request::KernelThreads => Ok(Answer::KernelThreads(self.server()?.kernel_threads()?)),
             Request::Preload => {
                 self.progress.enter(Phase::Preloaded)?;
                 let server = self.server()?;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use kv::server::{DropLine, ServerConfig};
+use kv::server::{DropLine, ServerConfig, ThreadInfo};
 use serde::{Deserialize, Serialize};
 use spec::Disturb;
 use sys::account::{HardwareCounts, Usage};
@@ -24,6 +24,8 @@ pub(crate) enum Request {
     Process,
     /// Where the device's queues are processed.
     NapiCpus(Vec<u32>),
+    /// Which kernel threads run the network stack for it, beside those of the queues.
+    KernelThreads,
     /// Fill the store.
     Preload,
     /// Begin to serve.
@@ -89,6 +91,8 @@ pub(crate) enum Answer {
     Done,
     /// The process that serves.
     Process(u32),
+    /// The kernel threads.
+    KernelThreads(Vec<ThreadInfo>),
     /// What was obtained, which may differ from what was asked.
     Obtained(Vec<(String, String)>),
     /// The counters since the start.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use kv::server::ServerConfig;
-use kv::systems::{IoKind, SystemKind as Design};
+use kv::systems::{FlowHash, IoKind, SystemKind as Design};
 use spec::{Bytes, Clusters, Domain, SystemKind, Wakeup};
 use sys::journal::{Change, Journal};
 use sys::lock::MachineLock;
@@ -19,7 +19,7 @@ use crate::interrupt::{self, Interrupted};
 use crate::lab::{Agent, Lab};
 use crate::plan::placement::{Demand, Placement, place};
 use crate::plan::topology::{self, Receiver, SERVER};
-use crate::plan::{clusters, design, io, waking};
+use crate::plan::{clusters, design, io, server_receiver, waking};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const MTU: u16 = 1500;
@@ -39,6 +39,11 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Outcome> {
         .map_err(|refusal| BadInput(refusal.to_string()))?;
 
     let _lock = match args.topology {
+        ServeTopology::Loopback if system.needs_xdp() => {
+            let message =
+                format!("{system} needs XDP, which loopback has not: use --topology veth");
+            return Err(BadInput(message).into());
+        }
         ServeTopology::Loopback => None,
         ServeTopology::Veth | ServeTopology::Nic => {
             doctor::need_privilege()?;
@@ -47,16 +52,12 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Outcome> {
             Some(held.map_err(|error| HostCannot(error.to_string()))?)
         }
     };
-    let receiver = match io {
-        IoKind::Udp => Receiver::Kernel,
-        IoKind::AfXdp => Receiver::Xdp,
-    };
     let mut lab = match args.topology {
         ServeTopology::Veth => Lab::of(&topology::veth(
             queues,
             MTU,
             &placement,
-            [receiver, Receiver::Kernel],
+            [server_receiver(system, io), Receiver::Kernel],
         ))?,
         ServeTopology::Loopback | ServeTopology::Nic => Lab::none(),
     };

@@ -10,7 +10,7 @@ use crate::environment::memcached_version;
 /// What decides over systems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host {
-    /// Capabilities that XDP and network namespaces need and this process lacks.
+    /// Capabilities that eBPF programs and network namespaces need and this process lacks.
     missing_capabilities: Vec<String>,
     /// Why XDP is refused on this kernel, if it is.
     kernel_refused: Option<String>,
@@ -46,14 +46,11 @@ impl Host {
                 self.cpus
             ));
         }
-        if !system.needs_xdp() {
-            return None;
-        }
-        if !self.missing_capabilities.is_empty() {
+        if system.needs_programs() && !self.missing_capabilities.is_empty() {
             let missing = self.missing_capabilities.join(", ");
-            return Some(format!("XDP programs need {missing}: run as root"));
+            return Some(format!("its eBPF programs need {missing}: run as root"));
         }
-        self.kernel_refused.clone()
+        (self.kernel_refused.clone()).filter(|_| system.needs_xdp())
     }
 }
 
@@ -90,11 +87,18 @@ mod tests {
             kernel_refused: Some("too old".to_owned()),
             ..able.clone()
         };
-        for host in [&unprivileged, &old] {
-            let refused = refused(host);
-            assert!(refused.contains(&SystemKind::XdpSteered));
-            assert!(refused.iter().all(|system| system.needs_xdp()));
-        }
+        let of = |needs: fn(SystemKind) -> bool| -> Vec<SystemKind> {
+            SystemKind::ALL
+                .into_iter()
+                .filter(|system| needs(*system))
+                .collect()
+        };
+        assert_eq!(refused(&unprivileged), of(SystemKind::needs_programs));
+        assert_eq!(refused(&old), of(SystemKind::needs_xdp));
+        assert!(refused(&old).contains(&SystemKind::XdpSteered));
+        let [reuseport, without_xdp] =
+            [&unprivileged, &old].map(|host| refused(host).contains(&SystemKind::ReuseportEbpf));
+        assert!(reuseport && !without_xdp);
         let reason = unprivileged.why_not(SystemKind::XdpSteered).unwrap();
         assert!(reason.contains("CAP_BPF"), "{reason}");
 

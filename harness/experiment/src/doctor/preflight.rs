@@ -12,6 +12,9 @@ pub(crate) fn preflight(spec: &Spec) -> Result<(), HostCannot> {
         TopologyKind::Veth => need_privilege()?,
         TopologyKind::Loopback | TopologyKind::Nic => {}
     }
+    if let Some(system) = spec.systems.iter().find(|one| one.system.needs_programs()) {
+        need_programs(system.system)?;
+    }
     let wants_memcached = spec
         .systems
         .iter()
@@ -24,6 +27,19 @@ pub(crate) fn preflight(spec: &Spec) -> Result<(), HostCannot> {
         ));
     }
     Ok(())
+}
+
+/// Fails where the eBPF programs of a system cannot be loaded.
+fn need_programs(system: SystemKind) -> Result<(), HostCannot> {
+    let missing = facts::missing_capabilities().map_err(|error| HostCannot(error.to_string()))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(HostCannot(format!(
+        "the eBPF programs of {system} need {}.\nRun it as root (results will belong to you):\n    {}",
+        missing.join(", "),
+        facts::sudo_line()
+    )))
 }
 
 /// Fails with the exact command line for root where network namespaces and XDP are out of reach.

@@ -210,6 +210,12 @@ fn attach(
     if let Some(cpus) = lab.pin().context("pinning NAPI threads")? {
         server.ask(&serving::Request::NapiCpus(cpus), within)?;
     }
+    let asked = server.ask(&serving::Request::KernelThreads, within)?;
+    let serving::Answer::KernelThreads(threads) = asked else {
+        bail!("the server answered out of turn");
+    };
+    lab.add_stack(threads)
+        .context("accounting for the threads that run the stack")?;
     server
         .ask(&serving::Request::Preload, within)
         .context("filling the store")?;

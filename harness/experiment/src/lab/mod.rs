@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use kv::server::ThreadInfo;
 use record::{CounterRow, DeviceState};
 
 pub(crate) use agent::Agent;
@@ -118,6 +119,20 @@ impl Lab {
         server.pin().map(Some)
     }
 
+    /// Counts these kernel threads with the NAPI threads of the server's host.
+    pub(crate) fn add_stack(&mut self, threads: Vec<ThreadInfo>) -> Result<()> {
+        let Some([server, _]) = &mut self.hosts else {
+            return Ok(());
+        };
+        server
+            .napi_threads
+            .extend(threads.iter().map(|thread| thread.tid));
+        let Answer::Done = server.agent.ask(&Request::Stack { threads }, PATIENCE)? else {
+            bail!("a host answered out of turn");
+        };
+        Ok(())
+    }
+
     /// The topology's devices as their hosts see them now.
     pub(crate) fn describe(&mut self) -> Result<Vec<DeviceState>> {
         let Some(hosts) = &mut self.hosts else {
@@ -136,7 +151,8 @@ impl Lab {
         Ok(states)
     }
 
-    /// Thread ids of all NAPI threads: kernel threads that work for the run alone.
+    /// Thread ids of all NAPI threads, and of others that run the stack for the server: kernel threads
+    /// that work for the run alone.
     pub(crate) fn napi_threads(&self) -> BTreeSet<u32> {
         let hosts = self.hosts.iter().flatten();
         hosts

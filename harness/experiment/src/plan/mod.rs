@@ -12,9 +12,10 @@ mod saturate;
 pub(crate) mod topology;
 mod translate;
 
+use kv::systems::IoKind;
 use loadgen::ClientConfig;
 use record::Smell;
-use spec::{ClientIo, Io, LoadPoint, Topology, TopologyKind, Trial, Wakeup};
+use spec::{ClientIo, LoadPoint, SystemKind, Topology, TopologyKind, Trial, Wakeup};
 use sys::cpu::Topology as CpuTopology;
 
 use crate::agents::client::SteerTransmit;
@@ -135,12 +136,19 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
     })
 }
 
+/// What receives at the server's end: XDP also where a program in front of kernel sockets is part of
+/// the system.
+pub(crate) const fn server_receiver(system: SystemKind, io: IoKind) -> Receiver {
+    match io {
+        IoKind::AfXdp => Receiver::Xdp,
+        IoKind::Udp if system.needs_xdp() => Receiver::Xdp,
+        IoKind::Udp => Receiver::Kernel,
+    }
+}
+
 /// What receives at the server's and the client's end.
 fn receivers(trial: &Trial) -> [Receiver; 2] {
-    let server = match trial.system.io {
-        Io::Udp => Receiver::Kernel,
-        Io::AfXdp => Receiver::Xdp,
-    };
+    let server = server_receiver(trial.system.system, io(trial.system.io));
     let client = match trial.topology.client {
         ClientIo::Udp => Receiver::Kernel,
         ClientIo::AfXdp => Receiver::Xdp,

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use kv::server::{Preload, ServerConfig};
-use kv::systems::{IoKind, SystemKind as Design, Wakeup as Waking};
+use kv::systems::{FlowHash, IoKind, SystemKind as Design, Wakeup as Waking};
 use loadgen::{Addressing, ClientConfig, Learns, Mode, Protocol, QueueChoice, TransportConfig};
 use spec::{
     Arrivals, ClientIo, Io, LoadPoint, Pattern, Popularity, Service, SizeSpec, SystemKind,
@@ -50,6 +50,14 @@ pub(crate) fn io(io: Io) -> IoKind {
     match io {
         Io::Udp => IoKind::Udp,
         Io::AfXdp => IoKind::AfXdp,
+    }
+}
+
+/// The flow's hash in the server's words.
+fn flow_hash(hash: Option<spec::FlowHash>) -> FlowHash {
+    match hash {
+        Some(spec::FlowHash::Toeplitz) => FlowHash::Toeplitz,
+        Some(spec::FlowHash::Mix) | None => FlowHash::Mix,
     }
 }
 
@@ -226,6 +234,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         clusters,
         large_owners: trial.system.large_owners.map_or(1, u32::from),
         slot_loads: trial.system.rebalance.is_some(),
+        flow_hash: flow_hash(trial.system.flow_hash),
     })
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         queues(spec, system, index, &mut findings);
         clusters(spec, system, index, &mut findings);
         large_owners(spec, system, index, &mut findings);
+        flow_hash(system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
     }
@@ -300,6 +301,17 @@ fn large_owners(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut V
 fn owners(spec: &Spec, system: &SystemSpec) -> Vec<u16> {
     let swept = spec.sweep.as_ref().and_then(|sweep| sweep.owners.clone());
     swept.unwrap_or_else(|| vec![system.owners.unwrap_or(spec.topology.resolve().queues)])
+}
+
+/// A hash is chosen where a program of the system's own computes it.
+fn flow_hash(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    if system.flow_hash.is_some() && !system.system.hashes_flows() {
+        let message = format!(
+            "{} hashes no flows in a program of its own: `flow_hash` belongs to programmable_rss",
+            system.system
+        );
+        findings.push((format!("systems[{index}].flow_hash"), message));
+    }
 }
 
 /// Not every system's threads can be made to burn time.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::traits::Traits;
 use super::{Io, Wakeup};
 use super::{
-    memcached, mica_erew, minos, reflector, rss_shared, seastar, shared_something, sphinx,
-    synthetic, xdp_steered,
+    memcached, mica_erew, minos, programmable_rss, reflector, reuseport_ebpf, rss_shared, seastar,
+    shared_something, sphinx, synthetic, xdp_cpumap, xdp_posix, xdp_steered,
 };
 
 /// The systems by name.
@@ -32,6 +32,14 @@ pub enum SystemKind {
     XdpSteered,
     /// XDP steers to clusters of cores, which share (ENCP 2019, section 4).
     SharedSomething,
+    /// An eBPF program chooses the owner's kernel socket by key.
+    ReuseportEbpf,
+    /// XDP writes the port of the owner's kernel socket (ENCP 2019, figure 2a).
+    XdpPosix,
+    /// XDP moves packets to the owner's CPU, where the kernel's stack runs (ENCP 2019, figure 2a).
+    XdpCpumap,
+    /// XDP hashes the flow and chooses an owner's AF_XDP socket; any core serves any key.
+    ProgrammableRss,
     /// Debian's memcached as an external process.
     Memcached,
     /// No store: each reply is held until a seeded virtual departure time. The ground truth.
@@ -42,7 +50,7 @@ pub enum SystemKind {
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
@@ -50,6 +58,10 @@ impl SystemKind {
         Self::Minos,
         Self::XdpSteered,
         Self::SharedSomething,
+        Self::ReuseportEbpf,
+        Self::XdpPosix,
+        Self::XdpCpumap,
+        Self::ProgrammableRss,
         Self::Memcached,
         Self::Synthetic,
         Self::Reflector,
@@ -65,6 +77,10 @@ impl SystemKind {
             Self::Minos => &minos::TRAITS,
             Self::XdpSteered => &xdp_steered::TRAITS,
             Self::SharedSomething => &shared_something::TRAITS,
+            Self::ReuseportEbpf => &reuseport_ebpf::TRAITS,
+            Self::XdpPosix => &xdp_posix::TRAITS,
+            Self::XdpCpumap => &xdp_cpumap::TRAITS,
+            Self::ProgrammableRss => &programmable_rss::TRAITS,
             Self::Memcached => &memcached::TRAITS,
             Self::Synthetic => &synthetic::TRAITS,
             Self::Reflector => &reflector::TRAITS,
@@ -174,6 +190,18 @@ impl SystemKind {
     #[must_use]
     pub const fn moves_slots(self) -> bool {
         self.traits().moves_slots
+    }
+
+    /// Whether a program of its own hashes flows, so that the hash can be chosen.
+    #[must_use]
+    pub const fn hashes_flows(self) -> bool {
+        self.traits().hashes_flows
+    }
+
+    /// Whether it loads eBPF programs whatever its packet I/O, which takes privilege.
+    #[must_use]
+    pub const fn needs_programs(self) -> bool {
+        self.traits().needs_programs || self.needs_xdp()
     }
 
     /// Whether it needs XDP whatever its packet I/O, so that it runs over devices with XDP only.

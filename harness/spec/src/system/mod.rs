@@ -9,13 +9,17 @@ mod kind;
 mod memcached;
 mod mica_erew;
 mod minos;
+mod programmable_rss;
 mod reflector;
+mod reuseport_ebpf;
 mod rss_shared;
 mod seastar;
 mod shared_something;
 mod sphinx;
 mod synthetic;
 mod traits;
+mod xdp_cpumap;
+mod xdp_posix;
 mod xdp_steered;
 
 pub use clusters::{Clusters, Domain};
@@ -80,6 +84,18 @@ impl Wakeup {
     }
 }
 
+/// Which hash of a flow chooses, where a program of the system's own computes it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowHash {
+    /// The one that a NIC has, under the published key.
+    Toeplitz,
+    /// A multiplication for each word, as keys are hashed.
+    Mix,
+}
+
 /// One entry of `systems`: its name alone, or a mapping with details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Validate)]
 pub struct SystemSpec {
@@ -126,6 +142,10 @@ pub struct SystemSpec {
     #[garde(inner(custom(crate::rules::phase)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rebalance: Option<Duration>,
+    /// The flow's hash of `programmable_rss`. Default: `mix`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow_hash: Option<FlowHash>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -167,6 +187,9 @@ struct Details {
     /// How often slots of the partition table move by the load that was observed. Default: never.
     #[serde(default)]
     rebalance: Option<Duration>,
+    /// The flow's hash of `programmable_rss`. Default: `mix`.
+    #[serde(default)]
+    flow_hash: Option<FlowHash>,
 }
 
 /// Either form, for the schema.
@@ -207,6 +230,7 @@ impl From<Details> for SystemSpec {
             clusters,
             large_owners,
             rebalance,
+            flow_hash,
         } = details;
         Self {
             system,
@@ -220,6 +244,7 @@ impl From<Details> for SystemSpec {
             clusters,
             large_owners,
             rebalance,
+            flow_hash,
         }
     }
 }
@@ -281,6 +306,9 @@ pub struct System {
     /// How often slots of the partition table move by the load that was observed, if ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebalance: Option<Duration>,
+    /// The flow's hash, where a program of its own computes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow_hash: Option<FlowHash>,
 }
 
 impl SystemSpec {
@@ -303,6 +331,7 @@ impl SystemSpec {
             clusters: None,
             large_owners: None,
             rebalance: None,
+            flow_hash: None,
         }
     }
 
@@ -337,6 +366,8 @@ impl SystemSpec {
                 .then(|| self.clusters.unwrap_or(Clusters::DEFAULT)),
             large_owners: (self.system.has_large_owners()).then(|| self.large_owners.unwrap_or(1)),
             rebalance: self.rebalance,
+            flow_hash: (self.system.hashes_flows())
+                .then(|| self.flow_hash.unwrap_or(FlowHash::Mix)),
         }
     }
 }

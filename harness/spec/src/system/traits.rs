@@ -19,8 +19,10 @@ pub(super) struct Traits {
     pub(super) is_virtual: bool,
     pub(super) clusters: bool,
     pub(super) large_owners: bool,
+    pub(super) hashes_flows: bool,
     pub(super) kernel_table: bool,
     pub(super) moves_slots: bool,
+    pub(super) needs_programs: bool,
     pub(super) needs_xdp: bool,
 }
 
@@ -43,8 +45,10 @@ impl Traits {
         is_virtual: false,
         clusters: false,
         large_owners: false,
+        hashes_flows: false,
         kernel_table: false,
         moves_slots: false,
+        needs_programs: false,
         needs_xdp: false,
     };
 

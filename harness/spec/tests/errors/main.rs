@@ -225,6 +225,15 @@ fn each_system_refuses_what_it_cannot_do() {
         ("{system: sphinx, rebalance: 0 s}", "above 0"),
         ("{system: minos, io: udp}", "read every receive queue"),
         (
+            "{system: rss_shared, flow_hash: mix}",
+            "`flow_hash` belongs to programmable_rss",
+        ),
+        (
+            "{system: reuseport_ebpf, io: af_xdp}",
+            "it chooses among kernel sockets",
+        ),
+        ("{system: programmable_rss, io: udp}", "is rss_shared"),
+        (
             "{system: shared_something, owners: 4, clusters: 3}",
             "choose a divisor",
         ),

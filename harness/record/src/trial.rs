@@ -28,7 +28,7 @@ pub struct Steering {
     pub wakeups_app: Option<u64>,
     /// Sleeping workers woken by packet arrival.
     pub wakeups_kernel: Option<u64>,
-    /// Requests whose NAPI CPU differs from the serving CPU.
+    /// Requests whose packet was handled on another CPU than the one that served it.
     pub cross_core_hops: Option<u64>,
     /// Single-key requests dequeued by a thread that is not the owner.
     pub misroutes: Option<u64>,
@@ -40,7 +40,7 @@ pub struct Steering {
 pub struct Cost {
     /// All server threads.
     pub server_cpu_ns: Option<u64>,
-    /// The server side's NAPI threads.
+    /// The server side's kernel threads that handle packets: NAPI, and those of a CPUMAP.
     pub napi_cpu_ns: Option<u64>,
     /// Of them, while a drain's requests were loaded; the rest of both is the drain itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]

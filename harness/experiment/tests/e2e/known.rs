@@ -72,7 +72,7 @@ fn misdirected_slot(bench: &Bench) -> Result<()> {
 }
 
 /// How many requests of the trial's schedule name a key of `slot`: the seeds and the spec decide it.
-fn requests_of_slot(trial: &Trial, slot: u16) -> Result<u64> {
+pub(crate) fn requests_of_slot(trial: &Trial, slot: u16) -> Result<u64> {
     let schedule = schedule_of(trial)?;
     let mut key = Vec::new();
     let of_slot = schedule.requests.iter().filter(|request| {

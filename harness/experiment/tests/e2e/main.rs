@@ -12,6 +12,7 @@ mod exclusion;
 mod floods;
 mod gates;
 mod judged;
+mod kernel_steering;
 mod known;
 mod ledgers;
 mod loads;
@@ -51,6 +52,7 @@ fn cases() -> Vec<Case> {
         ledgers::cases(),
         loads::cases(),
         steering_counts::cases(),
+        kernel_steering::cases(),
         systems::cases(),
         gates::cases(),
         exclusion::cases(),

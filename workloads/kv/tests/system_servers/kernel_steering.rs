@@ -132,11 +132,13 @@ fn a_cpumap_leaves_nothing_to_hop() {
     server.stop().expect("stop");
 }
 
+type Hash = fn(&Tuple) -> u64;
+
 /// Each flow is served by the owner that the function names, whichever queue its frames came by, also
 /// with more owners than queues.
 #[test]
 fn flows_go_where_the_function_says() {
-    let hashes: [(FlowHash, fn(&Tuple) -> u64); 2] = [
+    let hashes: [(FlowHash, Hash); 2] = [
         (FlowHash::Toeplitz, toeplitz_hash),
         (FlowHash::Mix, mix_hash),
     ];

@@ -295,3 +295,33 @@ fn counters(device: &str) -> Result<Vec<(String, u64)>> {
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_run_the_stack_count_with_those_of_the_queues() {
+        let tid = rustix::thread::gettid().as_raw_pid().unsigned_abs();
+        let accounted = |role: &HostRole| {
+            let threads = role.kernel_threads("lo").unwrap();
+            threads.napi.threads.contains_key(&tid)
+        };
+        let mut role = HostRole::default();
+        assert!(!accounted(&role), "loopback has no threads");
+        let cpu = sys::cpu::affinity(None).unwrap()[0].0;
+        let thread = ThreadInfo {
+            name: "cpumap/0/map:1".to_owned(),
+            tid,
+            cpu: Some(cpu),
+        };
+        let answer = role.handle(Request::Stack {
+            threads: vec![thread],
+        });
+        assert!(matches!(answer, Ok(Answer::Done)), "{answer:?}");
+        assert!(accounted(&role));
+        let now = role.kernel_threads("lo").unwrap();
+        let pinned = role.since(&now, &now, "lo").unwrap().pinned;
+        assert_eq!(pinned.len(), 1, "and so does where they run");
+    }
+}

@@ -2,6 +2,7 @@
 
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray};
+use steering::in_kernel::counters::Outcome;
 use steering::reply::ReplyKind;
 use steering::{Drop, layout};
 
@@ -91,6 +92,26 @@ impl ReplyCounters {
     }
 }
 
+/// What a program that answers requests itself did with them. All counts are frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerCounters {
+    /// Every outcome, in their order.
+    pub outcomes: Vec<(Outcome, u64)>,
+    /// Not ours: on to the network stack, or to the next program.
+    pub passed: u64,
+    /// Ours, but dropped, by reason; all reasons, in their order.
+    pub drops: Vec<(Drop, u64)>,
+}
+
+impl AnswerCounters {
+    /// How often that was the outcome.
+    #[must_use]
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        let found = self.outcomes.iter().find(|(other, _)| *other == outcome);
+        found.map_or(0, |(_, frames)| *frames)
+    }
+}
+
 /// A program's counter map.
 pub(crate) struct Counters(PerCpuArray<MapData, u64>);
 
@@ -141,6 +162,19 @@ impl Counters {
         Ok(CpuMapLosses {
             queue_full: self.sum(layout::COUNTER_CPUMAP_QUEUE_FULL)?,
             no_packet: self.sum(layout::COUNTER_CPUMAP_NO_PACKET)?,
+        })
+    }
+
+    pub(crate) fn answers(&self) -> Result<AnswerCounters> {
+        let outcome = |outcome: Outcome| {
+            let place = layout::COUNTER_REDIRECTED + outcome as u32;
+            Ok((outcome, self.sum(place)?))
+        };
+        let outcomes = Outcome::ALL.into_iter().map(outcome);
+        Ok(AnswerCounters {
+            outcomes: outcomes.collect::<Result<_>>()?,
+            passed: self.sum(layout::COUNTER_PASSED)?,
+            drops: self.by_reason()?,
         })
     }
 

@@ -13,7 +13,9 @@ mod cpumap;
 mod error;
 mod generate;
 mod kernel;
+mod kv_direct;
 mod loss;
+mod netcache;
 mod object;
 mod ports;
 mod provenance;
@@ -32,13 +34,15 @@ mod txqueue;
 pub use attach::Attached;
 pub use chain::XdpProgram;
 pub use counters::{
-    CpuMapLosses, PlacedCounters, ReceiveCounters, ReflectCounters, ReplyCounters, SteerCounters,
+    AnswerCounters, CpuMapLosses, PlacedCounters, ReceiveCounters, ReflectCounters, ReplyCounters, SteerCounters,
 };
 pub use cpumap::CpuRedirect;
 pub use error::{Error, Result};
 pub use generate::Generate;
 pub use kernel::{KernelVersion, refuse_kernel, running_kernel};
+pub use kv_direct::KvDirect;
 pub use loss::{Lossy, LossyConfig};
+pub use netcache::{HotKey, NetCache, NetCacheConfig};
 pub use ports::ServerPorts;
 pub use provenance::{OBJECTS, Provenance, egress_programs, programs_of};
 pub use readdress::Readdress;

@@ -4,7 +4,7 @@ use aya::maps::{Array, MapData, ProgramArray};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 
 use crate::object::{self, map_error};
-use crate::{Error, Result, XdpProgram};
+use crate::{Result, XdpProgram};
 
 /// What is to be lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,17 +39,9 @@ impl Lossy {
             .override_global("PORTS", &config.ports, true);
         let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/loss"));
         let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
-        let next = ebpf
-            .take_map("NEXT")
-            .ok_or(Error::Incomplete {
-                program: Self::NAME,
-                part: "NEXT",
-            })?
-            .try_into()
-            .map_err(map_error("NEXT"))?;
         let mut lossy = Self {
             left: object::array(&mut ebpf, Self::NAME, "LEFT")?,
-            next,
+            next: object::programs(&mut ebpf, Self::NAME, "NEXT")?,
             ebpf,
         };
         lossy.arm(config.frames)?;

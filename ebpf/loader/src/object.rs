@@ -1,6 +1,6 @@
 //! What every loader does with an object: load it, find its program and its maps.
 
-use aya::maps::{Array, MapData, PerCpuArray, XskMap};
+use aya::maps::{Array, HashMap, MapData, PerCpuArray, ProgramArray, RingBuf, XskMap};
 use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader, Pod};
 
@@ -98,6 +98,18 @@ take_map!(
 take_map!(
     /// Takes an XSKMAP out of an object.
     sockets -> XskMap<MapData>
+);
+take_map!(
+    /// Takes a hash map out of an object.
+    hash -> HashMap<MapData, u64, V>, V
+);
+take_map!(
+    /// Takes a list of programs to go on with out of an object.
+    programs -> ProgramArray<MapData>
+);
+take_map!(
+    /// Takes a ring buffer out of an object.
+    ring -> RingBuf<MapData>
 );
 
 /// The program of an object as the kernel names it.

@@ -42,6 +42,13 @@ pub trait Packet {
         self.read::<N>(0)
     }
 
+    /// The same number. In the kernel the verifier is made to forget what it knows of it, lest it follow
+    /// the rest of the program once for each value that a loop can leave it with.
+    #[inline(always)]
+    fn forget(&self, number: usize) -> usize {
+        number
+    }
+
     /// Whether there are no bytes at all.
     #[inline(always)]
     fn is_empty(&self) -> bool {
@@ -59,6 +66,12 @@ pub trait Packet {
     fn be16(&self, at: usize) -> Option<u16> {
         self.read(at).map(u16::from_be_bytes)
     }
+}
+
+/// A packet whose bytes can be overwritten, with the same bounds check.
+pub trait PacketMut: Packet {
+    /// Overwrites the bytes at `at`; false, and nothing written, where they are not all inside.
+    fn write<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool;
 }
 
 /// The first bytes of a packet, known to be inside: fields at fixed offsets need no comparison.
@@ -84,5 +97,19 @@ impl Packet for [u8] {
     #[inline(always)]
     fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         self.get(at..)?.first_chunk::<N>().copied()
+    }
+}
+
+impl PacketMut for [u8] {
+    #[inline(always)]
+    fn write<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool {
+        let place = self.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<N>);
+        match place {
+            Some(place) => {
+                *place = bytes;
+                true
+            }
+            None => false,
+        }
     }
 }

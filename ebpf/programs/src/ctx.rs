@@ -10,12 +10,15 @@
 #![expect(unsafe_code, reason = "packet and map access")]
 
 use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::bpf_spin_lock;
 use aya_ebpf::helpers::generated::{
-    bpf_get_smp_processor_id, bpf_skb_load_bytes, bpf_xdp_adjust_tail, bpf_xdp_store_bytes,
+    bpf_get_prandom_u32, bpf_get_smp_processor_id, bpf_skb_load_bytes, bpf_spin_lock, bpf_spin_unlock,
+    bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_store_bytes,
 };
-use aya_ebpf::maps::{Array, ProgramArray};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, ProgramArray};
 use aya_ebpf::programs::{SkReuseportContext, TcContext, XdpContext};
-use packet::{Head, Packet};
+use packet::{Head, Packet, PacketMut};
+use steering::in_kernel::item::{ITEM_WORDS, Item};
 use steering::layout::{LONGEST_REQUEST, REQUEST_BYTES, REQUEST_HEADER};
 
 use crate::Counters;
@@ -63,18 +66,6 @@ impl Frame {
             Some(address)
         }
     }
-
-    /// Overwrites the bytes at `at`; false if they are not all inside.
-    #[inline(always)]
-    pub fn write<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool {
-        let Some(address) = self.address(at, N) else {
-            return false;
-        };
-        // SAFETY: the bytes lie between data and data_end of this context, which stay
-        // put while the program runs, for it calls no helper that moves them.
-        unsafe { (address as *mut [u8; N]).write(bytes) };
-        true
-    }
 }
 
 impl Packet for Frame {
@@ -100,12 +91,42 @@ impl Packet for Frame {
     }
 
     #[inline(always)]
+    fn forget(&self, number: usize) -> usize {
+        let mut end = number;
+        // SAFETY: two operations on a register: the distance of two pointers into the packet is any number
+        // to the verifier.
+        unsafe {
+            core::arch::asm!(
+                "{end} += {start}",
+                "{end} -= {start}",
+                end = inout(reg) end,
+                start = in(reg) self.start,
+                options(pure, nomem, nostack),
+            );
+        }
+        end
+    }
+
+    #[inline(always)]
     fn head<const N: usize>(&self) -> Option<impl Head> {
         if self.start + N > self.end {
             None
         } else {
             Some(FrameHead::<N>(self.start as *const u8))
         }
+    }
+}
+
+impl PacketMut for Frame {
+    #[inline(always)]
+    fn write<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool {
+        let Some(address) = self.address(at, N) else {
+            return false;
+        };
+        // SAFETY: the bytes lie between data and data_end of this context, which stay
+        // put while the program runs, for it calls no helper that moves them.
+        unsafe { (address as *mut [u8; N]).write(bytes) };
+        true
     }
 }
 
@@ -368,6 +389,139 @@ fn copy_words(ctx: &XdpContext, listed: *const u8, len: usize) -> Option<()> {
         tail += 1;
     }
     Some(())
+}
+
+/// Lets the frame begin earlier or later, so that it has `len` bytes; nothing if there is no headroom
+/// for that. Its first bytes are undefined then. Every other view of the frame is invalid afterwards.
+#[inline(always)]
+#[must_use]
+pub fn resize(ctx: &XdpContext, len: usize) -> Option<Frame> {
+    let mut shorter = ctx.data_end();
+    // SAFETY: a subtraction of registers, in assembly lest it be made one of 32 bits, which the verifier
+    // allows nobody on pointers.
+    unsafe {
+        core::arch::asm!(
+            "{end} -= {start}",
+            end = inout(reg) shorter,
+            start = in(reg) ctx.data(),
+            options(pure, nomem, nostack),
+        );
+    }
+    let shorter = shorter as i32 - len as i32;
+    // SAFETY: the kernel passes a valid context, and the caller keeps no view of the frame.
+    if shorter != 0 && unsafe { bpf_xdp_adjust_head(ctx.ctx, shorter) } != 0 {
+        return None;
+    }
+    Some(Frame::new(ctx))
+}
+
+/// An item that several CPUs change: its own word is a lock of the kernel's, which user space takes too
+/// (`BPF_F_LOCK`).
+#[repr(C)]
+pub struct LockedItem {
+    lock: bpf_spin_lock,
+    unused: u32,
+    words: [u64; ITEM_WORDS - 1],
+}
+
+const _: () = assert!(size_of::<LockedItem>() == size_of::<Item>());
+
+/// Changes or copies an item while no other CPU does. No helper may be called meanwhile.
+///
+/// The verifier lets nobody touch the lock itself: `access` must leave the word [`item::OWN`] alone.
+#[inline(always)]
+pub fn while_locked(item: *mut LockedItem, access: impl FnOnce(&mut Item)) {
+    // SAFETY: the pointer comes from a lookup that succeeded; the map's values are aligned and live as
+    // long as the program. The calls keep everything else of the item between them.
+    unsafe {
+        let lock = &raw mut (*item).lock;
+        bpf_spin_lock(lock);
+        access(&mut *item.cast::<Item>());
+        bpf_spin_unlock(lock);
+    }
+}
+
+/// What of an item never changes once it can be found, its key above all, or is one word.
+#[inline(always)]
+#[must_use]
+pub fn unlocked<'a>(item: *mut LockedItem) -> &'a Item {
+    // SAFETY: as above. Other CPUs write words of the value at the same time, which nobody reads here.
+    unsafe { &*item.cast::<Item>() }
+}
+
+/// An item that nobody can find yet.
+#[inline(always)]
+#[must_use]
+pub fn unpublished<'a>(item: *mut LockedItem) -> &'a mut Item {
+    // SAFETY: as above; the number of the item was given to this run of the program alone.
+    unsafe { &mut *item.cast::<Item>() }
+}
+
+/// This CPU's room for one item.
+#[inline(always)]
+#[must_use]
+pub fn scratch<'a>(room: &PerCpuArray<Item>) -> Option<&'a mut Item> {
+    let item = room.get_ptr_mut(0)?;
+    // SAFETY: the value is this CPU's own, and a program is not preempted by itself here.
+    Some(unsafe { &mut *item })
+}
+
+/// Adds to a number that all CPUs share; returns what was there. `None` if there is no such number.
+#[inline(always)]
+pub fn add_at(numbers: &Array<u64>, index: u32, added: i64) -> Option<u64> {
+    numbers
+        .get_ptr_mut(index)
+        .map(|number| fetch_add(number, added) as u64)
+}
+
+/// Many numbers that all CPUs share, in one value, so that user space clears them by one call.
+pub type Numbers<const N: usize> = Array<[u64; N]>;
+
+/// Number `index` of a value.
+#[inline(always)]
+fn number_at<const N: usize>(numbers: &Numbers<N>, index: usize) -> Option<*mut u64> {
+    let first = numbers.get_ptr_mut(0)?.cast::<u64>();
+    // SAFETY: inside the value, by the comparison.
+    (index < N).then(|| unsafe { first.add(index) })
+}
+
+/// Adds one to a number; returns the sum, or 0 if there is no such number.
+#[inline(always)]
+pub fn increase<const N: usize>(numbers: &Numbers<N>, index: usize) -> u64 {
+    number_at(numbers, index).map_or(0, |number| fetch_add(number, 1) as u64 + 1)
+}
+
+/// Sets bits of a number; true if one of them was not set. A bit that another CPU sets in the same number
+/// at the same moment can get lost.
+#[inline(always)]
+#[must_use]
+pub fn set_bits<const N: usize>(numbers: &Numbers<N>, index: usize, bits: u64) -> bool {
+    let Some(number) = number_at(numbers, index) else {
+        return false;
+    };
+    // SAFETY: the map's values are aligned and live as long as the program.
+    unsafe {
+        let before = number.read_volatile();
+        number.write_volatile(before | bits);
+        before & bits != bits
+    }
+}
+
+/// A random number of the kernel's.
+#[inline(always)]
+#[must_use]
+pub fn random() -> u32 {
+    // SAFETY: takes nothing, and touches nothing of ours.
+    unsafe { bpf_get_prandom_u32() }
+}
+
+/// The number that a map holds for `key`.
+#[inline(always)]
+#[must_use]
+pub fn find(map: &HashMap<u64, u64>, key: u64) -> Option<u64> {
+    // SAFETY: one aligned word; where its place has been given to another key meanwhile, that key's
+    // number is read, and the item that it names has another key.
+    unsafe { map.get(&key).copied() }
 }
 
 /// Hands the frame to the program in slot 0; returns if there is none.

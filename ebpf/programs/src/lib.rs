@@ -7,6 +7,7 @@
 #![no_std]
 #![feature(asm_experimental_arch)]
 
+pub mod answering;
 pub mod ctx;
 mod inputs;
 

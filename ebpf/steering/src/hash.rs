@@ -95,25 +95,39 @@ pub fn hash_key<P: Packet + ?Sized>(p: &P, at: usize, len: usize) -> Option<u64>
 /// payload ends before the key does.
 #[inline(always)]
 pub fn hash_text<P: Packet + ?Sized>(p: &P, at: usize, end: usize) -> Result<Hashed, Drop> {
+    match hash_text_within::<WORDS, P>(p, at, end)? {
+        Some(key) => Ok(key),
+        None if at + MAX_KEY_LEN < end => Err(Drop::KeyTooLong),
+        None => Err(Drop::Truncated),
+    }
+}
+
+/// [`hash_text`] that looks no further than `MOST` words, and says nothing of a key that does not end
+/// before or right behind them.
+///
+/// # Errors
+/// As [`hash_text`].
+#[inline(always)]
+pub(crate) fn hash_text_within<const MOST: usize, P: Packet + ?Sized>(
+    p: &P,
+    at: usize,
+    end: usize,
+) -> Result<Option<Hashed>, Drop> {
     let mut chain = SEED;
     let mut done = 0;
-    for _ in 0..WORDS {
+    for _ in 0..MOST {
         let Some(bytes) = p.read::<8>(at + done) else {
             let word = last_word(p, at + done, end).ok_or(Drop::Truncated)?;
-            return finish_text(chain, word, done, at, end);
+            return finish_text(chain, word, done, at, end).map(Some);
         };
         let word = u64::from_le_bytes(bytes);
         if delimiters(word) != 0 {
-            return finish_text(chain, word, done, at, end);
+            return finish_text(chain, word, done, at, end).map(Some);
         }
         chain = absorb(chain, word);
         done += 8;
     }
-    Err(if at + MAX_KEY_LEN < end {
-        Drop::KeyTooLong
-    } else {
-        Drop::Truncated
-    })
+    Ok(None)
 }
 
 /// Judges the word in which the key ends, `done` bytes into it.

@@ -10,6 +10,7 @@ pub mod binary;
 pub mod flow;
 pub mod frame;
 pub mod hash;
+pub mod in_kernel;
 pub mod layout;
 #[cfg(not(target_arch = "bpf"))]
 mod partition;
@@ -25,7 +26,7 @@ mod words;
 pub use hash::{MAX_KEY_LEN, hash_bytes, hash_key};
 #[cfg(not(target_arch = "bpf"))]
 pub use partition::{PartitionTable, passed_on};
-pub use policy::{Inputs, Policy, Situation, Verdict, steer, steer_payload};
+pub use policy::{Inputs, Policy, Situation, Verdict, refused, steer, steer_payload};
 pub use reason::Drop;
 pub use request::{Located, locate_key};
 pub use table::{SLOTS, Table, slot_of};

@@ -1,6 +1,6 @@
 //! From a frame to its owner.
 
-use packet::{Datagram, Packet, datagram};
+use packet::{Datagram, Packet, Refusal, datagram};
 
 use crate::request::{KeyHash, hash_first_key};
 use crate::rss::Tuple;
@@ -116,6 +116,15 @@ pub enum Verdict {
     Drop(Drop),
 }
 
+/// Why a frame that holds no datagram is to be dropped; nothing where it is not ours.
+#[inline(always)]
+pub fn refused(refusal: Refusal, is_ours: impl FnOnce(u16) -> bool) -> Option<Drop> {
+    match (refusal.dst_port, Drop::of_refusal(refusal.reason)) {
+        (Some(port), Some(reason)) if is_ours(port) => Some(reason),
+        _ => None,
+    }
+}
+
 /// Decides over one frame.
 ///
 /// A frame is ours if its UDP destination port can be read and lies in the range. Later fragments
@@ -136,9 +145,9 @@ where
     let datagram = match datagram(view) {
         Ok(datagram) => datagram,
         Err(refusal) => {
-            return match (refusal.dst_port, Drop::of_refusal(refusal.reason)) {
-                (Some(port), Some(reason)) if is_ours(inputs, port) => Verdict::Drop(reason),
-                _ => Verdict::Pass,
+            return match refused(refusal, |port| is_ours(inputs, port)) {
+                Some(reason) => Verdict::Drop(reason),
+                None => Verdict::Pass,
             };
         }
     };

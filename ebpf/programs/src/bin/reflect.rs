@@ -10,7 +10,7 @@
 use aya_ebpf::bindings::xdp_action::{XDP_PASS, XDP_TX};
 use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::programs::XdpContext;
-use packet::{Datagram, L3, Packet as _, datagram};
+use packet::{Datagram, L3, Packet as _, PacketMut as _, datagram};
 use programs::ctx::{Frame, count};
 use programs::{Counters, counters, license, setting};
 use steering::layout;

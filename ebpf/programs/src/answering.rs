@@ -1,0 +1,76 @@
+//! What the programs that answer requests have in common: turning a request's frame into its reply.
+
+use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_TX};
+use aya_ebpf::programs::XdpContext;
+use steering::in_kernel::answer::{Envelope, Line, value_text_len, write_value};
+use steering::in_kernel::counters::Outcome;
+use steering::in_kernel::item::Item;
+use steering::{Drop, layout};
+
+use crate::ctx::{Frame, resize};
+
+/// What is to be returned for a frame, and the counter to be moved.
+pub type Action = (u32, u32);
+
+/// The counter of an outcome.
+#[inline(always)]
+#[must_use]
+pub const fn counter(outcome: Outcome) -> u32 {
+    layout::COUNTER_REDIRECTED + outcome as u32
+}
+
+/// A frame that is not ours.
+pub const FOREIGN: Action = (XDP_PASS, layout::COUNTER_PASSED);
+
+/// A frame that is ours but cannot be used.
+#[inline(always)]
+#[must_use]
+pub const fn drop_for(reason: Drop) -> Action {
+    (XDP_DROP, layout::COUNTER_DROPS + reason.index())
+}
+
+/// A request that ends here without a reply.
+#[inline(always)]
+#[must_use]
+pub const fn discard(outcome: Outcome) -> Action {
+    (XDP_DROP, counter(outcome))
+}
+
+/// Sends a line back in the place of the request.
+#[inline(always)]
+pub fn answer_line(ctx: &XdpContext, envelope: &Envelope, line: Line, outcome: Outcome) -> Action {
+    answer(ctx, envelope, line.len(), outcome, |frame, at| {
+        line.write(frame, at)
+    })
+}
+
+/// Sends an item back in the place of the request; its key and its value may lie apart.
+#[inline(always)]
+pub fn answer_value(ctx: &XdpContext, envelope: &Envelope, key: &Item, value: &Item) -> Action {
+    answer(
+        ctx,
+        envelope,
+        value_text_len(value),
+        Outcome::Hit,
+        |frame, at| write_value(frame, at, key, value),
+    )
+}
+
+#[inline(always)]
+fn answer(
+    ctx: &XdpContext,
+    envelope: &Envelope,
+    text_len: usize,
+    outcome: Outcome,
+    write_text: impl FnOnce(&mut Frame, usize) -> Option<()>,
+) -> Action {
+    let at = envelope.headers_len();
+    let sealed = resize(ctx, at + text_len).and_then(|mut frame| {
+        write_text(&mut frame, at)?;
+        envelope.seal(&mut frame, text_len)
+    });
+    match sealed {
+        Some(()) => (XDP_TX, counter(outcome)),
+        None => discard(Outcome::NoHeadroom),
+    }
+}

@@ -180,8 +180,8 @@ pub(crate) enum Role {
     Server,
     /// Runs Debian's memcached
     Memcached,
-    /// Sends requests straight back
-    Reflector,
+    /// Serves by an XDP program alone
+    InKernel,
     /// Drives the load
     Client,
     /// Measures thread notification

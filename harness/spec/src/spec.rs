@@ -201,6 +201,8 @@ impl Spec {
                 large_owners: resolved.large_owners,
                 rebalance: resolved.rebalance,
                 flow_hash: resolved.flow_hash,
+                behind: resolved.cache.map(|cache| cache.behind),
+                cache_entries: resolved.cache.map(|cache| cache.entries),
             };
         }
         if let Some(workload) = &mut spec.workload {

@@ -208,7 +208,7 @@ const fn all_digits(word: u64, len: usize) -> bool {
     const SIXES: u64 = 0x0606_0606_0606_0606;
     let expected = THREES & ((1 << (8 * len)) - 1);
     // Digits are 0x30 to 0x39: what is above carries into the high nibble when 6 is added.
-    word & HIGH_NIBBLES == expected && (word & !HIGH_NIBBLES) + SIXES & HIGH_NIBBLES == 0
+    word & HIGH_NIBBLES == expected && ((word & !HIGH_NIBBLES) + SIXES) & HIGH_NIBBLES == 0
 }
 
 /// The value of at most four digits.

@@ -8,10 +8,10 @@ pub(crate) mod client;
 mod hardware;
 mod held;
 pub(crate) mod host;
+pub(crate) mod in_kernel;
 pub(crate) mod memcached;
 mod napi_watch;
 pub(crate) mod probe;
-pub(crate) mod reflector;
 pub(crate) mod repartition;
 mod rig;
 pub(crate) mod server;
@@ -59,7 +59,7 @@ pub(crate) fn run(role: cli::Role, host: Option<u32>) -> Result<()> {
         }
         cli::Role::Server => play("server", server::ServerRole::default()),
         cli::Role::Memcached => play("memcached", memcached::MemcachedRole::default()),
-        cli::Role::Reflector => play("reflector", reflector::ReflectorRole::default()),
+        cli::Role::InKernel => play("in-kernel", in_kernel::InKernelRole::default()),
         cli::Role::Client => play("client", client::ClientRole::default()),
         cli::Role::Probe => play("probe", probe::ProbeRole),
     }

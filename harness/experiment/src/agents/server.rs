@@ -14,6 +14,7 @@ use sys::environment::Reading;
 
 use super::Role;
 use super::hardware::{Counting, NOT_IN_A_DRAIN};
+use super::in_kernel::lost_replies;
 use super::repartition::SlotMoves;
 use super::rig::{self, Rig};
 use super::serving::{Answer, Counts, Deployment, Drained, Measured, Request};
@@ -139,7 +140,12 @@ impl ServerRole {
         let known = server.obtained().queues_known;
         let system = server.config().system;
         let frames = server.config().io == kv::systems::IoKind::AfXdp;
-        Ok(counts(&server.snapshot()?, system, known, frames))
+        let mut counts = counts(&server.snapshot()?, system, known, frames);
+        let config = server.config();
+        if let (Some(_), Some(device)) = (&config.cache, &config.interface) {
+            counts.drops.push(lost_replies(device)?);
+        }
+        Ok(counts)
     }
 
     fn measure(&mut self, window: Window) -> Result<Measured> {
@@ -258,8 +264,8 @@ fn counts(
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));
     Counts {
-        executed: total.requests_executed,
-        replies: total.replies_sent,
+        executed: total.requests_executed + counters.answered_in_path,
+        replies: total.replies_sent + counters.answered_in_path,
         handoffs: system.hands_over().then_some(total.handoffs),
         frame_returns: frames.then_some(io.frame_returns),
         wakeups_app: Some(io.wakeups_app),

@@ -57,6 +57,19 @@ pub(crate) enum Deployment {
     Memcached(External),
     /// No server: what comes is sent back.
     Reflector(Reflector),
+    /// No server: an XDP program is the store.
+    KvDirect(KvDirect),
+}
+
+/// A store in the kernel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct KvDirect {
+    /// The device.
+    pub(crate) device: String,
+    /// UDP port of the requests.
+    pub(crate) port: u16,
+    /// The workload whose keys it holds before the first request.
+    pub(crate) workload: model::WorkloadSpec,
 }
 
 /// The end of a wire that sends back what comes.

@@ -167,6 +167,7 @@ fn config(
         1
     };
     Ok(ServerConfig {
+        cache: None,
         system: design,
         io,
         wakeup: waking(system.default_wakeup()),

@@ -53,7 +53,7 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
     let role = match plan.server {
         Deployment::Ours(_) => "server",
         Deployment::Memcached(_) => "memcached",
-        Deployment::Reflector(_) => "reflector",
+        Deployment::Reflector(_) | Deployment::KvDirect(_) => "in-kernel",
     };
     let mut server = ServerAgent::start(role, lab.server_host())?;
     let mut client = Agent::start("client", lab.client_host())?;

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use kv::server::{Preload, ServerConfig};
+use kv::server::{CacheConfig, Preload, ServerConfig};
 use kv::systems::{FlowHash, IoKind, SystemKind as Design, Wakeup as Waking};
 use loadgen::{Addressing, ClientConfig, Learns, Mode, Protocol, QueueChoice, TransportConfig};
 use spec::{
@@ -14,7 +14,7 @@ use spec::{
 use super::placement::Placement;
 use super::topology::{CLIENT, SERVER};
 use crate::agents::client::SteerTransmit;
-use crate::agents::serving::{Deployment, External, Reflector};
+use crate::agents::serving::{Deployment, External, KvDirect, Reflector};
 
 /// First port of every server on veth: memcached's.
 pub(crate) const PORT: u16 = 11211;
@@ -201,7 +201,14 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
             port,
         });
     }
-    let Some(system) = design(trial.system.system) else {
+    if trial.system.system == SystemKind::KvDirect {
+        return Deployment::KvDirect(KvDirect {
+            device: SERVER.device.to_owned(),
+            port,
+            workload: workload(trial),
+        });
+    }
+    let Some(system) = design(trial.system.serving()) else {
         return Deployment::Memcached(External {
             address: SocketAddr::new(address, port),
             cpus: placement.owners.clone(),
@@ -235,6 +242,9 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         large_owners: trial.system.large_owners.map_or(1, u32::from),
         slot_loads: trial.system.rebalance.is_some(),
         flow_hash: flow_hash(trial.system.flow_hash),
+        cache: trial.system.cache.map(|cache| CacheConfig {
+            entries: cache.entries,
+        }),
     })
 }
 
@@ -274,7 +284,7 @@ fn queue_choice(trial: &Trial, port: u16) -> QueueChoice {
 
 /// Whether clients address partitions by port.
 fn directed(trial: &Trial) -> bool {
-    design(trial.system.system).is_some_and(Design::client_addresses_partition)
+    design(trial.system.serving()).is_some_and(Design::client_addresses_partition)
 }
 
 /// The program that chooses the queue for a kernel client on veth.

@@ -16,6 +16,8 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("systems::minos", &[Need::Veth], minos),
         Case::new("systems::shared_something", &[Need::Veth], shared_something),
+        Case::new("systems::kv_direct", &[Need::Veth], kv_direct),
+        Case::new("systems::netcache", &[Need::Veth], netcache),
         Case::new("systems::repartition", &[Need::Veth], repartition),
         Case::new("systems::rebalance", &[Need::Veth], rebalance),
     ]
@@ -40,6 +42,87 @@ fn minos(bench: &Bench) -> Result<()> {
             trial.who()
         );
     }
+    Ok(())
+}
+
+/// The program answers every request, and the server's process sleeps.
+fn kv_direct(bench: &Bench) -> Result<()> {
+    for trial in smoke(bench, "kv-direct")? {
+        let [hits, misses, stored] = ["hits", "misses", "stored"].map(|outcome| {
+            let counter = format!("xdp_{outcome}");
+            trial.counter("server", &counter)
+        });
+        let (hits, misses, stored) = (hits?, misses?, stored?);
+        let answered = trial.number("answered")? as u64;
+        ensure!(
+            misses == 0 && hits + stored == answered,
+            "{}: {hits} hits, {misses} misses and {stored} stored of {answered}",
+            trial.who()
+        );
+        let gets_found = trial.counter("client", "hits")?;
+        ensure!(gets_found == hits, "{}: {gets_found} hits", trial.who());
+        let wrong = trial.counter("client", "wrong_values")?;
+        ensure!(wrong == 0, "{}: {wrong} wrong values", trial.who());
+        // Waking up once at the phase's end is all that it does.
+        let [server, napi] = ["server", "napi"].map(|whose| {
+            let ns = trial.text(&format!("{whose}_cpu_ns_per_request"))?;
+            Ok::<f64, anyhow::Error>(ns.parse()?)
+        });
+        let (server, napi) = (server?, napi?);
+        ensure!(
+            server * 20.0 < napi,
+            "{}: {server} ns a request in its process, {napi} in NAPI",
+            trial.who()
+        );
+    }
+    Ok(())
+}
+
+/// What the cache answers never reaches the server, a larger cache answers more, and no value is wrong.
+fn netcache(bench: &Bench) -> Result<()> {
+    let mut ratios = Vec::new();
+    for trial in smoke(bench, "netcache")? {
+        let seen = |name: &str| trial.counter("server", name);
+        let (hits, passed) = (seen("netcache_hits")?, seen("netcache_gets_passed")?);
+        let (writes, others) = (
+            seen("netcache_writes_passed")?,
+            seen("netcache_others_passed")?,
+        );
+        let received = seen("requests_received")?;
+        ensure!(
+            received == passed + writes + others,
+            "{}: {received} requests reached the server, {passed} gets, {writes} writes and {others} \
+             others went on",
+            trial.who()
+        );
+        let sent = trial.number("sent")? as u64;
+        ensure!(
+            hits + received == sent,
+            "{}: {hits} hits of {sent}",
+            trial.who()
+        );
+        ensure!(
+            seen("netcache_refreshed")? > 0,
+            "{}: no refreshes",
+            trial.who()
+        );
+        let wrong = trial.counter("client", "wrong_values")?;
+        ensure!(wrong == 0, "{}: {wrong} wrong values", trial.who());
+        ratios.push((
+            trial.text("label")?.to_owned(),
+            hits as f64 / (hits + passed) as f64,
+        ));
+    }
+    let ratio = |label: &str| {
+        ratios
+            .iter()
+            .find(|(of, _)| of == label)
+            .map(|found| found.1)
+    };
+    ensure!(
+        ratio("small") > Some(0.0) && ratio("larger") > ratio("small"),
+        "{ratios:?}"
+    );
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod bpf;
 mod flood;
+mod in_kernel;
 mod repartition;
 mod truth;
 
@@ -37,6 +38,8 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         flow_hash(system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
+        in_kernel::limits(spec, system, index, &mut findings);
+        in_kernel::cache(spec, system, index, &mut findings);
     }
     disturb(spec, &mut findings);
     flood::drain(spec, &mut findings);
@@ -195,7 +198,7 @@ fn io(topology: TopologyKind, system: &SystemSpec, index: usize, findings: &mut 
 }
 
 fn wakeup(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
-    let (name, Some(wakeup)) = (system.system, system.wakeup) else {
+    let (name, Some(wakeup)) = (system.serving(), system.wakeup) else {
         return;
     };
     if name.wakeups().contains(&wakeup) {
@@ -214,7 +217,7 @@ fn wakeup(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
 /// Over AF_XDP a frame stays with its receive queue; where packets are spread by queue alone, an
 /// owner without a queue would never receive anything.
 fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
-    if system.io() != Io::AfXdp || !system.system.queue_per_owner() {
+    if system.io() != Io::AfXdp || !system.serving().queue_per_owner() {
         return;
     }
     let queues = spec.topology.resolve().queues;

@@ -5,11 +5,12 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limits;
 use super::traits::Traits;
 use super::{Io, Wakeup};
 use super::{
-    memcached, mica_erew, minos, programmable_rss, reflector, reuseport_ebpf, rss_shared, seastar,
-    shared_something, sphinx, synthetic, xdp_cpumap, xdp_posix, xdp_steered,
+    kv_direct, memcached, mica_erew, minos, netcache, programmable_rss, reflector, reuseport_ebpf,
+    rss_shared, seastar, shared_something, sphinx, synthetic, xdp_cpumap, xdp_posix, xdp_steered,
 };
 
 /// The systems by name.
@@ -40,6 +41,11 @@ pub enum SystemKind {
     XdpCpumap,
     /// XDP hashes the flow and chooses an owner's AF_XDP socket; any core serves any key.
     ProgrammableRss,
+    /// The whole store is an XDP program (KV-Direct, SOSP 2017).
+    KvDirect,
+    /// A cache in XDP in front of another system (NetCache, SOSP 2017).
+    #[serde(rename = "netcache")]
+    NetCache,
     /// Debian's memcached as an external process.
     Memcached,
     /// No store: each reply is held until a seeded virtual departure time. The ground truth.
@@ -50,7 +56,7 @@ pub enum SystemKind {
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
@@ -62,6 +68,8 @@ impl SystemKind {
         Self::XdpPosix,
         Self::XdpCpumap,
         Self::ProgrammableRss,
+        Self::KvDirect,
+        Self::NetCache,
         Self::Memcached,
         Self::Synthetic,
         Self::Reflector,
@@ -81,6 +89,8 @@ impl SystemKind {
             Self::XdpPosix => &xdp_posix::TRAITS,
             Self::XdpCpumap => &xdp_cpumap::TRAITS,
             Self::ProgrammableRss => &programmable_rss::TRAITS,
+            Self::KvDirect => &kv_direct::TRAITS,
+            Self::NetCache => &netcache::TRAITS,
             Self::Memcached => &memcached::TRAITS,
             Self::Synthetic => &synthetic::TRAITS,
             Self::Reflector => &reflector::TRAITS,
@@ -162,6 +172,12 @@ impl SystemKind {
         self.traits().fixed_owners
     }
 
+    /// The largest requests that it holds; none where only the wire limits them.
+    #[must_use]
+    pub const fn limits(self) -> Option<&'static Limits> {
+        self.traits().limits
+    }
+
     /// Whether it has virtual servers.
     #[must_use]
     pub const fn is_virtual(self) -> bool {
@@ -178,6 +194,12 @@ impl SystemKind {
     #[must_use]
     pub const fn has_large_owners(self) -> bool {
         self.traits().large_owners
+    }
+
+    /// Whether it is a cache in front of another system.
+    #[must_use]
+    pub const fn caches(self) -> bool {
+        self.traits().caches
     }
 
     /// Whether the kernel has a partition table of its own to steer it by.

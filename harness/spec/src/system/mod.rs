@@ -6,10 +6,13 @@
 
 mod clusters;
 mod kind;
+mod kv_direct;
+mod limits;
 mod memcached;
 mod mica_erew;
 mod minos;
 mod programmable_rss;
+mod netcache;
 mod reflector;
 mod reuseport_ebpf;
 mod rss_shared;
@@ -24,6 +27,8 @@ mod xdp_steered;
 
 pub use clusters::{Clusters, Domain};
 pub use kind::SystemKind;
+pub use limits::Limits;
+pub use netcache::Cache;
 
 use std::fmt;
 
@@ -146,6 +151,14 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow_hash: Option<FlowHash>,
+    /// The system behind `netcache`. Default: `xdp_steered`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<SystemKind>,
+    /// Items that `netcache` holds. Default: 1000.
+    #[garde(inner(range(min = 1, max = 65_536)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_entries: Option<u32>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -190,6 +203,13 @@ struct Details {
     /// The flow's hash of `programmable_rss`. Default: `mix`.
     #[serde(default)]
     flow_hash: Option<FlowHash>,
+    /// The system behind `netcache`. Default: `xdp_steered`.
+    #[serde(default)]
+    behind: Option<SystemKind>,
+    /// Items that `netcache` holds. Default: 1000.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 65_536))]
+    cache_entries: Option<u32>,
 }
 
 /// Either form, for the schema.
@@ -231,6 +251,8 @@ impl From<Details> for SystemSpec {
             large_owners,
             rebalance,
             flow_hash,
+            behind,
+            cache_entries,
         } = details;
         Self {
             system,
@@ -245,6 +267,8 @@ impl From<Details> for SystemSpec {
             large_owners,
             rebalance,
             flow_hash,
+            behind,
+            cache_entries,
         }
     }
 }
@@ -309,6 +333,17 @@ pub struct System {
     /// The flow's hash, where a program of its own computes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_hash: Option<FlowHash>,
+    /// The cache in front of the system that serves, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+}
+
+impl System {
+    /// The system that serves: itself, or the one behind its cache.
+    #[must_use]
+    pub fn serving(&self) -> SystemKind {
+        self.cache.map_or(self.system, |cache| cache.behind)
+    }
 }
 
 impl SystemSpec {
@@ -332,6 +367,8 @@ impl SystemSpec {
             large_owners: None,
             rebalance: None,
             flow_hash: None,
+            behind: None,
+            cache_entries: None,
         }
     }
 
@@ -347,6 +384,15 @@ impl SystemSpec {
         self.io.unwrap_or(self.system.ios()[0])
     }
 
+    /// The system that serves: itself, or the one behind its cache.
+    #[must_use]
+    pub fn serving(&self) -> SystemKind {
+        match self.system.caches() {
+            true => self.behind.unwrap_or(Cache::DEFAULT_BEHIND),
+            false => self.system,
+        }
+    }
+
     /// The system with its defaults filled in; `queues` is the default number of owners, `service`
     /// the workload's service time.
     #[must_use]
@@ -358,7 +404,7 @@ impl SystemSpec {
             owners: (self.system.fixed_owners())
                 .or(self.owners)
                 .unwrap_or(queues),
-            wakeup: self.wakeup.or(self.system.default_wakeup()),
+            wakeup: self.wakeup.or(self.serving().default_wakeup()),
             memory: self.memory.unwrap_or(Self::DEFAULT_MEMORY),
             service: self.service.or(service),
             servers: (self.system.is_virtual()).then(|| self.servers.unwrap_or(1)),
@@ -368,6 +414,10 @@ impl SystemSpec {
             rebalance: self.rebalance,
             flow_hash: (self.system.hashes_flows())
                 .then(|| self.flow_hash.unwrap_or(FlowHash::Mix)),
+            cache: (self.system.caches()).then(|| Cache {
+                behind: self.serving(),
+                entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),
+            }),
         }
     }
 }

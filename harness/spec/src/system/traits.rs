@@ -1,5 +1,6 @@
 //! What a spec may ask of a system.
 
+use super::limits::Limits;
 use super::{Io, Wakeup};
 
 /// See [`SystemKind`](super::SystemKind), whose methods say what each field means.
@@ -16,10 +17,12 @@ pub(super) struct Traits {
     pub(super) drain_refusal: Option<&'static str>,
     pub(super) queue_per_owner: bool,
     pub(super) fixed_owners: Option<u16>,
+    pub(super) limits: Option<&'static Limits>,
     pub(super) is_virtual: bool,
     pub(super) clusters: bool,
     pub(super) large_owners: bool,
     pub(super) hashes_flows: bool,
+    pub(super) caches: bool,
     pub(super) kernel_table: bool,
     pub(super) moves_slots: bool,
     pub(super) needs_programs: bool,
@@ -42,10 +45,12 @@ impl Traits {
         drain_refusal: None,
         queue_per_owner: false,
         fixed_owners: None,
+        limits: None,
         is_virtual: false,
         clusters: false,
         large_owners: false,
         hashes_flows: false,
+        caches: false,
         kernel_table: false,
         moves_slots: false,
         needs_programs: false,

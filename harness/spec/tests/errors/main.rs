@@ -254,6 +254,21 @@ fn each_system_refuses_what_it_cannot_do() {
             "{system: reflector, service: {fixed: 1 us}}",
             "it executes nothing",
         ),
+        ("{system: kv_direct, io: udp}", "it is an XDP program"),
+        ("{system: kv_direct, owners: 2}", "has 0 owners"),
+        (
+            "{system: kv_direct, behind: sphinx}",
+            "stands before no other",
+        ),
+        ("{system: sphinx, cache_entries: 5}", "has no cache"),
+        (
+            "{system: netcache, behind: memcached}",
+            "allowed: xdp_steered, sphinx, seastar, rss_shared",
+        ),
+        (
+            "{system: netcache, wakeup: eventfd, behind: seastar}",
+            "allowed: spin",
+        ),
         (
             "{system: sphinx, service: {uniform: 1 us}}",
             "`fixed`, `exponential`, `bimodal`",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
 use crate::systems::{
     Design, FlowHash, IoKind, Layout, Placement, Refusal, SystemChoice, SystemKind, Wakeup,
@@ -60,6 +61,9 @@ pub struct ServerConfig {
     /// The hash of a system that spreads flows by a program; others do not look at it.
     #[serde(default)]
     pub flow_hash: FlowHash,
+    /// A cache in front of the steering program; AF_XDP only.
+    #[serde(default)]
+    pub cache: Option<CacheConfig>,
 }
 
 const fn one() -> u32 {

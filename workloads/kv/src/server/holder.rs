@@ -229,6 +229,7 @@ impl<I: DatagramIo> Handler<I> for Holder<I> {
         let from = Arrival {
             request_id: header.request_id,
             queue: io.origin(&frame).queue.or(self.own_queue),
+            clock: None,
         };
         let mut reply = self.free.pop().unwrap_or_default();
         reply.clear();

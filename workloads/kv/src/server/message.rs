@@ -24,6 +24,8 @@ pub(crate) struct Arrival {
     pub(crate) request_id: u16,
     /// The receive queue, where it is known.
     pub(crate) queue: Option<u16>,
+    /// The clock of a cache in the path that it has advanced there.
+    pub(crate) clock: Option<u32>,
 }
 
 /// A request that changes threads together with its frame: nothing of it is copied.

@@ -9,6 +9,7 @@
 
 mod backlog;
 pub mod burn;
+mod cache;
 mod config;
 pub mod counters;
 pub(crate) mod desk;
@@ -32,11 +33,13 @@ mod worker;
 
 use std::time::{Duration, Instant};
 
+pub use cache::CacheConfig;
 pub use config::{Preload, ServerConfig};
 pub use counters::Counts;
 pub use snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
 
 use crate::systems::{Layout, Refusal};
+use cache::Cache;
 use gate::Phase;
 use plane::Plane;
 use start::Running;
@@ -131,6 +134,7 @@ pub struct Server {
     plane: Plane,
     /// Requests by slot when the loads were last brought together.
     loads_before: Option<Box<[u64; SLOTS]>>,
+    cache: Option<Cache>,
 }
 
 impl Server {
@@ -141,6 +145,7 @@ impl Server {
     /// When the combination is illegal or the machine does not give what it needs.
     pub fn load(config: &ServerConfig) -> Result<Self, ServerError> {
         config.validate()?;
+        let cache = Cache::load(config)?;
         let (running, plane) = start::start(config)?;
         running
             .shared
@@ -152,6 +157,7 @@ impl Server {
             running,
             plane,
             loads_before: None,
+            cache,
         })
     }
 
@@ -161,7 +167,7 @@ impl Server {
     /// # Errors
     /// When the driver has no native XDP, or somebody else's program is attached.
     pub fn attach(&mut self) -> Result<(), ServerError> {
-        self.plane.attach()
+        self.plane.attach(self.cache.as_ref())
     }
 
     /// Lets each owner store the keys of its partition, all owners in parallel.
@@ -188,7 +194,11 @@ impl Server {
         shared
             .gate
             .wait_arrived(Phase::Serving, PHASE_LIMIT)
-            .map_err(ServerError::Thread)
+            .map_err(ServerError::Thread)?;
+        match &mut self.cache {
+            Some(cache) => cache.start(shared),
+            None => Ok(()),
+        }
     }
 
     /// Starts serving at `from_ns` (CLOCK_MONOTONIC), all owners at that instant; give it some
@@ -209,6 +219,9 @@ impl Server {
     pub fn snapshot(&self) -> Result<ServerCounters, ServerError> {
         let mut counters = self.running.shared.counters();
         self.plane.add_counters(&mut counters)?;
+        if let Some(cache) = &self.cache {
+            cache.add_counters(&mut counters)?;
+        }
         Ok(counters)
     }
 
@@ -327,7 +340,9 @@ impl Server {
 
     /// The threads, for CPU accounting.
     pub fn threads(&self) -> Vec<ThreadInfo> {
-        self.running.shared.threads()
+        let mut threads = self.running.shared.threads();
+        threads.extend(self.cache.as_ref().and_then(Cache::thread));
+        threads
     }
 
     /// What the machine gave.

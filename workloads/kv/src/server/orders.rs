@@ -16,16 +16,25 @@ pub(crate) enum Order {
     },
 }
 
-/// One worker's orders.
-#[derive(Debug, Default)]
-pub(crate) struct Mailbox {
+/// What one worker is asked.
+#[derive(Debug)]
+pub(crate) struct Mailbox<T> {
     waiting: AtomicBool,
-    orders: Mutex<Vec<Order>>,
+    orders: Mutex<Vec<T>>,
 }
 
-impl Mailbox {
+impl<T> Default for Mailbox<T> {
+    fn default() -> Self {
+        Self {
+            waiting: AtomicBool::new(false),
+            orders: Mutex::default(),
+        }
+    }
+}
+
+impl<T> Mailbox<T> {
     /// Leaves an order; the worker sees it in its next round.
-    pub(crate) fn put(&self, order: Order) {
+    pub(crate) fn put(&self, order: T) {
         self.orders
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -34,7 +43,7 @@ impl Mailbox {
     }
 
     /// The orders since the last call, oldest first. Costs one load when there are none.
-    pub(crate) fn take(&self) -> Vec<Order> {
+    pub(crate) fn take(&self) -> Vec<T> {
         if !self.waiting.load(Ordering::Relaxed) || !self.waiting.swap(false, Ordering::AcqRel) {
             return Vec::new();
         }

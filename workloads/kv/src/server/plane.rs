@@ -11,6 +11,7 @@ use steering::Policy;
 use steering::table::Table;
 
 use super::backlog;
+use super::cache::Cache;
 use super::config::ServerConfig;
 use super::placing::{self, Placing};
 use super::snapshot::{DropLine, ServerCounters};
@@ -162,16 +163,23 @@ impl std::fmt::Debug for Rings {
 }
 
 impl Plane {
-    /// Lets packets in.
+    /// Lets packets in, through a cache in front of the program if there is one.
     ///
     /// # Errors
     /// When the driver has no native XDP.
-    pub(crate) fn attach(&mut self) -> Result<(), ServerError> {
+    pub(crate) fn attach(&mut self, cache: Option<&Cache>) -> Result<(), ServerError> {
         match self {
             Self::Sockets(sockets) => sockets.placing.attach(),
             Self::Rings(rings) => {
                 if rings.attached.is_none() {
-                    rings.attached = Some(rings.steer.attach(rings.ifindex)?);
+                    rings.attached = Some(match cache {
+                        None => rings.steer.attach(rings.ifindex)?,
+                        Some(cache) => {
+                            let mut program = cache.program();
+                            program.before(&rings.steer)?;
+                            program.attach(rings.ifindex)?
+                        }
+                    });
                 }
                 Ok(())
             }

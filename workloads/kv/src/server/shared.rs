@@ -8,6 +8,8 @@ use pktio::worker::{Control, Live};
 use steering::PartitionTable;
 use steering::table::{SLOTS, Table, owner_in};
 
+use super::cache::Asked;
+use super::cache::clocks::Clocks;
 use super::config::ServerConfig;
 use super::counters::{Count, Counts, LiveCounts};
 use super::gate::Gate;
@@ -40,9 +42,11 @@ pub(crate) struct ThreadState {
     /// Its report of empty rounds.
     pub(crate) quiet: Quiet,
     /// Orders for it.
-    pub(crate) mailbox: Mailbox,
     /// Keys that it executed, by slot, where the server is to know.
     pub(crate) by_slot: Option<Box<[Count; SLOTS]>>,
+    pub(crate) mailbox: Mailbox<Order>,
+    /// A cache's questions to it.
+    pub(crate) questions: Mailbox<Asked>,
 }
 
 /// See the [module](self).
@@ -68,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) owners: usize,
     /// Owners of each partition that the table names: neighbours, from partition 0 on.
     pub(crate) members: usize,
+    /// What a cache in the path has to know of executed writes; nothing without one.
+    pub(crate) clocks: Option<Arc<Clocks>>,
     shards: u32,
     started: Instant,
 }
@@ -99,6 +105,7 @@ impl Shared {
             preloaded: Mutex::default(),
             owners,
             members: config.members() as usize,
+            clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
             shards: config.shards(),
             started: Instant::now(),
             states,
@@ -155,6 +162,7 @@ impl Shared {
             drops: Vec::new(),
             related: Vec::new(),
             hops_before_threads: None,
+            answered_in_path: 0,
         };
         let total = counters.total();
         let io = self.states.iter().map(|state| state.live.read().io);
@@ -214,6 +222,21 @@ impl Shared {
             }
         }
         Some(loads)
+    }
+
+    /// The clock that a datagram advances once it is dealt with.
+    #[inline]
+    pub(crate) fn clock_of(&self, payload: &[u8]) -> Option<u32> {
+        self.clocks.as_ref()?;
+        Clocks::of_datagram(payload)
+    }
+
+    /// A datagram was dealt with, executed or not.
+    #[inline]
+    pub(crate) fn dealt_with(&self, clock: Option<u32>) {
+        if let (Some(clocks), Some(clock)) = (&self.clocks, clock) {
+            clocks.advance(clock);
+        }
     }
 
     /// Things done by all threads so far.
@@ -304,6 +327,7 @@ impl ThreadState {
             quiet: Quiet::default(),
             mailbox: Mailbox::default(),
             by_slot: slot_loads.then(|| Box::new(std::array::from_fn(|_| Count::default()))),
+            questions: Mailbox::default(),
         }
     }
 

@@ -67,6 +67,9 @@ pub struct ServerCounters {
     /// Requests that a program saw on another CPU than their owner's, where one looks; the threads
     /// do not count those.
     pub hops_before_threads: Option<u64>,
+    /// Requests that a cache in the path answered, so that no thread saw them.
+    #[serde(default)]
+    pub answered_in_path: u64,
 }
 
 impl ServerCounters {
@@ -108,6 +111,7 @@ impl ServerCounters {
             now.counts = now.counts.since(before.counts);
             now.io = now.io.since(before.io);
         }
+        delta.answered_in_path = (self.answered_in_path).saturating_sub(earlier.answered_in_path);
         for line in &mut delta.drops {
             let before = earlier.drops.iter().find(|old| old.name == line.name);
             line.requests = line

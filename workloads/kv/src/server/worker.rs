@@ -13,6 +13,7 @@ use std::time::Duration;
 use pktio::DatagramIo;
 use pktio::worker::{Handler, Woken};
 
+use super::cache::{Asked, Found};
 use super::desk::{Desk, Job};
 use super::dispatch::Dispatch as _;
 use super::engine::Engine;
@@ -26,6 +27,7 @@ use crate::protocol::frame::{HEADER_LEN, decode_request};
 use crate::protocol::{self, Immediate, Multi, Parsed, Single};
 use crate::reply::{FrameWriter, Spill, deliver, deliver_bytes};
 use crate::server::counters::LiveCounts;
+use crate::store::Key;
 use crate::systems::{Addressing, Design};
 
 /// Requests up to this many bytes are copied aside so that the reply can be built in place: longer
@@ -223,6 +225,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let counts = &self.desk.shared.states[self.desk.me].counts;
         if job.incomplete && job.output.is_empty() {
             counts.drop_incomplete.one();
+            self.desk.shared.dealt_with(from.clock);
             io.release(frame);
             return;
         }
@@ -298,12 +301,37 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
                 .send::<N>(usize::from(to), Message::Items(Box::new(moved)));
             self.work += 1;
         }
+        for asked in self.desk.shared.states[self.desk.me].questions.take() {
+            self.tell(&asked);
+        }
+    }
+
+    /// Tells a cache what the store holds; every question is answered.
+    fn tell(&mut self, asked: &Asked) {
+        for key in &asked.keys {
+            let found = Found {
+                key: Arc::clone(key),
+                value: self.look_up(key),
+            };
+            // A cache that has gone wants no answers.
+            let _ = asked.answers.send(found);
+        }
+    }
+
+    fn look_up(&mut self, key: &[u8]) -> Option<(u32, Vec<u8>)> {
+        let key = Key::new(key)?;
+        let now = self.desk.now;
+        let mut shard = self.desk.engine.shard(key.hash()).ok()?;
+        let handle = shard.locate(key, now)?;
+        let item = shard.item(handle);
+        (item.facts.deadline == 0).then(|| (item.facts.flags, item.value.to_vec()))
     }
 }
 
 /// Counts a request datagram whose execution is complete.
 pub(super) fn finished(shared: &Shared, counts: &LiveCounts, from: Arrival, cpu: u32) {
     counts.requests_executed.one();
+    shared.dealt_with(from.clock);
     if shared.napi.hopped(from.queue, cpu) {
         counts.cross_core_hops.one();
     }
@@ -315,17 +343,22 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
         self.work += 1;
         let counts = self.counts();
         counts.requests_received.one();
+        let shared = &self.desk.shared;
+        let clock = shared.clock_of(io.payload(&frame));
         let Ok((header, body)) = decode_request(io.payload(&frame)) else {
             counts.drop_bad_frame.one();
+            shared.dealt_with(clock);
             io.release(frame);
             return;
         };
         let from = Arrival {
             request_id: header.request_id,
             queue: io.origin(&frame).queue.or(self.own_queue),
+            clock,
         };
         let Ok(command) = protocol::parse(body) else {
             counts.drop_incomplete.one();
+            shared.dealt_with(clock);
             io.release(frame);
             return;
         };

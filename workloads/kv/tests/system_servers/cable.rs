@@ -11,7 +11,8 @@ pub(crate) const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1));
 pub(crate) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 2));
 /// The server's end of the pair.
 pub(crate) const DEVICE: &str = "srv0";
-const CLIENT_DEVICE: &str = "cli0";
+/// The client's end.
+pub(crate) const CLIENT_DEVICE: &str = "cli0";
 const SERVER_MAC: MacAddress = MacAddress([0x02, 0x53, 0x42, 0, 0, 1]);
 const CLIENT_MAC: MacAddress = MacAddress([0x02, 0x53, 0x42, 0, 0, 2]);
 

@@ -82,6 +82,7 @@ pub(crate) fn config(
         slot_loads: false,
         flow_hash: FlowHash::Mix,
         backlog: 0,
+        cache: None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::Finding;
 use crate::floor::{self, FLOOR_LABEL};
 use crate::load::LoadPoint;
 use crate::spec::Spec;
-use crate::system::{SystemKind, SystemSpec};
+use crate::system::SystemSpec;
 use crate::topology::TopologyKind;
 use crate::workload::WireProtocol;
 
@@ -31,8 +31,8 @@ pub(super) fn system(spec: &Spec, system: &SystemSpec, index: usize, findings: &
         let message = format!("the label `{FLOOR_LABEL}` belongs to the instrument's own trials");
         find(".label", message);
     }
-    if name == SystemKind::Reflector && spec.topology.kind != TopologyKind::Veth {
-        find("", "reflector needs `topology.kind: veth`".to_owned());
+    if name.fixed_owners() == Some(0) && spec.topology.kind != TopologyKind::Veth {
+        find("", format!("{name} needs `topology.kind: veth`"));
     }
     if name.is_virtual() {
         let of_workload = spec.workload.as_ref().and_then(|workload| workload.service);
@@ -89,9 +89,12 @@ pub(super) fn stall(spec: &Spec, findings: &mut Vec<Finding>) {
         findings.push(("disturb.stall".to_owned(), message));
     }
     for (index, system) in spec.systems.iter().enumerate() {
-        if system.system == SystemKind::Reflector {
-            let message = "`disturb.stall` stops a server's process, and reflector has none";
-            findings.push((format!("systems[{index}].system"), message.to_owned()));
+        if system.system.fixed_owners() == Some(0) {
+            let message = format!(
+                "`disturb.stall` stops a server's process, and {} has none",
+                system.system
+            );
+            findings.push((format!("systems[{index}].system"), message));
         }
     }
 }

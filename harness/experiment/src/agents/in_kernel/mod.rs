@@ -1,0 +1,178 @@
+//! The agent of a server that is an XDP program and nothing else. It has no threads: what requests cost
+//! is the NAPI threads', and this process sleeps while they are served.
+
+mod kv_direct;
+mod reflector;
+
+use anyhow::{Context, Result, anyhow, bail};
+use kv::server::DropLine;
+use loader::{AnswerCounters, Attached, Provenance};
+use protocol::{Phase, Progress};
+use sys::account::CpuSnapshot;
+use sys::environment::Reading;
+use sys::{clock, ethtool};
+
+use super::Role;
+use super::serving::{Answer, Counts, Deployment, Measured, Request};
+use super::window::Window;
+
+/// What veth counts for each queue when a frame that XDP sent back finds no room.
+const LOST: &str = "xdp_tx_errors";
+
+/// A program that serves.
+trait InKernel: Send {
+    /// Fills its store, where it has one.
+    fn preload(&mut self) -> Result<()>;
+    /// Attaches it to a device.
+    fn attach(&mut self, ifindex: u32) -> loader::Result<Attached>;
+    /// The program as the kernel names it.
+    fn provenance(&self) -> loader::Result<Provenance>;
+    /// What it counted. Frames that the device lost are not its business.
+    fn counts(&self) -> Result<Counts>;
+}
+
+/// The role's state.
+#[derive(Default)]
+pub(crate) struct InKernelRole {
+    loaded: Option<Loaded>,
+    progress: Progress,
+}
+
+struct Loaded {
+    device: String,
+    // The link goes before the program.
+    attached: Option<Attached>,
+    program: Box<dyn InKernel>,
+}
+
+impl Role for InKernelRole {
+    type Request = Request;
+    type Answer = Answer;
+
+    fn handle(&mut self, request: Request) -> Result<Answer> {
+        match request {
+            Request::Load(deployment) => {
+                self.progress.enter(Phase::Loaded)?;
+                let loaded = self.loaded.insert(Loaded::load(*deployment)?);
+                let program = loaded.program.provenance()?;
+                let program = format!("{} tag {:016x}", program.name, program.tag);
+                Ok(Answer::Obtained(vec![
+                    ("server io".to_owned(), "xdp native".to_owned()),
+                    ("server XDP program".to_owned(), program),
+                ]))
+            }
+            Request::Attach(_) => {
+                self.progress.enter(Phase::Attached)?;
+                let loaded = self.loaded()?;
+                let device = sys::link::ifindex(&loaded.device)?;
+                loaded.attached = Some(loaded.program.attach(device)?);
+                Ok(Answer::Done)
+            }
+            // It has no threads to place, and nothing but its NAPI threads serves.
+            Request::NapiCpus(_) | Request::Serve => Ok(Answer::Done),
+            Request::Process => bail!("a server in the kernel is no process"),
+            Request::Preload => {
+                self.progress.enter(Phase::Preloaded)?;
+                self.loaded()?.program.preload()?;
+                Ok(Answer::Done)
+            }
+            Request::Hold | Request::Drain { .. } => {
+                bail!("it serves inside NAPI: nothing of it can be held")
+            }
+            Request::MoveSlots(_) => bail!("it has no owners to move slots between"),
+            Request::Arm => {
+                self.progress.enter(Phase::Armed)?;
+                Ok(Answer::Counters(Box::new(self.loaded()?.counts()?)))
+            }
+            Request::Measure(window) => {
+                self.progress.enter(Phase::Measuring)?;
+                Ok(Answer::Measured(Box::new(self.loaded()?.measure(window)?)))
+            }
+            Request::Quiesce => {
+                self.progress.enter(Phase::Drained)?;
+                Ok(Answer::Counters(Box::new(self.loaded()?.counts()?)))
+            }
+        }
+    }
+}
+
+impl InKernelRole {
+    fn loaded(&mut self) -> Result<&mut Loaded> {
+        self.loaded
+            .as_mut()
+            .ok_or_else(|| anyhow!("no program was loaded"))
+    }
+}
+
+impl Loaded {
+    fn load(deployment: Deployment) -> Result<Self> {
+        let (device, program): (String, Box<dyn InKernel>) = match deployment {
+            Deployment::Reflector(config) => {
+                let program = reflector::load(config.port)?;
+                (config.device, Box::new(program))
+            }
+            Deployment::KvDirect(config) => {
+                let program = kv_direct::Store::load(&config)?;
+                (config.device, Box::new(program))
+            }
+            Deployment::Ours(_) | Deployment::Memcached(_) => {
+                bail!("this agent runs programs in the kernel only")
+            }
+        };
+        Ok(Self {
+            device,
+            attached: None,
+            program,
+        })
+    }
+
+    fn counts(&self) -> Result<Counts> {
+        let mut counts = self.program.counts()?;
+        counts.drops.push(lost_replies(&self.device)?);
+        Ok(counts)
+    }
+
+    fn measure(&self, window: Window) -> Result<Measured> {
+        clock::sleep_until_ns(window.measure_from_ns());
+        let before = (self.counts()?, own_threads()?);
+        clock::sleep_until_ns(window.measure_until_ns());
+        let after = (own_threads()?, self.counts()?);
+        Ok(Measured {
+            counts: after.1.since(&before.0),
+            used: after.0.since(&before.1).total,
+            hardware: Reading::absent("a server in the kernel has no threads"),
+            pinned: Vec::new(),
+            empty_polling_ns: None,
+            repartitioned: None,
+        })
+    }
+}
+
+/// Replies of an XDP program that the device lost.
+pub(super) fn lost_replies(device: &str) -> Result<DropLine> {
+    let statistics = ethtool::statistics(device).context("the device's statistics")?;
+    let lost = statistics.iter().filter(|(name, _)| name.ends_with(LOST));
+    Ok(DropLine {
+        name: "reflection_link".to_owned(),
+        requests: lost.map(|(_, value)| value).sum(),
+        source: format!("{LOST} of {device}'s queues"),
+    })
+}
+
+/// What this process has used, which only waits while the program serves.
+fn own_threads() -> Result<CpuSnapshot> {
+    let tasks = sys::tasks::of_process(std::process::id())?;
+    Ok(CpuSnapshot::of_threads(tasks.iter().map(|task| task.tid))?)
+}
+
+/// Requests that a program dropped, each reason a line.
+fn dropped(program: &str, counters: &AnswerCounters) -> Vec<DropLine> {
+    let by_reason = counters.drops.iter();
+    by_reason
+        .map(|(reason, frames)| DropLine {
+            name: reason.name().to_owned(),
+            requests: *frames,
+            source: format!("counter of the {program} program"),
+        })
+        .collect()
+}

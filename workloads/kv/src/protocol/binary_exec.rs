@@ -3,7 +3,7 @@
 use super::binary::{HEADER, Status};
 use super::request::{BinaryCommand, BinaryHead, BinaryOp, Single};
 use super::sink::Sink;
-use crate::store::{DeltaError, Item, Key, Shard, StoreMode, StoreRequest, Stored, deadline};
+use crate::store::{DeltaError, Item, Key, Store, StoreMode, StoreRequest, Stored, deadline};
 
 const RESPONSE_MAGIC: u8 = 0x81;
 /// The exptime that keeps incr and decr from making a missing item.
@@ -50,7 +50,7 @@ fn put_status(head: BinaryHead, status: Status, sink: &mut impl Sink) {
 
 /// Runs the binary request `op` of `single` and writes its response, if it is to have one.
 pub(super) fn execute(
-    shard: &mut Shard,
+    shard: &mut impl Store,
     request: &[u8],
     single: &Single,
     op: &BinaryOp,
@@ -187,7 +187,7 @@ fn put_stored(op: &BinaryOp, mode: StoreMode, stored: Stored, sink: &mut impl Si
 
 /// Makes the number that an incr or decr did not find.
 fn put_initial(
-    shard: &mut Shard,
+    shard: &mut impl Store,
     op: &BinaryOp,
     key: Key<'_>,
     initial: u64,

@@ -7,14 +7,20 @@ use super::request::{
 use super::sink::Sink;
 use super::{binary_exec, global, line, meta, meta_exec};
 use crate::store::{
-    DeltaError, Item, KEY_LIMIT, Key, Shard, StoreRequest, Stored, Striped, deadline,
+    DeltaError, Item, Items, KEY_LIMIT, Key, Shard, Store, StoreRequest, Stored, Striped, deadline,
 };
 
 /// Executes a request for one key on the shard that holds it and writes the reply.
 ///
 /// `request` is the buffer that was parsed, `now` is Unix time in seconds.
 #[inline]
-pub fn execute(shard: &mut Shard, request: &[u8], single: &Single, now: u32, sink: &mut impl Sink) {
+pub fn execute(
+    shard: &mut impl Store,
+    request: &[u8],
+    single: &Single,
+    now: u32,
+    sink: &mut impl Sink,
+) {
     match &single.op {
         Op::Ascii { op, noreply: false } => ascii(shard, request, single, op, now, sink),
         Op::Ascii { op, noreply: true } => ascii(shard, request, single, op, now, &mut Silence),
@@ -32,7 +38,7 @@ impl Sink for Silence {
 
 #[inline]
 fn ascii(
-    shard: &mut Shard,
+    shard: &mut impl Store,
     request: &[u8],
     single: &Single,
     op: &AsciiOp,
@@ -102,7 +108,7 @@ fn ascii(
     }
 }
 
-fn delta(shard: &mut Shard, key: Key<'_>, up: bool, by: u64, now: u32, sink: &mut impl Sink) {
+fn delta(shard: &mut impl Store, key: Key<'_>, up: bool, by: u64, now: u32, sink: &mut impl Sink) {
     match shard.delta(key, up, by, 0, now) {
         Ok(delta) => {
             sink.put_number(delta.number);
@@ -272,25 +278,32 @@ impl Immediate {
 
 /// Shards that one thread may use for any key: its only one, or those behind locks.
 pub trait Stores {
+    /// What they are.
+    type Store: Store;
+
     /// Runs `work` on the shard that holds keys of this hash.
-    fn with<R>(&mut self, hash: u64, work: impl FnOnce(&mut Shard) -> R) -> R;
+    fn with<R>(&mut self, hash: u64, work: impl FnOnce(&mut Self::Store) -> R) -> R;
 
     /// Runs `work` on every shard.
-    fn each(&mut self, work: impl FnMut(&mut Shard));
+    fn each(&mut self, work: impl FnMut(&mut Self::Store));
 }
 
-impl Stores for Shard {
+impl<M: Items> Stores for Shard<M> {
+    type Store = Self;
+
     #[inline]
-    fn with<R>(&mut self, _hash: u64, work: impl FnOnce(&mut Shard) -> R) -> R {
+    fn with<R>(&mut self, _hash: u64, work: impl FnOnce(&mut Self) -> R) -> R {
         work(self)
     }
 
-    fn each(&mut self, mut work: impl FnMut(&mut Shard)) {
+    fn each(&mut self, mut work: impl FnMut(&mut Self)) {
         work(self);
     }
 }
 
 impl Stores for &Striped {
+    type Store = Shard;
+
     #[inline]
     fn with<R>(&mut self, hash: u64, work: impl FnOnce(&mut Shard) -> R) -> R {
         work(&mut self.lock(hash))

@@ -6,7 +6,7 @@
 use super::binary_exec::Response;
 use super::request::{BinaryHead, Global, GlobalCommand, StatsGroup, Wire};
 use super::sink::{Decimal, Sink};
-use crate::store::{Counters, ITEM_LIMIT, Shard, Usage, deadline};
+use crate::store::{Counters, ITEM_LIMIT, Store, Usage, deadline};
 
 /// What shards contribute to a global request. It is plain data and can be sent.
 #[derive(Debug, Clone, Default)]
@@ -52,12 +52,12 @@ pub struct ServerFacts<'a> {
 
 impl Global {
     /// Does a shard's share of the request.
-    pub fn apply(&self, shard: &mut Shard, now: u32, gathered: &mut Gathered) {
+    pub fn apply(&self, shard: &mut impl Store, now: u32, gathered: &mut Gathered) {
         match self.command {
             GlobalCommand::Flush { exptime } => {
                 shard.flush_all((exptime > 0).then(|| deadline(exptime, now)), now);
             }
-            GlobalCommand::Stats(StatsGroup::Reset) => shard.reset_counters(),
+            GlobalCommand::Stats(StatsGroup::Reset) => *shard.counters_mut() = Counters::default(),
             GlobalCommand::Stats(
                 StatsGroup::General
                 | StatsGroup::Settings

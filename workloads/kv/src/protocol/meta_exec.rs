@@ -8,13 +8,12 @@ use super::meta::{BASE64, Flags, decode_key};
 use super::request::{MetaOp, MetaVerb, Single};
 use super::sink::Sink;
 use crate::store::{
-    Annotation, Delta, DeltaError, Handle, KEY_LIMIT, Key, Shard, StoreMode, StoreRequest, Stored,
-    deadline,
+    Annotation, Delta, DeltaError, KEY_LIMIT, Key, Store, StoreMode, StoreRequest, Stored, deadline,
 };
 
 /// One meta command under execution.
-struct Meta<'a, S> {
-    shard: &'a mut Shard,
+struct Meta<'a, T, S> {
+    shard: &'a mut T,
     op: &'a MetaOp,
     words: &'a [u8],
     flags: Flags,
@@ -25,7 +24,7 @@ struct Meta<'a, S> {
 
 /// Runs the meta command `op` of `single` and writes its reply.
 pub(super) fn execute<S: Sink>(
-    shard: &mut Shard,
+    shard: &mut impl Store,
     request: &[u8],
     single: &Single,
     op: &MetaOp,
@@ -76,7 +75,7 @@ struct Progress {
     deadline: u32,
 }
 
-impl<S: Sink> Meta<'_, S> {
+impl<T: Store, S: Sink> Meta<'_, T, S> {
     fn deadline(&self, exptime: i32) -> u32 {
         deadline(i64::from(exptime), self.now)
     }
@@ -189,7 +188,7 @@ impl<S: Sink> Meta<'_, S> {
         }
     }
 
-    fn get_flag(&mut self, handle: Handle, word: &[u8], progress: &mut Progress) {
+    fn get_flag(&mut self, handle: T::Handle, word: &[u8], progress: &mut Progress) {
         let item = self.shard.item(handle);
         let (facts, len) = (item.facts, item.value.len());
         match word[0] {
@@ -222,7 +221,7 @@ impl<S: Sink> Meta<'_, S> {
     }
 
     /// Makes an empty item that never expires.
-    fn vivify(&mut self) -> Option<Handle> {
+    fn vivify(&mut self) -> Option<T::Handle> {
         let sets = self.shard.counters().cmd_set;
         self.shard
             .store(&StoreRequest::set(self.key, b""), self.now);

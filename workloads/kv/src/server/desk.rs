@@ -127,7 +127,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
     ) -> Result<(), usize> {
         let hash = single.store_hash(request);
         let mut shard = self.engine.shard(hash)?;
-        protocol::execute(&mut shard, request, single, self.now, sink);
+        protocol::execute(&mut *shard, request, single, self.now, sink);
         drop(shard);
         self.work_on(hash);
         Ok(())

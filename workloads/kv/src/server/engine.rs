@@ -10,12 +10,15 @@ use std::sync::{Arc, MutexGuard};
 use steering::table::slot_of;
 
 use super::shared::Shared;
-use crate::store::{Shard, Striped};
+use crate::store::{Items, Shard, SlabItems, Store, Striped};
 
 /// See the [module](self).
 pub(crate) trait Engine: Send {
+    /// What holds keys here.
+    type Store: Store;
+
     /// Access to the shard of one key.
-    type Access<'a>: DerefMut<Target = Shard>
+    type Access<'a>: DerefMut<Target = Self::Store>
     where
         Self: 'a;
 
@@ -29,7 +32,7 @@ pub(crate) trait Engine: Send {
     fn serves(&self, hash: u64) -> bool;
 
     /// Runs `each` over every shard that this thread answers for in commands about all keys.
-    fn own_shards(&mut self, each: impl FnMut(&mut Shard));
+    fn own_shards(&mut self, each: impl FnMut(&mut Self::Store));
 
     /// Runs `each` over every shard that this thread stores keys in.
     fn reached_shards(&mut self, each: impl FnMut(&mut Shard)) {
@@ -42,16 +45,16 @@ pub(crate) trait Engine: Send {
 
 /// One partition.
 #[derive(Debug)]
-pub(crate) struct Owned {
-    shard: Shard,
+pub(crate) struct Owned<M = SlabItems> {
+    shard: Shard<M>,
     me: usize,
     shared: Arc<Shared>,
     given: Vec<(u16, usize)>,
 }
 
-impl Owned {
+impl<M: Items> Owned<M> {
     /// The shard of owner `me`.
-    pub(crate) fn new(shard: Shard, me: usize, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shard: Shard<M>, me: usize, shared: Arc<Shared>) -> Self {
         Self {
             shard,
             me,
@@ -61,7 +64,7 @@ impl Owned {
     }
 
     /// The shard, whoever owns its keys now.
-    pub(super) fn shard_mut(&mut self) -> &mut Shard {
+    pub(super) fn shard_mut(&mut self) -> &mut Shard<M> {
         &mut self.shard
     }
 
@@ -93,12 +96,13 @@ impl Owned {
     }
 }
 
-impl Engine for Owned {
-    type Access<'a> = &'a mut Shard;
+impl<M: Items + Send + 'static> Engine for Owned<M> {
+    type Store = Shard<M>;
+    type Access<'a> = &'a mut Shard<M>;
     const OTHERS_TAKE_PART: bool = true;
 
     #[inline]
-    fn shard(&mut self, hash: u64) -> Result<&mut Shard, usize> {
+    fn shard(&mut self, hash: u64) -> Result<&mut Shard<M>, usize> {
         let owner = self.owner(hash);
         if owner == self.me {
             Ok(&mut self.shard)
@@ -112,7 +116,7 @@ impl Engine for Owned {
         self.owner(hash) == self.me
     }
 
-    fn own_shards(&mut self, mut each: impl FnMut(&mut Shard)) {
+    fn own_shards(&mut self, mut each: impl FnMut(&mut Shard<M>)) {
         each(&mut self.shard);
     }
 }
@@ -122,6 +126,7 @@ impl Engine for Owned {
 pub(crate) struct Common(pub(crate) Arc<Striped>);
 
 impl Engine for Common {
+    type Store = Shard;
     type Access<'a> = MutexGuard<'a, Shard>;
     const OTHERS_TAKE_PART: bool = false;
 
@@ -190,6 +195,7 @@ impl Engine for Clustered {
 pub(crate) struct Elsewhere(pub(crate) Arc<Shared>);
 
 impl Engine for Elsewhere {
+    type Store = Shard;
     type Access<'a> = &'a mut Shard;
     const OTHERS_TAKE_PART: bool = true;
 

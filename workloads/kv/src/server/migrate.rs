@@ -7,7 +7,7 @@
 
 use super::engine::{Clustered, Common, Owned};
 use super::message::{Moved, MovedItem};
-use crate::store::{Key, StoreRequest};
+use crate::store::{Items, Key, StoreRequest};
 
 /// See the [module](self).
 pub(crate) trait Migrate {
@@ -18,7 +18,7 @@ pub(crate) trait Migrate {
     fn adopt(&mut self, moved: &Moved, now: u32);
 }
 
-impl Migrate for Owned {
+impl<M: Items> Migrate for Owned<M> {
     fn give_away(&mut self, slot: u16, to: u16, now: u32) -> Moved {
         let mut items = Vec::new();
         self.shard_mut().take_slot(slot, now, |item| {

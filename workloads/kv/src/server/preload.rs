@@ -6,7 +6,7 @@ use steering::hash::hash_bytes;
 use super::PreloadReport;
 use super::config::Preload;
 use super::engine::Engine;
-use crate::store::{Key, StoreRequest, Stored};
+use crate::store::{Key, Store, StoreRequest, Stored};
 
 /// Stores the keys of the workload that `mine` says belong to this thread, with version 0 of their
 /// values. `mine` sees the key's number and its hash.

@@ -123,11 +123,11 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
             self.request.clear();
             self.request.extend_from_slice(body);
             let mut writer = FrameWriter::new(io.room(&mut frame), &mut self.spill.rest);
-            protocol::execute(&mut shard, &self.request, &single, now, &mut writer);
+            protocol::execute(&mut *shard, &self.request, &single, now, &mut writer);
             in_frame = writer.in_frame();
         } else {
             self.reply.clear();
-            protocol::execute(&mut shard, body, &single, now, &mut self.reply);
+            protocol::execute(&mut *shard, body, &single, now, &mut self.reply);
         }
         drop(shard);
         let desk = &self.desk;

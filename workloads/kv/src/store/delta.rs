@@ -1,5 +1,6 @@
 //! incr and decr: arithmetic on decimal text, as memcached does it.
 
+use super::items::Items;
 use super::key::Key;
 use super::shard::{Shard, StoreMode, StoreRequest, Stored};
 
@@ -29,7 +30,7 @@ pub enum DeltaError {
 /// several chunks, which starts at half a page.
 const NUMERIC_LIMIT: usize = 512 * 1024;
 
-impl Shard {
+impl<M: Items> Shard<M> {
     /// Adds to (wrapping at 2^64) or subtracts from (stopping at 0) the number in the value.
     ///
     /// A result with fewer digits than the value is padded with spaces and keeps its length.
@@ -45,7 +46,7 @@ impl Shard {
         now: u32,
     ) -> Result<Delta, DeltaError> {
         let handle = self.locate(key, now).ok_or(DeltaError::NotFound)?;
-        let item = self.item(handle);
+        let item = self.items.item(handle);
         let (facts, len) = (item.facts, item.value.len());
         if len == 0 || len > NUMERIC_LIMIT {
             return Err(DeltaError::NonNumeric);
@@ -75,7 +76,8 @@ impl Shard {
         let sets = self.counters.cmd_set;
         let stored = self.store(
             &StoreRequest {
-                mode: StoreMode::Set,
+                // A number that cannot grow stays as it is.
+                mode: StoreMode::Replace,
                 flags: facts.flags,
                 deadline: facts.deadline,
                 ..StoreRequest::set(key, text.as_bytes())

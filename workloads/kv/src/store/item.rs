@@ -57,8 +57,8 @@ pub(super) const TOKEN_SENT: u8 = 16;
 pub(super) const KEY_BINARY: u8 = 32;
 
 /// An item's header.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Header {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
     /// The index tag of the key; in a free slot, the next free slot.
     pub(super) tag: u32,
     /// Unix time in seconds; 0 is never.
@@ -70,12 +70,23 @@ pub(super) struct Header {
     pub(super) accessed: u32,
     pub(super) key_len: u8,
     pub(super) bits: u8,
+    /// In a log: unused room behind the value, in units of 8 bytes.
+    pub(super) slack: u16,
 }
 
 impl Header {
     #[inline]
     pub(super) fn read(region: &Region, slot: Slot) -> Self {
-        let b: [u8; HEADER] = region.read(slot.at());
+        Self::decode(region.read(slot.at()))
+    }
+
+    #[inline]
+    pub(super) fn write(&self, region: &mut Region, slot: Slot) {
+        region.write(slot.at(), &self.encode());
+    }
+
+    #[inline]
+    pub(super) fn decode(b: [u8; HEADER]) -> Self {
         let word = |at: usize| u32::from_le_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]);
         Self {
             tag: word(0),
@@ -86,11 +97,12 @@ impl Header {
             accessed: word(24),
             key_len: b[28],
             bits: b[29],
+            slack: u16::from_le_bytes([b[30], b[31]]),
         }
     }
 
     #[inline]
-    pub(super) fn write(&self, region: &mut Region, slot: Slot) {
+    pub(super) fn encode(&self) -> [u8; HEADER] {
         let mut b = [0; HEADER];
         b[0..4].copy_from_slice(&self.tag.to_le_bytes());
         b[4..8].copy_from_slice(&self.deadline.to_le_bytes());
@@ -100,7 +112,34 @@ impl Header {
         b[24..28].copy_from_slice(&self.accessed.to_le_bytes());
         b[28] = self.key_len;
         b[29] = self.bits;
-        region.write(slot.at(), &b);
+        b[30..32].copy_from_slice(&self.slack.to_le_bytes());
+        b
+    }
+
+    /// Bytes that a header starts with, wherever they are.
+    #[inline]
+    pub(super) fn at(bytes: &[u8], at: usize) -> Self {
+        let mut b = [0; HEADER];
+        b.copy_from_slice(&bytes[at..at + HEADER]);
+        Self::decode(b)
+    }
+
+    /// The item of which this is the header, where `bytes` has it at `at`.
+    #[inline]
+    pub(super) fn item<'a>(&self, bytes: &'a [u8], at: usize) -> Item<'a> {
+        let (key_len, value_len) = (usize::from(self.key_len), self.value_len as usize);
+        let (key, value) = bytes[at + HEADER..at + HEADER + key_len + value_len].split_at(key_len);
+        Item {
+            key,
+            value,
+            facts: ItemFacts::from(self),
+        }
+    }
+
+    /// Whether it has expired at `now` (Unix seconds).
+    #[inline]
+    pub(super) fn expired(&self, now: u32) -> bool {
+        self.deadline != 0 && self.deadline <= now
     }
 
     #[inline]
@@ -122,12 +161,6 @@ impl Header {
     #[inline]
     pub(super) fn value_at(&self, slot: Slot) -> usize {
         slot.at() + HEADER + usize::from(self.key_len)
-    }
-
-    #[inline]
-    pub(super) fn value<'a>(&self, region: &'a Region, slot: Slot) -> &'a [u8] {
-        let at = self.value_at(slot);
-        &region.bytes()[at..at + self.value_len as usize]
     }
 }
 

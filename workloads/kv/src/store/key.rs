@@ -38,7 +38,19 @@ impl<'a> Key<'a> {
 
     /// The 32 bits that the index keeps. A partition's keys agree in the bits that chose their
     /// slot of the partition table, so all bits are mixed before any are dropped.
+    #[inline]
     pub(super) fn tag(&self) -> u32 {
-        (self.hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+        (self.mixed() >> 32) as u32
+    }
+
+    /// 16 further bits, never all 0, that tell keys apart which share a bucket.
+    #[inline]
+    pub(super) fn mark(&self) -> u16 {
+        ((self.mixed() >> 16) as u16).max(1)
+    }
+
+    #[inline]
+    fn mixed(&self) -> u64 {
+        self.hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }

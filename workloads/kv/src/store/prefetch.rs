@@ -1,17 +1,17 @@
 //! Asking the processor for a cache line before it is needed.
 #![allow(unsafe_code)]
 
-/// Starts loading the line that holds `bytes[at]` into every cache level; nothing happens when
+/// Starts loading the line that holds `memory[at]` into every cache level; nothing happens when
 /// `at` is out of range or the architecture has no such instruction here.
 #[inline]
-pub(super) fn prefetch(bytes: &[u8], at: usize) {
-    let Some(byte) = bytes.get(at) else { return };
+pub(super) fn prefetch<T>(memory: &[T], at: usize) {
+    let Some(place) = memory.get(at) else { return };
     #[cfg(target_arch = "x86_64")]
     // SAFETY: prefetching has no architectural effect and never faults; the address is valid.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast());
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = byte;
+    let _ = place;
 }

@@ -277,6 +277,7 @@ fn link_free(region: &mut Region, slot: Slot, next: Slot) {
         accessed: 0,
         key_len: 0,
         bits: 0,
+        slack: 0,
     };
     header.write(region, slot);
 }

@@ -49,9 +49,7 @@ impl Striped {
     /// The stripe that holds keys of this hash, locked.
     #[inline]
     pub fn lock(&self, hash: u64) -> MutexGuard<'_, Shard> {
-        // Bits that neither the partition table nor the index take first.
-        let mixed = hash.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 40;
-        held(&self.stripes[mixed as usize & (self.stripes.len() - 1)].0)
+        held(&self.stripes[stripe_of(hash, self.stripes.len())].0)
     }
 
     /// Runs `each` over every shard, one lock at a time: for flush_all and stats.
@@ -60,6 +58,14 @@ impl Striped {
             each(&mut held(&stripe.0));
         }
     }
+}
+
+/// The stripe of a hash, among a power of two of them.
+#[inline]
+pub(super) fn stripe_of(hash: u64, stripes: usize) -> usize {
+    // Bits that neither the partition table nor the index take first.
+    let mixed = hash.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 40;
+    mixed as usize & (stripes - 1)
 }
 
 /// A shard keeps no invariant across calls that a panic could break half-way and a later

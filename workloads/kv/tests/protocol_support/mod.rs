@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kv::protocol::{Dialect, ServerFacts, drain};
-use kv::store::{Shard, ShardConfig};
+use kv::store::{Items, LogConfig, Shard, ShardConfig};
 
 /// A memcached of its own on a loopback port, ended with the value.
 pub(crate) struct Memcached {
@@ -118,14 +118,13 @@ pub(crate) fn unix_now() -> u32 {
 }
 
 /// The store behind the parsers, fed like a stream.
-pub(crate) struct Store {
-    shard: Shard,
+pub(crate) struct Store<M> {
+    shard: Shard<M>,
     now: u32,
 }
 
-impl Store {
-    pub(crate) fn new() -> Self {
-        let shard = Shard::new(ShardConfig { bytes: 64 << 20 }).expect("64 MiB");
+impl<M: Items> Store<M> {
+    pub(crate) fn new(shard: Shard<M>) -> Self {
         Self {
             shard,
             now: unix_now(),
@@ -172,8 +171,8 @@ impl Store {
     }
 }
 
-/// Plays `script` to a fresh memcached, and to a fresh store once for each size of piece, and
-/// compares what comes back.
+/// Plays `script` to a fresh memcached, and to a fresh store of each engine once for each size of
+/// piece, and compares what comes back.
 ///
 /// memcached's clock ticks once a second, and a tick inside a script may show; so a difference
 /// counts only when it comes back.
@@ -185,12 +184,21 @@ pub(crate) fn compare(script: &[u8], pieces: &[usize]) -> Result<(), String> {
         };
         let theirs = memcached.play(script);
         last = pieces.iter().try_for_each(|piece| {
-            let ours = Store::new().play(script, *piece);
-            if theirs == ours {
-                Ok(())
-            } else {
-                Err(difference(script, &theirs, &ours))
-            }
+            let slab = Shard::new(ShardConfig { bytes: 64 << 20 }).expect("64 MiB");
+            let cache = Shard::log(LogConfig::cache(8 << 20)).expect("8 MiB");
+            let store = Shard::log(LogConfig::store(8 << 20)).expect("8 MiB");
+            let ours = [
+                ("size classes", Store::new(slab).play(script, *piece)),
+                ("cache log", Store::new(cache).play(script, *piece)),
+                ("store log", Store::new(store).play(script, *piece)),
+            ];
+            ours.iter().try_for_each(|(engine, ours)| {
+                if theirs == *ours {
+                    Ok(())
+                } else {
+                    Err(format!("{engine}: {}", difference(script, &theirs, ours)))
+                }
+            })
         });
         if last.is_ok() {
             break;

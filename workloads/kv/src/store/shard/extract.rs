@@ -1,33 +1,26 @@
 //! Taking the items of a partition slot out of a shard, when the slot changes owners.
 
-use super::super::item::{Header, Item, LIVE};
+use super::super::item::Item;
+use super::super::items::Items;
 use super::super::key::Key;
 use super::Shard;
 
-impl Shard {
+impl<M: Items> Shard<M> {
     /// Unlinks every item whose key hashes to `slot` of the partition table, after giving each
-    /// that is still valid to `each`; returns how many those were. Reads all pages in use.
+    /// that is still valid to `each`; returns how many those were. Reads all memory in use.
     pub fn take_slot(&mut self, slot: u16, now: u32, mut each: impl FnMut(&Item<'_>)) -> u64 {
+        let in_slot = |key: &[u8]| {
+            Key::new(key).is_some_and(|key| steering::table::slot_of(key.hash()) == slot)
+        };
         let mut taken = 0;
-        for page in self.slab.used_pages() {
-            for place in self.slab.slots_of(page) {
-                let header = Header::read(&self.region, place);
-                if !header.has(LIVE) {
-                    continue;
-                }
-                let bytes = header.key(&self.region, place).to_vec();
-                let Some(key) = Key::new(&bytes) else {
-                    continue;
-                };
-                if steering::table::slot_of(key.hash()) != slot {
-                    continue;
-                }
-                // Unlinks what has expired or was flushed, and then finds nothing.
-                if let Some(handle) = self.locate(key, now) {
-                    each(&self.item(handle));
-                    self.unlink(handle);
-                    taken += 1;
-                }
+        for bytes in self.items.keys(in_slot) {
+            // Unlinks what has expired or was flushed, and then finds nothing.
+            if let Some(key) = Key::new(&bytes)
+                && let Some(place) = self.locate(key, now)
+            {
+                each(&self.items.item(place));
+                self.items.remove(place);
+                taken += 1;
             }
         }
         taken
@@ -36,13 +29,18 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::log::LogConfig;
     use super::super::{ShardConfig, StoreRequest};
     use super::*;
     use steering::table::slot_of;
 
     #[test]
     fn exactly_the_slots_items_leave() {
-        let mut shard = Shard::new(ShardConfig { bytes: 8 << 20 }).unwrap();
+        leave(Shard::new(ShardConfig { bytes: 8 << 20 }).unwrap());
+        leave(Shard::log(LogConfig::cache(8 << 20)).unwrap());
+    }
+
+    fn leave<M: Items>(mut shard: Shard<M>) {
         let keys: Vec<String> = (0..5000).map(|n| format!("key-{n}")).collect();
         for key in &keys {
             let value = vec![b'v'; key.len() * 40];
@@ -73,7 +71,11 @@ mod tests {
 
     #[test]
     fn what_has_expired_goes_without_being_shown() {
-        let mut shard = Shard::new(ShardConfig { bytes: 8 << 20 }).unwrap();
+        expire(Shard::new(ShardConfig { bytes: 8 << 20 }).unwrap());
+        expire(Shard::log(LogConfig::cache(8 << 20)).unwrap());
+    }
+
+    fn expire<M: Items>(mut shard: Shard<M>) {
         let key = Key::new(b"short").unwrap();
         let request = StoreRequest {
             deadline: 5,

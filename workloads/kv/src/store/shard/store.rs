@@ -1,10 +1,9 @@
 //! Storing values: set, add, replace, cas, append, prepend.
 
-use super::super::item::{
-    HEADER, Header, LIVE, REFERENCED, STALE, Slot, TOKEN_SENT, fits_limit, footprint,
-};
+use super::super::item::{Header, LIVE, REFERENCED, STALE, TOKEN_SENT, fits_limit};
+use super::super::items::{Items, Making, NewItem};
 use super::super::key::Key;
-use super::{Handle, Shard, key_bit};
+use super::{Shard, fresh, key_bit};
 
 /// When a value is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +76,7 @@ pub enum Stored {
     NotFound,
     /// Above the item limit. What a set would have replaced is gone.
     TooLarge,
-    /// No slot could be freed. What a set would have replaced is gone.
+    /// No room could be made. What a set would have replaced is gone.
     NoMemory,
 }
 
@@ -88,7 +87,7 @@ enum Verdict {
     Refuse(Stored),
 }
 
-impl Shard {
+impl<M: Items> Shard<M> {
     /// Stores a value if the request's condition holds.
     pub fn store(&mut self, request: &StoreRequest<'_>, now: u32) -> Stored {
         if !fits_limit(
@@ -115,10 +114,15 @@ impl Shard {
     }
 
     /// Counts a value above the limit; a set leaves no older value behind.
-    pub(crate) fn refuse_too_large(&mut self, key: Key<'_>, unlink: bool, now: u32) -> Stored {
+    pub(in crate::store) fn refuse_too_large(
+        &mut self,
+        key: Key<'_>,
+        unlink: bool,
+        now: u32,
+    ) -> Stored {
         self.counters.store_too_large += 1;
         if unlink && let Some(handle) = self.locate(key, now) {
-            self.unlink(handle);
+            self.items.remove(handle);
         }
         Stored::TooLarge
     }
@@ -139,8 +143,8 @@ impl Shard {
         }
     }
 
-    fn judge_present(&mut self, request: &StoreRequest<'_>, old: Handle, now: u32) -> Verdict {
-        let header = Header::read(&self.region, old.slot);
+    fn judge_present(&mut self, request: &StoreRequest<'_>, old: M::Place, now: u32) -> Verdict {
+        let header = self.items.header(old);
         let matches = request.cas != 0 && request.cas == header.cas;
         match request.mode {
             StoreMode::Set | StoreMode::Replace => Verdict::Write {
@@ -178,139 +182,82 @@ impl Shard {
     }
 
     /// Keeps an item from being the next victim without counting it as fetched.
-    fn refresh(&mut self, handle: Handle, now: u32) {
-        let mut header = Header::read(&self.region, handle.slot);
+    fn refresh(&mut self, handle: M::Place, now: u32) {
+        let mut header = self.items.header(handle);
         header.bits |= REFERENCED;
         header.accessed = now;
-        header.write(&mut self.region, handle.slot);
+        self.items.set_header(handle, &header);
     }
 
     /// Puts `text` at the start of the value and fills the rest with spaces.
-    pub(in crate::store) fn overwrite_padded(&mut self, handle: Handle, text: &[u8], now: u32) {
+    pub(in crate::store) fn overwrite_padded(&mut self, handle: M::Place, text: &[u8], now: u32) {
         self.refresh(handle, now);
-        let header = Header::read(&self.region, handle.slot);
-        let at = header.value_at(handle.slot);
-        let value = &mut self.region.bytes_mut()[at..at + header.value_len as usize];
-        let (digits, rest) = value.split_at_mut(text.len());
-        digits.copy_from_slice(text);
-        rest.fill(b' ');
+        self.items.overwrite_padded(handle, text);
     }
 
-    /// Writes a whole new item, into the old one's slot where the size class is the same.
+    /// Writes a whole new item.
     fn write(
         &mut self,
         request: &StoreRequest<'_>,
         keep: u8,
         deadline: u32,
-        old: Option<Handle>,
+        old: Option<M::Place>,
         now: u32,
     ) -> Stored {
         let (key, value) = (request.key, request.value);
-        let Some(slot) = self.slot_for(key, value.len(), old, now) else {
-            self.counters.store_no_memory += 1;
-            return Stored::NoMemory;
-        };
         let header = Header {
-            tag: key.tag(),
             deadline,
-            cas: self.next_cas(),
+            cas: self.last_cas + 1,
             flags: request.flags,
-            value_len: value.len() as u32,
             accessed: now,
-            key_len: key.bytes().len() as u8,
             bits: LIVE | keep | key_bit(request.key_binary),
+            ..fresh(key, value.len())
         };
-        header.write(&mut self.region, slot);
-        self.region.write(slot.at() + HEADER, key.bytes());
-        self.region.write(header.value_at(slot), value);
-        self.bytes += header.footprint() as u64;
+        let new = NewItem { header, key, value };
+        let dead = self.dead(now);
+        let counters = &mut self.counters;
+        if !self.items.put(&new, old, Making { dead, counters }) {
+            self.counters.store_no_memory += 1;
+            // As in memcached, a set leaves no older value behind.
+            if request.mode == StoreMode::Set
+                && let Some(old) = self.items.find(key)
+            {
+                self.items.remove(old);
+            }
+            return Stored::NoMemory;
+        }
+        self.last_cas = header.cas;
         self.counters.total_items += 1;
         Stored::Stored { cas: header.cas }
     }
 
-    /// A slot under `key` in the index, without the bytes of the old item on the books.
-    fn slot_for(
-        &mut self,
-        key: Key<'_>,
-        value_len: usize,
-        old: Option<Handle>,
-        now: u32,
-    ) -> Option<Slot> {
-        let len = footprint(key.bytes().len(), value_len);
-        if let Some(old) = old {
-            if self.slab.class_for(len) == Some(self.slab.class_of(old.slot)) {
-                self.bytes -= Header::read(&self.region, old.slot).footprint() as u64;
-                return Some(old.slot);
-            }
-            self.unlink(old);
-        }
-        let slot = self.allocate(len, None, now)?;
-        self.index.insert(&mut self.region, key.tag(), slot);
-        self.items += 1;
-        Some(slot)
-    }
-
     /// Appends or prepends to the value that is there.
-    fn join(&mut self, request: &StoreRequest<'_>, old: Handle, now: u32) -> Stored {
-        let header = Header::read(&self.region, old.slot);
-        let (key_len, old_len) = (usize::from(header.key_len), header.value_len as usize);
-        let new_len = old_len + request.value.len();
-        if !fits_limit(key_len, header.flags, new_len) {
+    fn join(&mut self, request: &StoreRequest<'_>, old: M::Place, now: u32) -> Stored {
+        let before = self.items.header(old);
+        let new_len = before.value_len as usize + request.value.len();
+        if !fits_limit(usize::from(before.key_len), before.flags, new_len) {
             return Stored::NotStored;
-        }
-        let Some(slot) = self.room_to_join(footprint(key_len, new_len), old, now) else {
-            return Stored::NotStored;
-        };
-        let (from, to) = (header.value_at(old.slot), header.value_at(slot));
-        let (old_to, new_to) = match request.mode {
-            StoreMode::Prepend => (to + request.value.len(), to),
-            StoreMode::Append
-            | StoreMode::Set
-            | StoreMode::Add
-            | StoreMode::Replace
-            | StoreMode::Cas => (to, to + old_len),
-        };
-        self.region
-            .bytes_mut()
-            .copy_within(from..from + old_len, old_to);
-        self.region.write(new_to, request.value);
-        if slot != old.slot {
-            self.region.write(slot.at() + HEADER, request.key.bytes());
         }
         let joined = Header {
-            cas: self.next_cas(),
+            cas: self.last_cas + 1,
             value_len: new_len as u32,
             accessed: now,
             // As in memcached, joining forgets how the key was written.
             bits: LIVE,
-            ..header
+            ..before
         };
-        self.settle(old, slot, &header, &joined);
-        Stored::Stored { cas: joined.cas }
-    }
-
-    /// The old item's own slot if it is large enough, or another that is not linked yet.
-    fn room_to_join(&mut self, len: usize, old: Handle, now: u32) -> Option<Slot> {
-        if self.slab.class_for(len) == Some(self.slab.class_of(old.slot)) {
-            Some(old.slot)
-        } else {
-            self.allocate(len, Some(old.slot), now)
+        let dead = self.dead(now);
+        let counters = &mut self.counters;
+        let at_front = request.mode == StoreMode::Prepend;
+        let making = Making { dead, counters };
+        if !self
+            .items
+            .join(old, request.key, &joined, request.value, at_front, making)
+        {
+            return Stored::NotStored;
         }
-    }
-
-    /// Links `slot` in the place of the old item and writes its header.
-    fn settle(&mut self, old: Handle, slot: Slot, before: &Header, after: &Header) {
-        self.bytes -= before.footprint() as u64;
-        self.bytes += after.footprint() as u64;
+        self.last_cas = joined.cas;
         self.counters.total_items += 1;
-        after.write(&mut self.region, slot);
-        if slot != old.slot {
-            // Making room may have moved index entries; the item itself was spared.
-            if let Some(found) = self.handle_of(old.slot) {
-                self.index
-                    .replace(&mut self.region, found.position, after.tag, slot);
-            }
-            self.slab.give(&mut self.region, old.slot);
-        }
+        Stored::Stored { cas: joined.cas }
     }
 }

@@ -1,15 +1,28 @@
-//! The shard against a model without bounds: what it returns is right, what it lacks was evicted,
-//! and its memory never grows.
+//! A shard beside the model, and the steps that both take.
 
 use std::collections::HashMap;
 
-use kv::store::{DeltaError, Key, Shard, ShardConfig, StoreMode, StoreRequest, Stored, Striped};
+use kv::store::{DeltaError, Items, Key, Shard, StoreMode, StoreRequest, Stored};
 use proptest::prelude::*;
 
-const NOW: u32 = 1_700_000_000;
+use super::NOW;
+
+/// Keys that steps ask for.
+const KEYS: u16 = 200;
+
+/// What an engine may do when its memory is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// Items go at any time; a refused store may have taken the old item with it.
+    Slab,
+    /// Items go at any time; what could not be replaced stays, but for a set.
+    Overwrites,
+    /// Nothing goes but what a refused set would have replaced.
+    Refuses,
+}
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     Store(StoreMode, u16, usize),
     Get(u16),
     Touch(u16, u32),
@@ -25,7 +38,7 @@ struct Entry {
     deadline: u32,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let mode = prop::sample::select(vec![
         StoreMode::Set,
         StoreMode::Set,
@@ -35,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
         StoreMode::Prepend,
     ]);
     let len = prop_oneof![6 => 0..300usize, 2 => 300..20_000usize, 1 => 100_000..1_100_000usize];
-    let key = || 0..200u16;
+    let key = || 0..KEYS;
     prop_oneof![
         12 => (mode, key(), len).prop_map(|(mode, key, len)| Step::Store(mode, key, len)),
         8 => key().prop_map(Step::Get),
@@ -67,13 +80,40 @@ fn value(nth: usize, len: usize) -> Vec<u8> {
         .collect()
 }
 
-struct Pair {
-    shard: Shard,
+pub(crate) struct Pair<M> {
+    pub(crate) shard: Shard<M>,
+    full: Full,
     model: HashMap<u16, Entry>,
     now: u32,
 }
 
-impl Pair {
+impl<M: Items> Pair<M> {
+    pub(crate) fn new(shard: Shard<M>, full: Full) -> Self {
+        Self {
+            shard,
+            full,
+            model: HashMap::new(),
+            now: NOW,
+        }
+    }
+
+    /// Compares every key; then the shard must count exactly those that it shows.
+    pub(crate) fn compare_all(&mut self) -> Result<(), TestCaseError> {
+        let mut shown = 0;
+        for id in 0..KEYS {
+            shown += u64::from(self.sync(id)?.is_some());
+        }
+        prop_assert_eq!(self.shard.usage().curr_items, shown);
+        Ok(())
+    }
+
+    /// What a store that found no room leaves of the old item.
+    fn refused(&mut self, id: u16, set: bool) {
+        if set || self.full == Full::Slab {
+            self.model.remove(&id);
+        }
+    }
+
     /// Takes over what the shard shows: the same as the model, or nothing, if it could have
     /// been evicted.
     fn sync(&mut self, id: u16) -> Result<Option<Entry>, TestCaseError> {
@@ -92,11 +132,12 @@ impl Pair {
             (Some(ours), theirs) => prop_assert_eq!(Some(ours), theirs),
             (None, Some(_)) => {
                 let counters = self.shard.counters();
-                prop_assert!(
-                    counters.evictions + counters.store_no_memory > 0,
-                    "lost {}",
-                    id
-                );
+                let lost = match self.full {
+                    Full::Slab => counters.evictions + counters.store_no_memory,
+                    Full::Overwrites => counters.evictions,
+                    Full::Refuses => 0,
+                };
+                prop_assert!(lost > 0, "lost {}", id);
                 self.model.remove(&id);
             }
             (None, None) => {}
@@ -104,7 +145,7 @@ impl Pair {
         Ok(shown)
     }
 
-    fn run(&mut self, nth: usize, step: &Step) -> Result<(), TestCaseError> {
+    pub(crate) fn run(&mut self, nth: usize, step: &Step) -> Result<(), TestCaseError> {
         let now = self.now;
         match *step {
             Step::Store(mode, id, len) => {
@@ -185,7 +226,7 @@ impl Pair {
                     self.model.remove(&id);
                 }
             }
-            Stored::NoMemory => drop(self.model.remove(&id)),
+            Stored::NoMemory => self.refused(id, mode == StoreMode::Set),
             Stored::Exists | Stored::NotFound => prop_assert!(false, "no cas was asked for"),
         }
         Ok(())
@@ -223,106 +264,9 @@ impl Pair {
                 let long = text.is_some_and(|text| text.len() > 512 * 1024);
                 prop_assert!(before.is_some() && (number.is_none() || long));
             }
-            Err(DeltaError::NoMemory) => drop(self.model.remove(&id)),
+            Err(DeltaError::NoMemory) => self.refused(id, false),
             Err(DeltaError::Exists) => prop_assert!(false, "no cas was asked for"),
         }
         Ok(())
     }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn agrees_with_the_model_but_for_evictions(
-        steps in prop::collection::vec(step(), 1..250),
-        mib in 3..12usize,
-    ) {
-        let shard = Shard::new(ShardConfig { bytes: mib << 20 }).unwrap();
-        let limit = shard.usage().limit_maxbytes;
-        prop_assert!(limit <= (mib << 20) as u64);
-        let mut pair = Pair { shard, model: HashMap::new(), now: NOW };
-        for (nth, step) in steps.iter().enumerate() {
-            pair.run(nth, step)?;
-            let usage = pair.shard.usage();
-            prop_assert!(usage.bytes <= limit && usage.limit_maxbytes == limit);
-            let used: usize = usage.classes.iter().map(|class| class.used_slots()).sum();
-            prop_assert_eq!(used as u64, usage.curr_items);
-        }
-    }
-}
-
-fn fill(shard: &mut Shard, ids: std::ops::Range<u32>, len: usize) {
-    let value = vec![b'v'; len];
-    for id in ids {
-        let name = id.to_be_bytes();
-        let stored = shard.store(&StoreRequest::set(Key::new(&name).unwrap(), &value), NOW);
-        assert!(matches!(stored, Stored::Stored { .. }), "{stored:?}");
-    }
-}
-
-fn present(shard: &mut Shard, ids: std::ops::Range<u32>) -> usize {
-    ids.filter(|id| {
-        shard
-            .get(Key::new(&id.to_be_bytes()).unwrap(), NOW)
-            .is_some()
-    })
-    .count()
-}
-
-#[test]
-fn a_full_shard_evicts_the_unused_and_keeps_the_used() {
-    let mut shard = Shard::new(ShardConfig { bytes: 4 << 20 }).unwrap();
-    for id in 0..1000 {
-        fill(&mut shard, id..id + 1, 200);
-        fill(&mut shard, 1_000_000 + id * 5..1_000_000 + id * 5 + 5, 200);
-    }
-    for round in 0..100 {
-        fill(&mut shard, 1000 + round * 1000..2000 + round * 1000, 200);
-        assert_eq!(present(&mut shard, 0..1000), 1000, "in round {round}");
-    }
-    assert!(shard.counters().evictions > 50_000);
-}
-
-#[test]
-fn memory_follows_the_sizes_in_use() {
-    let mut shard = Shard::new(ShardConfig { bytes: 16 << 20 }).unwrap();
-    fill(&mut shard, 0..100_000, 100);
-    fill(&mut shard, 200_000..400_000, 1000);
-    let kept = present(&mut shard, 200_000..400_000);
-    // 16 MiB hold about 11 000 of the larger items; most pages must have moved to them.
-    assert!(kept > 8_000, "{kept} items kept after the sizes changed");
-    assert!(shard.counters().slabs_moved >= 8);
-}
-
-#[test]
-fn stripes_hold_each_key_once_and_take_part_together() {
-    let striped = Striped::new(ShardConfig { bytes: 64 << 20 }, 7).unwrap();
-    assert_eq!(striped.len(), 8);
-    for id in 0..4000u32 {
-        let name = id.to_be_bytes();
-        let key = Key::new(&name).unwrap();
-        striped
-            .lock(key.hash())
-            .store(&StoreRequest::set(key, &name), NOW);
-    }
-    let mut items = Vec::new();
-    striped.for_each(|shard| items.push(shard.usage().curr_items));
-    assert_eq!(items.iter().sum::<u64>(), 4000);
-    assert!(
-        items.iter().all(|items| (300..700).contains(items)),
-        "{items:?}"
-    );
-    striped.for_each(|shard| shard.flush_all(None, NOW));
-    assert!((0..4000u32).all(|id| {
-        let name = id.to_be_bytes();
-        let key = Key::new(&name).unwrap();
-        striped.lock(key.hash()).get(key, NOW).is_none()
-    }));
-}
-
-#[test]
-fn unusable_sizes_are_refused() {
-    assert!(Shard::new(ShardConfig { bytes: 1 << 20 }).is_err());
-    assert!(Shard::new(ShardConfig { bytes: usize::MAX }).is_err());
 }

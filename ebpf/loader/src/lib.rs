@@ -22,8 +22,8 @@ mod provenance;
 mod readdress;
 mod receive;
 mod reflect;
-mod replies;
 mod renew;
+mod replies;
 mod restore;
 mod reuseport;
 mod run_time;
@@ -35,7 +35,8 @@ mod txqueue;
 pub use attach::Attached;
 pub use chain::XdpProgram;
 pub use counters::{
-    AnswerCounters, CpuMapLosses, PlacedCounters, ReceiveCounters, ReflectCounters, ReplyCounters, SteerCounters,
+    AnswerCounters, CpuMapLosses, PlacedCounters, ReceiveCounters, ReflectCounters, ReplyCounters,
+    SteerCounters,
 };
 pub use cpumap::CpuRedirect;
 pub use error::{Error, Result};
@@ -49,8 +50,8 @@ pub use provenance::{OBJECTS, Provenance, egress_programs, programs_of};
 pub use readdress::Readdress;
 pub use receive::Receive;
 pub use reflect::{Pass, Reflect};
-pub use replies::Replies;
 pub use renew::Renew;
+pub use replies::Replies;
 pub use restore::{Restore, RestoreCounters};
 pub use reuseport::Reuseport;
 pub use run_time::{ProgramRuns, RunTimes};

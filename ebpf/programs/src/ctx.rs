@@ -12,8 +12,8 @@
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::bpf_spin_lock;
 use aya_ebpf::helpers::generated::{
-    bpf_get_prandom_u32, bpf_get_smp_processor_id, bpf_skb_load_bytes, bpf_spin_lock, bpf_spin_unlock,
-    bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_store_bytes,
+    bpf_get_prandom_u32, bpf_get_smp_processor_id, bpf_skb_load_bytes, bpf_spin_lock,
+    bpf_spin_unlock, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_store_bytes,
 };
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, ProgramArray};
 use aya_ebpf::programs::{SkReuseportContext, TcContext, XdpContext};

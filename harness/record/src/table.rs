@@ -10,12 +10,13 @@ use crate::probe::ProbeRecord;
 use crate::trial::TrialRecord;
 
 /// Columns before the drops.
-const HEAD: [&str; 18] = [
+const HEAD: [&str; 19] = [
     "trial_id",
     "block",
     "system",
     "label",
     "io",
+    "engine",
     "topology",
     "fidelity",
     "keys",
@@ -102,6 +103,7 @@ const SEARCH: [&str; 8] = [
     "system",
     "label",
     "io",
+    "engine",
     "topology",
     "fidelity",
     "keys",
@@ -151,6 +153,15 @@ pub(crate) fn trials<'a>(records: impl Iterator<Item = &'a TrialRecord> + Clone)
     rows
 }
 
+/// What keeps the items; empty where no store of this project's does.
+fn engine(system: &spec::System) -> String {
+    let usual = system.system.engines().first().map(|_| spec::Engine::Slab);
+    system
+        .engine
+        .or(usual)
+        .map_or_else(String::new, |engine| engine.name().to_owned())
+}
+
 fn before_drops(record: &TrialRecord) -> Vec<String> {
     let (trial, ledger) = (&record.trial, &record.ledger);
     vec![
@@ -159,6 +170,7 @@ fn before_drops(record: &TrialRecord) -> Vec<String> {
         trial.system.system.to_string(),
         trial.system.label.clone(),
         trial.system.io.name().to_owned(),
+        engine(&trial.system),
         trial.topology.kind.name().to_owned(),
         trial.topology.kind.fidelity().to_owned(),
         trial.workload.keys.get().to_string(),
@@ -249,6 +261,7 @@ pub(crate) fn failures<'a>(records: impl Iterator<Item = &'a FailureRecord>) -> 
             trial.system.system.to_string(),
             trial.system.label.clone(),
             trial.system.io.name().to_owned(),
+            engine(&trial.system),
             trial.load.to_string(),
             record.status.name().to_owned(),
             record.reason.clone(),
@@ -266,6 +279,7 @@ fn search(record: &CapacityRecord) -> Vec<String> {
         trial.system.system.to_string(),
         trial.system.label.clone(),
         trial.system.io.name().to_owned(),
+        engine(&trial.system),
         trial.topology.kind.name().to_owned(),
         trial.topology.kind.fidelity().to_owned(),
         trial.workload.keys.get().to_string(),

@@ -46,7 +46,9 @@ pub use repartition::Repartition;
 pub use schema::json_schema;
 pub use service::Service;
 pub use spec::Spec;
-pub use system::{Cache, Clusters, Domain, FlowHash, Io, Limits, System, SystemKind, SystemSpec, Wakeup};
+pub use system::{
+    Cache, Clusters, Domain, Engine, FlowHash, Io, Limits, System, SystemKind, SystemSpec, Wakeup,
+};
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use trial::{Trial, TrialId, expand};
 pub use units::{Bytes, Count, Duration, Rate, Share, UnitError};

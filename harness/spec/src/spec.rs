@@ -184,6 +184,7 @@ impl Spec {
             load.capacity = load.capacity.map(Capacity::resolved);
         }
         for system in &mut spec.systems {
+            let engine = system.engine();
             let resolved = system.resolve(topology.queues, service);
             *system = SystemSpec {
                 system: resolved.system,
@@ -194,6 +195,7 @@ impl Spec {
                     .fixed_owners()
                     .map_or(Some(resolved.owners), |_| None),
                 wakeup: resolved.wakeup,
+                engine,
                 memory: Some(resolved.memory),
                 service: resolved.service,
                 servers: resolved.servers,

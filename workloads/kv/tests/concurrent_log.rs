@@ -18,7 +18,7 @@ fn name(id: u32) -> Vec<u8> {
 fn look(reader: &mut Reader, view: &View, id: u32, now: u32) -> Option<(Vec<u8>, u32, u64)> {
     let name = name(id);
     let key = Key::new(&name).unwrap();
-    assert_eq!(reader.fetch(view, key, now), Fetched::Readable);
+    assert_eq!(reader.fetch(view, key, now), Fetched::Settled);
     Store::get(reader, key, now).map(|item| {
         assert_eq!(item.key, name);
         (item.value.to_vec(), item.facts.flags, item.facts.cas)
@@ -217,7 +217,7 @@ fn what_reading_would_change_is_left_to_the_writer() {
         panic!("not stored");
     };
     writer.store(&StoreRequest::set(other, b"y"), NOW);
-    assert_eq!(reader.fetch(&view, key, NOW), Fetched::Readable);
+    assert_eq!(reader.fetch(&view, key, NOW), Fetched::Settled);
     let late = StoreRequest {
         mode: StoreMode::Cas,
         cas,
@@ -229,6 +229,6 @@ fn what_reading_would_change_is_left_to_the_writer() {
     };
     assert!(matches!(writer.store(&late, NOW), Stored::Stored { cas: new } if new > cas));
     // Stale, and nobody won the right to recache it: the first to read does.
-    assert_eq!(reader.fetch(&view, key, NOW), Fetched::NeedsWriter);
-    assert_eq!(reader.fetch(&view, other, NOW), Fetched::Readable);
+    assert_eq!(reader.fetch(&view, key, NOW), Fetched::Stale);
+    assert_eq!(reader.fetch(&view, other, NOW), Fetched::Settled);
 }

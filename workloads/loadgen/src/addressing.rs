@@ -1,6 +1,6 @@
 //! Destination ports, computed before the trial so that no key is hashed while it runs.
 
-use model::KeySpace;
+use model::{KeySpace, Op, Planned};
 use steering::table::owner_in;
 use steering::{PartitionTable, SLOTS, hash_bytes, slot_of};
 
@@ -22,6 +22,29 @@ pub(crate) enum Destinations {
         /// Ports of requests that are due from then on.
         after: Box<[u16]>,
     },
+    /// Sets by key id, gets by turns.
+    SetsByKey {
+        /// The ports of the keys.
+        ports: Box<[u16]>,
+        /// All ports.
+        turns: Turns,
+    },
+    /// By turns.
+    ByTurns(Turns),
+}
+
+/// Ports that requests go to one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turns {
+    base_port: u16,
+    ports: u16,
+}
+
+impl Turns {
+    /// The port whose turn it is.
+    fn port(self, request: u32) -> u16 {
+        self.base_port + (request % u32::from(self.ports)) as u16
+    }
 }
 
 impl Destinations {
@@ -30,14 +53,13 @@ impl Destinations {
     /// # Errors
     /// When a table has the wrong length, or names a port beyond 65535.
     pub(crate) fn new(addressing: &Addressing, keys: &KeySpace) -> Result<Self, ClientError> {
-        let (base_port, owners, table, learns) = match addressing {
+        let (base_port, owners) = match addressing {
             Addressing::Server { port } => return Ok(Self::One(*port)),
             Addressing::Partition {
-                base_port,
-                owners,
-                table,
-                learns,
-            } => (*base_port, *owners, table, learns),
+                base_port, owners, ..
+            }
+            | Addressing::WritesByOwner { base_port, owners }
+            | Addressing::Turns { base_port, owners } => (*base_port, *owners),
         };
         if owners == 0 {
             return Err(ClientError::Config(
@@ -47,34 +69,59 @@ impl Destinations {
         if base_port.checked_add(owners - 1).is_none() {
             return Err(ClientError::Config("addressing: ports beyond 65535".into()));
         }
-        let ports = |table: &[u16]| ports(table, base_port, owners, keys);
-        let before = match table {
-            Some(table) => ports(table)?,
-            None => ports(&even(owners))?,
+        let turns = Turns {
+            base_port,
+            ports: owners,
         };
-        Ok(match learns {
-            None => Self::ByKey(before),
-            Some(learns) => Self::Learning {
-                before,
-                at_ns: learns.at_ns,
-                after: ports(&learns.table)?,
+        let ports = |table: &[u16]| ports(table, base_port, owners, keys);
+        let by_owner = || ports(&even(owners));
+        Ok(match addressing {
+            Addressing::Server { port } => Self::One(*port),
+            Addressing::Turns { .. } => Self::ByTurns(turns),
+            Addressing::WritesByOwner { .. } => Self::SetsByKey {
+                ports: by_owner()?,
+                turns,
             },
+            Addressing::Partition { table, learns, .. } => {
+                let before = match table {
+                    Some(table) => ports(table)?,
+                    None => by_owner()?,
+                };
+                match learns {
+                    None => Self::ByKey(before),
+                    Some(learns) => Self::Learning {
+                        before,
+                        at_ns: learns.at_ns,
+                        after: ports(&learns.table)?,
+                    },
+                }
+            }
         })
     }
 
-    /// The port for key `id` of a request that is due at `at_ns`, ns since the start of the trial.
-    pub(crate) fn port_of(&self, id: u32, at_ns: u64) -> u16 {
+    /// The port for the request of this number.
+    pub(crate) fn port_of(&self, planned: &Planned, request: u32) -> u16 {
+        let key = planned.key as usize;
         match self {
             Self::One(port) => *port,
-            Self::ByKey(ports) => ports[id as usize],
+            Self::ByKey(ports) => ports[key],
             Self::Learning {
                 before,
-                at_ns: known_ns,
+                at_ns,
                 after,
             } => {
-                let ports = if at_ns < *known_ns { before } else { after };
-                ports[id as usize]
+                let ports = if planned.at_ns < *at_ns {
+                    before
+                } else {
+                    after
+                };
+                ports[key]
             }
+            Self::SetsByKey { ports, turns } => match planned.op {
+                Op::Set => ports[key],
+                Op::Get => turns.port(request),
+            },
+            Self::ByTurns(turns) => turns.port(request),
         }
     }
 }
@@ -129,6 +176,32 @@ mod tests {
         }
     }
 
+    /// A request for key `id`.
+    fn request(op: Op, id: u32) -> Planned {
+        let schedule = model::Schedule::sequence(&crate::tests::workload(1.0, 1), 2000).unwrap();
+        let mut planned = *schedule.requests.iter().find(|one| one.op == op).unwrap();
+        planned.key = id;
+        planned
+    }
+
+    #[test]
+    fn what_anyone_may_serve_goes_round_and_writes_go_to_the_owner() {
+        let (base_port, owners) = (11211, 3);
+        let by_owner = Destinations::new(&partition(owners, None), &keys()).unwrap();
+        let crew = Addressing::WritesByOwner { base_port, owners };
+        let crew = Destinations::new(&crew, &keys()).unwrap();
+        let crcw = Addressing::Turns { base_port, owners };
+        let crcw = Destinations::new(&crcw, &keys()).unwrap();
+        let (get, set) = (request(Op::Get, 7), request(Op::Set, 7));
+        for index in 0..9 {
+            let turn = base_port + (index % 3) as u16;
+            assert_eq!(crew.port_of(&get, index), turn);
+            assert_eq!(crew.port_of(&set, index), by_owner.port_of(&set, 0));
+            assert_eq!(crcw.port_of(&get, index), turn);
+            assert_eq!(crcw.port_of(&set, index), turn);
+        }
+    }
+
     #[test]
     fn a_stale_slot_misdirects_exactly_its_keys() {
         let keys = keys();
@@ -140,8 +213,10 @@ mod tests {
         let mut table: Vec<u16> = (0..SLOTS).map(|slot| (slot % 2) as u16).collect();
         table[stale] ^= 1;
         let moved = Destinations::new(&partition(2, Some(table)), &keys).unwrap();
+        let mut planned = request(Op::Get, 0);
         for id in 0..keys.len() {
-            let differs = even.port_of(id, 0) != moved.port_of(id, 0);
+            planned.key = id;
+            let differs = even.port_of(&planned, 0) != moved.port_of(&planned, 0);
             assert_eq!(differs, usize::from(slot_by_key[id as usize]) == stale);
         }
     }
@@ -161,9 +236,13 @@ mod tests {
         };
         let learning = Destinations::new(&addressing, &keys).unwrap();
         let even = Destinations::new(&partition(2, None), &keys).unwrap();
+        let mut planned = request(Op::Get, 0);
         for id in 0..keys.len() {
-            assert_eq!(learning.port_of(id, 999), even.port_of(id, 0));
-            assert_ne!(learning.port_of(id, 1000), even.port_of(id, 0));
+            planned.key = id;
+            planned.at_ns = 999;
+            assert_eq!(learning.port_of(&planned, 0), even.port_of(&planned, 0));
+            planned.at_ns = 1000;
+            assert_ne!(learning.port_of(&planned, 0), even.port_of(&planned, 0));
         }
     }
 

@@ -183,6 +183,21 @@ pub enum Addressing {
         #[serde(default)]
         learns: Option<Learns>,
     },
+    /// Client-directed writes, as in MICA's CREW mode: a set goes to the owner of its key, gets go to
+    /// all ports by turns.
+    WritesByOwner {
+        /// Port of owner 0.
+        base_port: u16,
+        /// Number of owners.
+        owners: u16,
+    },
+    /// To all ports by turns, as in MICA's CRCW mode.
+    Turns {
+        /// The first port.
+        base_port: u16,
+        /// Number of ports.
+        owners: u16,
+    },
 }
 
 /// A partition table that a client is told in mid-run.
@@ -206,7 +221,11 @@ impl Addressing {
                 owners,
                 table: _,
                 learns: _,
-            } => *base_port..=base_port.saturating_add(owners.saturating_sub(1)),
+            }
+            | Self::WritesByOwner { base_port, owners }
+            | Self::Turns { base_port, owners } => {
+                *base_port..=base_port.saturating_add(owners.saturating_sub(1))
+            }
         }
     }
 }

@@ -178,7 +178,7 @@ impl<W: Witness> Engine<W> {
             }
             let to = Destination {
                 flow: planned.flow,
-                port: self.destinations.port_of(planned.key, planned.at_ns),
+                port: self.destinations.port_of(&planned, request),
             };
             if !transport.send(to, &self.datagram)? {
                 self.blocked = true;

@@ -265,7 +265,7 @@ fn lists(
     let mut lists = vec![Vec::new(); usize::from(plan.queues)];
     let mut payload = Vec::new();
     for (index, planned) in (0u32..).zip(&schedule.requests) {
-        let port = destinations.port_of(planned.key, planned.at_ns);
+        let port = destinations.port_of(planned, index);
         let queue = queue_of[usize::from(port - first_port)][usize::from(planned.flow)];
         payload.clear();
         let id = index as u16;

@@ -41,6 +41,18 @@ pub enum Pages {
     Huge,
 }
 
+impl Pages {
+    /// The name under which results tell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Transparent => "transparent huge",
+            Self::Huge => "huge",
+        }
+    }
+}
+
 /// A private, zeroed region of memory, aligned to its pages.
 #[derive(Debug)]
 pub struct Region {

@@ -56,6 +56,11 @@ impl Role for ServerRole {
                         .program
                         .map(|program| ("server XDP program".to_owned(), program)),
                 );
+                told.extend(
+                    obtained
+                        .pages
+                        .map(|pages| ("server memory pages".to_owned(), pages.name().to_owned())),
+                );
                 Ok(Answer::Obtained(told))
             }
             Request::Attach(disturb) => {

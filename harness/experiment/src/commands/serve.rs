@@ -171,6 +171,7 @@ fn config(
         system: design,
         io,
         wakeup: waking(system.default_wakeup()),
+        engine: design.engines()[0],
         cores: placement.owners.clone(),
         interface,
         queues: u32::from(queues),

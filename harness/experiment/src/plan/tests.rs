@@ -114,6 +114,30 @@ fn loopback_touches_nothing() {
 }
 
 #[test]
+fn mica_clients_spread_what_any_thread_may_serve() {
+    let (base_port, owners) = (PORT, 2);
+    let expected = [
+        (
+            "mica_crew",
+            loadgen::Addressing::WritesByOwner { base_port, owners },
+        ),
+        (
+            "mica_crcw",
+            loadgen::Addressing::Turns { base_port, owners },
+        ),
+    ];
+    for (system, addressing) in expected {
+        let trial = trial("{kind: veth}", system);
+        let plan = plan(&trial, &machine(&[0, 1]), PORT).unwrap();
+        assert_eq!(plan.client.addressing, addressing);
+        let Deployment::Ours(config) = plan.server else {
+            panic!("{system} is ours")
+        };
+        assert_eq!(config.engine, kv::systems::EngineKind::Log);
+    }
+}
+
+#[test]
 fn a_client_that_knows_partitions_addresses_them() {
     let trial = trial("{kind: veth}", "mica_erew");
     let plan = plan(&trial, &machine(&[0, 1]), PORT).unwrap();

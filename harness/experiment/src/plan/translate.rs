@@ -4,10 +4,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use kv::server::{CacheConfig, Preload, ServerConfig};
-use kv::systems::{FlowHash, IoKind, SystemKind as Design, Wakeup as Waking};
+use kv::systems::{Clients, EngineKind, FlowHash, IoKind, SystemKind as Design, Wakeup as Waking};
 use loadgen::{Addressing, ClientConfig, Learns, Mode, Protocol, QueueChoice, TransportConfig};
 use spec::{
-    Arrivals, ClientIo, Io, LoadPoint, Pattern, Popularity, Service, SizeSpec, SystemKind,
+    Arrivals, ClientIo, Engine, Io, LoadPoint, Pattern, Popularity, Service, SizeSpec, SystemKind,
     TopologyKind, Trial, Wakeup, WireProtocol, Workload,
 };
 
@@ -67,6 +67,14 @@ pub(crate) fn waking(wakeup: Option<Wakeup>) -> Waking {
         None | Some(Wakeup::Eventfd) => Waking::Eventfd,
         Some(Wakeup::Spin) => Waking::Spin,
         Some(Wakeup::Batched) => Waking::Batched,
+    }
+}
+
+/// What keeps the items, in the server's words.
+pub(crate) fn engine(engine: Option<Engine>) -> EngineKind {
+    match engine {
+        None | Some(Engine::Slab) => EngineKind::Slab,
+        Some(Engine::Log) => EngineKind::Log,
     }
 }
 
@@ -225,6 +233,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         system,
         io: io(trial.system.io),
         wakeup: waking(trial.system.wakeup),
+        engine: engine(trial.system.engine),
         cores: placement.owners.clone(),
         interface: device,
         queues: u32::from(trial.topology.queues),
@@ -329,15 +338,17 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
             tx_ring: CLIENT_RING,
         },
     };
-    let addressing = if directed(trial) {
-        Addressing::Partition {
-            base_port: port,
-            owners: trial.system.owners,
+    let (base_port, owners) = (port, trial.system.owners);
+    let addressing = match design(trial.system.system).map_or(Clients::Server, Design::clients) {
+        Clients::Server => Addressing::Server { port },
+        Clients::Owner => Addressing::Partition {
+            base_port,
+            owners,
             table: None,
             learns: learns(trial),
-        }
-    } else {
-        Addressing::Server { port }
+        },
+        Clients::WritesToOwner => Addressing::WritesByOwner { base_port, owners },
+        Clients::Anyone => Addressing::Turns { base_port, owners },
     };
     let timeout_ns = trial.phases.timeout.as_nanos();
     ClientConfig {

@@ -14,6 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
+        Case::new("systems::mica", &[Need::Veth], mica),
         Case::new("systems::minos", &[Need::Veth], minos),
         Case::new("systems::shared_something", &[Need::Veth], shared_something),
         Case::new("systems::kv_direct", &[Need::Veth], kv_direct),
@@ -21,6 +22,50 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("systems::repartition", &[Need::Veth], repartition),
         Case::new("systems::rebalance", &[Need::Veth], rebalance),
     ]
+}
+
+/// Nothing changes threads in any mode, although CREW's gets go to both owners by turns, and CRCW's
+/// requests do.
+fn mica(bench: &Bench) -> Result<()> {
+    for trial in smoke(bench, "mica")? {
+        expect_none(&trial, &["handoffs", "misroutes"])?;
+        let (label, engine) = (trial.text("label")?, trial.text("engine")?);
+        let expected = if label.ends_with("slab") {
+            "slab"
+        } else {
+            "log"
+        };
+        ensure!(engine == expected, "{}: engine {engine}", trial.who());
+        let count = |name: &str| trial.counter("server", name);
+        let (gets, writes) = (count("executed_get")?, count("executed_write")?);
+        ensure!(
+            gets > 0 && writes > 0,
+            "{}: {gets} gets, {writes} writes",
+            trial.who()
+        );
+        if trial.text("io")? != "af_xdp" {
+            continue;
+        }
+        let (first, second) = (count("xdp_redirected_0")?, count("xdp_redirected_1")?);
+        ensure!(
+            first + second == gets + writes,
+            "{}: {first} + {second}",
+            trial.who()
+        );
+        match label {
+            // By turns: none or one apart.
+            "crcw" => ensure!(first.abs_diff(second) <= 1, "crcw: {first} and {second}"),
+            "crew" => {
+                let at_least = gets / 2;
+                ensure!(
+                    first >= at_least && second >= at_least,
+                    "crew: {first} and {second} with {gets} gets"
+                );
+            }
+            _ => ensure!(first > 0 && second > 0, "{label}: {first} and {second}"),
+        }
+    }
+    Ok(())
 }
 
 /// Large requests, and no others, change threads, once the threshold has been drawn: 0.5% of them,

@@ -33,6 +33,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         io(spec.topology.kind, system, index, &mut findings);
         wakeup(system, index, &mut findings);
         queues(spec, system, index, &mut findings);
+        engine(system, index, &mut findings);
         clusters(spec, system, index, &mut findings);
         large_owners(spec, system, index, &mut findings);
         flow_hash(system, index, &mut findings);
@@ -239,6 +240,24 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
              queues, and `topology.queues` is {queues}"
         );
         findings.push((place, message));
+    }
+}
+
+/// A system's items are kept by what its design allows.
+fn engine(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    let (name, Some(engine)) = (system.system, system.engine) else {
+        return;
+    };
+    let engines = name.engines();
+    if !engines.contains(&engine) {
+        let allowed: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
+        let allowed = match allowed.as_slice() {
+            [] => "leave it out".to_owned(),
+            some => format!("allowed: {}", some.join(", ")),
+        };
+        let (reason, engine) = (name.engine_reason(), engine.name());
+        let message = format!("{name} has no engine `{engine}`: {reason}; {allowed}");
+        findings.push((format!("systems[{index}].engine"), message));
     }
 }
 

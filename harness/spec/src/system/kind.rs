@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 use super::traits::Traits;
-use super::{Io, Wakeup};
+use super::{Engine, Io, Wakeup};
 use super::{
-    kv_direct, memcached, mica_erew, minos, netcache, programmable_rss, reflector, reuseport_ebpf,
-    rss_shared, seastar, shared_something, sphinx, synthetic, xdp_cpumap, xdp_posix, xdp_steered,
+    kv_direct, memcached, mica_crcw, mica_crew, mica_erew, minos, netcache, programmable_rss,
+    reflector, reuseport_ebpf, rss_shared, seastar, shared_something, sphinx, synthetic,
+    xdp_cpumap, xdp_posix, xdp_steered,
 };
 
 /// The systems by name.
@@ -27,6 +28,10 @@ pub enum SystemKind {
     Seastar,
     /// The client computes the partition and addresses it by UDP port (MICA, EREW).
     MicaErew,
+    /// Clients send writes to the owner's UDP port and reads to any (MICA, CREW).
+    MicaCrew,
+    /// Clients send to any UDP port, and any core reads and writes any key (MICA, CRCW).
+    MicaCrcw,
     /// Small and large requests are served by different cores (Minos).
     Minos,
     /// An XDP program steers each request to the owner's AF_XDP socket (Enberg et al., ENCP 2019).
@@ -56,11 +61,13 @@ pub enum SystemKind {
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
+        Self::MicaCrew,
+        Self::MicaCrcw,
         Self::Minos,
         Self::XdpSteered,
         Self::SharedSomething,
@@ -82,6 +89,8 @@ impl SystemKind {
             Self::Sphinx => &sphinx::TRAITS,
             Self::Seastar => &seastar::TRAITS,
             Self::MicaErew => &mica_erew::TRAITS,
+            Self::MicaCrew => &mica_crew::TRAITS,
+            Self::MicaCrcw => &mica_crcw::TRAITS,
             Self::Minos => &minos::TRAITS,
             Self::XdpSteered => &xdp_steered::TRAITS,
             Self::SharedSomething => &shared_something::TRAITS,
@@ -131,6 +140,18 @@ impl SystemKind {
     #[must_use]
     pub const fn io_reason(self) -> &'static str {
         self.traits().io_reason
+    }
+
+    /// What can keep its items, its default first; empty where it keeps none of this project's.
+    #[must_use]
+    pub const fn engines(self) -> &'static [Engine] {
+        self.traits().engines
+    }
+
+    /// Why nothing else can keep its items.
+    #[must_use]
+    pub const fn engine_reason(self) -> &'static str {
+        self.traits().engine_reason
     }
 
     /// Ways of waking that may be asked of it. `spin` where nothing is handed over means that its

@@ -12,5 +12,7 @@ pub(super) const TRAITS: Traits = Traits {
     io_reason: "memcached is an external process that reads kernel sockets",
     wakeups: &[],
     service_refusal: Some("memcached is an external process, whose threads are its own"),
+    engines: &[],
+    engine_reason: "memcached is an external process with a store of its own",
     ..Traits::SERVER
 };

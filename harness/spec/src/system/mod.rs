@@ -9,10 +9,12 @@ mod kind;
 mod kv_direct;
 mod limits;
 mod memcached;
+mod mica_crcw;
+mod mica_crew;
 mod mica_erew;
 mod minos;
-mod programmable_rss;
 mod netcache;
+mod programmable_rss;
 mod reflector;
 mod reuseport_ebpf;
 mod rss_shared;
@@ -59,6 +61,29 @@ impl Io {
         match self {
             Self::Udp => "udp",
             Self::AfXdp => "af_xdp",
+        }
+    }
+}
+
+/// What keeps a server's items.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// Size classes behind an exact index, as memcached has them.
+    Slab,
+    /// A circular log behind a lossy index, as MICA has them.
+    Log,
+}
+
+impl Engine {
+    /// The name that the spec uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Slab => "slab",
+            Self::Log => "log",
         }
     }
 }
@@ -123,6 +148,10 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wakeup: Option<Wakeup>,
+    /// What keeps its items. Default: `slab`, but for the systems from MICA `log`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
     /// Bound of the store, all owners together. Default: 256 MiB.
     #[garde(inner(custom(crate::rules::memory)))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,6 +209,9 @@ struct Details {
     /// How owners are woken. Default: the system's own way.
     #[serde(default)]
     wakeup: Option<Wakeup>,
+    /// What keeps its items. Default: `slab`, but for the systems from MICA `log`.
+    #[serde(default)]
+    engine: Option<Engine>,
     /// Bound of the store, all owners together. Default: 256 MiB.
     #[serde(default)]
     memory: Option<Bytes>,
@@ -244,6 +276,7 @@ impl From<Details> for SystemSpec {
             io,
             owners,
             wakeup,
+            engine,
             memory,
             service,
             servers,
@@ -260,6 +293,7 @@ impl From<Details> for SystemSpec {
             io,
             owners,
             wakeup,
+            engine,
             memory,
             service,
             servers,
@@ -313,6 +347,9 @@ pub struct System {
     pub owners: u16,
     /// How owners are woken; none where threads hand nothing over and sleep until packets come.
     pub wakeup: Option<Wakeup>,
+    /// What keeps its items; none stands for `slab`, and for systems without a store of this project's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
     /// Bound of the store, all owners together.
     pub memory: Bytes,
     /// Injected service time of a key.
@@ -360,6 +397,7 @@ impl SystemSpec {
             io: None,
             owners: None,
             wakeup: None,
+            engine: None,
             memory: None,
             service: None,
             servers: None,
@@ -393,6 +431,12 @@ impl SystemSpec {
         }
     }
 
+    /// What keeps its items, written or by default; none where there is no choice to write down.
+    #[must_use]
+    pub fn engine(&self) -> Option<Engine> {
+        self.engine.or(self.system.engines().first().copied())
+    }
+
     /// The system with its defaults filled in; `queues` is the default number of owners, `service`
     /// the workload's service time.
     #[must_use]
@@ -405,6 +449,7 @@ impl SystemSpec {
                 .or(self.owners)
                 .unwrap_or(queues),
             wakeup: self.wakeup.or(self.serving().default_wakeup()),
+            engine: self.engine().filter(|engine| *engine != Engine::Slab),
             memory: self.memory.unwrap_or(Self::DEFAULT_MEMORY),
             service: self.service.or(service),
             servers: (self.system.is_virtual()).then(|| self.servers.unwrap_or(1)),

@@ -15,5 +15,7 @@ pub(super) const TRAITS: Traits = Traits {
     drain_refusal: Some("serves inside NAPI, where nothing can be held"),
     fixed_owners: Some(0),
     needs_xdp: true,
+    engines: &[],
+    engine_reason: "reflector keeps nothing",
     ..Traits::SERVER
 };

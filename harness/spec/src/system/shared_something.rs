@@ -1,7 +1,7 @@
 //! `shared_something`: keys belong to clusters of cores.
 
-use super::Io;
 use super::traits::Traits;
+use super::{Engine, Io};
 
 pub(super) const TRAITS: Traits = Traits {
     name: "shared_something",
@@ -14,5 +14,7 @@ pub(super) const TRAITS: Traits = Traits {
                 socket that could receive them",
     clusters: true,
     needs_xdp: true,
+    engines: &[Engine::Slab],
+    engine_reason: "a cluster shares the store of rss_shared in its usual form",
     ..Traits::SERVER
 };

@@ -14,5 +14,7 @@ pub(super) const TRAITS: Traits = Traits {
     // One thread keeps the order of arrivals.
     fixed_owners: Some(1),
     is_virtual: true,
+    engines: &[],
+    engine_reason: "synthetic keeps nothing",
     ..Traits::SERVER
 };

@@ -1,7 +1,7 @@
 //! What a spec may ask of a system.
 
 use super::limits::Limits;
-use super::{Io, Wakeup};
+use super::{Engine, Io, Wakeup};
 
 /// See [`SystemKind`](super::SystemKind), whose methods say what each field means.
 pub(super) struct Traits {
@@ -11,6 +11,8 @@ pub(super) struct Traits {
     pub(super) fidelity: &'static str,
     pub(super) ios: &'static [Io],
     pub(super) io_reason: &'static str,
+    pub(super) engines: &'static [Engine],
+    pub(super) engine_reason: &'static str,
     pub(super) wakeups: &'static [Wakeup],
     pub(super) default_wakeup: Option<Wakeup>,
     pub(super) service_refusal: Option<&'static str>,
@@ -39,6 +41,8 @@ impl Traits {
         fidelity: "",
         ios: &[Io::Udp, Io::AfXdp],
         io_reason: "it runs on both",
+        engines: &[Engine::Slab, Engine::Log],
+        engine_reason: "it runs on both",
         wakeups: &[Wakeup::Spin],
         default_wakeup: None,
         service_refusal: None,

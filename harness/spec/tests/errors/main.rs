@@ -212,6 +212,14 @@ fn each_system_refuses_what_it_cannot_do() {
             "{system: sphinx, servers: 2}",
             "`servers` belongs to synthetic",
         ),
+        (
+            "{system: mica_crew, engine: slab}",
+            "only the log's versions allow; allowed: log",
+        ),
+        (
+            "{system: memcached, engine: log}",
+            "an external process with a store of its own; leave it out",
+        ),
         ("{system: sphinx, clusters: 2}", "form no clusters"),
         (
             "{system: sphinx, large_owners: 1}",

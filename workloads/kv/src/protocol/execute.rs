@@ -178,6 +178,33 @@ impl Single {
         }
     }
 
+    /// The key, where the request leaves the item as it is: a get that touches nothing, makes nothing
+    /// and wins nothing. (A meta get of a stale item wins the right to recache it.)
+    #[must_use]
+    pub fn key_to_read<'a>(&self, request: &'a [u8]) -> Option<Key<'a>> {
+        use super::request::{BinaryCommand, MetaVerb};
+        let reads = match &self.op {
+            Op::Ascii { op, .. } => matches!(op, AsciiOp::Get { touch: None, .. }),
+            Op::Meta(op) => {
+                op.verb == MetaVerb::Get
+                    && line::Words::new(op.flags.of(request))
+                        .all(|word| !matches!(word[0], b'T' | b'N' | b'R'))
+            }
+            Op::Binary(op) => matches!(op.command, BinaryCommand::Get { .. }),
+        };
+        let key = reads.then(|| self.plain_key(request)).flatten()?;
+        Key::with_hash(key, self.hash)
+    }
+
+    /// Whether it is a meta command.
+    #[must_use]
+    pub fn is_meta(&self) -> bool {
+        match &self.op {
+            Op::Meta(_) => true,
+            Op::Ascii { .. } | Op::Binary(_) => false,
+        }
+    }
+
     /// Bytes of the value that the request brings, if it brings one.
     #[must_use]
     pub fn value_len(&self) -> Option<u32> {

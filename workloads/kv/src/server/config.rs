@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
 use crate::systems::{
-    Design, FlowHash, IoKind, Layout, Placement, Refusal, SystemChoice, SystemKind, Wakeup,
-    validate, with_design,
+    Design, EngineKind, FlowHash, IoKind, Layout, Placement, Refusal, SystemChoice, SystemKind,
+    Wakeup, validate, with_design,
 };
 
 /// A server: one system with its place on the machine.
@@ -22,6 +22,8 @@ pub struct ServerConfig {
     pub io: IoKind,
     /// How its threads wake one another.
     pub wakeup: Wakeup,
+    /// What keeps its items.
+    pub engine: EngineKind,
     /// The CPU of each owner; their number is the number of owners.
     pub cores: Vec<u32>,
     /// The interface to serve, in the namespace of the calling thread. XDP needs it.
@@ -102,7 +104,7 @@ impl ServerConfig {
     /// Stores that share nothing: one per owner, per cluster, or one for all.
     pub(crate) fn partitions(&self) -> u32 {
         match self.system.layout() {
-            Layout::Partitioned => self.owners(),
+            Layout::Partitioned | Layout::ReadAnywhere => self.owners(),
             Layout::Clustered => self.clusters,
             Layout::Shared => 1,
         }
@@ -139,7 +141,7 @@ impl ServerConfig {
     /// Shards that the store consists of, over all owners.
     pub(crate) fn shards(&self) -> u32 {
         match self.system.layout() {
-            Layout::Partitioned => self.owners(),
+            Layout::Partitioned | Layout::ReadAnywhere => self.owners(),
             Layout::Clustered | Layout::Shared => self.partitions() * self.stripes(),
         }
     }
@@ -168,6 +170,7 @@ impl ServerConfig {
             system: self.system,
             io: self.io,
             wakeup: self.wakeup,
+            engine: self.engine,
             owners: self.owners(),
             clusters: self.clusters,
             large_owners: self.large_owners,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use steering::slot_of;
 
 use super::burn::Burn;
-use super::engine::Engine;
+use super::engine::{Access as _, Engine};
 use super::message::{Answer, Ask, Content, Message, Question, Ticket};
 use super::shared::Shared;
 use crate::handoff::mesh::{Notify, Port};
@@ -126,8 +126,8 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         sink: &mut impl Sink,
     ) -> Result<(), usize> {
         let hash = single.store_hash(request);
-        let mut shard = self.engine.shard(hash)?;
-        protocol::execute(&mut *shard, request, single, self.now, sink);
+        let mut shard = self.engine.shard_for(hash, request, single, self.now)?;
+        shard.execute(request, single, self.now, sink);
         drop(shard);
         self.work_on(hash);
         Ok(())

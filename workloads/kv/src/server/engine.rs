@@ -1,7 +1,8 @@
 //! The store as one thread of a server reaches it.
 //!
 //! An owner reaches its own shard and no other; any thread of a shared store reaches all of it;
-//! the TCP thread of a partitioned server reaches nothing and asks the owners. The worker is
+//! the TCP thread of a partitioned server reaches nothing and asks the owners. Where threads read what
+//! others write, see [`readable`](super::readable). The worker is
 //! generic over which, so that a partitioned system has no lock in it.
 
 use std::ops::DerefMut;
@@ -10,7 +11,63 @@ use std::sync::{Arc, MutexGuard};
 use steering::table::slot_of;
 
 use super::shared::Shared;
-use crate::store::{Items, Shard, SlabItems, Store, Striped};
+use crate::protocol::{self, Single, Sink};
+use crate::store::{Items, Key, Shard, SlabItems, Store, StoreRequest, Stored, Striped};
+
+/// What one command does with the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Use<'a> {
+    /// It may change the item.
+    Write,
+    /// It leaves the item as it is.
+    Read {
+        /// The key.
+        key: Key<'a>,
+        /// It wins the right to recache a stale item.
+        wins: bool,
+        /// Unix time in seconds.
+        now: u32,
+    },
+}
+
+impl<'a> Use<'a> {
+    /// What a request for one key does.
+    #[inline]
+    pub(crate) fn of(request: &'a [u8], single: &Single, now: u32) -> Self {
+        let wins = single.is_meta();
+        single
+            .key_to_read(request)
+            .map_or(Self::Write, |key| Self::Read { key, wins, now })
+    }
+}
+
+/// The right to execute one command on a store.
+pub(crate) trait Access {
+    /// Executes the command and writes its reply.
+    fn execute(&mut self, request: &[u8], single: &Single, now: u32, sink: &mut impl Sink);
+
+    /// The length of the item's value, in bytes.
+    fn value_len(&mut self, key: Key<'_>, now: u32) -> Option<u32>;
+
+    /// Stores a value.
+    fn store(&mut self, request: &StoreRequest<'_>, now: u32) -> Stored;
+}
+
+impl<S: Store, T: DerefMut<Target = S>> Access for T {
+    #[inline]
+    fn execute(&mut self, request: &[u8], single: &Single, now: u32, sink: &mut impl Sink) {
+        protocol::execute(&mut **self, request, single, now, sink);
+    }
+
+    #[inline]
+    fn value_len(&mut self, key: Key<'_>, now: u32) -> Option<u32> {
+        (**self).value_len(key, now)
+    }
+
+    fn store(&mut self, request: &StoreRequest<'_>, now: u32) -> Stored {
+        (**self).store(request, now)
+    }
+}
 
 /// See the [module](self).
 pub(crate) trait Engine: Send {
@@ -18,24 +75,48 @@ pub(crate) trait Engine: Send {
     type Store: Store;
 
     /// Access to the shard of one key.
-    type Access<'a>: DerefMut<Target = Self::Store>
+    type Access<'a>: Access
     where
         Self: 'a;
 
-    /// The shard that holds keys of this hash, or the owner to ask.
+    /// Whether a thread may read what it does not write, so that [`shard`](Self::shard) must know what
+    /// a command does.
+    const READS_APART: bool = false;
+
+    /// The shard that holds keys of this hash, for this use of it, or the owner to ask.
     ///
     /// # Errors
     /// The owner, where it is another thread.
-    fn shard(&mut self, hash: u64) -> Result<Self::Access<'_>, usize>;
+    fn shard(&mut self, hash: u64, usage: Use<'_>) -> Result<Self::Access<'_>, usize>;
 
-    /// Whether this thread serves keys of this hash.
-    fn serves(&self, hash: u64) -> bool;
+    /// [`shard`](Self::shard) for a request for one key.
+    ///
+    /// # Errors
+    /// The owner, where it is another thread.
+    #[inline]
+    fn shard_for(
+        &mut self,
+        hash: u64,
+        request: &[u8],
+        single: &Single,
+        now: u32,
+    ) -> Result<Self::Access<'_>, usize> {
+        let usage = if Self::READS_APART {
+            Use::of(request, single, now)
+        } else {
+            Use::Write
+        };
+        self.shard(hash, usage)
+    }
+
+    /// Whether this thread serves keys of this hash; `reads` where the command only reads.
+    fn serves(&self, hash: u64, reads: bool) -> bool;
 
     /// Runs `each` over every shard that this thread answers for in commands about all keys.
     fn own_shards(&mut self, each: impl FnMut(&mut Self::Store));
 
     /// Runs `each` over every shard that this thread stores keys in.
-    fn reached_shards(&mut self, each: impl FnMut(&mut Shard)) {
+    fn reached_shards(&mut self, each: impl FnMut(&mut Self::Store)) {
         self.own_shards(each);
     }
 
@@ -102,7 +183,7 @@ impl<M: Items + Send + 'static> Engine for Owned<M> {
     const OTHERS_TAKE_PART: bool = true;
 
     #[inline]
-    fn shard(&mut self, hash: u64) -> Result<&mut Shard<M>, usize> {
+    fn shard(&mut self, hash: u64, _usage: Use<'_>) -> Result<&mut Shard<M>, usize> {
         let owner = self.owner(hash);
         if owner == self.me {
             Ok(&mut self.shard)
@@ -112,7 +193,7 @@ impl<M: Items + Send + 'static> Engine for Owned<M> {
     }
 
     #[inline]
-    fn serves(&self, hash: u64) -> bool {
+    fn serves(&self, hash: u64, _reads: bool) -> bool {
         self.owner(hash) == self.me
     }
 
@@ -131,12 +212,12 @@ impl Engine for Common {
     const OTHERS_TAKE_PART: bool = false;
 
     #[inline]
-    fn shard(&mut self, hash: u64) -> Result<MutexGuard<'_, Shard>, usize> {
+    fn shard(&mut self, hash: u64, _usage: Use<'_>) -> Result<MutexGuard<'_, Shard>, usize> {
         Ok(self.0.lock(hash))
     }
 
     #[inline]
-    fn serves(&self, _hash: u64) -> bool {
+    fn serves(&self, _hash: u64, _reads: bool) -> bool {
         true
     }
 
@@ -161,12 +242,13 @@ impl Clustered {
 }
 
 impl Engine for Clustered {
+    type Store = Shard;
     type Access<'a> = MutexGuard<'a, Shard>;
     const OTHERS_TAKE_PART: bool = true;
 
     #[inline]
-    fn shard(&mut self, hash: u64) -> Result<MutexGuard<'_, Shard>, usize> {
-        if self.serves(hash) {
+    fn shard(&mut self, hash: u64, _usage: Use<'_>) -> Result<MutexGuard<'_, Shard>, usize> {
+        if self.serves(hash, false) {
             Ok(self.store.lock(hash))
         } else {
             Err(self.shared.owner_for(self.me, hash))
@@ -174,7 +256,7 @@ impl Engine for Clustered {
     }
 
     #[inline]
-    fn serves(&self, hash: u64) -> bool {
+    fn serves(&self, hash: u64, _reads: bool) -> bool {
         self.shared.is_member(self.me, hash)
     }
 
@@ -185,7 +267,7 @@ impl Engine for Clustered {
         }
     }
 
-    fn reached_shards(&mut self, each: impl FnMut(&mut Shard)) {
+    fn reached_shards(&mut self, each: impl FnMut(&mut Self::Store)) {
         self.store.for_each(each);
     }
 }
@@ -199,11 +281,11 @@ impl Engine for Elsewhere {
     type Access<'a> = &'a mut Shard;
     const OTHERS_TAKE_PART: bool = true;
 
-    fn shard(&mut self, hash: u64) -> Result<&mut Shard, usize> {
+    fn shard(&mut self, hash: u64, _usage: Use<'_>) -> Result<&mut Shard, usize> {
         Err(self.0.owner_for(0, hash))
     }
 
-    fn serves(&self, _hash: u64) -> bool {
+    fn serves(&self, _hash: u64, _reads: bool) -> bool {
         false
     }
 

@@ -7,6 +7,7 @@
 
 use super::engine::{Clustered, Common, Owned};
 use super::message::{Moved, MovedItem};
+use super::readable::{CommonLog, Crew};
 use crate::store::{Items, Key, StoreRequest};
 
 /// See the [module](self).
@@ -49,8 +50,8 @@ impl<M: Items> Migrate for Owned<M> {
     }
 }
 
-/// Where several threads serve a key there is no one owner to move it from;
-/// [`super::Server::move_slot`] refuses before.
+/// Where several threads serve a key there is no one owner to move it from, and where several read
+/// it, their reads would miss what is on its way; [`super::Server::move_slot`] refuses before.
 macro_rules! unmoved {
     ($($engine:ty),+) => {
         $(impl Migrate for $engine {
@@ -67,4 +68,4 @@ macro_rules! unmoved {
     };
 }
 
-unmoved!(Common, Clustered);
+unmoved!(Common, Clustered, CommonLog, Crew);

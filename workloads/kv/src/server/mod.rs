@@ -24,6 +24,7 @@ mod placing;
 mod plane;
 mod preload;
 mod quiet;
+mod readable;
 pub mod rebalance;
 mod shared;
 pub mod snapshot;
@@ -113,6 +114,8 @@ pub struct Obtained {
     /// Whether it is known which CPU handled a request before its thread, so that cross-core hops mean
     /// something.
     pub queues_known: bool,
+    /// Which pages the items lie on, where there is a store.
+    pub pages: Option<sys::mem::Pages>,
 }
 
 /// What preloading did.
@@ -347,7 +350,10 @@ impl Server {
 
     /// What the machine gave.
     pub fn obtained(&self) -> Obtained {
-        self.plane.obtained(&self.config)
+        Obtained {
+            pages: self.running.shared.pages.get().copied(),
+            ..self.plane.obtained(&self.config)
+        }
     }
 
     /// What the server was asked to be.

@@ -308,6 +308,7 @@ impl Plane {
                     program: sockets.placing.program(),
                     listening,
                     queues_known: config.queue_of(0).is_some() || sockets.placing.sees_cpus(),
+                    pages: None,
                 }
             }
             Self::Rings(rings) => Obtained {
@@ -319,6 +320,7 @@ impl Plane {
                     .map(|program| format!("{} tag {:016x}", program.name, program.tag)),
                 listening: rings.ports.iter().flat_map(udp).collect(),
                 queues_known: true,
+                pages: None,
             },
         }
     }

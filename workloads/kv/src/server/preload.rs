@@ -5,7 +5,7 @@ use steering::hash::hash_bytes;
 
 use super::PreloadReport;
 use super::config::Preload;
-use super::engine::Engine;
+use super::engine::{Access as _, Engine, Use};
 use crate::store::{Key, Store, StoreRequest, Stored};
 
 /// Stores the keys of the workload that `mine` says belong to this thread, with version 0 of their
@@ -31,7 +31,9 @@ pub(crate) fn preload<E: Engine>(
             continue;
         }
         let value = model::value_bytes(id, 0, space.value_len(id), &mut value_buffer);
-        let (Some(key), Ok(mut shard)) = (Key::with_hash(bytes, hash), engine.shard(hash)) else {
+        let (Some(key), Ok(mut shard)) =
+            (Key::with_hash(bytes, hash), engine.shard(hash, Use::Write))
+        else {
             report.refused += 1;
             continue;
         };

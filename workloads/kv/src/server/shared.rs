@@ -1,12 +1,13 @@
 //! What the threads of a server share with its control thread.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pktio::worker::{Control, Live};
 use steering::PartitionTable;
 use steering::table::{SLOTS, Table, owner_in};
+use sys::mem::Pages;
 
 use super::cache::Asked;
 use super::cache::clocks::Clocks;
@@ -74,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) members: usize,
     /// What a cache in the path has to know of executed writes; nothing without one.
     pub(crate) clocks: Option<Arc<Clocks>>,
+    /// Which pages the first partition's items lie on, once it is made.
+    pub(crate) pages: OnceLock<Pages>,
     shards: u32,
     started: Instant,
 }
@@ -106,6 +109,7 @@ impl Shared {
             owners,
             members: config.members() as usize,
             clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
+            pages: OnceLock::new(),
             shards: config.shards(),
             started: Instant::now(),
             states,

@@ -20,12 +20,14 @@ use super::message::Message;
 use super::migrate::Migrate;
 use super::plane::{Plane, Rings, Sockets};
 use super::preload::preload;
+use super::readable::{CommonLog, Crew};
 use super::shared::Shared;
 use super::worker::Owner;
 use super::{PreloadReport, ServerError};
 use crate::handoff::mesh::{EventfdPerBatch, EventfdPerMessage, Notify, Port, mesh};
-use crate::store::{Shard, ShardConfig, Striped};
-use crate::systems::{Design, IoKind, Layout, Wakeup, with_design};
+use crate::store::log::Crcw;
+use crate::store::{LogConfig, Shard, ShardConfig, ShardError, Striped};
+use crate::systems::{Design, EngineKind, IoKind, Layout, Wakeup, with_design};
 use crate::tcp::{self, TcpThread};
 
 /// The threads of a server.
@@ -111,20 +113,45 @@ where
         bytes: parts.config.partition_bytes(),
     };
     let stripes = parts.config.stripes() as usize;
-    let striped = move || {
-        let store = Striped::new(part, stripes);
-        store
-            .map(Arc::new)
-            .map_err(|error| ServerError::Config(error.to_string()))
+    let log = LogConfig::cache(part.bytes);
+    let reason = |error: ShardError| error.to_string();
+    let refused = move |error| ServerError::Config(reason(error));
+    let striped = |shared: &Shared| {
+        let store = Striped::new(part, stripes).map_err(refused)?;
+        shared.pages.get_or_init(|| store.pages());
+        Ok::<_, ServerError>(Arc::new(store))
     };
-    match D::LAYOUT {
-        Layout::Shared => {
-            let store = Common(striped()?);
+    match (D::LAYOUT, parts.config.engine) {
+        (Layout::Shared, EngineKind::Slab) => {
+            let store = Common(striped(&shared)?);
             let tcp = store.clone();
             spawn_all::<D, N, I, _, _>(parts, move |_| Ok(store.clone()), tcp)
         }
-        Layout::Clustered => {
-            let clusters = (0..parts.config.partitions()).map(|_| striped());
+        (Layout::Shared, EngineKind::Log) => {
+            let store = Crcw::new(log, stripes).map_err(refused)?;
+            shared.pages.get_or_init(|| store.pages());
+            let store = Arc::new(store);
+            let tcp = CommonLog::new(Arc::clone(&store));
+            let make = move |_| Ok(CommonLog::new(Arc::clone(&store)));
+            spawn_all::<D, N, I, _, _>(parts, make, tcp)
+        }
+        (Layout::ReadAnywhere, EngineKind::Slab | EngineKind::Log) => {
+            let views = Crew::views(shared.owners);
+            let tcp = Elsewhere(Arc::clone(&shared));
+            let make = move |owner| {
+                let shard = Shard::shared_log(log).map_err(reason)?;
+                shared.pages.get_or_init(|| shard.pages());
+                Ok(Crew::new(
+                    shard,
+                    Arc::clone(&views),
+                    owner,
+                    Arc::clone(&shared),
+                ))
+            };
+            spawn_all::<D, N, I, _, _>(parts, make, tcp)
+        }
+        (Layout::Clustered, EngineKind::Slab | EngineKind::Log) => {
+            let clusters = (0..parts.config.partitions()).map(|_| striped(&shared));
             let stores = clusters.collect::<Result<Vec<_>, _>>()?;
             let tcp = Elsewhere(Arc::clone(&shared));
             let make = move |owner| {
@@ -133,10 +160,20 @@ where
             };
             spawn_all::<D, N, I, _, _>(parts, make, tcp)
         }
-        Layout::Partitioned => {
+        (Layout::Partitioned, EngineKind::Slab) => {
             let tcp = Elsewhere(Arc::clone(&shared));
             let make = move |owner| {
-                let shard = Shard::new(part).map_err(|error| error.to_string())?;
+                let shard = Shard::new(part).map_err(reason)?;
+                shared.pages.get_or_init(|| shard.pages());
+                Ok(Owned::new(shard, owner, Arc::clone(&shared)))
+            };
+            spawn_all::<D, N, I, _, _>(parts, make, tcp)
+        }
+        (Layout::Partitioned, EngineKind::Log) => {
+            let tcp = Elsewhere(Arc::clone(&shared));
+            let make = move |owner| {
+                let shard = Shard::log(log).map_err(reason)?;
+                shared.pages.get_or_init(|| shard.pages());
                 Ok(Owned::new(shard, owner, Arc::clone(&shared)))
             };
             spawn_all::<D, N, I, _, _>(parts, make, tcp)

@@ -16,7 +16,7 @@ use pktio::worker::{Handler, Woken};
 use super::cache::{Asked, Found};
 use super::desk::{Desk, Job};
 use super::dispatch::Dispatch as _;
-use super::engine::Engine;
+use super::engine::{Access as _, Engine};
 use super::message::{Arrival, Handed, Message};
 use super::migrate::Migrate;
 use super::shared::Shared;
@@ -101,7 +101,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let hash = single.store_hash(&io.payload(&frame)[HEADER_LEN..]);
         let now = desk.now;
         let body = &io.payload(&frame)[HEADER_LEN..];
-        let mut shard = match desk.engine.shard(hash).and_then(|mut shard| {
+        let access = desk.engine.shard_for(hash, body, &single, now);
+        let mut shard = match access.and_then(|mut shard| {
             let elsewhere = self.dispatch.elsewhere(&mut shard, body, &single, now);
             elsewhere.map_or(Ok(shard), Err)
         }) {
@@ -123,11 +124,11 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
             self.request.clear();
             self.request.extend_from_slice(body);
             let mut writer = FrameWriter::new(io.room(&mut frame), &mut self.spill.rest);
-            protocol::execute(&mut *shard, &self.request, &single, now, &mut writer);
+            shard.execute(&self.request, &single, now, &mut writer);
             in_frame = writer.in_frame();
         } else {
             self.reply.clear();
-            protocol::execute(&mut *shard, body, &single, now, &mut self.reply);
+            shard.execute(body, &single, now, &mut self.reply);
         }
         drop(shard);
         let desk = &self.desk;
@@ -168,7 +169,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let desk = &mut self.desk;
         if !multi
             .parts(body)
-            .all(|single| desk.engine.serves(single.hash))
+            .all(|single| desk.engine.serves(single.hash, single.is_read()))
         {
             return Some(frame);
         }
@@ -369,7 +370,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
         match command.parsed {
             Parsed::Single(single) => {
                 let hash = single.store_hash(body);
-                if D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash) {
+                let reads = E::READS_APART && single.key_to_read(body).is_some();
+                if D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash, reads) {
                     self.counts().misroutes.one();
                 }
                 self.single(io, frame, from, single);

@@ -46,7 +46,7 @@ impl<M: Items> Shard<M> {
         now: u32,
     ) -> Result<Delta, DeltaError> {
         let handle = self.locate(key, now).ok_or(DeltaError::NotFound)?;
-        let item = self.items.item(handle);
+        let item = self.item_at(handle);
         let (facts, len) = (item.facts, item.value.len());
         if len == 0 || len > NUMERIC_LIMIT {
             return Err(DeltaError::NonNumeric);

@@ -14,6 +14,8 @@ pub trait Store {
 
     /// The item, marked as used. Counts a get.
     fn get(&mut self, key: Key<'_>, now: u32) -> Option<Item<'_>>;
+    /// The length of the item's value, in bytes. Counts nothing.
+    fn value_len(&mut self, key: Key<'_>, now: u32) -> Option<u32>;
     /// The item with a new deadline, marked as used. Counts a touch.
     fn touch(&mut self, key: Key<'_>, deadline: u32, now: u32) -> Option<Item<'_>>;
     /// Removes the item, if `cas` is 0 or its own.
@@ -64,6 +66,11 @@ impl<M: Items> Store for Shard<M> {
         Self::get(self, key, now)
     }
 
+    #[inline]
+    fn value_len(&mut self, key: Key<'_>, now: u32) -> Option<u32> {
+        Self::value_len(self, key, now)
+    }
+
     fn touch(&mut self, key: Key<'_>, deadline: u32, now: u32) -> Option<Item<'_>> {
         Self::touch(self, key, deadline, now)
     }
@@ -99,7 +106,7 @@ impl<M: Items> Store for Shard<M> {
 
     #[inline]
     fn item(&self, handle: M::Place) -> Item<'_> {
-        self.items.item(handle)
+        self.item_at(handle)
     }
 
     #[inline]

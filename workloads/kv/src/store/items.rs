@@ -20,8 +20,8 @@ pub trait Items: std::fmt::Debug {
     /// The item's header.
     fn header(&self, place: Self::Place) -> Header;
 
-    /// The item with its header.
-    fn item(&self, place: Self::Place) -> Item<'_>;
+    /// The item of which `header` is the header.
+    fn item(&self, place: Self::Place, header: &Header) -> Item<'_>;
 
     /// Replaces the header; sizes stay as they are.
     fn set_header(&mut self, place: Self::Place, header: &Header);

@@ -10,6 +10,22 @@ pub struct Key<'a> {
     hash: u64,
 }
 
+/// Whether two keys are the same. They are short, so that a call of `memcmp` would cost more than the
+/// comparison does.
+#[inline]
+pub(super) fn same_bytes(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let ((words, rest), (others, remains)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    let equal = words
+        .iter()
+        .zip(others)
+        .all(|(one, other)| word(one) == word(other));
+    equal && rest.iter().zip(remains).all(|(one, other)| one == other)
+}
+
 impl<'a> Key<'a> {
     /// Hashes `bytes`; `None` when they are empty or too long for a key.
     #[must_use]

@@ -36,7 +36,9 @@ pub use item::{ITEM_LIMIT, Item, ItemFacts, fits_limit};
 pub use items::Items;
 pub use key::{KEY_LIMIT, Key};
 pub use log::{LogConfig, LogItems, LogMode};
-pub use shard::{Annotation, Shard, ShardConfig, ShardError, StoreMode, StoreRequest, Stored};
+pub use shard::{
+    Annotation, Prefetch, Shard, ShardConfig, ShardError, StoreMode, StoreRequest, Stored, pipeline,
+};
 pub use slab_items::SlabItems;
 pub use stats::{ClassUsage, Counters, Usage};
 pub use striped::Striped;

@@ -12,6 +12,7 @@ mod batch;
 mod extract;
 mod store;
 
+pub use batch::{Prefetch, pipeline};
 pub use store::{StoreMode, StoreRequest, Stored};
 
 /// How a shard in size classes is made.
@@ -101,10 +102,10 @@ impl<M: Items> Shard<M> {
     /// The item, marked as used. Counts a get.
     #[inline]
     pub fn get(&mut self, key: Key<'_>, now: u32) -> Option<Item<'_>> {
-        match self.locate(key, now) {
-            Some(place) => {
+        match self.look(key, now) {
+            Some((place, header)) => {
                 self.counters.get_hits += 1;
-                Some(self.bumped(place, now))
+                Some(self.bumped(place, header, now))
             }
             None => {
                 self.counters.get_misses += 1;
@@ -116,19 +117,17 @@ impl<M: Items> Shard<M> {
     /// The length of the item's value, in bytes. Counts nothing.
     #[inline]
     pub fn value_len(&mut self, key: Key<'_>, now: u32) -> Option<u32> {
-        let handle = self.locate(key, now)?;
-        Some(Header::read(&self.region, handle.slot).value_len)
+        self.look(key, now).map(|(_, header)| header.value_len)
     }
 
     /// The item with a new deadline, marked as used. Counts a touch.
     pub fn touch(&mut self, key: Key<'_>, deadline: u32, now: u32) -> Option<Item<'_>> {
-        match self.locate(key, now) {
-            Some(place) => {
+        match self.look(key, now) {
+            Some((place, mut header)) => {
                 self.counters.touch_hits += 1;
-                let mut header = self.items.header(place);
                 header.deadline = deadline;
                 self.items.set_header(place, &header);
-                Some(self.bumped(place, now))
+                Some(self.bumped(place, header, now))
             }
             None => {
                 self.counters.touch_misses += 1;
@@ -214,6 +213,12 @@ impl<M: Items> Shard<M> {
     /// Finds the live item; unlinks it if it has expired or was flushed.
     #[inline]
     pub(super) fn locate(&mut self, key: Key<'_>, now: u32) -> Option<M::Place> {
+        self.look(key, now).map(|(place, _)| place)
+    }
+
+    /// [`locate`](Self::locate), with the item's header.
+    #[inline]
+    fn look(&mut self, key: Key<'_>, now: u32) -> Option<(M::Place, Header)> {
         self.apply_due_flush(now);
         let place = self.items.find(key)?;
         let header = self.items.header(place);
@@ -222,7 +227,7 @@ impl<M: Items> Shard<M> {
         } else if header.expired(now) {
             self.counters.get_expired += 1;
         } else {
-            return Some(place);
+            return Some((place, header));
         }
         self.items.remove(place);
         None
@@ -231,7 +236,20 @@ impl<M: Items> Shard<M> {
     /// Marks the item as used.
     #[inline]
     pub(super) fn bump(&mut self, place: M::Place, now: u32) {
-        let mut header = self.items.header(place);
+        let header = self.items.header(place);
+        self.bumped(place, header, now);
+    }
+
+    /// The item as it stands.
+    #[inline]
+    pub(super) fn item_at(&self, place: M::Place) -> Item<'_> {
+        self.items.item(place, &self.items.header(place))
+    }
+
+    /// Marks the item as used, and shows it so.
+    #[inline]
+    fn bumped(&mut self, place: M::Place, before: Header, now: u32) -> Item<'_> {
+        let mut header = before;
         let bits = header.bits | REFERENCED | FETCHED;
         // A popular item is in this state already; not writing keeps its line clean.
         if header.bits != bits || header.accessed != now {
@@ -239,12 +257,7 @@ impl<M: Items> Shard<M> {
             header.accessed = now;
             self.items.set_header(place, &header);
         }
-    }
-
-    #[inline]
-    fn bumped(&mut self, place: M::Place, now: u32) -> Item<'_> {
-        self.bump(place, now);
-        self.items.item(place)
+        self.items.item(place, &header)
     }
 
     /// Changes what meta commands may change without storing.

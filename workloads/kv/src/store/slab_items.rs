@@ -192,9 +192,8 @@ impl Items for SlabItems {
     }
 
     #[inline]
-    fn item(&self, place: SlabPlace) -> Item<'_> {
-        self.header(place)
-            .item(self.region.bytes(), place.slot.at())
+    fn item(&self, place: SlabPlace, header: &Header) -> Item<'_> {
+        header.item(self.region.bytes(), place.slot.at())
     }
 
     #[inline]

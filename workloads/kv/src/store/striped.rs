@@ -5,6 +5,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use sys::mem::Pages;
+
 use super::shard::{Shard, ShardConfig, ShardError};
 
 /// Stripes of a store.
@@ -32,6 +34,12 @@ impl Striped {
             .map(|_| Shard::new(share).map(|shard| Stripe(Mutex::new(shard))))
             .collect::<Result<_, _>>()?;
         Ok(Self { stripes })
+    }
+
+    /// Which pages the first stripe has.
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        held(&self.stripes[0].0).pages()
     }
 
     /// Number of stripes.

@@ -39,6 +39,16 @@ pub enum FlowHash {
     Mix,
 }
 
+/// What keeps the items of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// Size classes, as memcached has them, behind an exact index.
+    Slab,
+    /// MICA's circular log behind a lossy index.
+    Log,
+}
+
 /// One system with everything that its legality depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SystemChoice {
@@ -48,6 +58,8 @@ pub struct SystemChoice {
     pub io: IoKind,
     /// How its threads wake one another.
     pub wakeup: Wakeup,
+    /// What keeps its items.
+    pub engine: EngineKind,
     /// Owners: one thread each.
     pub owners: u32,
     /// Clusters that the owners form, where they do.
@@ -85,6 +97,9 @@ pub enum Refusal {
         "seastar is the polling preset of software steering; use sphinx for wakeup: eventfd or batched"
     )]
     SeastarPolls,
+    /// The design is another with another engine.
+    #[error("{0} keeps its items in the other engine; leave `engine` out")]
+    OtherEngine(SystemKind),
     /// Replies are due to the microsecond.
     #[error(
         "synthetic releases each reply when it is due, which a sleeping thread cannot; use wakeup: spin"
@@ -189,6 +204,9 @@ pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
         IoKind::AfXdp if choice.tcp => return Err(Refusal::TcpNeedsKernelSockets),
         IoKind::AfXdp => {}
     }
+    if !choice.system.engines().contains(&choice.engine) {
+        return Err(Refusal::OtherEngine(choice.system));
+    }
     with_design!(choice.system, D => D::check(choice))
 }
 
@@ -262,6 +280,7 @@ mod tests {
             system,
             io,
             wakeup,
+            engine: system.engines()[0],
             owners: 2,
             clusters: 1,
             large_owners: 1,
@@ -311,6 +330,16 @@ mod tests {
                 (MicaErew, AfXdp, Eventfd),
                 (MicaErew, AfXdp, Spin),
                 (MicaErew, AfXdp, Batched),
+                (MicaCrew, Udp, Eventfd),
+                (MicaCrew, Udp, Spin),
+                (MicaCrew, Udp, Batched),
+                (MicaCrew, AfXdp, Eventfd),
+                (MicaCrew, AfXdp, Spin),
+                (MicaCrew, AfXdp, Batched),
+                (MicaCrcw, Udp, Eventfd),
+                (MicaCrcw, Udp, Spin),
+                (MicaCrcw, AfXdp, Eventfd),
+                (MicaCrcw, AfXdp, Spin),
                 (Minos, AfXdp, Eventfd),
                 (Minos, AfXdp, Spin),
                 (Minos, AfXdp, Batched),
@@ -402,6 +431,17 @@ mod tests {
                 Refusal::NoSmallOrNoLargeOwner { owners: 2, large }
             );
         }
+        for (system, engine) in [
+            (SystemKind::MicaCrew, EngineKind::Slab),
+            (SystemKind::MicaCrcw, EngineKind::Slab),
+            (SystemKind::SharedSomething, EngineKind::Log),
+        ] {
+            let other = SystemChoice {
+                engine,
+                ..choice(system, IoKind::AfXdp, Wakeup::Eventfd)
+            };
+            assert_eq!(refuse(other), Refusal::OtherEngine(system));
+        }
         let crowded = SystemChoice {
             wakeup: Wakeup::Spin,
             cpu_per_owner: false,
@@ -410,6 +450,7 @@ mod tests {
         assert_eq!(refuse(crowded), Refusal::SpinNeedsCpus);
         let mica = SystemChoice {
             system: SystemKind::MicaErew,
+            engine: EngineKind::Log,
             port: 65535,
             ..base
         };

@@ -9,7 +9,7 @@
 //! over AF_XDP. The server trusts no client: the owner is recomputed from the key bytes, and a
 //! request at the wrong port is counted as a misroute and handed to its owner.
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, EngineKind, Layout, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
 
@@ -23,6 +23,7 @@ impl Design for MicaErew {
     const LAYOUT: Layout = Layout::Partitioned;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Port;
+    const ENGINES: &'static [EngineKind] = &[EngineKind::Log, EngineKind::Slab];
     const NAME: &str = "mica_erew";
 
     fn check(choice: &SystemChoice) -> Result<(), Refusal> {

@@ -6,6 +6,8 @@
 //! ([`crate::server`]) and leads into code generic over a [`Design`]: nothing is dynamic per packet.
 
 mod choice;
+pub mod mica_crcw;
+pub mod mica_crew;
 pub mod mica_erew;
 pub mod minos;
 pub mod programmable_rss;
@@ -19,7 +21,7 @@ pub mod xdp_cpumap;
 pub mod xdp_posix;
 pub mod xdp_steered;
 
-pub use choice::{FlowHash, IoKind, Refusal, SystemChoice, Wakeup, validate};
+pub use choice::{EngineKind, FlowHash, IoKind, Refusal, SystemChoice, Wakeup, validate};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,10 @@ pub enum SystemKind {
     Seastar,
     /// See [`mica_erew`].
     MicaErew,
+    /// See [`mica_crew`].
+    MicaCrew,
+    /// See [`mica_crcw`].
+    MicaCrcw,
     /// See [`minos`].
     Minos,
     /// See [`xdp_steered`].
@@ -71,10 +77,25 @@ pub enum Addressing {
 pub enum Layout {
     /// Its owner alone: exclusive read, exclusive write, no lock.
     Partitioned,
+    /// Its owner alone writes it; any thread reads it.
+    ReadAnywhere,
     /// Any: one store, striped locks. Requests never change threads.
     Shared,
     /// Any of the cluster that owns it: a store with striped locks for each cluster.
     Clustered,
+}
+
+/// Whom the clients of a system send a request to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clients {
+    /// The server, without choosing a thread.
+    Server,
+    /// The owner of its key, by port.
+    Owner,
+    /// Writes to the owner of their key, reads to any thread, by port.
+    WritesToOwner,
+    /// Any thread, by port.
+    Anyone,
 }
 
 /// How the XDP program of a system places packets, over AF_XDP.
@@ -121,6 +142,8 @@ pub(crate) trait Design: Send + Sync + 'static {
     const STEERING: Steering;
     /// What places requests, over kernel sockets.
     const PLACEMENT: Placement = Placement::Kernel;
+    /// What can keep its items, the usual one first.
+    const ENGINES: &'static [EngineKind] = &[EngineKind::Slab, EngineKind::Log];
     /// The name in a spec.
     const NAME: &str;
 
@@ -135,10 +158,10 @@ pub(crate) trait Design: Send + Sync + 'static {
 macro_rules! with_design {
     ($kind:expr, $design:ident => $body:expr) => {
         with_design!(@ $kind, $design, $body,
-            RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew, Minos: minos,
-            XdpSteered: xdp_steered, SharedSomething: shared_something,
-            ReuseportEbpf: reuseport_ebpf, XdpPosix: xdp_posix, XdpCpumap: xdp_cpumap,
-            ProgrammableRss: programmable_rss, Synthetic: synthetic)
+            RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew,
+            MicaCrew: mica_crew, MicaCrcw: mica_crcw, Minos: minos, XdpSteered: xdp_steered,
+            SharedSomething: shared_something, ReuseportEbpf: reuseport_ebpf, XdpPosix: xdp_posix,
+            XdpCpumap: xdp_cpumap, ProgrammableRss: programmable_rss, Synthetic: synthetic)
     };
     (@ $kind:expr, $design:ident, $body:expr, $($name:ident: $module:ident),+) => {
         match $kind {
@@ -153,11 +176,13 @@ pub(crate) use with_design;
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
+        Self::MicaCrew,
+        Self::MicaCrcw,
         Self::Minos,
         Self::XdpSteered,
         Self::SharedSomething,
@@ -173,6 +198,21 @@ impl SystemKind {
         with_design!(self, D => D::NAME)
     }
 
+    /// What can keep its items, the usual one first.
+    pub const fn engines(self) -> &'static [EngineKind] {
+        with_design!(self, D => D::ENGINES)
+    }
+
+    /// Whom clients send to.
+    pub const fn clients(self) -> Clients {
+        match (self.client_addresses_partition(), self.layout()) {
+            (false, _) => Clients::Server,
+            (true, Layout::Partitioned | Layout::Clustered) => Clients::Owner,
+            (true, Layout::ReadAnywhere) => Clients::WritesToOwner,
+            (true, Layout::Shared) => Clients::Anyone,
+        }
+    }
+
     /// Whether clients address partition `p` by the UDP port `base + p`.
     pub const fn client_addresses_partition(self) -> bool {
         with_design!(self, D => matches!(D::STEERING, Steering::Port))
@@ -186,7 +226,7 @@ impl SystemKind {
     /// Whether requests change threads by design, so that handoffs mean something.
     pub const fn hands_over(self) -> bool {
         match self.layout() {
-            Layout::Partitioned | Layout::Clustered => true,
+            Layout::Partitioned | Layout::ReadAnywhere | Layout::Clustered => true,
             Layout::Shared => with_design!(self, D => <D as Design>::Dispatch::HANDS_OVER),
         }
     }
@@ -194,7 +234,7 @@ impl SystemKind {
     /// Whether a key has an owner, so that a misroute means something.
     pub const fn has_owners(self) -> bool {
         match self.layout() {
-            Layout::Partitioned | Layout::Clustered => true,
+            Layout::Partitioned | Layout::ReadAnywhere | Layout::Clustered => true,
             Layout::Shared => false,
         }
     }

@@ -11,7 +11,9 @@
 //! A request that reaches another cluster than its key's is a misroute, and is handed to the core
 //! there that stands where the arrival core stands in its own.
 
-use super::{Addressing, Design, IoKind, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{
+    Addressing, Design, EngineKind, IoKind, Layout, Refusal, Steering, SystemChoice, choice,
+};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
 
@@ -25,6 +27,7 @@ impl Design for SharedSomething {
     const LAYOUT: Layout = Layout::Clustered;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Cluster;
+    const ENGINES: &'static [EngineKind] = &[EngineKind::Slab];
     const NAME: &str = "shared_something";
 
     fn check(choice: &SystemChoice) -> Result<(), Refusal> {

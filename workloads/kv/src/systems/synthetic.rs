@@ -7,7 +7,7 @@
 //! Kiefer and Wolfowitz's for several (1955). One thread keeps the order of arrivals; it spins, so
 //! that a reply leaves within microseconds of its time, and counts how late it was.
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, EngineKind, Layout, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
 
@@ -22,6 +22,7 @@ impl Design for Synthetic {
     const HOLDS_REPLIES: bool = true;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
+    const ENGINES: &'static [EngineKind] = &[EngineKind::Slab];
     const NAME: &str = "synthetic";
 
     fn check(choice: &SystemChoice) -> Result<(), Refusal> {

@@ -198,6 +198,32 @@ fn a_full_lossless_log_refuses_until_something_goes() {
     );
 }
 
+/// Whatever is on its way at the same time, each key is shown with its own item, in order.
+fn batches<M: Items>(mut shard: Shard<M>) {
+    fill(&mut shard, 0..500, 40);
+    let names: Vec<_> = (0..1000u32)
+        .map(|id| (id * 7 % 1000).to_be_bytes())
+        .collect();
+    let keys: Vec<_> = names.iter().map(|name| Key::new(name).unwrap()).collect();
+    for len in [0, 1, 7, 8, 16, 17, 1000] {
+        let mut shown = Vec::new();
+        shard.get_batch(&keys[..len], NOW, |key, item| {
+            shown.push((key, item.map(|item| item.key.to_vec())));
+        });
+        let expected = keys[..len].iter().map(|key| {
+            let id = u32::from_be_bytes(*key.bytes().first_chunk().expect("four bytes"));
+            (*key, (id < 500).then(|| key.bytes().to_vec()))
+        });
+        assert!(shown.into_iter().eq(expected));
+    }
+}
+
+#[test]
+fn a_batch_is_served_in_order() {
+    batches(Shard::new(ShardConfig { bytes: 4 << 20 }).unwrap());
+    batches(Shard::log(LogConfig::cache(4 << 20)).unwrap());
+}
+
 #[test]
 fn a_value_that_shrank_grows_again_in_place() {
     let mut shard = Shard::log(LogConfig::store(64 << 10)).unwrap();

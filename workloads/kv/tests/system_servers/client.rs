@@ -65,6 +65,7 @@ pub(crate) fn config(
         system,
         io,
         wakeup,
+        engine: system.engines()[0],
         cores,
         interface: None,
         queues: u32::from(OWNERS),

@@ -3,7 +3,7 @@
 use super::client::{Client, OWNERS, PORT, config, found, items, line, own_address, owner};
 use super::scenario::{converse, counters, started};
 use kv::server::{Server, ServerError};
-use kv::systems::{IoKind, SystemKind, Wakeup, validate};
+use kv::systems::{EngineKind, IoKind, SystemKind, Wakeup, validate};
 use steering::hash::hash_bytes;
 use steering::table::slot_of;
 
@@ -48,6 +48,89 @@ fn mica_is_addressed_by_port() {
     converse_over_loopback(SystemKind::MicaErew, Wakeup::Batched);
 }
 
+#[test]
+fn mica_also_reads_and_writes_concurrently() {
+    converse_over_loopback(SystemKind::MicaCrew, Wakeup::Eventfd);
+    converse_over_loopback(SystemKind::MicaCrew, Wakeup::Spin);
+    converse_over_loopback(SystemKind::MicaCrcw, Wakeup::Eventfd);
+    converse_over_loopback(SystemKind::MicaCrcw, Wakeup::Spin);
+}
+
+/// Either engine stands behind any steering.
+#[test]
+fn steering_does_not_depend_on_the_engine() {
+    for (system, engine) in [
+        (SystemKind::RssShared, EngineKind::Log),
+        (SystemKind::Sphinx, EngineKind::Log),
+        (SystemKind::MicaErew, EngineKind::Slab),
+    ] {
+        let address = own_address();
+        let config = kv::server::ServerConfig {
+            engine,
+            ..config(system, IoKind::Udp, Wakeup::Eventfd, address)
+        };
+        let server = started(Server::load(&config).expect("load"));
+        converse(&server, &mut Client::new(address, address, system));
+        server.stop().expect("stop");
+    }
+}
+
+/// Sends what would be right at another owner's port; returns the counters of each thread.
+fn at_wrong_ports(system: SystemKind) -> Vec<kv::server::Counts> {
+    let address = own_address();
+    let config = config(system, IoKind::Udp, Wakeup::Eventfd, address);
+    let server = started(Server::load(&config).expect("load"));
+    let mut client = Client::new(address, address, system);
+    for (key, value) in items().iter().take(40) {
+        let wrong = PORT + (owner(key) + 1) % OWNERS;
+        assert_eq!(client.ask_at(wrong, &line("get", key)), found(key, value));
+        let mut set = line("set", key);
+        set.truncate(set.len() - 2);
+        set.extend_from_slice(b" 0 0 3\r\nnew\r\n");
+        assert_eq!(client.ask_at(wrong, &set), b"STORED\r\n");
+        // What an owner wrote is there for all who read.
+        for port in PORT..PORT + OWNERS {
+            let expected = found(key, b"new");
+            assert_eq!(client.ask_at(port, &line("get", key)), expected);
+        }
+    }
+    let threads = counters(&server).threads;
+    threads.into_iter().map(|thread| thread.counts).collect()
+}
+
+/// CREW: gets are served where they arrive; a write is its owner's, and a misroute anywhere else.
+#[test]
+fn in_crew_only_the_owner_writes_and_anyone_reads() {
+    let threads = at_wrong_ports(SystemKind::MicaCrew);
+    let items = items();
+    for (me, counts) in (0..OWNERS).zip(&threads) {
+        let of = |by: u16| {
+            items
+                .iter()
+                .take(40)
+                .filter(|(key, _)| owner(key) == by)
+                .count() as u64
+        };
+        let here = (0..OWNERS)
+            .filter(|by| (by + 1) % OWNERS == me)
+            .map(of)
+            .sum::<u64>();
+        assert_eq!(counts.executed_write, of(me));
+        assert_eq!(counts.executed_get, here + 40);
+        assert_eq!((counts.misroutes, counts.handoffs), (here, here));
+    }
+}
+
+/// CRCW: whoever receives a request executes it.
+#[test]
+fn in_crcw_every_request_is_executed_where_it_arrives() {
+    for counts in at_wrong_ports(SystemKind::MicaCrcw) {
+        assert!(counts.executed_write > 0);
+        assert_eq!(counts.requests_executed, counts.requests_received);
+        assert_eq!((counts.misroutes, counts.handoffs), (0, 0));
+    }
+}
+
 /// A client that addresses the wrong partition is served all the same, and each request is one
 /// misroute and one handoff.
 #[test]
@@ -70,8 +153,16 @@ fn a_wrongly_addressed_request_is_a_misroute_and_is_served() {
 /// Slots change owners under load, there and back: every request is answered with its value.
 #[test]
 fn slots_move_with_their_items_while_requests_are_served() {
+    slots_move(EngineKind::Slab);
+    slots_move(EngineKind::Log);
+}
+
+fn slots_move(engine: EngineKind) {
     let address = own_address();
-    let config = config(SystemKind::Sphinx, IoKind::Udp, Wakeup::Eventfd, address);
+    let config = kv::server::ServerConfig {
+        engine,
+        ..config(SystemKind::Sphinx, IoKind::Udp, Wakeup::Eventfd, address)
+    };
     let mut server = started(Server::load(&config).expect("load"));
     let items = items();
     let slots: std::collections::BTreeSet<u16> = items

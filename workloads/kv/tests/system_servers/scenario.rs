@@ -63,6 +63,8 @@ fn gets(server: &Server, client: &mut Client, system: SystemKind) {
     match system {
         SystemKind::RssShared
         | SystemKind::MicaErew
+        | SystemKind::MicaCrew
+        | SystemKind::MicaCrcw
         | SystemKind::Minos
         | SystemKind::XdpSteered
         | SystemKind::SharedSomething
@@ -174,7 +176,11 @@ fn several_keys(server: &Server, client: &mut Client, system: SystemKind) {
     let delta = counters(server).since(&before).total();
     assert_eq!((delta.executed_multi, delta.misroutes), (3, 0));
     match system {
-        SystemKind::RssShared | SystemKind::Minos | SystemKind::ProgrammableRss => {
+        SystemKind::RssShared
+        | SystemKind::Minos
+        | SystemKind::MicaCrew
+        | SystemKind::MicaCrcw
+        | SystemKind::ProgrammableRss => {
             assert_eq!(delta.handoffs, 0);
         }
         // Addressed by the first key, so that exactly the other owner's (or cluster's) keys travel.

@@ -8,7 +8,8 @@ use super::Dispatch;
 use super::sizes::Sizes;
 use crate::protocol::Single;
 use crate::server::config::ServerConfig;
-use crate::store::{Key, Shard};
+use crate::server::engine::Access;
+use crate::store::Key;
 
 /// How long sizes are counted before limits are drawn anew, in ns. Minos does so every second; a
 /// trial here has its first limits before its measure phase.
@@ -36,7 +37,7 @@ struct Common {
 
 impl BySize {
     /// The size of what a request is about: that of the item in the store, or of the value it brings.
-    fn size(shard: &mut Shard, request: &[u8], single: &Single, now: u32) -> Option<u32> {
+    fn size(shard: &mut impl Access, request: &[u8], single: &Single, now: u32) -> Option<u32> {
         if let Some(len) = single.value_len() {
             return Some(len);
         }
@@ -88,7 +89,7 @@ impl Dispatch for BySize {
 
     fn elsewhere(
         &mut self,
-        shard: &mut Shard,
+        shard: &mut impl Access,
         request: &[u8],
         single: &Single,
         now: u32,

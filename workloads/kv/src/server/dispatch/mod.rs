@@ -9,8 +9,8 @@ mod sizes;
 pub(crate) use by_size::BySize;
 
 use super::config::ServerConfig;
+use super::engine::Access;
 use crate::protocol::Single;
-use crate::store::Shard;
 
 /// See the [module](self).
 pub(crate) trait Dispatch: Sized + Send + 'static {
@@ -29,7 +29,7 @@ pub(crate) trait Dispatch: Sized + Send + 'static {
     /// key's, `now` in Unix seconds.
     fn elsewhere(
         &mut self,
-        shard: &mut Shard,
+        shard: &mut impl Access,
         request: &[u8],
         single: &Single,
         now: u32,
@@ -53,7 +53,7 @@ impl Dispatch for Here {
     #[inline]
     fn elsewhere(
         &mut self,
-        _shard: &mut Shard,
+        _shard: &mut impl Access,
         _request: &[u8],
         _single: &Single,
         _now: u32,

@@ -11,6 +11,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
+use sys::mem::Pages;
+
 use super::super::engine::Store;
 use super::super::shard::{Shard, ShardError};
 use super::super::striped::stripe_of;
@@ -134,6 +136,12 @@ impl Crcw {
                 .collect(),
             tallies: Mutex::default(),
         })
+    }
+
+    /// Which pages the first stripe has.
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        self.stripes[0].lock().pages()
     }
 
     /// The right to write the stripe that holds keys of this hash; waits for it.

@@ -23,7 +23,7 @@ use sys::mem::Pages;
 
 use super::item::{HEADER, Header, Item, LIVE};
 use super::items::{Items, Making, NewItem};
-use super::key::Key;
+use super::key::{Key, same_bytes};
 use super::prefetch::prefetch;
 use super::region::Region;
 use super::shard::{Shard, ShardError};
@@ -38,7 +38,7 @@ mod reader;
 mod shared;
 mod version;
 
-pub use crcw::Crcw;
+pub use crcw::{Crcw, Writing};
 pub use reader::{Fetched, Reader, Tally, View};
 pub use shared::SharedMemory;
 
@@ -403,7 +403,10 @@ impl<M: Memory> Items for LogItems<M> {
             let at = self.base + position;
             let header = Header::at(bytes, at);
             let key_at = at + HEADER;
-            bytes[key_at..key_at + usize::from(header.key_len)] == *key.bytes()
+            same_bytes(
+                &bytes[key_at..key_at + usize::from(header.key_len)],
+                key.bytes(),
+            )
         };
         let (spot, position) =
             self.index
@@ -418,8 +421,8 @@ impl<M: Memory> Items for LogItems<M> {
     }
 
     #[inline]
-    fn item(&self, place: LogPlace) -> Item<'_> {
-        self.header(place).item(self.memory.bytes(), place.at)
+    fn item(&self, place: LogPlace, header: &Header) -> Item<'_> {
+        header.item(self.memory.bytes(), place.at)
     }
 
     #[inline]
@@ -497,7 +500,7 @@ impl<M: Memory> Items for LogItems<M> {
     ) -> bool {
         let mut value = std::mem::take(&mut self.scratch);
         value.clear();
-        let before = self.item(old).value;
+        let before = self.item(old, &self.header(old)).value;
         let (first, second) = if at_front {
             (text, before)
         } else {

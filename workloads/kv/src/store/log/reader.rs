@@ -2,8 +2,7 @@
 //!
 //! What a reader finds is a copy in memory of its own. It notes nothing in the item, so meta
 //! commands' `h` and `l` (fetched before, last access) tell of accesses by the writer's side only; MICA's
-//! readers write nothing either. Commands that change an item are not a reader's:
-//! [`Reader::fetch`] says so beforehand.
+//! readers write nothing either. Commands that change an item are not a reader's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,10 +65,10 @@ fn fields(counters: &mut Counters) -> [&mut u64; 4] {
 /// What [`Reader::fetch`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fetched {
-    /// The item, or that there is none: the command can be executed on the reader.
-    Readable,
-    /// An item of which reading changes something: the writer must do it.
-    NeedsWriter,
+    /// The item, or that there is none.
+    Settled,
+    /// A stale item, and nobody has won the right to recache it: a meta get would.
+    Stale,
 }
 
 /// One thread's reading side.
@@ -124,19 +123,20 @@ impl Reader {
             version::wait(&mut attempts);
         };
         if !found {
-            return Fetched::Readable;
+            return Fetched::Settled;
         }
         let header = Header::at(&self.copy, 0);
         if header.cas <= view.mapping.flushed_cas() || view.mapping.flush_is_due(now) {
             self.counters.get_flushed += 1;
         } else if header.expired(now) {
             self.counters.get_expired += 1;
-        } else if header.has(STALE) && !header.has(TOKEN_SENT) {
-            return Fetched::NeedsWriter;
         } else {
             self.found = Some(header);
+            if header.has(STALE) && !header.has(TOKEN_SENT) {
+                return Fetched::Stale;
+            }
         }
-        Fetched::Readable
+        Fetched::Settled
     }
 
     /// Looks through the chain; whatever it reads may be half written.
@@ -267,6 +267,10 @@ impl Store for Reader {
             self.counters.get_misses += 1;
         }
         self.latest()
+    }
+
+    fn value_len(&mut self, _key: Key<'_>, _now: u32) -> Option<u32> {
+        self.found.map(|header| header.value_len)
     }
 
     fn touch(&mut self, _key: Key<'_>, _deadline: u32, _now: u32) -> Option<Item<'_>> {

@@ -18,7 +18,7 @@ impl<M: Items> Shard<M> {
             if let Some(key) = Key::new(&bytes)
                 && let Some(place) = self.locate(key, now)
             {
-                each(&self.items.item(place));
+                each(&self.item_at(place));
                 self.items.remove(place);
                 taken += 1;
             }

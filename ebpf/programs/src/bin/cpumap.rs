@@ -11,7 +11,7 @@ use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::maps::{Array, CpuMap};
 use aya_ebpf::programs::XdpContext;
 use packet::checksum::{Completion, completion};
-use packet::{datagram, udp};
+use packet::{PacketMut as _, datagram, udp};
 use programs::ctx::{Frame, count, rx_queue};
 use programs::{Counters, counters, license, partition_table, situation};
 use steering::{Policy, Verdict, layout, steer};

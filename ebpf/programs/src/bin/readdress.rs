@@ -11,7 +11,7 @@ use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::maps::Array;
 use aya_ebpf::programs::XdpContext;
-use packet::{Packet as _, checksum, datagram, udp};
+use packet::{Packet as _, PacketMut as _, checksum, datagram, udp};
 use programs::ctx::{Frame, count, rx_queue};
 use programs::{Counters, counters, hops_to, license, partition_table, situation};
 use steering::{Policy, Situation as _, Verdict, layout, steer};

@@ -261,7 +261,7 @@ pub fn item_of(key: &[u8], flags: u32, value: &[u8]) -> Option<Item> {
 fn written(mut number: u32) -> Digits {
     let mut digits = Digits { word: 0, len: 0 };
     loop {
-        digits.word = (digits.word << 8) | u64::from(b'0') + u64::from(number % 10);
+        digits.word = (digits.word << 8) | (u64::from(b'0') + u64::from(number % 10));
         digits.len += 1;
         number /= 10;
         if number == 0 {

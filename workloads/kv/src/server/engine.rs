@@ -51,6 +51,16 @@ pub(crate) trait Access {
 
     /// Stores a value.
     fn store(&mut self, request: &StoreRequest<'_>, now: u32) -> Stored;
+
+    /// Flags and value of the item, if it never expires. Counts nothing.
+    fn lasting(&mut self, key: Key<'_>, now: u32) -> Option<(u32, Vec<u8>)>;
+}
+
+/// [`Access::lasting`] of a store.
+pub(super) fn lasting(store: &mut impl Store, key: Key<'_>, now: u32) -> Option<(u32, Vec<u8>)> {
+    let handle = store.locate(key, now)?;
+    let item = store.item(handle);
+    (item.facts.deadline == 0).then(|| (item.facts.flags, item.value.to_vec()))
 }
 
 impl<S: Store, T: DerefMut<Target = S>> Access for T {
@@ -66,6 +76,10 @@ impl<S: Store, T: DerefMut<Target = S>> Access for T {
 
     fn store(&mut self, request: &StoreRequest<'_>, now: u32) -> Stored {
         (**self).store(request, now)
+    }
+
+    fn lasting(&mut self, key: Key<'_>, now: u32) -> Option<(u32, Vec<u8>)> {
+        lasting(&mut **self, key, now)
     }
 }
 

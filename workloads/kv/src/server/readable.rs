@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::engine::{Access, Engine, Use};
+use super::engine::{Access, Engine, Use, lasting};
 use super::shared::Shared;
 use crate::protocol::{self, Single, Sink};
 use crate::store::log::{Crcw, Fetched, Reader, SharedMemory, Tally, View, Writing};
@@ -47,6 +47,13 @@ impl<W: Access> Access for Reached<'_, W> {
         match self {
             Self::Read(reader) => Store::store(&mut **reader, request, now),
             Self::Write(writer) => writer.store(request, now),
+        }
+    }
+
+    fn lasting(&mut self, key: Key<'_>, now: u32) -> Option<(u32, Vec<u8>)> {
+        match self {
+            Self::Read(reader) => lasting(&mut **reader, key, now),
+            Self::Write(writer) => writer.lasting(key, now),
         }
     }
 }

@@ -16,7 +16,7 @@ use pktio::worker::{Handler, Woken};
 use super::cache::{Asked, Found};
 use super::desk::{Desk, Job};
 use super::dispatch::Dispatch as _;
-use super::engine::{Access as _, Engine};
+use super::engine::{Access as _, Engine, Use};
 use super::message::{Arrival, Handed, Message};
 use super::migrate::Migrate;
 use super::shared::Shared;
@@ -322,10 +322,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
     fn look_up(&mut self, key: &[u8]) -> Option<(u32, Vec<u8>)> {
         let key = Key::new(key)?;
         let now = self.desk.now;
-        let mut shard = self.desk.engine.shard(key.hash()).ok()?;
-        let handle = shard.locate(key, now)?;
-        let item = shard.item(handle);
-        (item.facts.deadline == 0).then(|| (item.facts.flags, item.value.to_vec()))
+        let mut shard = self.desk.engine.shard(key.hash(), Use::Write).ok()?;
+        shard.lasting(key, now)
     }
 }
 

@@ -129,7 +129,7 @@ mod tests {
                     log.drop_oldest(room);
                 }
                 let at = log.take(len);
-                prop_assert!(at % 8 == 0 && at + len <= capacity);
+                prop_assert!(at.is_multiple_of(8) && at + len <= capacity);
                 prop_assert!(held.iter().all(|(other, room)| at + len <= *other || other + room <= at));
                 held.push_back((at, len));
                 let ages: Vec<_> = held.iter().map(|(position, _)| log.age(*position)).collect();

@@ -339,7 +339,7 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
         },
     };
     let (base_port, owners) = (port, trial.system.owners);
-    let addressing = match design(trial.system.system).map_or(Clients::Server, Design::clients) {
+    let addressing = match design(trial.system.serving()).map_or(Clients::Server, Design::clients) {
         Clients::Server => Addressing::Server { port },
         Clients::Owner => Addressing::Partition {
             base_port,

@@ -26,9 +26,10 @@ struct Rig {
 }
 
 fn rig(system: SystemKind) -> Option<Rig> {
-    let wakeup = match system {
-        SystemKind::Seastar => Wakeup::Spin,
-        _ => Wakeup::Eventfd,
+    let wakeup = if system == SystemKind::Seastar {
+        Wakeup::Spin
+    } else {
+        Wakeup::Eventfd
     };
     let config = ServerConfig {
         interface: Some(DEVICE.to_owned()),

@@ -70,6 +70,7 @@ impl Role for InKernelRole {
             }
             // It has no threads to place, and nothing but its NAPI threads serves.
             Request::NapiCpus(_) | Request::Serve => Ok(Answer::Done),
+            Request::KernelThreads => Ok(Answer::KernelThreads(Vec::new())),
             Request::Process => bail!("a server in the kernel is no process"),
             Request::Preload => {
                 self.progress.enter(Phase::Preloaded)?;

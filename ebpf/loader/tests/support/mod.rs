@@ -63,14 +63,6 @@ pub(crate) fn members(policy: Policy, owners: u32) -> u32 {
     }
 }
 
-/// What the table names: owners, or clusters of them.
-pub(crate) fn partitions(policy: Policy, owners: u32) -> u32 {
-    match policy {
-        Policy::Cluster => owners / members(policy, owners),
-        Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => owners,
-    }
-}
-
 /// The steering program with a socket for every owner on every queue, read through its counters.
 pub(crate) struct Rig {
     pub(crate) steer: Steer,

@@ -166,7 +166,7 @@ fn what_validates_the_instrument_has_its_limits() {
 
 #[test]
 fn each_system_refuses_what_it_cannot_do() {
-    for (entry, expected) in [
+    expect_refused(&[
         (
             "{system: memcached, io: af_xdp}",
             "memcached cannot run on `af_xdp`",
@@ -220,6 +220,12 @@ fn each_system_refuses_what_it_cannot_do() {
             "{system: memcached, engine: log}",
             "an external process with a store of its own; leave it out",
         ),
+    ]);
+}
+
+#[test]
+fn options_belong_to_their_systems() {
+    expect_refused(&[
         ("{system: sphinx, clusters: 2}", "form no clusters"),
         (
             "{system: sphinx, large_owners: 1}",
@@ -281,7 +287,12 @@ fn each_system_refuses_what_it_cannot_do() {
             "{system: sphinx, service: {uniform: 1 us}}",
             "`fixed`, `exponential`, `bimodal`",
         ),
-    ] {
+    ]);
+}
+
+/// Each entry of `systems` with what its message must say.
+fn expect_refused(entries: &[(&str, &str)]) {
+    for (entry, expected) in entries {
         let message = message("- sphinx", &format!("- {entry}"));
         assert!(message.contains(expected), "{entry}: {message}");
         assert!(message.starts_with("small.yaml:6:"), "{entry}: {message}");

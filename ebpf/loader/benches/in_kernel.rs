@@ -6,6 +6,7 @@
 //! printed. The parse is the steering program: parse, hash, owner, decision, without the redirect itself.
 //! Criterion's times come last, the restoring included.
 
+#[expect(dead_code, reason = "this target needs a part of what builds frames")]
 #[path = "../../fixtures/build.rs"]
 mod build;
 

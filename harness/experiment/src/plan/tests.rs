@@ -162,3 +162,11 @@ fn what_this_version_or_machine_cannot_do_is_refused_with_a_remedy() {
     let spinning = plan(&trial("{kind: veth}", "seastar"), &machine(&[0, 1]), PORT).unwrap_err();
     assert!(spinning.to_string().contains("need 3 CPUs"), "{spinning}");
 }
+
+#[test]
+fn the_limits_that_a_spec_is_told_are_the_programs() {
+    use steering::in_kernel::item::{LONGEST_KEY, LONGEST_VALUE};
+    let limits = spec::SystemKind::KvDirect.limits().expect("it has limits");
+    assert_eq!(limits.key.get(), LONGEST_KEY as u64);
+    assert_eq!(limits.value.get(), LONGEST_VALUE as u64);
+}

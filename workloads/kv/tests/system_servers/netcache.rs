@@ -26,15 +26,10 @@ struct Rig {
 }
 
 fn rig(system: SystemKind) -> Option<Rig> {
-    let wakeup = if system == SystemKind::Seastar {
-        Wakeup::Spin
-    } else {
-        Wakeup::Eventfd
-    };
     let config = ServerConfig {
         interface: Some(DEVICE.to_owned()),
         cache: Some(CacheConfig { entries: ENTRIES }),
-        ..config(system, IoKind::AfXdp, wakeup, SERVER)
+        ..config(system, IoKind::AfXdp, Wakeup::Eventfd, SERVER)
     };
     if let Err(refusal) = config.validate() {
         println!("SKIPPED: {refusal}");

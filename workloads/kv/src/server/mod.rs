@@ -29,6 +29,7 @@ pub mod rebalance;
 mod shared;
 pub mod snapshot;
 mod start;
+pub(crate) mod stores;
 pub(crate) mod time;
 mod worker;
 

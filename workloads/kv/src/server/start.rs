@@ -13,21 +13,19 @@ use super::burn::Burn;
 use super::config::{LONGEST_SLEEP, RING_MESSAGES, ServerConfig};
 use super::desk::Desk;
 use super::dispatch::Dispatch as _;
-use super::engine::{Clustered, Common, Elsewhere, Engine, Owned};
+use super::engine::Engine;
 use super::gate::Phase;
 use super::holder;
 use super::message::Message;
 use super::migrate::Migrate;
 use super::plane::{Plane, Rings, Sockets};
 use super::preload::preload;
-use super::readable::{CommonLog, Crew};
 use super::shared::Shared;
+use super::stores::Stores as _;
 use super::worker::Owner;
 use super::{PreloadReport, ServerError};
 use crate::handoff::mesh::{EventfdPerBatch, EventfdPerMessage, Notify, Port, mesh};
-use crate::store::log::Crcw;
-use crate::store::{LogConfig, Shard, ShardConfig, ShardError, Striped};
-use crate::systems::{Design, EngineKind, IoKind, Layout, Wakeup, with_design};
+use crate::systems::{Design, IoKind, Wakeup, with_design};
 use crate::tcp::{self, TcpThread};
 
 /// The threads of a server.
@@ -39,7 +37,7 @@ pub(crate) struct Running {
 }
 
 /// Everything that the threads are made of, before the choice is looked at.
-pub(super) struct Parts<I> {
+pub(crate) struct Parts<I> {
     pub(super) config: ServerConfig,
     pub(super) shared: Arc<Shared>,
     pub(super) ios: Vec<I>,
@@ -58,7 +56,7 @@ fn start_system<D: Design>(config: &ServerConfig) -> Result<(Running, Plane), Se
     let shared = Arc::new(Shared::new(config)?);
     let config = config.clone();
     match config.io {
-        IoKind::Udp => {
+        IoKind::Udp if D::UDP => {
             let (sockets, ios) = Sockets::open(&config)?;
             let listeners = if config.tcp {
                 let addresses = sockets.tcp_addresses(&config);
@@ -74,7 +72,7 @@ fn start_system<D: Design>(config: &ServerConfig) -> Result<(Running, Plane), Se
             })?;
             Ok((running, Plane::Sockets(sockets)))
         }
-        IoKind::AfXdp => {
+        IoKind::AfXdp if D::AF_XDP => {
             let (rings, ios) = Rings::open(&config, D::STEERING)?;
             let parts = Parts {
                 config,
@@ -84,7 +82,13 @@ fn start_system<D: Design>(config: &ServerConfig) -> Result<(Running, Plane), Se
             };
             Ok((start_threads::<D, _>(parts)?, Plane::Rings(Box::new(rings))))
         }
+        IoKind::Udp | IoKind::AfXdp => Err(no_such_server()),
     }
+}
+
+/// For combinations that [`validate`](crate::systems::validate) has refused before.
+fn no_such_server() -> ServerError {
+    ServerError::Config("there is no such server".to_owned())
 }
 
 fn start_threads<D, I>(parts: Parts<I>) -> Result<Running, ServerError>
@@ -95,94 +99,19 @@ where
     if D::HOLDS_REPLIES {
         return holder::spawn(parts);
     }
+    // Only what a design can be is compiled for it.
     match parts.config.wakeup {
-        Wakeup::Eventfd => with_store::<D, EventfdPerMessage, I>(parts),
-        Wakeup::Batched => with_store::<D, EventfdPerBatch, I>(parts),
-        Wakeup::Spin => with_store::<D, D::Polling, I>(parts),
-    }
-}
-
-fn with_store<D, N, I>(parts: Parts<I>) -> Result<Running, ServerError>
-where
-    D: Design,
-    N: Notify,
-    I: DatagramIo + 'static,
-{
-    let shared = Arc::clone(&parts.shared);
-    let part = ShardConfig {
-        bytes: parts.config.partition_bytes(),
-    };
-    let stripes = parts.config.stripes() as usize;
-    let log = LogConfig::cache(part.bytes);
-    let reason = |error: ShardError| error.to_string();
-    let refused = move |error| ServerError::Config(reason(error));
-    let striped = |shared: &Shared| {
-        let store = Striped::new(part, stripes).map_err(refused)?;
-        shared.pages.get_or_init(|| store.pages());
-        Ok::<_, ServerError>(Arc::new(store))
-    };
-    match (D::LAYOUT, parts.config.engine) {
-        (Layout::Shared, EngineKind::Slab) => {
-            let store = Common(striped(&shared)?);
-            let tcp = store.clone();
-            spawn_all::<D, N, I, _, _>(parts, move |_| Ok(store.clone()), tcp)
+        Wakeup::Eventfd if D::SLEEPS => D::Stores::spawn::<D, EventfdPerMessage, I>(parts),
+        Wakeup::Batched if D::SLEEPS && D::BATCHES => {
+            D::Stores::spawn::<D, EventfdPerBatch, I>(parts)
         }
-        (Layout::Shared, EngineKind::Log) => {
-            let store = Crcw::new(log, stripes).map_err(refused)?;
-            shared.pages.get_or_init(|| store.pages());
-            let store = Arc::new(store);
-            let tcp = CommonLog::new(Arc::clone(&store));
-            let make = move |_| Ok(CommonLog::new(Arc::clone(&store)));
-            spawn_all::<D, N, I, _, _>(parts, make, tcp)
-        }
-        (Layout::ReadAnywhere, EngineKind::Slab | EngineKind::Log) => {
-            let views = Crew::views(shared.owners);
-            let tcp = Elsewhere(Arc::clone(&shared));
-            let make = move |owner| {
-                let shard = Shard::shared_log(log).map_err(reason)?;
-                shared.pages.get_or_init(|| shard.pages());
-                Ok(Crew::new(
-                    shard,
-                    Arc::clone(&views),
-                    owner,
-                    Arc::clone(&shared),
-                ))
-            };
-            spawn_all::<D, N, I, _, _>(parts, make, tcp)
-        }
-        (Layout::Clustered, EngineKind::Slab | EngineKind::Log) => {
-            let clusters = (0..parts.config.partitions()).map(|_| striped(&shared));
-            let stores = clusters.collect::<Result<Vec<_>, _>>()?;
-            let tcp = Elsewhere(Arc::clone(&shared));
-            let make = move |owner| {
-                let store = Arc::clone(&stores[owner / shared.members]);
-                Ok(Clustered::new(store, owner, Arc::clone(&shared)))
-            };
-            spawn_all::<D, N, I, _, _>(parts, make, tcp)
-        }
-        (Layout::Partitioned, EngineKind::Slab) => {
-            let tcp = Elsewhere(Arc::clone(&shared));
-            let make = move |owner| {
-                let shard = Shard::new(part).map_err(reason)?;
-                shared.pages.get_or_init(|| shard.pages());
-                Ok(Owned::new(shard, owner, Arc::clone(&shared)))
-            };
-            spawn_all::<D, N, I, _, _>(parts, make, tcp)
-        }
-        (Layout::Partitioned, EngineKind::Log) => {
-            let tcp = Elsewhere(Arc::clone(&shared));
-            let make = move |owner| {
-                let shard = Shard::log(log).map_err(reason)?;
-                shared.pages.get_or_init(|| shard.pages());
-                Ok(Owned::new(shard, owner, Arc::clone(&shared)))
-            };
-            spawn_all::<D, N, I, _, _>(parts, make, tcp)
-        }
+        Wakeup::Spin => D::Stores::spawn::<D, D::Polling, I>(parts),
+        Wakeup::Eventfd | Wakeup::Batched => Err(no_such_server()),
     }
 }
 
 /// Starts the owners, each of which makes its own store with `make`, and the TCP thread.
-fn spawn_all<D, N, I, E, T>(
+pub(super) fn spawn_all<D, N, I, E, T>(
     parts: Parts<I>,
     make: impl Fn(usize) -> Result<E, String> + Clone + Send + 'static,
     tcp_engine: T,

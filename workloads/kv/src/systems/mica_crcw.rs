@@ -4,9 +4,10 @@
 //! all cores; readers verify versions, writers take a lock by a version's odd bit. A client sends
 //! any request to any core's port, so no request is in the wrong place and none changes threads.
 
-use super::{Addressing, Design, EngineKind, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, EngineKind, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneLogForAll;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +16,8 @@ pub struct MicaCrcw;
 impl Design for MicaCrcw {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Shared;
+    type Stores = OneLogForAll;
+    const BATCHES: bool = false;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Port;
     const ENGINES: &'static [EngineKind] = &[EngineKind::Log];

@@ -6,9 +6,10 @@
 //! owner is recomputed from the key bytes: a write at the wrong port is a misroute and is handed to
 //! its owner; a get is served where it arrives.
 
-use super::{Addressing, Design, EngineKind, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, EngineKind, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneEachToRead;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +18,7 @@ pub struct MicaCrew;
 impl Design for MicaCrew {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::ReadAnywhere;
+    type Stores = OneEachToRead;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Port;
     const ENGINES: &'static [EngineKind] = &[EngineKind::Log];

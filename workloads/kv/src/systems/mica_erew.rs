@@ -9,9 +9,10 @@
 //! over AF_XDP. The server trusts no client: the owner is recomputed from the key bytes, and a
 //! request at the wrong port is counted as a misroute and handed to its owner.
 
-use super::{Addressing, Design, EngineKind, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, EngineKind, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneEach;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,7 @@ pub struct MicaErew;
 impl Design for MicaErew {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Partitioned;
+    type Stores = OneEach;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Port;
     const ENGINES: &'static [EngineKind] = &[EngineKind::Log, EngineKind::Slab];

@@ -13,9 +13,10 @@
 //! sizes, so divided that each range costs as many packets, as in Minos. A set shows its size
 //! itself. A request for several keys is served where it arrives.
 
-use super::{Addressing, Design, IoKind, Layout, Refusal, Steering, SystemChoice};
+use super::{Addressing, Design, IoKind, Refusal, Steering, SystemChoice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::BySize;
+use crate::server::stores::OneForAll;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,8 @@ pub struct Minos;
 impl Design for Minos {
     type Polling = SpinPerMessage;
     type Dispatch = BySize;
-    const LAYOUT: Layout = Layout::Shared;
+    type Stores = OneForAll;
+    const UDP: bool = false;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "minos";

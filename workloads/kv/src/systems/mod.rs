@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::handoff::mesh::Notify;
 use crate::server::dispatch::Dispatch;
+use crate::server::stores::Stores;
 
 /// A system under test that runs in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -132,8 +133,18 @@ pub(crate) trait Design: Send + Sync + 'static {
     type Polling: Notify;
     /// Who executes a request among the threads that serve its key.
     type Dispatch: Dispatch;
+    /// How its threads share out the store.
+    type Stores: Stores;
     /// Which threads serve a key.
-    const LAYOUT: Layout;
+    const LAYOUT: Layout = <Self::Stores as Stores>::LAYOUT;
+    /// It has a form over kernel sockets.
+    const UDP: bool = true;
+    /// It has a form over AF_XDP.
+    const AF_XDP: bool = true;
+    /// Its threads may sleep.
+    const SLEEPS: bool = true;
+    /// Its threads hand requests to each other, so that there is something to batch.
+    const BATCHES: bool = true;
     /// There is no store: replies are held until virtual departure times.
     const HOLDS_REPLIES: bool = false;
     /// Who chose the arrival thread.

@@ -7,9 +7,10 @@
 //! which queue the NIC chose plays no part. It still knows nothing of keys: one store with striped locks
 //! lies behind it, as behind `rss_shared`, which spreads flows by the NIC's hash.
 
-use super::{Addressing, Design, IoKind, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, IoKind, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneForAll;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +19,9 @@ pub struct ProgrammableRss;
 impl Design for ProgrammableRss {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Shared;
+    type Stores = OneForAll;
+    const UDP: bool = false;
+    const BATCHES: bool = false;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Flow;
     const NAME: &str = "programmable_rss";

@@ -9,9 +9,10 @@
 //! A request that the program cannot read is left to the kernel, which takes the flow's hash; the
 //! server behind the socket answers it.
 
-use super::{Addressing, Design, Layout, Placement, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, Placement, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneEach;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,8 @@ pub struct ReuseportEbpf;
 impl Design for ReuseportEbpf {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Partitioned;
+    type Stores = OneEach;
+    const AF_XDP: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
     const PLACEMENT: Placement = Placement::Reuseport;

@@ -5,9 +5,10 @@
 //! threads by their flow; no request ever changes threads, and the price is paid in locks and in
 //! cache lines that move between cores.
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneForAll;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,8 @@ pub struct RssShared;
 impl Design for RssShared {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Shared;
+    type Stores = OneForAll;
+    const BATCHES: bool = false;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "rss_shared";

@@ -5,9 +5,10 @@
 //! sent; messages to another core are collected and published together, once per receive batch,
 //! as Seastar's inter-core queues do. Everything else is [`sphinx`](super::sphinx).
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerBatch;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneEach;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,8 @@ pub struct Seastar;
 impl Design for Seastar {
     type Polling = SpinPerBatch;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Partitioned;
+    type Stores = OneEach;
+    const SLEEPS: bool = false;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "seastar";

@@ -11,11 +11,10 @@
 //! A request that reaches another cluster than its key's is a misroute, and is handed to the core
 //! there that stands where the arrival core stands in its own.
 
-use super::{
-    Addressing, Design, EngineKind, IoKind, Layout, Refusal, Steering, SystemChoice, choice,
-};
+use super::{Addressing, Design, EngineKind, IoKind, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OnePerCluster;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +23,9 @@ pub struct SharedSomething;
 impl Design for SharedSomething {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Clustered;
+    type Stores = OnePerCluster;
+    const UDP: bool = false;
+    const BATCHES: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Cluster;
     const ENGINES: &'static [EngineKind] = &[EngineKind::Slab];

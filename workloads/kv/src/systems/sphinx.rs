@@ -16,9 +16,10 @@
 //! of software steering, and a comparison against it does not exaggerate. Requests over TCP,
 //! whose replies have to be ordered, do go back to the connection's thread.
 
-use super::{Addressing, Design, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneEach;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,7 @@ pub struct Sphinx;
 impl Design for Sphinx {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Partitioned;
+    type Stores = OneEach;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "sphinx";

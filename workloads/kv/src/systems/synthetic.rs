@@ -7,9 +7,10 @@
 //! Kiefer and Wolfowitz's for several (1955). One thread keeps the order of arrivals; it spins, so
 //! that a reply leaves within microseconds of its time, and counts how late it was.
 
-use super::{Addressing, Design, EngineKind, Layout, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, EngineKind, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneForAll;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +19,8 @@ pub struct Synthetic;
 impl Design for Synthetic {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Shared;
+    type Stores = OneForAll;
+    const SLEEPS: bool = false;
     const HOLDS_REPLIES: bool = true;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;

@@ -11,9 +11,10 @@
 //! [`packet::checksum::completion`]) is finished before it moves, for the packet made of it there knows
 //! nothing of that.
 
-use super::{Addressing, Design, Layout, Placement, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, Placement, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneEach;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +23,8 @@ pub struct XdpCpumap;
 impl Design for XdpCpumap {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Partitioned;
+    type Stores = OneEach;
+    const AF_XDP: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
     const PLACEMENT: Placement = Placement::Cpu;

@@ -8,9 +8,10 @@
 //!
 //! What XDP cannot read as a request, fragments among them, keeps its port and reaches owner 0.
 
-use super::{Addressing, Design, Layout, Placement, Refusal, Steering, SystemChoice, choice};
+use super::{Addressing, Design, Placement, Refusal, Steering, SystemChoice, choice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneEach;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,8 @@ pub struct XdpPosix;
 impl Design for XdpPosix {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Partitioned;
+    type Stores = OneEach;
+    const AF_XDP: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
     const PLACEMENT: Placement = Placement::Port;

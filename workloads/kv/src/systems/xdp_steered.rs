@@ -11,9 +11,10 @@
 //! multi-get goes to the owner of its first key, and the keys of other owners travel by counted
 //! handoff.
 
-use super::{Addressing, Design, IoKind, Layout, Refusal, Steering, SystemChoice};
+use super::{Addressing, Design, IoKind, Refusal, Steering, SystemChoice};
 use crate::handoff::mesh::SpinPerMessage;
 use crate::server::dispatch::Here;
+use crate::server::stores::OneEach;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +23,8 @@ pub struct XdpSteered;
 impl Design for XdpSteered {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
-    const LAYOUT: Layout = Layout::Partitioned;
+    type Stores = OneEach;
+    const UDP: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
     const NAME: &str = "xdp_steered";

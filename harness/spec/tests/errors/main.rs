@@ -236,7 +236,7 @@ fn options_belong_to_their_systems() {
             "leaves none for the small",
         ),
         ("{system: memcached, rebalance: 10 ms}", "memcached has not"),
-        ("{system: sphinx, rebalance: 0 s}", "above 0"),
+        ("{system: sphinx, rebalance: 0 s}", "longer than 0"),
         ("{system: minos, io: udp}", "read every receive queue"),
         (
             "{system: rss_shared, flow_hash: mix}",

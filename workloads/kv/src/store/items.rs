@@ -9,7 +9,7 @@ use super::item::{Header, Item};
 use super::key::Key;
 use super::stats::{Counters, Usage};
 
-/// See the [module](self).
+/// What keeps items in memory: where each lies, and who gives way when memory is full.
 pub trait Items: std::fmt::Debug {
     /// Where an item was found; valid until the items are next changed through another place.
     type Place: Copy + std::fmt::Debug;

@@ -2,7 +2,7 @@
 //!
 //! A [`Shard`] is one thread's store: it owns one region of memory of fixed size and nothing
 //! else, so that a partitioned (EREW) system runs without any lock. What it does is the same over
-//! each of two engines ([`Items`](items::Items)): size classes ([`SlabItems`]), or MICA's log
+//! each of two engines ([`Items`]): size classes ([`SlabItems`]), or MICA's log
 //! ([`LogItems`]). [`Striped`] puts locks over
 //! several shards for the systems in which any thread serves any key. Semantics (flags,
 //! expiration, cas, flush, arithmetic on text) are memcached 1.6.18's, read from its

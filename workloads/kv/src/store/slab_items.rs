@@ -15,7 +15,7 @@ use super::stats::Usage;
 /// Where a shard's first page starts is a multiple of this, for whole cache lines.
 const LINE: usize = 64;
 
-/// See the [module](self).
+/// Items in size classes behind an exact index.
 #[derive(Debug)]
 pub struct SlabItems {
     region: Region,

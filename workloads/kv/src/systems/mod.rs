@@ -3,7 +3,7 @@
 //! A system is a policy (packet to owner), the place where it executes, a store and a way of
 //! waking threads. What they share (worker loop, protocol, handoff) is shared code, so that two
 //! systems differ by what their papers differ in. [`SystemKind`] is matched once at start
-//! ([`crate::server`]) and leads into code generic over a [`Design`]: nothing is dynamic per packet.
+//! ([`crate::server`]) and leads into code generic over a `Design`: nothing is dynamic per packet.
 
 mod choice;
 pub mod mica_crcw;

@@ -65,7 +65,6 @@ fn gets(server: &Server, client: &mut Client, system: SystemKind) {
         | SystemKind::MicaErew
         | SystemKind::MicaCrew
         | SystemKind::MicaCrcw
-        | SystemKind::Minos
         | SystemKind::XdpSteered
         | SystemKind::SharedSomething
         | SystemKind::ReuseportEbpf
@@ -74,6 +73,8 @@ fn gets(server: &Server, client: &mut Client, system: SystemKind) {
         | SystemKind::ProgrammableRss => {
             assert_eq!(delta.handoffs, 0);
         }
+        // One in a hundred is large, by the sizes seen so far.
+        SystemKind::Minos => assert!(delta.handoffs * 20 <= GETS as u64, "{}", delta.handoffs),
         // One flow arrives at one owner: the keys of all others change threads, once each.
         SystemKind::Sphinx | SystemKind::Seastar => {
             let possible: Vec<_> = (0..OWNERS).map(|by| GETS as u64 - owned(by)).collect();

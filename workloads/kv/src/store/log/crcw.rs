@@ -24,7 +24,7 @@ use super::{LogConfig, LogItems};
 /// A log that one thread at a time writes.
 type SharedShard = Shard<LogItems<SharedMemory>>;
 
-/// See the [module](self).
+/// One log for all threads, in stripes: any reads, any writes (MICA's CRCW mode).
 #[derive(Debug)]
 pub struct Crcw {
     stripes: Box<[Stripe]>,

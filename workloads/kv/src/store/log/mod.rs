@@ -16,8 +16,8 @@
 //! items are counted; it costs the index line of each live item that a full log overwrites. And an
 //! item's header is 32 bytes (cas, flags, deadline, times), where MICA's is 24 with its allocator's.
 //!
-//! The memory is one thread's own ([`Private`], EREW), or shared between one writer at a time and
-//! readers that verify versions ([`shared`], CREW and CRCW).
+//! The memory is one thread's own (`Private`, EREW), or shared between one writer at a time and
+//! readers that verify versions ([`SharedMemory`], CREW and CRCW).
 
 use sys::mem::Pages;
 

@@ -142,10 +142,10 @@ fn a_need_that_is_not_met_is_named() {
         found_nic.why,
         "missing: runs of fidelity nic (these are veth)"
     );
-    let minos = claim("steering", "needs: [{system: minos}, {facility: a switch}]");
-    let found_minos = found(&minos, 12, |_| QUIET);
-    assert_eq!(found_minos.verdict, NotTestable);
-    assert!(found_minos.why.contains("minos") && found_minos.why.contains("a switch"));
+    let herd = claim("steering", "needs: [{system: herd}, {facility: a switch}]");
+    let found_herd = found(&herd, 12, |_| QUIET);
+    assert_eq!(found_herd.verdict, NotTestable);
+    assert!(found_herd.why.contains("herd") && found_herd.why.contains("a switch"));
 }
 
 #[test]

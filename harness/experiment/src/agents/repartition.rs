@@ -65,22 +65,22 @@ impl SlotMoves {
 fn at(server: &mut Server, repartition: Repartition, window: Window) -> Result<Repartitioned> {
     clock::sleep_until_ns(window.measure_from_ns() + repartition.after.as_nanos());
     let owners = u16::try_from(server.config().owners())?;
-    let (begun_ns, mut slots) = (clock::now_ns(), 0);
-    for (slot, owner) in passed_on(owners, repartition.slots) {
-        server
-            .move_slot(slot, owner)
-            .with_context(|| format!("moving slot {slot} to owner {owner}"))?;
-        slots += 1;
-        ensure!(
-            clock::now_ns() < window.measure_until_ns(),
-            "{slots} of {} slots were moved when the measure phase ended: make it longer, or move \
-             fewer",
-            repartition.slots
-        );
-    }
+    let moves: Vec<_> = passed_on(owners, repartition.slots).collect();
+    let begun_ns = clock::now_ns();
+    server
+        .move_slots(&moves)
+        .with_context(|| format!("moving {} slots", moves.len()))?;
+    let ended_ns = clock::now_ns();
+    ensure!(
+        ended_ns < window.measure_until_ns(),
+        "moving {} slots took {} ms, beyond the end of the measure phase: make it longer, or move \
+         fewer",
+        moves.len(),
+        (ended_ns - begun_ns) / 1_000_000
+    );
     Ok(Repartitioned {
-        slots,
-        took_ns: clock::now_ns() - begun_ns,
+        slots: moves.len() as u64,
+        took_ns: ended_ns - begun_ns,
     })
 }
 

@@ -44,8 +44,12 @@ use crate::systems::{Layout, Refusal};
 use cache::Cache;
 use gate::Phase;
 use plane::Plane;
+use rebalance::SlotMove;
 use start::Running;
 use steering::SLOTS;
+
+/// Slots that change owners in one go.
+const MOVED_AT_ONCE: usize = 32;
 
 /// How long a phase of the threads may take before the server counts as broken: allocating and
 /// filling memory on a slow, shared host.
@@ -252,28 +256,36 @@ impl Server {
         }
     }
 
-    /// Moves a slot of the partition table, with the items in it, to another owner while
-    /// requests are served; returns the table's new epoch.
+    /// Moves slots of the partition table, with the items in them, to other owners while requests
+    /// are served.
     ///
-    /// The order is what keeps every request and every item: the old owner stops serving the slot
+    /// The order is what keeps every request and every item: the old owner stops serving a slot
     /// and sends its items; from then on it forwards the slot's requests to the new owner, behind
     /// the items in the same ring. The new owner takes the items and changes the user-space
     /// table. Only then is the kernel's table changed. A request steered by the old entry
     /// meanwhile reaches the old owner, where it counts as a misroute and is handed over; the
     /// other order would misroute as many, to an owner that does not have the items yet.
     ///
+    /// An owner reads through all its items to find those of the slots that it gives away, so
+    /// slots leave by the dozen: enough to share that, few enough that requests wait some
+    /// milliseconds at most.
+    ///
     /// # Errors
     /// When the system is not partitioned or not serving, or the kernel's table refuses.
-    pub fn move_slot(&mut self, slot: u16, owner: u16) -> Result<u32, ServerError> {
+    pub fn move_slots(&mut self, moves: &[SlotMove]) -> Result<(), ServerError> {
         if self.config.system.layout() != Layout::Partitioned {
             return Err(ServerError::Config(format!(
                 "{} has no slots with one owner to move",
                 self.config.system
             )));
         }
-        let epoch = self.running.shared.move_slot(slot, owner)?;
-        self.plane.copy_slot(&self.running.shared.table, slot)?;
-        Ok(epoch)
+        for moves in moves.chunks(MOVED_AT_ONCE) {
+            self.running.shared.move_slots(moves)?;
+            for (slot, _) in moves {
+                self.plane.copy_slot(&self.running.shared.table, *slot)?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves slots between owners so that their loads come together, by what was executed since the
@@ -297,9 +309,7 @@ impl Server {
         let owners = owners.map(|entry| steering::table::owner_in(entry) as u16);
         let count = u16::try_from(shared.owners).unwrap_or(u16::MAX);
         let moves = rebalance::moves(&since, &owners, count);
-        for (slot, owner) in &moves {
-            self.move_slot(*slot, *owner)?;
-        }
+        self.move_slots(&moves)?;
         Ok(moves.len())
     }
 

@@ -4,16 +4,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::rebalance::SlotMove;
+
 /// Something for a worker to do between two rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Give a slot of the partition table, with its items, to another owner.
-    GiveAway {
-        /// The slot.
-        slot: u16,
-        /// The new owner.
-        to: u16,
-    },
+    /// Give slots of the partition table, with their items, to other owners.
+    GiveAway(Vec<SlotMove>),
 }
 
 /// What one worker is asked.
@@ -59,10 +56,10 @@ mod tests {
     fn orders_come_once_and_in_order() {
         let mailbox = Mailbox::default();
         assert!(mailbox.take().is_empty());
-        let first = Order::GiveAway { slot: 1, to: 0 };
-        let second = Order::GiveAway { slot: 2, to: 1 };
-        mailbox.put(first);
-        mailbox.put(second);
+        let first = Order::GiveAway(vec![(1, 0)]);
+        let second = Order::GiveAway(vec![(2, 1)]);
+        mailbox.put(first.clone());
+        mailbox.put(second.clone());
         assert_eq!(mailbox.take(), [first, second]);
         assert!(mailbox.take().is_empty());
     }

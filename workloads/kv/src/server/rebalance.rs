@@ -18,8 +18,8 @@ pub type SlotMove = (u16, u16);
 /// The moves that bring owners' loads together. `loads` are requests by slot since the last look,
 /// `owners` who had each slot, each below `count`.
 ///
-/// Each move takes from the most loaded owner the largest slot that is no larger than half of what
-/// separates it from the least loaded one, so that every move lowers the larger of the two loads.
+/// Each move takes from the most loaded owner the slot that brings it nearest to the least loaded one,
+/// and only one smaller than what separates them, so that every move lowers the larger of the two loads.
 #[must_use]
 pub fn moves(loads: &[u64; SLOTS], owners: &[u16; SLOTS], count: u16) -> Vec<SlotMove> {
     let (mut owners, mut moves) = (*owners, Vec::new());
@@ -38,9 +38,9 @@ pub fn moves(loads: &[u64; SLOTS], owners: &[u16; SLOTS], count: u16) -> Vec<Slo
             break;
         }
         let candidates = (0..SLOTS).filter(|slot| {
-            usize::from(owners[*slot]) == most && loads[*slot] > 0 && loads[*slot] * 2 <= apart
+            usize::from(owners[*slot]) == most && loads[*slot] > 0 && loads[*slot] < apart
         });
-        let Some(slot) = candidates.max_by_key(|slot| loads[*slot]) else {
+        let Some(slot) = candidates.min_by_key(|slot| apart.abs_diff(2 * loads[*slot])) else {
             break;
         };
         owners[slot] = least as u16;
@@ -96,11 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn a_single_hot_slot_cannot_be_helped_but_its_neighbours_leave() {
+    fn a_single_hot_slot_is_left_alone_with_its_load() {
         let mut loads = [0; SLOTS];
         (loads[0], loads[2], loads[4]) = (10_000, 300, 200);
         let moved = moves(&loads, &even(2), 2);
-        assert_eq!(moved, [(2, 1), (4, 1)]);
+        assert_eq!(moved, [(0, 1)]);
+        let mut owners = even(2);
+        owners[0] = 1;
+        assert_eq!(moves(&loads, &owners, 2), [], "it can be helped no further");
     }
 
     proptest! {

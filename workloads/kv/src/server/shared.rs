@@ -16,6 +16,7 @@ use super::counters::{Count, Counts, LiveCounts};
 use super::gate::Gate;
 use super::orders::{Mailbox, Order};
 use super::quiet::Quiet;
+use super::rebalance::SlotMove;
 use super::snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
 use super::{PreloadReport, ServerError, ThreadInfo};
 use crate::handoff::doorbell::Doorbell;
@@ -259,30 +260,36 @@ impl Shared {
         })
     }
 
-    /// Moves a slot and its items; see [`super::Server::move_slot`].
+    /// Moves slots and their items; see [`super::Server::move_slots`].
     ///
     /// # Errors
     /// When slot or owner do not exist, or the threads do not get to it.
-    pub(crate) fn move_slot(&self, slot: u16, owner: u16) -> Result<u32, ServerError> {
-        if usize::from(slot) >= SLOTS || usize::from(owner) >= self.owners {
-            return Err(ServerError::Config(format!(
-                "no slot {slot} or no owner {owner}"
-            )));
+    pub(crate) fn move_slots(&self, moves: &[SlotMove]) -> Result<(), ServerError> {
+        let mut orders = vec![Vec::new(); self.owners];
+        for (slot, owner) in moves {
+            if usize::from(*slot) >= SLOTS || usize::from(*owner) >= self.owners {
+                return Err(ServerError::Config(format!(
+                    "no slot {slot} or no owner {owner}"
+                )));
+            }
+            let from = self.owner_of_slot(*slot);
+            if from != usize::from(*owner) {
+                orders[from].push((*slot, *owner));
+            }
         }
-        let from = self.owner_of_slot(slot);
-        if from == usize::from(owner) {
-            return Ok(self.table.epoch());
+        for (state, moves) in self.states.iter().zip(orders) {
+            if !moves.is_empty() {
+                state.mailbox.put(Order::GiveAway(moves));
+            }
         }
-        self.states[from]
-            .mailbox
-            .put(Order::GiveAway { slot, to: owner });
-        let done = || self.owner_of_slot(slot) == usize::from(owner);
+        let moved = |(slot, owner): &SlotMove| self.owner_of_slot(*slot) == usize::from(*owner);
+        let done = || moves.iter().all(moved);
         if self.wait(Instant::now() + MOVE_LIMIT, done) {
-            Ok(self.table.epoch())
+            Ok(())
         } else {
             let failure = self.gate.failure();
             Err(ServerError::Thread(
-                failure.unwrap_or_else(|| "the slot was not handed over".into()),
+                failure.unwrap_or_else(|| "slots were not handed over".into()),
             ))
         }
     }

@@ -294,13 +294,15 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
 
     fn follow_orders(&mut self) {
         for order in self.desk.shared.states[self.desk.me].mailbox.take() {
-            let super::orders::Order::GiveAway { slot, to } = order;
+            let super::orders::Order::GiveAway(moves) = order;
             let now = self.desk.now;
-            let moved = self.desk.engine.give_away(slot, to, now);
-            self.desk
-                .port
-                .send::<N>(usize::from(to), Message::Items(Box::new(moved)));
-            self.work += 1;
+            for moved in self.desk.engine.give_away(&moves, now) {
+                let to = usize::from(moved.to);
+                self.desk
+                    .port
+                    .send::<N>(to, Message::Items(Box::new(moved)));
+                self.work += 1;
+            }
         }
         for asked in self.desk.shared.states[self.desk.me].questions.take() {
             self.tell(&asked);

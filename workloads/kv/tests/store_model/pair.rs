@@ -241,9 +241,10 @@ impl<M: Items> Pair<M> {
         let text = before
             .as_ref()
             .map(|entry| String::from_utf8_lossy(&entry.value));
+        // What follows a space is ignored: a number that was padded may have been appended to.
         let number = text
             .as_ref()
-            .and_then(|text| text.trim_end().parse::<u64>().ok());
+            .and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
         match result {
             Ok(delta) => {
                 let old = number.expect("a number");

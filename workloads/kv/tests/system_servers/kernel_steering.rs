@@ -73,7 +73,7 @@ fn a_wrong_slot_misroutes_exactly_its_requests_until_it_is_moved() {
             (of_slot, of_slot),
             "{system}"
         );
-        server.move_slot(slot, wrong).expect("move");
+        server.move_slots(&[(slot, wrong)]).expect("move");
         cable.client.run(ask_all).expect("enter");
         let total = counters(&server).total();
         assert_eq!(

@@ -264,7 +264,7 @@ fn a_corrupted_kernel_slot_misroutes_exactly_its_requests() {
     assert_eq!(counters(&server).total().cross_core_hops, hops_before_move);
     server.set_napi_cpus(None);
 
-    server.move_slot(slot, wrong).expect("move");
+    server.move_slots(&[(slot, wrong)]).expect("move");
     cable.client.run(ask_all).expect("enter");
     let after = counters(&server).total();
     assert_eq!(

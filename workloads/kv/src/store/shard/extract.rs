@@ -4,21 +4,32 @@ use super::super::item::Item;
 use super::super::items::Items;
 use super::super::key::Key;
 use super::Shard;
+use steering::SLOTS;
+use steering::table::slot_of;
 
 impl<M: Items> Shard<M> {
-    /// Unlinks every item whose key hashes to `slot` of the partition table, after giving each
-    /// that is still valid to `each`; returns how many those were. Reads all memory in use.
-    pub fn take_slot(&mut self, slot: u16, now: u32, mut each: impl FnMut(&Item<'_>)) -> u64 {
-        let in_slot = |key: &[u8]| {
-            Key::new(key).is_some_and(|key| steering::table::slot_of(key.hash()) == slot)
-        };
+    /// Unlinks every item whose key hashes to one of `slots` of the partition table, after giving each
+    /// that is still valid to `each` with its slot; returns how many those were. Reads all memory in
+    /// use once, however many slots there are.
+    pub fn take_slots(
+        &mut self,
+        slots: &[u16],
+        now: u32,
+        mut each: impl FnMut(u16, &Item<'_>),
+    ) -> u64 {
+        let mut wanted = [false; SLOTS];
+        for slot in slots {
+            wanted[usize::from(*slot) % SLOTS] = true;
+        }
+        let in_slots =
+            |key: &[u8]| Key::new(key).is_some_and(|key| wanted[usize::from(slot_of(key.hash()))]);
         let mut taken = 0;
-        for bytes in self.items.keys(in_slot) {
+        for bytes in self.items.keys(in_slots) {
             // Unlinks what has expired or was flushed, and then finds nothing.
             if let Some(key) = Key::new(&bytes)
                 && let Some(place) = self.locate(key, now)
             {
-                each(&self.item_at(place));
+                each(slot_of(key.hash()), &self.item_at(place));
                 self.items.remove(place);
                 taken += 1;
             }
@@ -32,7 +43,6 @@ mod tests {
     use super::super::super::log::LogConfig;
     use super::super::{ShardConfig, StoreRequest};
     use super::*;
-    use steering::table::slot_of;
 
     #[test]
     fn exactly_the_slots_items_leave() {
@@ -51,7 +61,8 @@ mod tests {
         }
         let slot = slot_of(Key::new(b"key-7").unwrap().hash());
         let mut left = Vec::new();
-        let taken = shard.take_slot(slot, 1, |item| {
+        let taken = shard.take_slots(&[slot], 1, |of, item| {
+            assert_eq!(of, slot);
             assert_eq!(item.value.len(), item.key.len() * 40);
             left.push(item.key.to_vec());
         });
@@ -66,7 +77,7 @@ mod tests {
                 slot_of(key.hash()) == slot
             );
         }
-        assert_eq!(shard.take_slot(slot, 1, |_| ()), 0);
+        assert_eq!(shard.take_slots(&[slot], 1, |_, _| ()), 0);
     }
 
     #[test]
@@ -83,7 +94,7 @@ mod tests {
         };
         shard.store(&request, 1);
         assert_eq!(
-            shard.take_slot(slot_of(key.hash()), 9, |_| panic!("shown")),
+            shard.take_slots(&[slot_of(key.hash())], 9, |_, _| panic!("shown")),
             0
         );
         assert_eq!(shard.usage().curr_items, 0);

@@ -4,7 +4,7 @@ mod protocol_support;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestRng, TestRunner};
 use protocol_support::compare;
 
 /// Values stay below 2048 bytes: where one is taken for a line, how much of it has arrived decides
@@ -161,6 +161,15 @@ fn noise() -> impl Strategy<Value = String> {
     prop::collection::vec(select(words), 0..7).prop_map(|words| words.join(" ") + "\r\n")
 }
 
+/// The same scripts each time; `STEERBENCH_SCRIPTS=random` plays others.
+fn runner(config: Config) -> TestRunner {
+    if std::env::var("STEERBENCH_SCRIPTS").is_ok_and(|scripts| scripts == "random") {
+        return TestRunner::new(config);
+    }
+    let rng = TestRng::deterministic_rng(config.rng_algorithm);
+    TestRunner::new_with_rng(config, rng)
+}
+
 fn play(cases: u32, command: impl Strategy<Value = Vec<u8>>) {
     let config = Config {
         cases,
@@ -169,7 +178,7 @@ fn play(cases: u32, command: impl Strategy<Value = Vec<u8>>) {
         ..Config::default()
     };
     let scripts = (prop::collection::vec(command, 1..150), 1..2000usize);
-    TestRunner::new(config)
+    runner(config)
         .run(&scripts, |(script, piece)| {
             // A value that is still to come when the stream ends would cost memcached's last replies.
             let script = [script.concat(), b"\r\nmn\r\n".to_vec()].concat();

@@ -83,6 +83,9 @@ fn deletion_touch_and_flush() {
         "touch a 0\r\nset a 0 0 1\r\n1\r\ntouch a 10\r\ntouch a\r\ntouch a x\r\ntouch a x noreply\r\ntouch a 10 noreply\r\ntouch a -1\r\nget a\r\n",
     );
     same("set a 0 0 1\r\n1\r\nflush_all\r\nget a\r\nset a 0 0 1\r\n2\r\ngets a\r\n");
+    // It takes with it what is stored in its second, until the next flush says otherwise.
+    same("flush_all 1\r\nset a 0 0 1\r\n1\r\nget a\r\nadd a 0 0 1\r\n2\r\ncas a 0 0 1 1\r\n3\r\n");
+    same("flush_all 1\r\nset a 0 0 1\r\n1\r\nflush_all\r\nset a 0 0 1\r\n2\r\ngets a\r\n");
     same(
         "set a 0 0 1\r\n1\r\nflush_all 100\r\nget a\r\nflush_all 0\r\nget a\r\nflush_all x\r\nflush_all noreply\r\nflush_all x noreply\r\nflush_all -5\r\nflush_all 1 2 3\r\nflush_all 0 noreply\r\n",
     );

@@ -133,13 +133,28 @@ fn set(flag: &mut bool) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The bytes of a key in base64; `None` if it is none. (memcached also takes padding in the middle.)
+/// The bytes of a key in base64; `None` if it is none. As in memcached, whatever is no base64 is
+/// passed over, and the first padded block is the last one. (It also takes padding within a block.)
 pub(super) fn decode_key<'b>(text: &[u8], room: &'b mut [u8; KEY_LIMIT]) -> Option<&'b [u8]> {
-    let len = BASE64
-        .decode_slice(text, room)
-        .ok()
-        .filter(|len| *len > 0)?;
-    Some(&room[..len])
+    let of_base64 = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let mut digits = [0; KEY_LIMIT];
+    let mut count = 0;
+    for (digit, byte) in digits.iter_mut().zip(text.iter().filter(of_base64)) {
+        *digit = *byte;
+        count += 1;
+    }
+    let digits = digits[..count].chunks_exact(4);
+    if count == 0 || !digits.remainder().is_empty() {
+        return None;
+    }
+    let mut len = 0;
+    for block in digits {
+        len += BASE64.decode_slice(block, &mut room[len..]).ok()?;
+        if block.contains(&b'=') {
+            break;
+        }
+    }
+    (len > 0).then(|| &room[..len])
 }
 
 fn opaque_too_long(flags: &[u8]) -> bool {

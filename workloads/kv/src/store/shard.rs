@@ -152,18 +152,21 @@ impl<M: Items> Shard<M> {
     }
 
     /// Invalidates everything stored until `due` (Unix seconds; `None` is now). As in memcached,
-    /// a delayed flush acts in the second before, and replaces one that is not yet due. Unlike
-    /// there, it does not revive items that an earlier flush has invalidated.
+    /// a delayed flush acts in the second before, takes with it what is stored within that second,
+    /// and replaces one that is not yet due. Unlike there, it does not revive items that an earlier
+    /// flush has invalidated.
     pub fn flush_all(&mut self, due: Option<u32>, now: u32) {
         self.counters.cmd_flush += 1;
         self.apply_due_flush(now);
-        match due.map(|due| due.saturating_sub(1)) {
-            Some(due) if due > now => {
-                self.flush_due = Some(due);
-                self.items.flushed(self.flushed_cas, self.flush_due);
-            }
-            Some(_) | None => self.flush_now(),
+        self.flush_due = due
+            .map(|due| due.saturating_sub(1))
+            .filter(|due| *due >= now);
+        if self.flush_due.is_none_or(|due| due == now) {
+            // A flush that acts at once takes a number.
+            self.last_cas += 1;
+            self.flushed_cas = self.last_cas;
         }
+        self.items.flushed(self.flushed_cas, self.flush_due);
     }
 
     /// What was counted.
@@ -185,17 +188,19 @@ impl<M: Items> Shard<M> {
 
     #[inline]
     fn apply_due_flush(&mut self, now: u32) {
-        if self.flush_due.is_some_and(|due| due <= now) {
-            self.flush_now();
+        if let Some(due) = self.flush_due
+            && due <= now
+        {
+            self.flush_until(due, now);
         }
     }
 
+    /// Invalidates what is there; in its own second a flush stays due, for what is still to come.
     #[cold]
-    fn flush_now(&mut self) {
-        self.flush_due = None;
-        self.last_cas += 1;
+    fn flush_until(&mut self, due: u32, now: u32) {
         self.flushed_cas = self.last_cas;
-        self.items.flushed(self.flushed_cas, None);
+        self.flush_due = (due == now).then_some(due);
+        self.items.flushed(self.flushed_cas, self.flush_due);
     }
 
     fn next_cas(&mut self) -> u64 {

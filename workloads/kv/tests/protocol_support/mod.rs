@@ -8,6 +8,27 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use kv::protocol::{Dialect, ServerFacts, drain};
 use kv::store::{Items, LogConfig, Shard, ShardConfig};
 
+/// Without the thread that sorts memcached's items by use, which holds those that were read until it
+/// comes to them: meanwhile a number that gets shorter is not padded.
+const NO_MAINTAINER: &str = "no_lru_maintainer";
+/// The line behind which a script pauses.
+const PAUSE: &[u8] = b"mn\r\n";
+/// How long it pauses at most.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// A script in pieces that end behind a [`PAUSE`].
+fn pieces(script: &[u8]) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = script;
+    while let Some(at) = rest.windows(PAUSE.len()).position(|part| part == PAUSE) {
+        let (piece, behind) = rest.split_at(at + PAUSE.len());
+        pieces.push(piece);
+        rest = behind;
+    }
+    pieces.push(rest);
+    pieces
+}
+
 /// A memcached of its own on a loopback port, ended with the value.
 pub(crate) struct Memcached {
     process: Child,
@@ -31,6 +52,8 @@ impl Memcached {
                     "64",
                     "-t",
                     "1",
+                    "-o",
+                    NO_MAINTAINER,
                     "-p",
                 ])
                 .arg(port.to_string())
@@ -70,6 +93,9 @@ impl Memcached {
     }
 
     /// Sends `script` on a connection of its own and returns all that comes back.
+    ///
+    /// Behind each `mn` it waits until that is answered: whether memcached pads a number that got shorter
+    /// depends on whether an earlier reply still holds the item, and by then none does.
     pub(crate) fn play(&self, script: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).expect("connect to memcached");
         stream
@@ -77,9 +103,16 @@ impl Memcached {
             .expect("set a timeout");
         let mut writer = stream.try_clone().expect("clone the stream");
         let script = script.to_vec();
+        let (answer, answers) = std::sync::mpsc::channel();
         let sender = std::thread::spawn(move || {
-            // A peer that closes early makes this fail, which is then no fault.
-            let _ = writer.write_all(&script);
+            for piece in pieces(&script) {
+                // A peer that closes early makes this fail, which is then no fault.
+                let _ = writer.write_all(piece);
+                if piece.ends_with(PAUSE) {
+                    // There is no answer where the line was taken for a value.
+                    let _ = answers.recv_timeout(LONGEST_PAUSE);
+                }
+            }
             let _ = writer.shutdown(Shutdown::Write);
         });
         let mut reply = Vec::new();
@@ -87,7 +120,13 @@ impl Memcached {
         loop {
             match stream.read(&mut part) {
                 Ok(0) => break,
-                Ok(n) => reply.extend_from_slice(&part[..n]),
+                Ok(n) => {
+                    reply.extend_from_slice(&part[..n]);
+                    if reply.ends_with(b"MN\r\n") {
+                        // The sender may have ended.
+                        let _ = answer.send(());
+                    }
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
                 Err(error) => panic!("memcached does not answer: {error}"),
             }

@@ -74,7 +74,7 @@ proptest! {
     #[test]
     fn tiny_logs_agree(
         steps in prop::collection::vec(step(), 1..600),
-        bytes in 2048..40_000usize,
+        bytes in 4096..40_000usize,
         item_bytes in prop::sample::select(vec![64usize, 128, 512]),
     ) {
         let cache = LogConfig { item_bytes, ..LogConfig::cache(bytes) };

@@ -190,11 +190,6 @@ impl Index {
         memory.set_word(at(spot.bucket), emptied.with_next(self.free));
         self.free = spot.bucket;
     }
-
-    /// Every entry of the index.
-    pub(super) fn all<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = (Spot, u64)> + use<'a> {
-        (0..self.shape.roots).flat_map(move |root| chain_of(bytes, root))
-    }
 }
 
 fn chain_of(bytes: &[u8], root: u32) -> impl Iterator<Item = (Spot, u64)> {

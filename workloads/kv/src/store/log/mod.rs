@@ -442,13 +442,20 @@ impl<M: Memory> Items for LogItems<M> {
 
     fn keys(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
         let bytes = self.memory.bytes();
-        self.index
-            .all(bytes)
-            .map(|(_, entry)| self.base + position(entry))
-            .map(|at| Header::at(bytes, at).item(bytes, at).key)
-            .filter(|key| wanted(key))
-            .map(<[u8]>::to_vec)
-            .collect()
+        let mut keys = Vec::new();
+        // From the oldest on, as if each were to be overwritten: it reads the log as far as it is
+        // used, where the index lies all over its memory.
+        let mut ahead = self.log.clone();
+        while let Some(oldest) = ahead.oldest() {
+            let at = self.base + oldest;
+            let header = Header::at(bytes, at);
+            let key = header.item(bytes, at).key;
+            if header.has(LIVE) && wanted(key) {
+                keys.push(key.to_vec());
+            }
+            ahead.drop_oldest(room(&header));
+        }
+        keys
     }
 
     fn usage(&self) -> Usage {

@@ -166,7 +166,7 @@ mod tests {
             fs::write(folder.path().join(name), text).expect("writable");
         };
         let good = "id: a\npaper: encp19\nsection: '1'\nstatement: s\nreading: r\n\
-                    subject: steering\nexperiment: x.yaml\nneeds: [{system: minos}]\n";
+                    subject: steering\nexperiment: x.yaml\nneeds: [{facility: a switch}]\n";
         write("a.yaml", good);
         assert_eq!(read_folder(folder.path()).expect("one claim").len(), 1);
         write("b.yaml", good);

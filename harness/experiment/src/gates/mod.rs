@@ -87,7 +87,8 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
     smells
 }
 
-/// A change of latency that the spec asked for is what such a trial measures.
+/// A change of latency at a time of the spec's is what such a trial measures. (Slots that move by load
+/// do so from the first request on, and are to be steady.)
 fn changes_by_design(trial: &Trial) -> bool {
-    SlotMoves::of(trial).is_some() || trial.disturb.is_some_and(|disturb| disturb.stall.is_some())
+    trial.repartition.is_some() || trial.disturb.is_some_and(|disturb| disturb.stall.is_some())
 }

@@ -8,7 +8,7 @@ pub(super) const TRAITS: Traits = Traits {
     summary: "small and large requests are served by different cores; the threshold adapts",
     paper: "Didona, Zwaenepoel, NSDI'19 (Minos)",
     fidelity: "size-aware sharding: small cores read all queues, look the item up, and hand what is \
-               above the 99th percentile of sizes to large cores; the store is that of rss_shared \
+               above the 99th percentile of sizes to large cores (so that they look a get up twice); the store is that of rss_shared \
                (Minos has MICA's), the numbers of small and large cores are the spec's (Minos moves \
                cores between the two), and owners sleep unless wakeup is spin (Minos polls)",
     ios: &[Io::AfXdp],

@@ -43,9 +43,9 @@ pub(crate) struct ThreadState {
     pub(crate) live: Live,
     /// Its report of empty rounds.
     pub(crate) quiet: Quiet,
-    /// Orders for it.
     /// Keys that it executed, by slot, where the server is to know.
     pub(crate) by_slot: Option<Box<[Count; SLOTS]>>,
+    /// Orders for it.
     pub(crate) mailbox: Mailbox<Order>,
     /// A cache's questions to it.
     pub(crate) questions: Mailbox<Asked>,

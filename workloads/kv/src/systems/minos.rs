@@ -10,8 +10,9 @@
 //! Here the first owners are the small cores and the last `large_owners` the large ones; XDP gives
 //! every receive queue to a small core. How many there are of each is the spec's to say (Minos
 //! moves cores between the two); where there are several large cores, each serves a range of
-//! sizes, so divided that each range costs as many packets, as in Minos. A set shows its size
-//! itself. A request for several keys is served where it arrives.
+//! sizes, so divided that each range costs as many packets. A set shows its size itself. A request
+//! for several keys is served where it arrives. A small core finds the item of a get twice, once for
+//! its size and once for the reply, which is part of what its requests cost here.
 
 use super::{Addressing, Design, IoKind, Refusal, Steering, SystemChoice};
 use crate::handoff::mesh::SpinPerMessage;

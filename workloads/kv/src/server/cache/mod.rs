@@ -172,8 +172,18 @@ impl Cache {
     /// Adds what program and controller counted. Replies that the device lost are not among it.
     ///
     /// # Errors
-    /// When a counter cannot be read.
+    /// When a counter cannot be read, or the controller has ended: a cache that nobody fills is not
+    /// the system that is measured.
     pub(crate) fn add_counters(&self, counters: &mut ServerCounters) -> Result<(), ServerError> {
+        if self
+            .controller
+            .as_ref()
+            .is_some_and(JoinHandle::is_finished)
+        {
+            return Err(ServerError::Thread(
+                "the cache's controller has ended".to_owned(),
+            ));
+        }
         let seen = self.program().counters()?;
         counters.answered_in_path = seen.of(Outcome::Hit);
         counters.drops.extend(drops(&seen));
@@ -254,7 +264,8 @@ impl Controller {
         while !stop.load(Ordering::Acquire) {
             std::thread::sleep(ROUND);
             if let Err(error) = self.round() {
-                tracing::error!("the cache's controller: {error}");
+                let failure = format!("the cache's controller: {error}");
+                self.shared.gate.fail(failure);
                 return;
             }
         }

@@ -11,8 +11,8 @@ use crate::server::config::ServerConfig;
 use crate::server::engine::Access;
 use crate::store::Key;
 
-/// How long sizes are counted before limits are drawn anew, in ns. Minos does so every second; a
-/// trial here has its first limits before its measure phase.
+/// How long sizes are counted before limits are drawn anew, in ns: so short that a trial has its first
+/// limits before its measure phase.
 const EPOCH_NS: u64 = 50_000_000;
 
 /// One owner's view.
@@ -53,7 +53,7 @@ impl BySize {
             .unwrap_or_else(PoisonError::into_inner);
         sizes.add(&self.seen);
         self.seen.clear();
-        // One of the small owners draws the limits, as core 0 does in Minos.
+        // One of the small owners draws the limits.
         if self.me == 0 {
             let large = self.common.limits.len() - 1;
             for (limit, drawn) in self.common.limits.iter().zip(sizes.limits(large)) {

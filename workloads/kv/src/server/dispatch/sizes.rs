@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-/// Up to this share of the requests are small (Minos, section 3: the 99th percentile of sizes).
+/// Up to this share of the requests are small: Minos takes the 99th percentile of sizes.
 const SMALL: f64 = 0.99;
 
 /// Weight of what was counted before, after each epoch.

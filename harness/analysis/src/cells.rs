@@ -83,7 +83,7 @@ impl<'a> Cells<'a> {
 
 impl Point {
     fn of(trial: &Trial, sweep: Option<&Sweep>) -> Self {
-        let swept = swept(trial, sweep);
+        let swept = sweep.map(|sweep| sweep.of(trial)).unwrap_or_default();
         Self {
             load: trial.load,
             conditions: conditions(trial, &swept),
@@ -105,56 +105,4 @@ fn conditions(trial: &Trial, swept: &str) -> String {
         }
     }
     format!("{value} {swept}")
-}
-
-/// The values that the spec sweeps, as this trial has them.
-fn swept(trial: &Trial, sweep: Option<&Sweep>) -> String {
-    let Some(sweep) = sweep else {
-        return String::new();
-    };
-    let workload = &trial.workload;
-    let size = |size: &spec::SizeSpec| match size.bounds() {
-        Some((low, high)) if low == high => low.to_string(),
-        Some((low, high)) => format!("{low} to {high}"),
-        None => "none".to_owned(),
-    };
-    let values = [
-        (
-            sweep.theta.is_some(),
-            "theta",
-            workload.popularity.theta().to_string(),
-        ),
-        (
-            sweep.get_ratio.is_some(),
-            "get_ratio",
-            workload.get_ratio.to_string(),
-        ),
-        (sweep.keys.is_some(), "keys", workload.keys.to_string()),
-        (
-            sweep.key_size.is_some(),
-            "key_size",
-            size(&workload.key_size),
-        ),
-        (
-            sweep.value_size.is_some(),
-            "value_size",
-            size(&workload.value_size),
-        ),
-        (sweep.flows.is_some(), "flows", workload.flows.to_string()),
-        (
-            sweep.multi_get.is_some(),
-            "multi_get",
-            workload.multi_get.to_string(),
-        ),
-        (
-            sweep.owners.is_some(),
-            "owners",
-            trial.system.owners.to_string(),
-        ),
-    ];
-    let named = values.into_iter().filter(|(is_swept, ..)| *is_swept);
-    let texts: Vec<String> = named
-        .map(|(_, name, value)| format!("{name} {value}"))
-        .collect();
-    texts.join(", ")
 }

@@ -23,6 +23,8 @@ pub enum Figure {
     CpuCost,
     /// Handoffs, wakeups and cross-core hops per request.
     Crossings,
+    /// Latency, CPU time and handoffs against what was swept.
+    OverSweep,
     /// Where the offered requests ended.
     Ledger,
     /// Capacity searches: what was tried and the brackets.
@@ -43,7 +45,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
@@ -51,6 +53,7 @@ impl Figure {
         Self::ClosedLoop,
         Self::CpuCost,
         Self::Crossings,
+        Self::OverSweep,
         Self::Ledger,
         Self::Capacity,
         Self::Comparison,
@@ -71,6 +74,7 @@ impl Figure {
             Self::ClosedLoop => "closed_loop",
             Self::CpuCost => "cpu_cost",
             Self::Crossings => "crossings",
+            Self::OverSweep => "over_sweep",
             Self::Ledger => "ledger",
             Self::Capacity => "capacity",
             Self::Comparison => "comparison",
@@ -91,6 +95,7 @@ impl Figure {
             Self::ClosedLoop => plot::closed_loop::draw(run),
             Self::CpuCost => plot::cpu_cost::draw(run),
             Self::Crossings => plot::crossings::draw(run),
+            Self::OverSweep => plot::over_sweep::draw(run),
             Self::Ledger => plot::ledger::draw(run),
             Self::Capacity => plot::capacity::draw(run),
             Self::Comparison => plot::comparison::draw(run),
@@ -109,6 +114,9 @@ pub enum Skip {
     /// The run has no trials.csv, or an empty one.
     #[error("the run recorded no trials")]
     NoTrials,
+    /// Nothing was swept, or one value only.
+    #[error("the run swept no quantity over several values")]
+    NoSweep,
     /// No trial of the run is a drain.
     #[error("the run recorded no drains")]
     NoDrains,

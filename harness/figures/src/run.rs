@@ -8,6 +8,7 @@ mod machine;
 mod names;
 mod probes;
 mod series;
+mod swept;
 mod table;
 mod trials;
 

@@ -325,27 +325,32 @@ const RUN_JSON: &str = r#"{
 
 /// Sets columns of every trial in a made-up run's table: those that it has are replaced.
 pub(crate) fn set_columns(run: &Path, columns: &[(&str, &str)]) {
+    for (name, value) in columns {
+        set_column(run, name, |_, _| (*value).to_owned());
+    }
+}
+
+/// Sets a column by the number of the row and the trial's block.
+pub(crate) fn set_column(run: &Path, name: &str, value: impl Fn(usize, u32) -> String) {
     let path = run.join("trials.csv");
     let mut reader = csv::Reader::from_path(&path).unwrap();
     let mut header = reader.headers().unwrap().clone();
-    let mut rows: Vec<_> = reader.records().map(Result::unwrap).collect();
-    for (name, value) in columns {
-        let known = header.iter().position(|column| column == *name);
-        if known.is_none() {
-            header.push_field(name);
-        }
-        for row in &mut rows {
-            *row = match known {
-                None => row.iter().chain([*value]).collect(),
-                Some(at) => (row.iter().enumerate())
-                    .map(|(i, field)| if i == at { *value } else { field })
-                    .collect(),
-            };
-        }
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let column = |name: &str| header.iter().position(|column| column == name);
+    let (block, known) = (column("block").unwrap(), column(name));
+    if known.is_none() {
+        header.push_field(name);
     }
     let mut writer = csv::Writer::from_path(&path).unwrap();
     writer.write_record(&header).unwrap();
-    rows.iter()
-        .for_each(|row| writer.write_record(row).unwrap());
+    for (nth, row) in rows.iter().enumerate() {
+        let value = value(nth, row[block].parse().unwrap());
+        let mut fields: Vec<&str> = row.iter().collect();
+        match known {
+            None => fields.push(&value),
+            Some(at) => fields[at] = &value,
+        }
+        writer.write_record(fields).unwrap();
+    }
     writer.flush().unwrap();
 }

@@ -10,7 +10,7 @@ use crate::probe::ProbeRecord;
 use crate::trial::TrialRecord;
 
 /// Columns before the drops.
-const HEAD: [&str; 19] = [
+const HEAD: [&str; 20] = [
     "trial_id",
     "block",
     "system",
@@ -22,6 +22,7 @@ const HEAD: [&str; 19] = [
     "keys",
     "theta",
     "get_ratio",
+    "swept",
     "load",
     "offered_rps",
     "achieved_rps",
@@ -99,7 +100,7 @@ const FAILURE: [&str; 11] = [
 ];
 
 /// Columns by which both capacity tables name a search.
-const SEARCH: [&str; 8] = [
+const SEARCH: [&str; 9] = [
     "system",
     "label",
     "io",
@@ -108,6 +109,7 @@ const SEARCH: [&str; 8] = [
     "keys",
     "theta",
     "get_ratio",
+    "swept",
 ];
 
 /// A table as rows of text, the header first.
@@ -123,7 +125,10 @@ pub(crate) fn decimal(value: Option<f64>) -> String {
 }
 
 /// `trials.csv`: a column `drop_<reason>` for each reason that any trial of the run names.
-pub(crate) fn trials<'a>(records: impl Iterator<Item = &'a TrialRecord> + Clone) -> Rows {
+pub(crate) fn trials<'a>(
+    records: impl Iterator<Item = &'a TrialRecord> + Clone,
+    sweep: Option<&spec::Sweep>,
+) -> Rows {
     let reasons: BTreeSet<&str> = records
         .clone()
         .flat_map(|record| record.ledger.drops.iter().map(|drop| drop.reason.as_str()))
@@ -138,7 +143,7 @@ pub(crate) fn trials<'a>(records: impl Iterator<Item = &'a TrialRecord> + Clone)
         .collect();
     let mut rows = vec![header];
     rows.extend(records.map(|record| {
-        let mut row = before_drops(record);
+        let mut row = before_drops(record, sweep);
         row.extend(
             reasons
                 .iter()
@@ -161,7 +166,7 @@ fn engine(system: &spec::System) -> String {
         .map_or_else(String::new, |engine| engine.name().to_owned())
 }
 
-fn before_drops(record: &TrialRecord) -> Vec<String> {
+fn before_drops(record: &TrialRecord, sweep: Option<&spec::Sweep>) -> Vec<String> {
     let (trial, ledger) = (&record.trial, &record.ledger);
     vec![
         record.trial_id.to_string(),
@@ -175,6 +180,7 @@ fn before_drops(record: &TrialRecord) -> Vec<String> {
         trial.workload.keys.get().to_string(),
         trial.workload.popularity.theta().to_string(),
         trial.workload.get_ratio.to_string(),
+        sweep.map(|sweep| sweep.of(trial)).unwrap_or_default(),
         trial.load.to_string(),
         cell(trial.load.rate().map(spec::Rate::get)),
         format!("{:.1}", record.achieved_rps()),
@@ -271,7 +277,7 @@ pub(crate) fn failures<'a>(records: impl Iterator<Item = &'a FailureRecord>) -> 
     rows
 }
 
-fn search(record: &CapacityRecord) -> Vec<String> {
+fn search(record: &CapacityRecord, sweep: Option<&spec::Sweep>) -> Vec<String> {
     let trial = &record.first;
     vec![
         trial.system.system.to_string(),
@@ -282,6 +288,7 @@ fn search(record: &CapacityRecord) -> Vec<String> {
         trial.workload.keys.get().to_string(),
         trial.workload.popularity.theta().to_string(),
         trial.workload.get_ratio.to_string(),
+        sweep.map(|sweep| sweep.of(trial)).unwrap_or_default(),
     ]
 }
 
@@ -291,7 +298,7 @@ fn header(columns: &[&str]) -> Vec<String> {
 }
 
 /// `capacity.csv`: a row for each search.
-pub(crate) fn capacity(records: &[CapacityRecord]) -> Rows {
+pub(crate) fn capacity(records: &[CapacityRecord], sweep: Option<&spec::Sweep>) -> Rows {
     let columns = [
         "owners",
         "passing_rps",
@@ -307,7 +314,7 @@ pub(crate) fn capacity(records: &[CapacityRecord]) -> Rows {
         let inversions = record.inversions.iter();
         let inversions = inversions.map(|[low, high]| format!("{low}<{high}"));
         let trials: usize = record.rates.iter().map(|rate| rate.trials.len()).sum();
-        let mut row = search(record);
+        let mut row = search(record, sweep);
         row.extend([
             record.first.system.owners.to_string(),
             cell(record.passing_rps),
@@ -324,14 +331,14 @@ pub(crate) fn capacity(records: &[CapacityRecord]) -> Rows {
 }
 
 /// `capacity_rates.csv`: a row for each rate that a search tried.
-pub(crate) fn capacity_rates(records: &[CapacityRecord]) -> Rows {
+pub(crate) fn capacity_rates(records: &[CapacityRecord], sweep: Option<&spec::Sweep>) -> Rows {
     let columns = [
         "owners", "rate_rps", "passed", "failed", "invalid", "verdict",
     ];
     let mut rows = vec![header(&columns)];
     for record in records {
         rows.extend(record.rates.iter().map(|rate| {
-            let mut row = search(record);
+            let mut row = search(record, sweep);
             row.extend([
                 record.first.system.owners.to_string(),
                 rate.rate_rps.to_string(),

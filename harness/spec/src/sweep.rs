@@ -2,6 +2,7 @@
 
 use crate::load::Sweep;
 use crate::system::System;
+use crate::trial::Trial;
 use crate::units::{Bytes, Count};
 use crate::workload::{Popularity, SizeSpec, Workload};
 
@@ -44,6 +45,51 @@ impl Cell {
             None => self.owners.unwrap_or(system.owners),
         };
         System { owners, ..system }
+    }
+}
+
+impl Sweep {
+    /// The values that are swept, as `trial` has them: `name value, name value`, in the order of the
+    /// fields. What else tells two trials of a run apart is in columns of its own.
+    #[must_use]
+    pub fn of(&self, trial: &Trial) -> String {
+        let workload = &trial.workload;
+        let size = |size: &SizeSpec| match size.bounds() {
+            Some((low, high)) if low == high => low.to_string(),
+            Some((low, high)) => format!("{low} to {high}"),
+            None => "none".to_owned(),
+        };
+        let values = [
+            self.theta
+                .as_ref()
+                .map(|_| ("theta", workload.popularity.theta().to_string())),
+            self.get_ratio
+                .as_ref()
+                .map(|_| ("get_ratio", workload.get_ratio.to_string())),
+            self.keys
+                .as_ref()
+                .map(|_| ("keys", workload.keys.to_string())),
+            self.key_size
+                .as_ref()
+                .map(|_| ("key_size", size(&workload.key_size))),
+            self.value_size
+                .as_ref()
+                .map(|_| ("value_size", size(&workload.value_size))),
+            self.flows
+                .as_ref()
+                .map(|_| ("flows", workload.flows.to_string())),
+            self.multi_get
+                .as_ref()
+                .map(|_| ("multi_get", workload.multi_get.to_string())),
+            self.owners
+                .as_ref()
+                .map(|_| ("owners", trial.system.owners.to_string())),
+        ];
+        let swept = values.into_iter().flatten();
+        let texts: Vec<String> = swept
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        texts.join(", ")
     }
 }
 

@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Columns that every `trials.csv` has in this order; drops stand between `timed_out` and
 /// `remainder`.
-const COLUMNS: [&str; 37] = [
+const COLUMNS: [&str; 38] = [
     "trial_id",
     "block",
     "system",
@@ -30,6 +30,7 @@ const COLUMNS: [&str; 37] = [
     "keys",
     "theta",
     "get_ratio",
+    "swept",
     "offered_rps",
     "achieved_rps",
     "offered",

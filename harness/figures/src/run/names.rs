@@ -42,20 +42,20 @@ pub(crate) fn micros(ns: f64) -> f64 {
     ns / 1e3
 }
 
-/// The workload of a setting, from the recorded columns `keys`, `theta` and `get_ratio`.
-pub(super) fn workload(keys: &str, theta: &str, get_ratio: &str) -> String {
-    let mut parts = Vec::new();
-    if let Ok(keys) = keys.parse::<f64>() {
-        parts.push(format!("{} keys", scaled(keys)));
-    }
-    match theta.parse::<f64>() {
-        Ok(theta) if theta > 0.0 => parts.push(format!("Zipf {}", short(theta))),
-        Ok(_) | Err(_) => parts.push("uniform".to_owned()),
-    }
-    if let Ok(ratio) = get_ratio.parse::<f64>() {
-        parts.push(format!("{}% get", short(ratio * 100.0)));
-    }
-    parts.join(", ")
+/// The parts of a workload that are given, from the recorded columns `keys`, `theta` and `get_ratio`.
+pub(super) fn workload(
+    keys: Option<&str>,
+    theta: Option<&str>,
+    get_ratio: Option<&str>,
+) -> Vec<String> {
+    let number = |text: Option<&str>| text.and_then(|text| text.parse::<f64>().ok());
+    let keys = number(keys).map(|keys| format!("{} keys", scaled(keys)));
+    let popularity = theta.map(|theta| match theta.parse::<f64>() {
+        Ok(theta) if theta > 0.0 => format!("Zipf {}", short(theta)),
+        Ok(_) | Err(_) => "uniform".to_owned(),
+    });
+    let gets = number(get_ratio).map(|ratio| format!("{}% get", short(ratio * 100.0)));
+    [keys, popularity, gets].into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -68,9 +68,13 @@ mod tests {
         assert_eq!(rate(1_250_000.0), "1.25 Mreq/s");
         assert_eq!(rate(900.0), "900 req/s");
         assert_eq!(
-            workload("100000", "0.99", "0.95"),
-            "100 k keys, Zipf 0.99, 95% get"
+            workload(Some("100000"), Some("0.99"), Some("0.95")),
+            ["100 k keys", "Zipf 0.99", "95% get"]
         );
-        assert_eq!(workload("1000", "", "1"), "1000 keys, uniform, 100% get");
+        assert_eq!(
+            workload(Some("1000"), Some(""), Some("1")),
+            ["1000 keys", "uniform", "100% get"]
+        );
+        assert_eq!(workload(Some("1000"), None, None), ["1000 keys"]);
     }
 }

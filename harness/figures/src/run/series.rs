@@ -1,22 +1,46 @@
 //! What tells the lines of a figure apart, and what keeps trials off one axis.
 
-/// What must be equal for two trials to share an axis.
+use super::names;
+use super::swept::Swept;
+
+/// What must be equal for two trials to share an axis. Settings are sorted by what was swept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Setting {
     pub(crate) fidelity: String,
     pub(crate) topology: String,
-    pub(crate) workload: String,
+    pub(crate) swept: Swept,
+    /// The recorded columns `keys`, `theta` and `get_ratio`.
+    pub(super) workload: [String; 3],
 }
+
+/// The names of the parts of [`Setting::workload`].
+const WORKLOAD: [&str; 3] = ["keys", "theta", "get_ratio"];
 
 impl Setting {
     /// Fidelity, topology and workload, in that order.
     pub(crate) fn describe(&self) -> String {
+        self.describe_without("")
+    }
+
+    /// The same without the swept value called `axis`.
+    pub(crate) fn describe_without(&self, axis: &str) -> String {
         let Self {
-            fidelity,
-            topology,
-            workload,
+            fidelity, topology, ..
         } = self;
+        let workload = self.workload_without(axis);
         format!("topology {topology}, fidelity {fidelity} · {workload}")
+    }
+
+    /// The keys, their popularity, the operations, and what else was swept.
+    pub(crate) fn workload(&self) -> String {
+        self.workload_without("")
+    }
+
+    fn workload_without(&self, axis: &str) -> String {
+        let part = |at: usize| (WORKLOAD[at] != axis).then(|| self.workload[at].as_str());
+        let mut parts = names::workload(part(0), part(1), part(2));
+        parts.extend(self.swept.without(axis).describe(&WORKLOAD));
+        parts.join(", ")
     }
 }
 

@@ -9,7 +9,8 @@ use stats::Histogram;
 use super::floor::{FLOOR_LABEL, Floor};
 use super::intervals::{self, Step};
 use super::series::{Series, Setting};
-use super::{histogram, names, table};
+use super::swept::Swept;
+use super::{histogram, table};
 use crate::error::{Error, Result};
 
 /// One label at one load, with the values of its valid trials in the order of their blocks.
@@ -142,7 +143,7 @@ const NUMBERS: [&str; 20] = [
 const DROP: &str = "drop_";
 
 /// Columns whose text tells settings apart: as numbers they would be compared after rounding.
-const WORKLOAD: [&str; 3] = ["keys", "theta", "get_ratio"];
+const WORKLOAD: [&str; 4] = ["keys", "theta", "get_ratio", "swept"];
 
 impl Trials {
     pub(super) fn read(run: &Path, which: Loop) -> Result<Option<Self>> {
@@ -165,7 +166,12 @@ impl Trials {
     fn from_frame(run: &Path, frame: DataFrame) -> PolarsResult<Self> {
         let is_floor = col("label").eq(lit(FLOOR_LABEL));
         let floor = Floor::of(frame.clone().lazy().filter(is_floor.clone()).collect()?)?;
-        let frame = frame.lazy().filter(is_floor.not()).collect()?;
+        let mut frame = frame.lazy().filter(is_floor.not()).collect()?;
+        if frame.column("swept").is_err() {
+            // A run that was recorded before there was this column.
+            let none = StringChunked::full_null("swept".into(), frame.height());
+            frame.with_column(none.into_column())?;
+        }
         let all = frame.height();
         let columns = frame.get_column_names();
         let drops = columns
@@ -218,6 +224,7 @@ impl Trials {
             "keys",
             "theta",
             "get_ratio",
+            "swept",
             "label",
             "io",
         ];
@@ -227,19 +234,17 @@ impl Trials {
             .collect::<PolarsResult<_>>()?;
         let row = |row| {
             let text = |column: usize| columns[column].get(row).unwrap_or_default();
-            let workload = names::workload(text(2), text(3), text(4));
             let setting = Setting {
                 fidelity: text(0).to_owned(),
                 topology: text(1).to_owned(),
-                workload,
+                workload: [2, 3, 4].map(|column| text(column).to_owned()),
+                swept: Swept::parse(text(5)),
             };
-            (
-                setting,
-                Series {
-                    label: text(5).to_owned(),
-                    io: text(6).to_owned(),
-                },
-            )
+            let series = Series {
+                label: text(6).to_owned(),
+                io: text(7).to_owned(),
+            };
+            (setting, series)
         };
         Ok((0..frame.height()).map(row).collect())
     }
@@ -268,6 +273,7 @@ impl Trials {
             "keys",
             "theta",
             "get_ratio",
+            "swept",
             "label",
             "io",
             "offered_rps",
@@ -366,15 +372,14 @@ impl Trials {
     ) -> Vec<String> {
         let setting = &self.settings[cell.setting];
         let series = &self.series[cell.series];
-        let place = [
-            &setting.fidelity,
-            &setting.topology,
-            &setting.workload,
-            &series.label,
-            &series.io,
+        let mut row = vec![
+            setting.fidelity.clone(),
+            setting.topology.clone(),
+            setting.workload(),
+            series.label.clone(),
+            series.io.clone(),
+            cell.load_rps.to_string(),
         ];
-        let mut row: Vec<String> = place.into_iter().cloned().collect();
-        row.push(cell.load_rps.to_string());
         row.extend(further);
         row
     }

@@ -191,7 +191,9 @@ impl RunFolder {
     /// # Errors
     /// When a file cannot be written.
     pub fn record_capacity(&mut self, searches: Vec<CapacityRecord>) -> Result<(), RecordError> {
-        let (brackets, rates) = (table::capacity(&searches), table::capacity_rates(&searches));
+        let sweep = self.run.spec.sweep.as_ref();
+        let brackets = table::capacity(&searches, sweep);
+        let rates = table::capacity_rates(&searches, sweep);
         for (name, rows) in [("capacity.csv", brackets), ("capacity_rates.csv", rates)] {
             replace(&self.path.join(name), |unfinished| {
                 write_csv(unfinished, &rows)
@@ -255,7 +257,7 @@ impl RunFolder {
     }
 
     fn write_trials(&self) -> Result<(), RecordError> {
-        let rows = table::trials(self.trials.iter());
+        let rows = table::trials(self.trials.iter(), self.run.spec.sweep.as_ref());
         replace(&self.path.join("trials.csv"), |unfinished| {
             write_csv(unfinished, &rows)
         })

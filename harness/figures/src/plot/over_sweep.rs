@@ -1,0 +1,345 @@
+//! What changes with a swept quantity: latency, CPU time and handoffs against the size of keys, the
+//! skew, the number of owners, and whatever else the spec sweeps. A row for each load and each
+//! combination of what is swept besides.
+
+use std::collections::BTreeSet;
+
+use polars::prelude::{Expr, col};
+use stats::Estimate;
+
+use crate::canvas::axis::Axis;
+use crate::canvas::page::{Grid, Page};
+use crate::canvas::panel::{Panel, Strip};
+use crate::canvas::scene::{Rect, Scene};
+use crate::caption::{self, Shows};
+use crate::data::{Data, estimate_fields};
+use crate::error::Result;
+use crate::facets;
+use crate::figure::{Drawing, Skip};
+use crate::run::{Cell, Run, Trials};
+
+use super::estimate;
+use super::lines::{aside, line, range};
+
+/// One column of panels.
+struct Quantity {
+    name: &'static str,
+    /// Title and file both.
+    unit: &'static str,
+    value: fn() -> Expr,
+    /// What an estimate of the table is multiplied by.
+    scale: f64,
+    /// An empty cell lies beyond the timeout; the axis is logarithmic.
+    latency: bool,
+}
+
+const fn percentile(name: &'static str, value: fn() -> Expr) -> Quantity {
+    Quantity {
+        name,
+        unit: "µs",
+        value,
+        scale: 1e-3,
+        latency: true,
+    }
+}
+
+const CPU: Quantity = Quantity {
+    name: "server's CPU time",
+    unit: "ns/request",
+    value: || col("cpu_ns_per_request"),
+    scale: 1.0,
+    latency: false,
+};
+
+const HANDOFFS: Quantity = Quantity {
+    name: "handoffs",
+    unit: "per request",
+    value: || col("handoffs") / col("requests_executed"),
+    scale: 1.0,
+    latency: false,
+};
+
+const ACHIEVED: Quantity = Quantity {
+    name: "answered",
+    unit: "kreq/s",
+    value: || col("achieved_rps"),
+    scale: 1e-3,
+    latency: false,
+};
+
+/// Where the client sends, or waits for replies.
+const LATENCIES: [Quantity; 4] = [
+    percentile("median latency", || col("p50_ns")),
+    percentile("99th percentile", || col("p99_ns")),
+    CPU,
+    HANDOFFS,
+];
+
+/// Where requests wait before the clock starts, a latency says nothing.
+const DRAINED: [Quantity; 3] = [ACHIEVED, CPU, HANDOFFS];
+
+const LEAD: &str = "Each row sweeps one quantity and keeps the rest of its heading. CPU time is that of the server's \
+                    threads and NAPI. Series are moved a little sideways to keep marks apart.";
+
+/// One row of panels: what is swept, and the cells with their places on that axis.
+struct Row<'a> {
+    axis: String,
+    heading: String,
+    cells: Vec<(f64, &'a Cell)>,
+}
+
+pub(crate) fn draw(run: &Run) -> Result<Drawing> {
+    let drained: &[Quantity] = &DRAINED;
+    let kinds = [
+        (&run.trials, LATENCIES.as_slice()),
+        (&run.closed, LATENCIES.as_slice()),
+        (&run.drains, drained),
+        (&run.saturated, drained),
+    ];
+    let recorded = || {
+        kinds
+            .iter()
+            .filter_map(|(trials, of)| Some((trials.as_ref()?, *of)))
+    };
+    if !run.capacity.is_empty() {
+        return Ok(Drawing::Skipped(Skip::Search));
+    }
+    if recorded().next().is_none() {
+        return Ok(Drawing::Skipped(Skip::NoTrials));
+    }
+    let swept = recorded().find(|(trials, _)| !axes(trials).is_empty());
+    let Some((trials, quantities)) = swept else {
+        return Ok(Drawing::Skipped(Skip::NoSweep));
+    };
+    let values: Vec<Expr> = quantities
+        .iter()
+        .map(|quantity| (quantity.value)())
+        .collect();
+    let cells = trials.cells(&values)?;
+    let rows = rows(trials, &cells);
+    let title = ("What changes with what is swept", LEAD);
+    let legend = facets::legend(trials, true);
+    let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
+    let grid = Grid {
+        rows: rows.len(),
+        columns: quantities.len(),
+        row_height: 260.0,
+        headings: rows
+            .iter()
+            .map(|row| row.heading.clone())
+            .enumerate()
+            .collect(),
+        ..Grid::default()
+    };
+    let mut page = Page::lay_out(&around, &grid);
+    for (at, row) in rows.iter().enumerate() {
+        for (nth, quantity) in quantities.iter().enumerate() {
+            let place = page.panels[at * quantities.len() + nth];
+            panel(&mut page.scene, place, trials, row, (nth, quantity));
+        }
+    }
+    Ok(Drawing::picture(
+        page.scene,
+        data(trials, &rows, quantities),
+    ))
+}
+
+/// The swept quantities of which at least two values were recorded.
+fn axes(trials: &Trials) -> BTreeSet<String> {
+    let mut values: BTreeSet<(String, u64)> = BTreeSet::new();
+    for setting in &trials.settings {
+        let numbers = setting.swept.numbers();
+        values.extend(numbers.map(|(name, value)| (name.to_owned(), value.to_bits())));
+    }
+    let several = |name: &&String| values.iter().filter(|(other, _)| other == *name).count() > 1;
+    let names: BTreeSet<&String> = values.iter().map(|(name, _)| name).collect();
+    names.into_iter().filter(several).cloned().collect()
+}
+
+/// The rows: for each axis, the cells that differ in nothing else but the series.
+fn rows<'a>(trials: &Trials, cells: &'a [Cell]) -> Vec<Row<'a>> {
+    let mut rows: Vec<Row<'a>> = Vec::new();
+    for axis in axes(trials) {
+        let first = rows.len();
+        for cell in cells {
+            let setting = &trials.settings[cell.setting];
+            let Some((_, value)) = setting.swept.numbers().find(|(name, _)| *name == axis) else {
+                continue;
+            };
+            let load = (trials.load_title)(cell.load_rps);
+            let heading = format!(
+                "{} · {load} · {}",
+                words(&axis),
+                setting.describe_without(&axis)
+            );
+            match rows[first..].iter_mut().find(|row| row.heading == heading) {
+                Some(row) => row.cells.push((value, cell)),
+                None => rows.push(Row {
+                    axis: axis.clone(),
+                    heading,
+                    cells: vec![(value, cell)],
+                }),
+            }
+        }
+    }
+    rows
+}
+
+/// An axis in words, with its unit.
+fn words(axis: &str) -> String {
+    match axis {
+        "theta" => "Zipf exponent".to_owned(),
+        "get_ratio" => "share of gets".to_owned(),
+        "key_size" => "key size (B)".to_owned(),
+        "value_size" => "value size (B)".to_owned(),
+        "multi_get" => "keys of a get".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
+fn estimated(cell: &Cell, (nth, quantity): (usize, &Quantity)) -> Option<Estimate> {
+    let value = |value: &Option<f64>| match value {
+        None if quantity.latency => Some(f64::INFINITY),
+        value => value.map(|value| value * quantity.scale),
+    };
+    estimate(&cell.values[nth].iter().map(value).collect::<Vec<_>>())
+}
+
+fn panel(
+    scene: &mut Scene,
+    place: Rect,
+    trials: &Trials,
+    row: &Row<'_>,
+    quantity: (usize, &Quantity),
+) {
+    let points = |series: usize| -> Vec<(f64, Estimate)> {
+        let of_series = row.cells.iter().filter(|(_, cell)| cell.series == series);
+        of_series
+            .filter_map(|(value, cell)| Some((*value, estimated(cell, quantity)?)))
+            .collect()
+    };
+    let all: Vec<Estimate> = (0..trials.series.len())
+        .flat_map(|series| points(series).into_iter().map(|(_, estimate)| estimate))
+        .collect();
+    let (low, high, beyond) = range(all.iter().copied());
+    let Quantity {
+        name,
+        unit,
+        latency,
+        ..
+    } = *quantity.1;
+    let y = if latency {
+        Axis::log(unit, low, high)
+    } else {
+        let top = all.iter().map(|e| e.high).fold(0.0, f64::max);
+        Axis::linear(unit, 0.0, if top > 0.0 { top * 1.08 } else { 1.0 }, 4)
+    };
+    let strip = if beyond { Strip::Top } else { Strip::None };
+    let panel = Panel::new(place, name, across(row), y, strip);
+    panel.frame(scene);
+    for series in 0..trials.series.len() {
+        let aside = aside(series, trials.series.len());
+        line(
+            &panel,
+            scene,
+            &points(series),
+            aside,
+            facets::look(trials, series),
+        );
+    }
+}
+
+/// The axis of a row: logarithmic where the values span most of a decade.
+fn across(row: &Row<'_>) -> Axis {
+    let values = || row.cells.iter().map(|(value, _)| *value);
+    let (low, high) = (
+        values().fold(f64::INFINITY, f64::min),
+        values().fold(0.0, f64::max),
+    );
+    let title = words(&row.axis);
+    if low > 0.0 && high / low >= 8.0 {
+        Axis::log(title, low, high)
+    } else {
+        Axis::linear(title, 0.0, high * 1.08, 4)
+    }
+}
+
+fn data(trials: &Trials, rows: &[Row<'_>], quantities: &[Quantity]) -> Data {
+    let mut data = Data::by_cell([
+        "load", "swept", "at", "quantity", "unit", "value", "low", "high", "blocks", "spread",
+    ]);
+    for row in rows {
+        for (value, cell) in &row.cells {
+            for (nth, quantity) in quantities.iter().enumerate() {
+                let what = [
+                    row.axis.clone(),
+                    value.to_string(),
+                    quantity.name.to_owned(),
+                    quantity.unit.to_owned(),
+                ];
+                let mut fields = trials.row(cell, what);
+                fields.extend(estimate_fields(estimated(cell, (nth, quantity)).as_ref()));
+                data.push(fields);
+            }
+        }
+    }
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{Synthetic, set_column};
+    use crate::tests::assert_legible;
+
+    const SYNTHETIC: Synthetic<'static> = Synthetic {
+        topologies: &["veth"],
+        loads: &[20e3, 50e3],
+        blocks: 4,
+    };
+
+    /// Blocks 1 and 2 with values of 64 bytes, 3 and 4 with 1 KiB; keys of two sizes across them.
+    fn swept(row: usize, block: u32) -> String {
+        let value = if block < 3 { "64 B" } else { "1 KiB" };
+        let key = if row.is_multiple_of(2) { 16 } else { 200 };
+        format!("key_size {key} B, value_size {value}")
+    }
+
+    #[test]
+    fn cells_that_differ_in_what_was_swept_are_kept_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        SYNTHETIC.write(folder.path());
+        set_column(folder.path(), "swept", swept);
+        let run = Run::read(folder.path()).unwrap();
+        let trials = run.trials.as_ref().unwrap();
+        assert_eq!(
+            axes(trials).into_iter().collect::<Vec<_>>(),
+            ["key_size", "value_size"]
+        );
+        let cells = trials.cells(&[col("block")]).unwrap();
+        for cell in &cells {
+            let of_1_kib = trials.settings[cell.setting].describe().contains("1 KiB");
+            let later = cell.values[0]
+                .iter()
+                .all(|block| (*block >= Some(3.0)) == of_1_kib);
+            assert!(later, "a cell has trials of both sizes: {cell:?}");
+        }
+        // Two axes, two loads, and the two values of the other axis.
+        assert_eq!(rows(trials, &cells).len(), 8);
+        let Drawing::Picture(picture) = draw(&run).unwrap() else {
+            panic!("there is a sweep to draw");
+        };
+        assert_legible("over_sweep", &picture.scene);
+    }
+
+    #[test]
+    fn a_run_without_a_sweep_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        SYNTHETIC.write(folder.path());
+        let run = Run::read(folder.path()).unwrap();
+        assert!(matches!(
+            draw(&run).unwrap(),
+            Drawing::Skipped(Skip::NoSweep)
+        ));
+    }
+}

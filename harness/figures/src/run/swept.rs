@@ -1,0 +1,111 @@
+//! The swept values of a trial, from the recorded column `swept`.
+
+use std::cmp::Ordering;
+
+use spec::{Bytes, Count};
+
+/// Swept values by name, in the order in which they were recorded; none without a sweep.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Swept(Vec<(String, Value)>);
+
+/// A value, as text and, if it is one, as a number: bytes for sizes.
+#[derive(Debug, Clone)]
+struct Value {
+    number: Option<f64>,
+    text: String,
+}
+
+impl Swept {
+    /// Reads `name value, name value`.
+    pub(super) fn parse(text: &str) -> Self {
+        let pairs = text.split(", ").filter_map(|pair| pair.split_once(' '));
+        Self(
+            pairs
+                .map(|(name, value)| (name.to_owned(), Value::parse(value)))
+                .collect(),
+        )
+    }
+
+    /// The names and the values that are numbers.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&str, f64)> {
+        let pairs = self.0.iter();
+        pairs.filter_map(|(name, value)| Some((name.as_str(), value.number?)))
+    }
+
+    /// Without the value called `name`.
+    pub(crate) fn without(&self, name: &str) -> Self {
+        let others = self.0.iter().filter(|(other, _)| other != name);
+        Self(others.cloned().collect())
+    }
+
+    /// The values but those called `said`, for people.
+    pub(super) fn describe(&self, said: &[&str]) -> Vec<String> {
+        let rest = self
+            .0
+            .iter()
+            .filter(|(name, _)| !said.contains(&name.as_str()));
+        rest.map(|(name, value)| format!("{} {}", name.replace('_', " "), value.text))
+            .collect()
+    }
+}
+
+impl Value {
+    fn parse(text: &str) -> Self {
+        let plain = text.parse::<f64>().ok().filter(|number| number.is_finite());
+        let bytes = || Some(text.parse::<Bytes>().ok()?.get() as f64);
+        let count = || Some(text.parse::<Count>().ok()?.get() as f64);
+        Self {
+            number: plain.or_else(bytes).or_else(count),
+            text: text.to_owned(),
+        }
+    }
+}
+
+/// By number, then by text.
+impl Ord for Value {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let number = |value: &Self| value.number.unwrap_or(f64::INFINITY);
+        number(self)
+            .total_cmp(&number(other))
+            .then_with(|| self.text.cmp(&other.text))
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Value {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_numbers_where_they_can_be_and_sorted_as_such() {
+        let swept = Swept::parse("theta 0.99, value_size 1 KiB, keys 10 k, engine log");
+        let numbers: Vec<_> = swept.numbers().collect();
+        assert_eq!(
+            numbers,
+            [("theta", 0.99), ("value_size", 1024.0), ("keys", 10_000.0)]
+        );
+        assert!(Swept::parse("flows 8") < Swept::parse("flows 64"));
+        assert_eq!(
+            swept.describe(&["theta", "keys"]),
+            ["value size 1 KiB", "engine log"]
+        );
+        assert_eq!(
+            swept.without("theta"),
+            Swept::parse("value_size 1 KiB, keys 10 k, engine log")
+        );
+        assert_eq!(Swept::parse(""), Swept::default());
+    }
+}

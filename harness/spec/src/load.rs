@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capacity::Capacity;
 use crate::pattern::Pattern;
-use crate::units::{Bytes, Count, Duration, Rate};
+use crate::units::{Bytes, Count, Duration, Rate, Share};
 
 /// The `load` section: every system sees each of its load points.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -141,6 +141,10 @@ pub struct Sweep {
     #[garde(inner(length(min = 1), inner(custom(crate::rules::value_bytes))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_size: Option<Vec<Bytes>>,
+    /// Shares of keys that have the larger size of a `workload.value_size` that is a mix of two.
+    #[garde(inner(length(min = 1), inner(custom(crate::rules::part))))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large_share: Option<Vec<Share>>,
     /// In place of `workload.flows`.
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 28_000))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,4 +157,8 @@ pub struct Sweep {
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 64))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owners: Option<Vec<u16>>,
+    /// In place of `cache_entries` of every system that has a cache.
+    #[garde(inner(length(min = 1), inner(custom(crate::rules::cache_entries))))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_entries: Option<Vec<u32>>,
 }

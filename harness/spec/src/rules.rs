@@ -104,6 +104,20 @@ pub(crate) fn theta(theta: &f64, _: &()) -> garde::Result {
     })
 }
 
+pub(crate) fn part(share: &Share, _: &()) -> garde::Result {
+    check(Share(0) < *share && *share < Share::WHOLE, || {
+        format!(
+            "a share of {share}: it must lie between 0 and 100 %, so that there is something of both"
+        )
+    })
+}
+
+pub(crate) fn cache_entries(entries: &u32, _: &()) -> garde::Result {
+    check((1..=65_536).contains(entries), || {
+        format!("a cache of {entries} items: it holds 1 to 65536")
+    })
+}
+
 pub(crate) fn popularity(popularity: &Popularity, _: &()) -> garde::Result {
     theta(&popularity.theta(), &())
 }

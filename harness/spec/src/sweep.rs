@@ -1,10 +1,10 @@
 //! The sweep's combinations.
 
 use crate::load::Sweep;
-use crate::system::System;
+use crate::system::{Cache, System};
 use crate::trial::Trial;
-use crate::units::{Bytes, Count};
-use crate::workload::{Popularity, SizeSpec, Workload};
+use crate::units::{Bytes, Count, Share};
+use crate::workload::{Popularity, SizeSpec, WeightedSize, Workload};
 
 /// One combination of swept values; what is not swept stays as the spec has it.
 #[derive(Debug, Clone, Default)]
@@ -14,9 +14,11 @@ pub(crate) struct Cell {
     keys: Option<Count>,
     key_size: Option<Bytes>,
     value_size: Option<Bytes>,
+    large_share: Option<Share>,
     flows: Option<u16>,
     multi_get: Option<u16>,
     owners: Option<u16>,
+    cache_entries: Option<u32>,
 }
 
 impl Cell {
@@ -25,7 +27,11 @@ impl Cell {
         Workload {
             keys: self.keys.unwrap_or(workload.keys),
             key_size: self.key_size.map_or(workload.key_size, SizeSpec::Fixed),
-            value_size: self.value_size.map_or(workload.value_size, SizeSpec::Fixed),
+            value_size: match (self.value_size, self.large_share) {
+                (Some(size), _) => SizeSpec::Fixed(size),
+                (None, Some(share)) => with_large(workload.value_size, share),
+                (None, None) => workload.value_size,
+            },
             popularity: match self.theta {
                 None => workload.popularity,
                 Some(0.0) => Popularity::Uniform,
@@ -44,8 +50,47 @@ impl Cell {
             Some(fixed) => fixed,
             None => self.owners.unwrap_or(system.owners),
         };
-        System { owners, ..system }
+        let entries = self.cache_entries;
+        let cache = system.cache.map(|cache| Cache {
+            entries: entries.unwrap_or(cache.entries),
+            ..cache
+        });
+        System {
+            owners,
+            cache,
+            ..system
+        }
     }
+}
+
+/// A mix of two sizes with the larger one's share replaced; other sizes as they are, which the rules
+/// refuse to sweep.
+fn with_large(sizes: SizeSpec, share: Share) -> SizeSpec {
+    let SizeSpec::Mix(mut mix) = sizes else {
+        return sizes;
+    };
+    mix.sort_by_key(|weighted| weighted.size);
+    if let [small, large] = mix.as_mut_slice() {
+        let weight = |share: u64| u32::try_from(share).unwrap_or(u32::MAX);
+        let weighted = |of: &WeightedSize, share| WeightedSize {
+            size: of.size,
+            weight: weight(share),
+        };
+        *small = weighted(small, Share::WHOLE.get().saturating_sub(share.get()));
+        *large = weighted(large, share.get());
+    }
+    SizeSpec::Mix(mix)
+}
+
+/// The share of keys that have the largest size of a mix.
+fn large_share(sizes: &SizeSpec) -> String {
+    let SizeSpec::Mix(mix) = sizes else {
+        return "none".to_owned();
+    };
+    let all: u64 = mix.iter().map(|weighted| u64::from(weighted.weight)).sum();
+    let large = mix.iter().max_by_key(|weighted| weighted.size);
+    let large = large.map_or(0, |weighted| u64::from(weighted.weight));
+    (large as f64 / all.max(1) as f64).to_string()
 }
 
 impl Sweep {
@@ -75,6 +120,9 @@ impl Sweep {
             self.value_size
                 .as_ref()
                 .map(|_| ("value_size", size(&workload.value_size))),
+            self.large_share
+                .as_ref()
+                .map(|_| ("large_share", large_share(&workload.value_size))),
             self.flows
                 .as_ref()
                 .map(|_| ("flows", workload.flows.to_string())),
@@ -84,6 +132,9 @@ impl Sweep {
             self.owners
                 .as_ref()
                 .map(|_| ("owners", trial.system.owners.to_string())),
+            (self.cache_entries.as_ref())
+                .zip(trial.system.cache.as_ref())
+                .map(|(_, cache)| ("cache_entries", cache.entries.to_string())),
         ];
         let swept = values.into_iter().flatten();
         let texts: Vec<String> = swept
@@ -112,6 +163,9 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     cross(&mut cells, sweep.value_size.as_deref(), |cell, value| {
         cell.value_size = Some(value)
     });
+    cross(&mut cells, sweep.large_share.as_deref(), |cell, value| {
+        cell.large_share = Some(value)
+    });
     cross(&mut cells, sweep.flows.as_deref(), |cell, value| {
         cell.flows = Some(value)
     });
@@ -120,6 +174,9 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     });
     cross(&mut cells, sweep.owners.as_deref(), |cell, value| {
         cell.owners = Some(value)
+    });
+    cross(&mut cells, sweep.cache_entries.as_deref(), |cell, value| {
+        cell.cache_entries = Some(value)
     });
     cells
 }

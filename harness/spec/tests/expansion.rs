@@ -107,6 +107,33 @@ fn a_sweep_gives_every_combination() {
 }
 
 #[test]
+fn a_trial_says_what_was_swept() {
+    let set = [
+        "workload.value_size={mix: [{size: 16 KiB, weight: 1}, {size: 64 B, weight: 1}]}",
+        "sweep={large_share: [0.1 %, 5 %], multi_get: [1, 8]}",
+    ];
+    let spec = Spec::parse_with(TEXT, "expansion.yaml", &set).expect("a good spec");
+    let sweep = spec.sweep.as_ref().expect("it was set");
+    let swept: BTreeSet<_> = expand(&spec).iter().map(|trial| sweep.of(trial)).collect();
+    let expected = [
+        "large_share 0.001, multi_get 1",
+        "large_share 0.001, multi_get 8",
+        "large_share 0.05, multi_get 1",
+        "large_share 0.05, multi_get 8",
+    ];
+    assert_eq!(swept, expected.map(String::from).into());
+
+    let set = [
+        "systems=[{system: netcache, cache_entries: 9}]",
+        "workload.value_size=64 B",
+        "sweep={cache_entries: [8, 64]}",
+    ];
+    let entries = |trial: &Trial| trial.system.cache.map(|cache| cache.entries);
+    let entries: BTreeSet<_> = trials(&set).iter().map(entries).collect();
+    assert_eq!(entries, [Some(8), Some(64)].into());
+}
+
+#[test]
 fn each_block_begins_with_a_floor_that_changes_nothing_else() {
     let (with, without) = (trials(&["floor=true"]), trials(&[]));
     for (with, without) in with.chunks(9).zip(without.chunks(8)) {

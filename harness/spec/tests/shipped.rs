@@ -23,9 +23,6 @@ fn all(folder: &Path) -> Vec<String> {
         if path.ends_with("claims") {
             continue;
         }
-        if path.ends_with("claims") {
-            continue;
-        }
         if path.is_dir() {
             names.extend(all(&path));
         } else if path

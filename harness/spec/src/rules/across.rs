@@ -4,6 +4,7 @@ mod bpf;
 mod flood;
 mod in_kernel;
 mod repartition;
+mod swept;
 mod truth;
 
 use std::collections::BTreeMap;
@@ -54,7 +55,9 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
     labels(&spec.systems, &mut findings);
     if let Some(workload) = &spec.workload {
         sizes(spec, workload, &mut findings);
+        swept::large_share(spec, workload, &mut findings);
     }
+    swept::cache_entries(spec, &mut findings);
     repeats(spec, &mut findings);
     findings
 }
@@ -442,9 +445,11 @@ fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
         list("sweep.keys", texts(sweep.keys.as_ref()));
         list("sweep.key_size", texts(sweep.key_size.as_ref()));
         list("sweep.value_size", texts(sweep.value_size.as_ref()));
+        list("sweep.large_share", texts(sweep.large_share.as_ref()));
         list("sweep.flows", texts(sweep.flows.as_ref()));
         list("sweep.multi_get", texts(sweep.multi_get.as_ref()));
         list("sweep.owners", texts(sweep.owners.as_ref()));
+        list("sweep.cache_entries", texts(sweep.cache_entries.as_ref()));
     }
     let kinds = spec.probes.iter().map(|probe| match probe {
         Probe::Wakeup(_) => "wakeup".to_owned(),

@@ -185,7 +185,7 @@ pub struct SystemSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind: Option<SystemKind>,
     /// Items that `netcache` holds. Default: 1000.
-    #[garde(inner(range(min = 1, max = 65_536)))]
+    #[garde(inner(custom(crate::rules::cache_entries)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_entries: Option<u32>,
 }

@@ -258,3 +258,17 @@ fn a_bad_value_inside_of_a_named_kind_is_found_where_it_stands() {
     let place = "small.yaml:22:55: probes[0].wakeup.samples: ";
     assert!(message.starts_with(place), "{message}");
 }
+
+#[test]
+fn a_sweep_needs_what_it_varies() {
+    for (sweep, expected) in [
+        ("{large_share: [1 %]}", "the larger size of a mix of two"),
+        ("{large_share: [0 %]}", "between 0 and 100 %"),
+        ("{cache_entries: [8, 64]}", "sphinx has no cache"),
+        ("{cache_entries: [0]}", "it holds 1 to 65536"),
+        ("{theta: [0.5, 0.5]}", "listed twice"),
+    ] {
+        let message = message("blocks: 3", &format!("blocks: 3\nsweep: {sweep}"));
+        assert!(message.contains(expected), "{sweep}: {message}");
+    }
+}

@@ -4,7 +4,7 @@ use std::fmt;
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use spec::{Count, Io, Mechanism, ProbeMode, SystemKind, Trial, Wakeup};
+use spec::{Count, Io, Mechanism, ProbeMode, System, SystemKind, Trial, Wakeup};
 
 /// What a number is taken of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]
@@ -126,6 +126,12 @@ impl ServerCell {
         self.wakeup.or(self.system.default_wakeup())
     }
 
+    /// Whether the trial's owners are woken so. Behind a cache stands a system that is woken in its own
+    /// way.
+    fn woken(&self, system: &System) -> bool {
+        self.system.caches() || system.wakeup == self.wakeup()
+    }
+
     /// Whether a trial is one of these. A trial with a known wrong never is: it tests the
     /// instrument and no system.
     #[must_use]
@@ -134,7 +140,7 @@ impl ServerCell {
         trial.disturb.is_none()
             && system.system == self.system
             && system.io == self.io()
-            && system.wakeup == self.wakeup()
+            && self.woken(system)
             && self
                 .label
                 .as_ref()

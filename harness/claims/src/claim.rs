@@ -71,6 +71,14 @@ pub enum Paper {
     /// Marian, Lee, Weatherspoon: NetSlices: Scalable Multi-Core Packet Processing in User-Space,
     /// ANCS 2012.
     Netslices12,
+    /// Lim, Han, Andersen, Kaminsky: MICA: A Holistic Approach to Fast In-Memory Key-Value Storage,
+    /// NSDI 2014.
+    Mica14,
+    /// Jin and others: NetCache: Balancing Key-Value Stores with Fast In-Network Caching, SOSP 2017.
+    Netcache17,
+    /// Didona, Zwaenepoel: Size-aware Sharding For Improving Tail Latencies in In-memory Key-value
+    /// Stores, NSDI 2019.
+    Minos19,
 }
 
 impl Paper {
@@ -80,6 +88,9 @@ impl Paper {
         match self {
             Self::Encp19 => "ENCP'19",
             Self::Netslices12 => "NetSlices'12",
+            Self::Mica14 => "MICA, NSDI'14",
+            Self::Netcache17 => "NetCache, SOSP'17",
+            Self::Minos19 => "Minos, NSDI'19",
         }
     }
 
@@ -94,6 +105,18 @@ impl Paper {
             Self::Netslices12 => {
                 "Marian, Lee, Weatherspoon: NetSlices: Scalable Multi-Core Packet Processing in \
                  User-Space"
+            }
+            Self::Mica14 => {
+                "Lim, Han, Andersen, Kaminsky: MICA: A Holistic Approach to Fast In-Memory Key-Value \
+                 Storage"
+            }
+            Self::Netcache17 => {
+                "Jin, Li, Zhang, Soulé, Lee, Foster, Kim, Stoica: NetCache: Balancing Key-Value \
+                 Stores with Fast In-Network Caching"
+            }
+            Self::Minos19 => {
+                "Didona, Zwaenepoel: Size-aware Sharding For Improving Tail Latencies in In-memory \
+                 Key-value Stores"
             }
         }
     }

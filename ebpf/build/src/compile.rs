@@ -94,6 +94,8 @@ fn run_cargo(
         "RUSTUP_TOOLCHAIN",
         "CARGO_BUILD_TARGET",
         "CARGO_INCREMENTAL",
+        "CARGO_PROFILE_DEV_DEBUG",
+        "CARGO_PROFILE_RELEASE_DEBUG",
         "CLIPPY_ARGS",
         "CLIPPY_CONF_DIR",
         "__CARGO_FIX_YOLO",

@@ -16,19 +16,16 @@ pub(crate) const EVERY_TIER: &str = "STEERBENCH_REQUIRE_ALL_TIERS";
 /// Packages that need polars, tested in the release profile.
 const HEAVY: [&str; 2] = ["steerbench-figures", "steerbench-experiment"];
 
-/// Runs all tests.
-pub(crate) fn run(root: &Path, every_tier: bool) -> Result<()> {
-    let environment: &[(&str, &str)] = if every_tier {
-        &[(EVERY_TIER, "1")]
-    } else {
-        &[]
-    };
+/// Runs all tests, with `environment` in the environment.
+pub(crate) fn run(root: &Path, every_tier: bool, environment: &[(&str, &str)]) -> Result<()> {
+    let mut environment = environment.to_vec();
+    environment.extend(every_tier.then_some((EVERY_TIER, "1")));
     let mut light = vec!["test", "--workspace"];
     let mut heavy = vec!["test", "--release"];
     for package in HEAVY {
         light.extend(["--exclude", package]);
         heavy.extend(["--package", package]);
     }
-    stage::run(root, "tests of the parts", "cargo", &light, environment)?;
-    stage::run(root, "tests of the whole", "cargo", &heavy, environment)
+    stage::run(root, "tests of the parts", "cargo", &light, &environment)?;
+    stage::run(root, "tests of the whole", "cargo", &heavy, &environment)
 }

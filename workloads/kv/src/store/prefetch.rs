@@ -15,3 +15,17 @@ pub(super) fn prefetch<T>(memory: &[T], at: usize) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
 }
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Starts loading the lines that hold `len` elements from `from` on. Where they begin within a line, they end
+/// in one more than they fill.
+#[inline]
+pub(super) fn prefetch_span<T>(memory: &[T], from: usize, len: usize) {
+    let step = LINE / size_of::<T>();
+    (from..from + len)
+        .step_by(step)
+        .for_each(|at| prefetch(memory, at));
+    prefetch(memory, from + len - 1);
+}

@@ -12,9 +12,12 @@ pub(super) const BUCKET: usize = 64;
 /// Entries of a bucket.
 pub(super) const ENTRIES: usize = 7;
 
-/// What is in a bucket, read at one go.
+/// The words of a bucket, as they lie in memory.
+pub(super) type Words = [[u8; 8]; ENTRIES + 1];
+
+/// A bucket, where its words lie: they are compared without being copied.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bucket(pub(super) [u64; ENTRIES + 1]);
+pub(super) struct Bucket<'a>(pub(super) &'a Words);
 
 /// An entry's place in its bucket, 1 to 7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,44 +53,46 @@ pub(super) fn position(entry: u64) -> usize {
     (entry & POSITION) as usize
 }
 
-impl Bucket {
-    /// The bucket at byte `at` of its owner's memory.
+impl<'a> Bucket<'a> {
+    /// The bucket at byte `at` of its owner's memory; an empty one beyond it.
     #[inline]
-    pub(super) fn at(bytes: &[u8], at: usize) -> Self {
-        let line = bytes[at..].first_chunk::<BUCKET>();
-        let words = line.map_or(&[][..], |line| line.as_chunks::<8>().0);
-        let mut bucket = [0; ENTRIES + 1];
-        for (word, bytes) in bucket.iter_mut().zip(words) {
-            *word = u64::from_le_bytes(*bytes);
-        }
-        Self(bucket)
+    pub(super) fn at(bytes: &'a [u8], at: usize) -> Self {
+        const EMPTY: &Words = &[[0; 8]; ENTRIES + 1];
+        let line = bytes.get(at..).and_then(<[u8]>::first_chunk::<BUCKET>);
+        let words = line.and_then(|line| line.as_chunks::<8>().0.first_chunk());
+        Self(words.unwrap_or(EMPTY))
+    }
+
+    #[inline]
+    fn word(self, at: usize) -> u64 {
+        u64::from_le_bytes(self.0[at])
     }
 
     /// The number of the next bucket of the chain; 0 is none.
     #[inline]
-    pub(super) fn next(&self) -> u32 {
-        self.0[0] as u32
+    pub(super) fn next(self) -> u32 {
+        self.word(0) as u32
     }
 
     /// The first word with another next bucket.
     #[inline]
-    pub(super) fn with_next(&self, next: u32) -> u64 {
-        self.0[0] >> 32 << 32 | u64::from(next)
+    pub(super) fn with_next(self, next: u32) -> u64 {
+        self.word(0) >> 32 << 32 | u64::from(next)
     }
 
     /// The entry at `way`.
     #[inline]
-    pub(super) fn entry(&self, way: Way) -> u64 {
-        self.0[usize::from(way.0)]
+    pub(super) fn entry(self, way: Way) -> u64 {
+        self.word(usize::from(way.0))
     }
 
     /// The ways whose entries have this mark. All are compared, without a branch on any: which way
     /// it is cannot be predicted.
     #[inline]
-    pub(super) fn ways(&self, mark: Mark) -> impl Iterator<Item = Way> + use<> {
+    pub(super) fn ways(self, mark: Mark) -> impl Iterator<Item = Way> + use<> {
         let mut found = 0u32;
-        for (at, entry) in self.0.iter().enumerate().skip(1) {
-            found |= u32::from((entry ^ mark.0) >> 48 == 0) << at;
+        for at in 1..=ENTRIES {
+            found |= u32::from((self.word(at) ^ mark.0) >> 48 == 0) << at;
         }
         std::iter::from_fn(move || {
             let way = found.trailing_zeros();
@@ -106,7 +111,7 @@ impl Bucket {
 
     /// A way without an entry.
     #[inline]
-    pub(super) fn vacant(&self) -> Option<Way> {
+    pub(super) fn vacant(self) -> Option<Way> {
         (1..=ENTRIES as u8)
             .map(Way)
             .find(|way| self.entry(*way) == 0)
@@ -122,7 +127,7 @@ mod tests {
         let key = Key::with_hash(b"k", 7).unwrap();
         let mark = Mark::of(key);
         let other = Mark(mark.0 ^ 1 << 48);
-        let bucket = Bucket([
+        let words = [
             9 << 32,
             mark.entry(8),
             0,
@@ -131,7 +136,9 @@ mod tests {
             0,
             0,
             other.entry(0),
-        ]);
+        ];
+        let words = words.map(u64::to_le_bytes);
+        let bucket = Bucket(&words);
         let ways: Vec<_> = bucket.ways(mark).map(|way| way.0).collect();
         assert_eq!(ways, [1, 4]);
         assert_eq!(bucket.vacant(), Some(Way(2)));
@@ -143,7 +150,7 @@ mod tests {
 
     #[test]
     fn no_mark_is_that_of_an_empty_entry() {
-        let empty = Bucket([0; 8]);
+        let empty = Bucket(&[[0; 8]; 8]);
         for hash in 0..1000u64 {
             let key = Key::with_hash(b"k", hash << 40).unwrap();
             assert_eq!(empty.ways(Mark::of(key)).count(), 0);

@@ -144,8 +144,8 @@ impl Index {
                 let spare = self.take_spare(memory)?;
                 memory.begin(at(root));
                 // The root's first word holds the version that has just changed.
-                let last = Bucket::at(memory.bytes(), at(number));
-                memory.set_word(at(number), last.with_next(spare));
+                let last = Bucket::at(memory.bytes(), at(number)).with_next(spare);
+                memory.set_word(at(number), last);
                 memory.end(at(root));
             }
             number = Bucket::at(memory.bytes(), at(number)).next();
@@ -156,8 +156,9 @@ impl Index {
         if self.free != 0 {
             let spare = self.free;
             let bucket = Bucket::at(memory.bytes(), at(spare));
+            let unchained = bucket.with_next(0);
             self.free = bucket.next();
-            memory.set_word(at(spare), bucket.with_next(0));
+            memory.set_word(at(spare), unchained);
             return Some(spare);
         }
         let spare = self.fresh;
@@ -178,16 +179,18 @@ impl Index {
         if emptied.occupied().next().is_some() {
             return;
         }
+        let (behind, freed) = (emptied.next(), emptied.with_next(self.free));
         let mut before = spot.root;
         loop {
             let bucket = Bucket::at(memory.bytes(), at(before));
             if bucket.next() == spot.bucket {
-                memory.set_word(at(before), bucket.with_next(emptied.next()));
+                let shortened = bucket.with_next(behind);
+                memory.set_word(at(before), shortened);
                 break;
             }
             before = bucket.next();
         }
-        memory.set_word(at(spot.bucket), emptied.with_next(self.free));
+        memory.set_word(at(spot.bucket), freed);
         self.free = spot.bucket;
     }
 }

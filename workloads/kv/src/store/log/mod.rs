@@ -24,7 +24,7 @@ use sys::mem::Pages;
 use super::item::{HEADER, Header, Item, LIVE};
 use super::items::{Items, Making, NewItem};
 use super::key::{Key, same_bytes};
-use super::prefetch::prefetch;
+use super::prefetch::{prefetch, prefetch_span};
 use super::region::Region;
 use super::shard::{Shard, ShardError};
 use super::stats::Usage;
@@ -52,8 +52,9 @@ use memory::{Memory, Private};
 /// Items that one request moves at most to find room in a store.
 const MOVES: usize = 64;
 
-/// Size of a cache line in bytes.
-const LINE: usize = 64;
+/// Bytes of an item that are asked for before it is read: more lines than these, for every request under
+/// way, would be more than a core loads at a time.
+const REACH: usize = 256;
 
 /// Items in a log. See the [module](self).
 #[derive(Debug)]
@@ -69,6 +70,8 @@ pub struct LogItems<M = Private> {
     bytes: u64,
     /// Bytes of the log that items in use occupy.
     live: usize,
+    /// Bytes of an item that are asked for before it is read.
+    reach: usize,
     scratch: Vec<u8>,
 }
 
@@ -106,6 +109,7 @@ impl Shard<LogItems<SharedMemory>> {
             mapping: self.items.memory.mapping(),
             shape: self.items.index.shape(),
             base: self.items.base,
+            reach: self.items.reach,
         }
     }
 }
@@ -156,6 +160,7 @@ impl<M: Memory> LogItems<M> {
             items: 0,
             bytes: 0,
             live: 0,
+            reach: config.item_bytes.clamp(HEADER, REACH),
             scratch: Vec::new(),
         })
     }
@@ -478,8 +483,7 @@ impl<M: Memory> Items for LogItems<M> {
         let bucket = bucket::Bucket::at(bytes, index::at(self.root(key)));
         if let Some(way) = bucket.ways(Mark::of(key)).next() {
             let at = self.base + position(bucket.entry(way));
-            prefetch(bytes, at);
-            prefetch(bytes, at + LINE);
+            prefetch_span(bytes, at, self.reach);
         }
     }
 

@@ -11,10 +11,9 @@ use super::super::delta::{Delta, DeltaError};
 use super::super::engine::Store;
 use super::super::item::{HEADER, Header, ITEM_LIMIT, Item, STALE, TOKEN_SENT};
 use super::super::key::Key;
-use super::super::prefetch::prefetch;
+use super::super::prefetch::{prefetch, prefetch_span};
 use super::super::shard::{Annotation, StoreRequest, Stored};
 use super::super::stats::{Counters, Usage};
-use super::LINE;
 use super::bucket::{Bucket, ENTRIES, Mark, position};
 use super::index::{self, Shape};
 use super::shared::Mapping;
@@ -27,6 +26,8 @@ pub struct View {
     pub(super) shape: Shape,
     /// Where the log starts.
     pub(super) base: usize,
+    /// Bytes of an item that are asked for before it is read.
+    pub(super) reach: usize,
 }
 
 /// What a reader counts, for others to see.
@@ -146,11 +147,14 @@ impl Reader {
         let mut at = root_at;
         let mut word = first;
         loop {
-            let mut bucket = [word; ENTRIES + 1];
-            for (nth, entry) in bucket.iter_mut().enumerate().skip(1) {
-                *entry = view.mapping.load(at + nth * 8, Ordering::Relaxed);
+            let mut words = [word.to_le_bytes(); ENTRIES + 1];
+            for (nth, entry) in words.iter_mut().enumerate().skip(1) {
+                *entry = view
+                    .mapping
+                    .load(at + nth * 8, Ordering::Relaxed)
+                    .to_le_bytes();
             }
-            let bucket = Bucket(bucket);
+            let bucket = Bucket(&words);
             for way in bucket.ways(mark) {
                 match self.copy_item(view, key, position(bucket.entry(way))) {
                     Attempt::Missing => {}
@@ -242,12 +246,16 @@ impl View {
     #[inline]
     pub fn prefetch_item(&self, key: Key<'_>) {
         let at = index::at(self.shape.root(key.tag()));
-        let load = |nth| self.mapping.load(at + nth * 8, Ordering::Relaxed);
-        let bucket = Bucket(std::array::from_fn(load));
+        let load = |nth| {
+            self.mapping
+                .load(at + nth * 8, Ordering::Relaxed)
+                .to_le_bytes()
+        };
+        let words = std::array::from_fn(load);
+        let bucket = Bucket(&words);
         if let Some(way) = bucket.ways(Mark::of(key)).next() {
             let item = self.base + position(bucket.entry(way));
-            prefetch(self.mapping.words(), item / 8);
-            prefetch(self.mapping.words(), (item + LINE) / 8);
+            prefetch_span(self.mapping.words(), item / 8, self.reach.div_ceil(8));
         }
     }
 }

@@ -146,16 +146,11 @@ impl Client {
             }
         }
         let destinations = Destinations::new(&config.addressing, schedule.keyspace())?;
-        let scatter = config.scatter.map(|scatter| {
-            scatter::check(&config)?;
-            Scattering::new(scatter, schedule.keyspace())
-        });
-        let (schedule, destinations) = (Arc::new(schedule), Arc::new(destinations));
         Ok(Self {
+            scatter: scatter::of(&config, schedule.keyspace())?,
             config,
-            schedule,
-            destinations,
-            scatter: scatter.transpose()?.map(Arc::new),
+            schedule: Arc::new(schedule),
+            destinations: Arc::new(destinations),
         })
     }
 

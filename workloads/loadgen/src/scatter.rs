@@ -8,6 +8,8 @@
 //! Each datagram begins with a key of the owner that it is meant for, so that whatever steers by the
 //! first key brings it there.
 
+use std::sync::Arc;
+
 use model::{KeySpace, Op, Planned, Schedule};
 use steering::{PartitionTable, hash_bytes};
 
@@ -123,11 +125,22 @@ impl Scattering {
     }
 }
 
-/// Whether gets can be sent as several datagrams under everything else that is asked for.
+/// How `config` has gets of several keys sent, where they are scattered.
 ///
 /// # Errors
-/// The first reason against it.
-pub(crate) fn check(config: &ClientConfig) -> Result<(), ClientError> {
+/// When that cannot be done under everything else that is asked for.
+pub(crate) fn of(
+    config: &ClientConfig,
+    keyspace: &KeySpace,
+) -> Result<Option<Arc<Scattering>>, ClientError> {
+    let Some(scatter) = config.scatter else {
+        return Ok(None);
+    };
+    check(config)?;
+    Ok(Some(Arc::new(Scattering::new(scatter, keyspace)?)))
+}
+
+fn check(config: &ClientConfig) -> Result<(), ClientError> {
     let refuse = |reason: &str| Err(ClientError::Config(format!("scatter: {reason}")));
     match config.protocol {
         Protocol::Ascii => {}

@@ -2,6 +2,7 @@
 
 mod choices;
 mod floods;
+mod multi_key;
 
 use spec::{Place, Spec, SpecError};
 
@@ -247,23 +248,6 @@ fn options_belong_to_their_systems() {
             "it chooses among kernel sockets",
         ),
         ("{system: programmable_rss, io: udp}", "is rss_shared"),
-        (
-            "{system: rss_shared, multi_key: split}",
-            "has one owner among its threads",
-        ),
-        (
-            "{system: sphinx, multi_key: duplicate}",
-            "allowed: handoff, split",
-        ),
-        (
-            "{system: sphinx, multi_key: split}",
-            "no get asks for several keys",
-        ),
-        (
-            "{system: mica_erew, multi_key: client_split, rebalance: 10 ms}",
-            "nobody tells them of slots that move",
-        ),
-        ("{system: sphinx, multi_key: scatter}", "`client_split`"),
         (
             "{system: shared_something, owners: 4, clusters: 3}",
             "choose a divisor",

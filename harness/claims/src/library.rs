@@ -44,6 +44,7 @@ const SHIPPED: &[(&str, &str)] = &[
     shipped!("batching-does-not-close-the-gap.yaml"),
     shipped!("bypass-lowers-cpu.yaml"),
     shipped!("clients-need-no-partitions.yaml"),
+    shipped!("duplication-reaches-all-owners.yaml"),
     shipped!("hash-reuse.yaml"),
     shipped!("herd-exposes-partitions.yaml"),
     shipped!("higher-throughput.yaml"),

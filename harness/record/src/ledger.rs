@@ -31,6 +31,10 @@ pub struct Ledger {
     pub answered: u64,
     /// Sent, but without a complete reply in time.
     pub timed_out: u64,
+    /// Datagrams without an answer of requests that were sent in several, beyond the first that each
+    /// timed-out request lost: lost like it, and counted where they were lost, but no further requests.
+    #[serde(default)]
+    pub further_parts: u64,
     /// Known reasons for timing out, none computed by subtraction.
     pub drops: Vec<DropCount>,
     /// Further replies to requests that were answered already; no line of the ledger.
@@ -44,11 +48,12 @@ impl Ledger {
         self.drops.iter().map(|drop| drop.requests).sum()
     }
 
-    /// Timed-out requests without a named reason; negative when more losses were counted than
-    /// requests timed out. Anything but 0 invalidates the trial.
+    /// Timed-out requests, and their further parts, without a named reason; negative when more losses
+    /// were counted than there are. Anything but 0 invalidates the trial.
     #[must_use]
     pub fn remainder(&self) -> i64 {
-        let difference = i128::from(self.timed_out) - i128::from(self.dropped());
+        let lost = i128::from(self.timed_out) + i128::from(self.further_parts);
+        let difference = lost - i128::from(self.dropped());
         i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX })
     }
 

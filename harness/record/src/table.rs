@@ -1,6 +1,7 @@
 //! The tables: one row per trial, one per probe cell, in the order of columns that is promised.
 
 mod account;
+mod several;
 
 use std::collections::BTreeSet;
 
@@ -139,6 +140,7 @@ pub(crate) fn trials<'a>(
         .chain(drops)
         .chain(TAIL.into_iter().map(String::from))
         .chain(account::COLUMNS.into_iter().map(String::from))
+        .chain(several::COLUMNS.into_iter().map(String::from))
         .chain(VERDICT.into_iter().map(String::from))
         .collect();
     let mut rows = vec![header];
@@ -151,6 +153,7 @@ pub(crate) fn trials<'a>(
         );
         row.extend(after_drops(record));
         row.extend(account::cells(record));
+        row.extend(several::cells(record));
         row.extend(verdict(record));
         row
     }));

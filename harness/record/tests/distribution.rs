@@ -34,7 +34,8 @@ proptest! {
     #[test]
     fn a_ledger_closes_exactly_when_every_request_has_one_line(
         unsent in 0u64..1000, answered in 0u64..1000, first in 0u64..1000, second in 0u64..1000,
-        error in -3i64..=3, line in 0usize..4,
+        further_parts in 0u64..1000,
+        error in -3i64..=3, line in 0usize..5,
     ) {
         let timed_out = first + second;
         let drop = |reason: &str, requests| DropCount {
@@ -46,20 +47,26 @@ proptest! {
             sent: answered + timed_out,
             answered,
             timed_out,
-            drops: vec![drop("a", first), drop("b", second)],
+            further_parts,
+            drops: vec![drop("a", first), drop("b", second + further_parts)],
             duplicates: 5,
         };
         let wrong = match line {
             0 => &mut ledger.offered,
             1 => &mut ledger.unsent,
             2 => &mut ledger.answered,
+            3 => &mut ledger.further_parts,
             _ => &mut ledger.drops[1].requests,
         };
         prop_assume!(wrong.checked_add_signed(error).is_some());
         *wrong = wrong.saturating_add_signed(error);
         prop_assert_eq!(ledger.closes(), error == 0);
         prop_assert!(ledger.check().iter().all(|smell| smell.severity() == Severity::Invalid));
-        let remainder = if line == 3 { -error } else { 0 };
+        let remainder = match line {
+            3 => error,
+            4 => -error,
+            _ => 0,
+        };
         prop_assert_eq!(ledger.remainder(), remainder);
         let named = ledger.check().contains(&Smell::Remainder { remainder });
         prop_assert_eq!(named, remainder != 0);

@@ -184,7 +184,7 @@ impl Spec {
             load.capacity = load.capacity.map(Capacity::resolved);
         }
         for system in &mut spec.systems {
-            let engine = system.engine();
+            let (engine, multi_key) = (system.engine(), system.multi_key());
             let resolved = system.resolve(topology.queues, service);
             *system = SystemSpec {
                 system: resolved.system,
@@ -205,6 +205,7 @@ impl Spec {
                 flow_hash: resolved.flow_hash,
                 behind: resolved.cache.map(|cache| cache.behind),
                 cache_entries: resolved.cache.map(|cache| cache.entries),
+                multi_key,
             };
         }
         if let Some(workload) = &mut spec.workload {

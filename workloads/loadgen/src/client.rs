@@ -15,6 +15,7 @@ use crate::engine::{Engine, Rules};
 use crate::hold::{Arrival, Hold};
 use crate::phases::Phases;
 use crate::saturate::Saturator;
+use crate::scatter::{self, Scattering};
 use crate::tally::Tallied;
 use crate::trace::{Recorder, Trace, Witness};
 use crate::transport::Transport;
@@ -30,6 +31,7 @@ pub struct Client {
     pub(crate) config: ClientConfig,
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) destinations: Arc<Destinations>,
+    pub(crate) scatter: Option<Arc<Scattering>>,
 }
 
 /// A client with open sockets and attached programs, which stay until it is dropped: not only until
@@ -144,11 +146,11 @@ impl Client {
             }
         }
         let destinations = Destinations::new(&config.addressing, schedule.keyspace())?;
-        let (schedule, destinations) = (Arc::new(schedule), Arc::new(destinations));
         Ok(Self {
+            scatter: scatter::of(&config, schedule.keyspace())?,
             config,
-            schedule,
-            destinations,
+            schedule: Arc::new(schedule),
+            destinations: Arc::new(destinations),
         })
     }
 
@@ -405,12 +407,13 @@ fn run_thread<W: Witness>(
         config,
         schedule,
         destinations,
+        scatter,
     } = client;
     let mut engine = Engine::new(
         Arc::clone(schedule),
         |flow| flow % config.threads == thread,
         Arc::clone(destinations),
-        Rules::new(config, thread),
+        Rules::new(config, thread, scatter.clone()),
         phases,
         witness,
     );

@@ -57,6 +57,9 @@ pub struct ClientConfig {
     /// Default no.
     #[serde(default)]
     pub echo: bool,
+    /// How gets of several keys are sent. Default: each as one datagram.
+    #[serde(default)]
+    pub scatter: Option<Scatter>,
     /// Report every request, not only their counts and histograms. Default no.
     #[serde(default)]
     pub trace: bool,
@@ -110,6 +113,7 @@ impl ClientConfig {
             pacing: Pacing::Sleep,
             mode: Mode::Open,
             echo: false,
+            scatter: None,
             trace: false,
         }
     }
@@ -228,6 +232,27 @@ impl Addressing {
             }
         }
     }
+}
+
+/// A get of several keys sent as a datagram to each owner of some of them, by a client that knows the
+/// partitions and gathers the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scatter {
+    /// Number of owners, 1 to 64; slots are spread evenly over them.
+    pub owners: u16,
+    /// What each datagram asks for.
+    pub holds: Holds,
+}
+
+/// What a datagram of a scattered get asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// The keys of the owner that it is meant for.
+    OwnKeys,
+    /// All keys, one of that owner's first; the owner answers its own.
+    AllKeys,
 }
 
 /// How requests are written and replies read.

@@ -1,24 +1,28 @@
 //! The client as a state machine: what is due, what is awaited, what came. It knows no clock and
 //! no socket; [`crate::drive`] gives it both.
 
+mod gathered;
+mod replies;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use model::Schedule;
+use model::{Planned, Schedule};
 use sys::account::Usage;
 
 use crate::addressing::Destinations;
-use crate::assembly::{Assembly, Gathered};
+use crate::assembly::Assembly;
 use crate::phases::Phases;
+use crate::scatter::{Part, Scattering};
 use crate::supply::{Due, Supply};
 use crate::tally::{Tallied, Tally};
 use crate::trace::{Trace, Witness};
 use crate::transport::{Destination, Transport};
 use crate::window::{Slot, State, Window};
-use crate::wire::frame::{self, Frame};
-use crate::wire::{self, Reading, Step, Verdict};
+use crate::wire::{self, Reading};
 use crate::{ClientConfig, Mode, Protocol};
+use gathered::{Begun, Scattered};
 
 /// What an engine needs to know beyond the schedule.
 #[derive(Debug, Clone)]
@@ -31,11 +35,16 @@ pub(crate) struct Rules {
     pub(crate) linger_ns: u64,
     pub(crate) interval_ns: u64,
     pub(crate) echo: bool,
+    pub(crate) scatter: Option<Arc<Scattering>>,
 }
 
 impl Rules {
-    /// The rules of thread `thread` of `config`.
-    pub(crate) const fn new(config: &ClientConfig, thread: u16) -> Self {
+    /// The rules of thread `thread` of `config`, whose gets are scattered by `scatter`.
+    pub(crate) const fn new(
+        config: &ClientConfig,
+        thread: u16,
+        scatter: Option<Arc<Scattering>>,
+    ) -> Self {
         Self {
             mode: config.mode.share(thread, config.threads),
             protocol: config.protocol,
@@ -47,6 +56,7 @@ impl Rules {
             linger_ns: config.linger_ns,
             interval_ns: config.interval_ns,
             echo: config.echo,
+            scatter,
         }
     }
 }
@@ -77,6 +87,10 @@ pub(crate) struct Engine<W> {
     awaited: VecDeque<Awaited>,
     pending: u64,
     assemblies: HashMap<(u16, u16), Assembly>,
+    /// Requests of several datagrams that are not answered so far, by flow and first id.
+    scattered: HashMap<(u16, u16), Scattered>,
+    /// The one whose datagrams were not all accepted so far.
+    begun: Option<Begun>,
     reading: Reading,
     datagram: Vec<u8>,
     /// `datagram` holds the next request, which the transmit path did not accept so far.
@@ -124,6 +138,8 @@ impl<W: Witness> Engine<W> {
             awaited: VecDeque::new(),
             pending: 0,
             assemblies: HashMap::new(),
+            scattered: HashMap::new(),
+            begun: None,
             reading: Reading::default(),
             datagram: Vec::new(),
             encoded: false,
@@ -165,29 +181,26 @@ impl<W: Witness> Engine<W> {
                 self.blocked = true;
                 break;
             };
+            let part = self.next_part(&planned);
             if !self.encoded {
-                self.datagram.clear();
-                let Self {
-                    schedule,
-                    datagram,
-                    rules,
-                    ..
-                } = self;
-                wire::encode(rules.protocol, schedule, &planned, request, id, datagram);
-                self.encoded = true;
+                self.encode(&planned, request, id, part);
             }
+            let mut addressed = planned;
+            addressed.key = part.map_or(planned.key, |part| part.first);
             let to = Destination {
                 flow: planned.flow,
-                port: self.destinations.port_of(&planned, request),
+                port: self.destinations.port_of(&addressed, request),
             };
             if !transport.send(to, &self.datagram)? {
                 self.blocked = true;
                 break;
             }
             self.encoded = false;
-            self.supply.advance();
             accepted += 1;
-            self.enter(&due, id, now_ns);
+            match part {
+                None => self.enter(&due, id, now_ns),
+                Some(part) => self.enter_part(&due, id, part, now_ns),
+            }
         }
         if accepted > 0 || self.blocked {
             transport.flush()?;
@@ -195,9 +208,50 @@ impl<W: Witness> Engine<W> {
         Ok(accepted)
     }
 
+    fn encode(&mut self, planned: &Planned, request: u32, id: u16, part: Option<Part>) {
+        self.datagram.clear();
+        let Self {
+            schedule,
+            datagram,
+            rules,
+            ..
+        } = self;
+        match (part, &rules.scatter) {
+            (Some(part), Some(scatter)) => {
+                let keys = scatter.asked(schedule, planned, part);
+                wire::encode_get(schedule.keyspace(), keys, id, datagram);
+            }
+            (None, _) | (_, None) => {
+                wire::encode(rules.protocol, schedule, planned, request, id, datagram);
+            }
+        }
+        self.encoded = true;
+    }
+
+    /// A request of one datagram was accepted.
     fn enter(&mut self, due: &Due, id: u16, sent_ns: u64) {
         let Due { index, planned } = due;
-        self.tally.sent(&self.phases, planned.noreply, sent_ns);
+        let state = if planned.noreply {
+            State::NoReply
+        } else {
+            State::Pending
+        };
+        self.windows[usize::from(planned.flow)].push(Slot {
+            sent_ns,
+            request: *index,
+            state,
+            begun: false,
+            part: None,
+        });
+        self.sent(due, id, 1, sent_ns);
+    }
+
+    /// All `datagrams` of a request were accepted; the first has the id `id`.
+    fn sent(&mut self, due: &Due, id: u16, datagrams: u8, sent_ns: u64) {
+        let Due { index, planned } = due;
+        self.supply.advance();
+        self.tally
+            .sent(&self.phases, planned.noreply, datagrams, sent_ns);
         if self.supply.is_scheduled() {
             self.tally.lagged(&self.phases, planned.at_ns, sent_ns);
         } else {
@@ -205,12 +259,7 @@ impl<W: Witness> Engine<W> {
                 .offered(&self.phases, planned.at_ns, planned.noreply);
         }
         self.witness.sent(*index, sent_ns);
-        let state = if planned.noreply {
-            State::NoReply
-        } else {
-            State::Pending
-        };
-        if state == State::Pending {
+        if !planned.noreply {
             self.pending += 1;
             self.awaited.push_back(Awaited {
                 sent_ns,
@@ -218,19 +267,13 @@ impl<W: Witness> Engine<W> {
                 id,
             });
         }
-        let slot = Slot {
-            sent_ns,
-            request: *index,
-            state,
-            begun: false,
-        };
-        self.windows[usize::from(planned.flow)].push(slot);
     }
 
     fn give_up_sending(&mut self) {
         // A closed loop's request is offered when there is room for it under way; the one that the
         // transmit path would not take is the only one of those that was not sent.
-        if self.encoded && !self.supply.is_scheduled() {
+        let begun = self.forget_begun();
+        if (self.encoded || begun) && !self.supply.is_scheduled() {
             let last_ns = self.phases.scheduled_ns() - 1;
             self.tally.offered(&self.phases, last_ns, false);
             self.tally.ledger.unsent += 1;
@@ -244,140 +287,17 @@ impl<W: Witness> Engine<W> {
         self.heard_ns = now_ns;
     }
 
-    /// Takes a datagram that came back to `flow`.
-    pub(crate) fn on_datagram(&mut self, now_ns: u64, flow: u16, datagram: &[u8]) {
-        self.heard_ns = now_ns;
-        if frame::is_empty(datagram) {
-            self.tally.ledger.empty += 1;
-            return;
-        }
-        let found = frame::parse(datagram).and_then(|frame| {
-            let slot = self.windows.get_mut(usize::from(flow))?.get_mut(frame.id)?;
-            Some((frame, slot))
-        });
-        let Some((frame, slot)) = found else {
-            self.tally.ledger.unknown += 1;
-            return;
-        };
-        match slot.state {
-            State::NoReply => self.tally.ledger.unknown += 1,
-            State::Answered | State::Late => self.tally.ledger.duplicates += 1,
-            // A reply that comes after the timeout is late, also before `expire` has noticed.
-            State::Pending if now_ns >= slot.sent_ns + self.rules.timeout_ns => {
-                slot.state = State::TimedOut;
-                self.pending -= 1;
-                self.tally.ledger.timed_out += 1;
-                self.gave_up_ns = now_ns;
-                self.take_part(now_ns, flow, &frame);
-            }
-            State::Pending | State::TimedOut => self.take_part(now_ns, flow, &frame),
-        }
-    }
-
-    /// Takes a datagram of a reply that is not complete so far.
-    fn take_part(&mut self, now_ns: u64, flow: u16, frame: &Frame<'_>) {
-        let at = (flow, frame.id);
-        let Some(slot) = self.windows[usize::from(flow)].get_mut(frame.id) else {
-            return;
-        };
-        let planned = self.schedule.requests[slot.request as usize];
-        slot.begun = true;
-        let (protocol, schedule) = (self.rules.protocol, &*self.schedule);
-        if self.rules.echo {
-            let request = slot.request;
-            self.reading
-                .compare(protocol, schedule, request, frame.id, frame.body);
-            self.complete(now_ns, at, Verdict::Ok);
-            return;
-        }
-
-        let step = if frame.total == 1 {
-            match self.assemblies.get_mut(&at) {
-                Some(assembly) => assembly
-                    .reading
-                    .read(protocol, schedule, &planned, frame.id, frame.body),
-                None => {
-                    self.reading.start(schedule, &planned);
-                    let step = self
-                        .reading
-                        .read(protocol, schedule, &planned, frame.id, frame.body);
-                    if step == Step::More {
-                        self.assemblies
-                            .insert(at, Assembly::new(self.reading.clone()));
-                    }
-                    step
-                }
-            }
-        } else {
-            let assembly = self.assemblies.entry(at).or_insert_with(|| {
-                self.reading.start(schedule, &planned);
-                Assembly::new(self.reading.clone())
-            });
-            match assembly.add(frame) {
-                Gathered::Missing => Step::More,
-                Gathered::Repeated => Step::Repeated,
-                Gathered::Whole(body) => assembly
-                    .reading
-                    .read(protocol, schedule, &planned, frame.id, &body),
-            }
-        };
-        match step {
-            Step::More => {}
-            Step::Repeated => self.tally.ledger.duplicates += 1,
-            Step::Done(verdict) => {
-                if let Some(assembly) = self.assemblies.remove(&at) {
-                    self.reading = assembly.reading;
-                }
-                self.complete(now_ns, at, verdict);
-            }
-        }
-    }
-
-    /// The reply in `self.reading` is complete.
-    fn complete(&mut self, now_ns: u64, (flow, id): (u16, u16), verdict: Verdict) {
-        let Some(slot) = self.windows[usize::from(flow)].get_mut(id) else {
-            return;
-        };
-        let planned = &self.schedule.requests[slot.request as usize];
-        self.witness.replied(slot.request, now_ns);
-        if slot.state == State::TimedOut {
-            slot.state = State::Late;
-            self.tally.late(&self.phases, now_ns);
-            return;
-        }
-        slot.state = State::Answered;
-        self.pending -= 1;
-        let at_ns = self.supply.intended_ns(planned, &self.phases, slot.sent_ns);
-        self.tally.answered(&self.phases, at_ns, now_ns);
-        let ledger = &mut self.tally.ledger;
-        match verdict {
-            Verdict::Ok => {
-                ledger.hits += self.reading.hits;
-                ledger.wrong_values += self.reading.wrong;
-                ledger.misses += self.reading.outstanding.len() as u64;
-            }
-            Verdict::Error => ledger.errors += 1,
-            Verdict::Malformed => ledger.malformed += 1,
-        }
-    }
-
     /// Gives up on requests whose timeout has passed, and on sending after the deadline.
     pub(crate) fn expire(&mut self, now_ns: u64) {
         if now_ns >= self.supply.deadline(&self.phases) {
             self.give_up_sending();
         }
-        while let Some(awaited) = self.awaited.front() {
-            let window = &mut self.windows[usize::from(awaited.flow)];
-            if let Some(slot) = window.get_mut(awaited.id)
-                && slot.state == State::Pending
-            {
+        while let Some(awaited) = self.awaited.front().copied() {
+            if self.is_awaited(awaited.flow, awaited.id) {
                 if awaited.sent_ns + self.rules.timeout_ns > now_ns {
                     break;
                 }
-                slot.state = State::TimedOut;
-                self.pending -= 1;
-                self.tally.ledger.timed_out += 1;
-                self.gave_up_ns = now_ns;
+                self.time_out(now_ns, awaited.flow, awaited.id);
             }
             self.awaited.pop_front();
         }
@@ -423,9 +343,10 @@ impl<W: Witness> Engine<W> {
         self.expire(u64::MAX);
     }
 
-    /// Requests that timed out and of which no late reply came so far.
+    /// Datagrams of requests that timed out, of which no late reply came so far.
     pub(crate) const fn lost(&self) -> u64 {
-        self.tally.ledger.timed_out - self.tally.ledger.late
+        let ledger = &self.tally.ledger;
+        ledger.timed_out + ledger.further_parts - ledger.late
     }
 
     /// What to wait for at `now_ns`.

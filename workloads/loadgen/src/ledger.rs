@@ -15,11 +15,18 @@ pub struct Ledger {
     pub answered: u64,
     /// No complete reply within the timeout.
     pub timed_out: u64,
+    /// Datagrams that the sent requests took: one each, unless they were scattered.
+    pub datagrams: u64,
+    /// Of the datagrams of the timed out: those without a complete reply in time, beyond the one that
+    /// each timed-out request has. Whatever counts lost datagrams counts these too.
+    pub further_parts: u64,
     /// Sent and not awaited (noreply): the server's receipt accounts for them.
     pub noreply: u64,
-    /// Of the timed out: the complete reply came after the timeout (`drop_late_reply`).
+    /// Of the timed out and their further parts: the complete reply came after the timeout
+    /// (`drop_late_reply`).
     pub late: u64,
-    /// Of the timed out: some datagrams of the reply came, but never all (`drop_partial_reply`).
+    /// Of the timed out and their further parts: some datagrams of the reply came, but never all
+    /// (`drop_partial_reply`).
     pub partial: u64,
     /// Of the answered: error lines or an error status.
     pub errors: u64,
@@ -65,9 +72,10 @@ impl Ledger {
                 self.sent == self.answered + self.timed_out + self.noreply,
             ),
             (
-                "late + partial <= timed_out",
-                self.late + self.partial <= self.timed_out,
+                "late + partial <= timed_out + further_parts",
+                self.late + self.partial <= self.timed_out + self.further_parts,
             ),
+            ("sent <= datagrams", self.sent <= self.datagrams),
             (
                 "errors + malformed <= answered",
                 self.errors + self.malformed <= self.answered,
@@ -90,6 +98,8 @@ impl Ledger {
             sent,
             answered,
             timed_out,
+            datagrams,
+            further_parts,
             noreply,
             late,
             partial,
@@ -102,6 +112,8 @@ impl Ledger {
             unknown,
             empty,
         } = other;
+        self.datagrams += datagrams;
+        self.further_parts += further_parts;
         self.offered += offered;
         self.unsent += unsent;
         self.sent += sent;
@@ -131,6 +143,8 @@ mod tests {
         sent: 90,
         answered: 70,
         timed_out: 15,
+        datagrams: 90,
+        further_parts: 0,
         noreply: 5,
         late: 3,
         partial: 2,
@@ -168,6 +182,10 @@ mod tests {
                 ..CLOSED
             },
             Ledger { late: 14, ..CLOSED },
+            Ledger {
+                datagrams: 89,
+                ..CLOSED
+            },
             Ledger {
                 errors: 71,
                 ..CLOSED

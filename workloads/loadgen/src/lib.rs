@@ -24,6 +24,7 @@ mod recording;
 mod rehearsal;
 mod report;
 mod saturate;
+mod scatter;
 mod supply;
 mod tally;
 #[cfg(test)]
@@ -36,7 +37,8 @@ mod wire;
 
 pub use client::{Armed, Client};
 pub use config::{
-    Addressing, ClientConfig, Learns, Mode, Pacing, Protocol, QueueChoice, TransportConfig,
+    Addressing, ClientConfig, Holds, Learns, Mode, Pacing, Protocol, QueueChoice, Scatter,
+    TransportConfig,
 };
 pub use error::ClientError;
 pub use gaps::Gaps;

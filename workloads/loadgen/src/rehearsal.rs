@@ -28,7 +28,7 @@ impl Client {
             Arc::clone(&self.schedule),
             |_| true,
             Arc::clone(&self.destinations),
-            Rules::new(&self.config, 0),
+            Rules::new(&self.config, 0, self.scatter.clone()),
             self.overdue(),
             (),
         );

@@ -106,6 +106,7 @@ impl Saturator {
         let ledger = Ledger {
             offered: made,
             sent: made,
+            datagrams: made,
             answered,
             timed_out: made.saturating_sub(answered),
             errors: after.replies.failed - before.replies.failed,

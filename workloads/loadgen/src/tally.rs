@@ -72,9 +72,10 @@ impl Tally {
         }
     }
 
-    /// It was accepted by the transmit path at `now_ns`.
-    pub(crate) fn sent(&mut self, phases: &Phases, noreply: bool, now_ns: u64) {
+    /// It was accepted by the transmit path at `now_ns`, in so many datagrams.
+    pub(crate) fn sent(&mut self, phases: &Phases, noreply: bool, datagrams: u8, now_ns: u64) {
         self.ledger.sent += 1;
+        self.ledger.datagrams += u64::from(datagrams);
         self.measured.sends += u64::from(phases.measuring(now_ns));
         self.ledger.noreply += u64::from(noreply);
     }

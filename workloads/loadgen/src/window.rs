@@ -36,6 +36,8 @@ pub(crate) struct Slot {
     pub(crate) state: State,
     /// Some datagrams of the reply came, but not all so far.
     pub(crate) begun: bool,
+    /// Which part of a request it is that was sent as several.
+    pub(crate) part: Option<u8>,
 }
 
 /// The remembered requests of one flow.
@@ -80,6 +82,7 @@ mod tests {
         request: 0,
         state: State::Pending,
         begun: false,
+        part: None,
     };
 
     #[test]

@@ -94,12 +94,32 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
         ]);
     }
     println!("\n{table}");
+    print_multi_key(chosen, plans);
     if let Ok(plan) = first {
         for smell in &plan.smells {
             println!("advice: {smell}");
         }
     }
     print_refusals(plans);
+}
+
+/// What becomes of gets of several keys, where there are such.
+fn print_multi_key(chosen: &Chosen, plans: &[Planned<'_>]) {
+    let wide = |trial: &Trial| trial.workload.multi_get > 1;
+    let searched = || chosen.searches.iter().map(Search::first);
+    if !chosen.trials.iter().chain(searched()).any(wide) {
+        return;
+    }
+    println!("gets of several keys:");
+    for (trial, _) in plans {
+        let system = &trial.system;
+        let usual = system.system.multi_key_ways().first().copied();
+        let meaning = match system.multi_key.or(usual) {
+            Some(way) => way.meaning(),
+            None => "served where they arrive",
+        };
+        println!("  {}: {meaning}", system.label);
+    }
 }
 
 fn print_refusals(plans: &[Planned<'_>]) {

@@ -13,6 +13,7 @@ struct Listed {
     name: &'static str,
     io: Vec<&'static str>,
     wakeup: Vec<&'static str>,
+    multi_key: Vec<&'static str>,
     summary: &'static str,
     paper: &'static str,
     fidelity: &'static str,
@@ -51,6 +52,9 @@ pub(crate) fn list(json: bool) -> Result<Outcome> {
         if system.wakeup.len() > 1 {
             println!("  {:<16} wakeup: {}", "", system.wakeup.join(" | "));
         }
+        if !system.multi_key.is_empty() {
+            println!("  {:<16} multi_key: {}", "", system.multi_key.join(" | "));
+        }
         println!("  {:<16} fidelity: {}", "", system.fidelity);
         match system.why_not {
             None => println!("  {:<16} runs here", ""),
@@ -74,6 +78,9 @@ fn listed(system: SystemKind, host: &Host) -> Listed {
         name: system.name(),
         io: system.ios().iter().map(|io| io.name()).collect(),
         wakeup: wakeups(system),
+        multi_key: (system.multi_key_ways().iter())
+            .map(|way| way.name())
+            .collect(),
         summary: system.summary(),
         paper: system.paper(),
         fidelity: system.fidelity(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use kv::server::ServerConfig;
-use kv::systems::{FlowHash, IoKind, SystemKind as Design};
+use kv::systems::{FlowHash, IoKind, MultiKey, SystemKind as Design};
 use spec::{Bytes, Clusters, Domain, SystemKind, Wakeup};
 use sys::journal::{Change, Journal};
 use sys::lock::MachineLock;
@@ -186,6 +186,7 @@ fn config(
         large_owners: 1,
         slot_loads: false,
         flow_hash: FlowHash::default(),
+        multi_key: MultiKey::default(),
         backlog: 0,
     })
 }

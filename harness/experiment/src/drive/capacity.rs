@@ -180,6 +180,7 @@ mod tests {
             sent: 1000,
             answered: 1000 - timed_out,
             timed_out,
+            further_parts: 0,
             drops: Vec::new(),
             duplicates: 0,
         };

@@ -1,6 +1,6 @@
 //! What a measure phase cost, by component, and whether the components are the whole. Pure.
 
-use loadgen::ClientReport;
+use loadgen::{ClientReport, Ledger};
 use record::{Activity, Cost, Machine};
 use sys::account::Usage;
 
@@ -15,10 +15,11 @@ pub(super) fn cost(driven: &Driven, report: &ClientReport, machine: &Machine) ->
         drain,
     } = driven;
     let client = &report.measured;
+    let requests = |datagrams| requests(datagrams, &report.ledger);
     let mut cost = Cost {
         client_cpu_ns: Some(client.used.sched.run_ns),
-        replies_measured: server.counts.replies,
-        requests_executed: server.counts.executed,
+        replies_measured: requests(server.counts.replies),
+        requests_executed: requests(server.counts.executed),
         server_activity: Some(activity(server.used)),
         client_activity: Some(activity(client.used)),
         ..Cost::default()
@@ -42,6 +43,17 @@ pub(super) fn cost(driven: &Driven, report: &ClientReport, machine: &Machine) ->
         };
     }
     cost
+}
+
+/// The client's requests that so many of the server's are: as many, but where the client sends a request
+/// in several datagrams, each of which is a request to the server. What a request costs is the cost of
+/// all of them.
+fn requests(of_server: u64, client: &Ledger) -> u64 {
+    if client.datagrams <= client.sent {
+        return of_server;
+    }
+    let product = u128::from(of_server) * u128::from(client.sent);
+    u64::try_from(product / u128::from(client.datagrams)).unwrap_or(of_server)
 }
 
 fn activity(used: Usage) -> Activity {
@@ -72,6 +84,18 @@ fn unaccounted(components_ns: u64, phase_ns: u64, machine: &Machine) -> Option<f
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_client_sent_in_several_datagrams_is_one_request() {
+        let ledger = |sent, datagrams| Ledger {
+            sent,
+            datagrams,
+            ..Ledger::default()
+        };
+        assert_eq!(requests(700, &ledger(1000, 1000)), 700);
+        assert_eq!(requests(1400, &ledger(1000, 2000)), 700);
+        assert_eq!(requests(0, &ledger(1000, 2000)), 0);
+    }
 
     #[test]
     fn the_components_are_compared_with_the_whole_as_rates() {

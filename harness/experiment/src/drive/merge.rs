@@ -184,6 +184,7 @@ fn ledger(evidence: &Evidence<'_>, lab: &[CounterRow]) -> Ledger {
         sent: client.sent,
         answered: client.answered,
         timed_out: client.timed_out,
+        further_parts: client.further_parts,
         drops,
         duplicates: client.duplicates,
     }
@@ -256,6 +257,7 @@ fn client_counters(report: &ClientReport) -> Vec<CounterRow> {
         ("wrong_values", ledger.wrong_values),
         ("unknown_datagrams", ledger.unknown),
         ("noreply", ledger.noreply),
+        ("request_datagrams", ledger.datagrams),
     ];
     let seen = report
         .losses

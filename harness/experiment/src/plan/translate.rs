@@ -4,11 +4,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use kv::server::{CacheConfig, Preload, ServerConfig};
-use kv::systems::{Clients, EngineKind, FlowHash, IoKind, SystemKind as Design, Wakeup as Waking};
-use loadgen::{Addressing, ClientConfig, Learns, Mode, Protocol, QueueChoice, TransportConfig};
+use kv::systems::{
+    Clients, EngineKind, FlowHash, IoKind, MultiKey as Several, SystemKind as Design,
+    Wakeup as Waking,
+};
+use loadgen::{
+    Addressing, ClientConfig, Holds, Learns, Mode, Protocol, QueueChoice, Scatter, TransportConfig,
+};
 use spec::{
-    Arrivals, ClientIo, Engine, Io, LoadPoint, Pattern, Popularity, Service, SizeSpec, SystemKind,
-    TopologyKind, Trial, Wakeup, WireProtocol, Workload,
+    Arrivals, ClientIo, Engine, Io, LoadPoint, MultiKey, Pattern, Popularity, Service, SizeSpec,
+    SystemKind, TopologyKind, Trial, Wakeup, WireProtocol, Workload,
 };
 
 use super::placement::Placement;
@@ -76,6 +81,26 @@ pub(crate) fn engine(engine: Option<Engine>) -> EngineKind {
         None | Some(Engine::Slab) => EngineKind::Slab,
         Some(Engine::Log) => EngineKind::Log,
     }
+}
+
+/// How the server serves a get of several keys. One that clients have split is whole to it.
+fn several(multi_key: Option<MultiKey>) -> Several {
+    match multi_key {
+        None | Some(MultiKey::Handoff | MultiKey::ClientSplit) => Several::Handoff,
+        Some(MultiKey::Split) => Several::Split,
+        Some(MultiKey::Duplicate) => Several::Duplicate,
+    }
+}
+
+/// How the client sends a get of several keys.
+fn scatter(trial: &Trial) -> Option<Scatter> {
+    let holds = match trial.system.multi_key? {
+        MultiKey::Handoff | MultiKey::Split => return None,
+        MultiKey::ClientSplit => Holds::OwnKeys,
+        MultiKey::Duplicate => Holds::AllKeys,
+    };
+    let owners = trial.system.owners;
+    Some(Scatter { owners, holds })
 }
 
 /// The workload at the trial's load.
@@ -254,6 +279,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         cache: trial.system.cache.map(|cache| CacheConfig {
             entries: cache.entries,
         }),
+        multi_key: several(trial.system.multi_key),
     })
 }
 
@@ -366,6 +392,7 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
             },
         },
         echo: trial.system.system == SystemKind::Reflector,
+        scatter: scatter(trial),
         trace: trial.trace,
         timeout_ns,
         interval_ns: interval_ns(trial),

@@ -17,6 +17,7 @@ mod known;
 mod ledgers;
 mod loads;
 mod mistakes;
+mod multi_key;
 mod needs;
 mod privilege;
 mod provenance;
@@ -54,6 +55,7 @@ fn cases() -> Vec<Case> {
         steering_counts::cases(),
         kernel_steering::cases(),
         systems::cases(),
+        multi_key::cases(),
         gates::cases(),
         exclusion::cases(),
         restoring::cases(),

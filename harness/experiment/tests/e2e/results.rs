@@ -166,12 +166,18 @@ impl Row {
                 number("answered")? + number("timed_out")?,
             ),
             (
-                "timed_out = drops + remainder",
-                number("timed_out")?,
+                "timed_out + further_parts = drops + remainder",
+                number("timed_out")? + number("further_parts")?,
                 self.dropped()? + remainder,
             ),
             ("the recorded remainder", number("remainder")?, remainder),
         ];
+        let several = ["client_split", "duplicate"].contains(&self.text("multi_key")?);
+        ensure!(
+            several || number("further_parts")? == 0,
+            "{}: further parts of requests of one datagram",
+            self.who()
+        );
         for (equation, left, right) in equations {
             ensure!(
                 left == right,

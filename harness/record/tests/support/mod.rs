@@ -62,6 +62,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             sent: 6000,
             answered: 5900,
             timed_out: 100,
+            further_parts: 0,
             drops: vec![DropCount {
                 reason: "rx_ring_full".to_owned(),
                 counter: "xsk/rx_ring_full".to_owned(),

@@ -3,6 +3,7 @@
 mod bpf;
 mod flood;
 mod in_kernel;
+mod multi_key;
 mod repartition;
 mod swept;
 mod truth;
@@ -38,6 +39,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         clusters(spec, system, index, &mut findings);
         large_owners(spec, system, index, &mut findings);
         flow_hash(system, index, &mut findings);
+        multi_key::multi_key(spec, system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);

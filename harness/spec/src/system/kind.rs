@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 use super::traits::Traits;
-use super::{Engine, Io, Wakeup};
+use super::{Engine, Io, MultiKey, Wakeup};
 use super::{
     kv_direct, memcached, mica_crcw, mica_crew, mica_erew, minos, netcache, programmable_rss,
     reflector, reuseport_ebpf, rss_shared, seastar, shared_something, sphinx, synthetic,
@@ -233,6 +233,13 @@ impl SystemKind {
     #[must_use]
     pub const fn moves_slots(self) -> bool {
         self.traits().moves_slots
+    }
+
+    /// Ways of serving a get of several keys, its default first; empty where no key has one owner, so
+    /// that such a get is served where it arrives.
+    #[must_use]
+    pub const fn multi_key_ways(self) -> &'static [MultiKey] {
+        self.traits().multi_key
     }
 
     /// Whether a program of its own hashes flows, so that the hash can be chosen.

@@ -1,7 +1,7 @@
 //! `mica_erew`: the client addresses the partition.
 
-use super::Engine;
 use super::traits::Traits;
+use super::{Engine, MultiKey};
 
 /// What all modes of MICA share.
 pub(super) const MICA: Traits = Traits {
@@ -20,5 +20,6 @@ pub(super) const TRAITS: Traits = Traits {
                batched prefetch",
     engines: &[Engine::Log, Engine::Slab],
     moves_slots: true,
+    multi_key: MultiKey::EVERY_WAY,
     ..MICA
 };

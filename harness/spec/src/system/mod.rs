@@ -13,6 +13,7 @@ mod mica_crcw;
 mod mica_crew;
 mod mica_erew;
 mod minos;
+mod multi_key;
 mod netcache;
 mod programmable_rss;
 mod reflector;
@@ -30,6 +31,7 @@ mod xdp_steered;
 pub use clusters::{Clusters, Domain};
 pub use kind::SystemKind;
 pub use limits::Limits;
+pub use multi_key::MultiKey;
 pub use netcache::Cache;
 
 use std::fmt;
@@ -188,6 +190,10 @@ pub struct SystemSpec {
     #[garde(inner(custom(crate::rules::cache_entries)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_entries: Option<u32>,
+    /// How a get of several keys is served. Default: `handoff`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multi_key: Option<MultiKey>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -242,6 +248,9 @@ struct Details {
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_536))]
     cache_entries: Option<u32>,
+    /// How a get of several keys is served. Default: `handoff`.
+    #[serde(default)]
+    multi_key: Option<MultiKey>,
 }
 
 /// Either form, for the schema.
@@ -286,6 +295,7 @@ impl From<Details> for SystemSpec {
             flow_hash,
             behind,
             cache_entries,
+            multi_key,
         } = details;
         Self {
             system,
@@ -303,6 +313,7 @@ impl From<Details> for SystemSpec {
             flow_hash,
             behind,
             cache_entries,
+            multi_key,
         }
     }
 }
@@ -373,6 +384,10 @@ pub struct System {
     /// The cache in front of the system that serves, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
+    /// How a get of several keys is served; none stands for `handoff`, and for systems whose keys have
+    /// no one owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_key: Option<MultiKey>,
 }
 
 impl System {
@@ -407,6 +422,7 @@ impl SystemSpec {
             flow_hash: None,
             behind: None,
             cache_entries: None,
+            multi_key: None,
         }
     }
 
@@ -437,6 +453,13 @@ impl SystemSpec {
         self.engine.or(self.system.engines().first().copied())
     }
 
+    /// How a get of several keys is served, written or by default; none where there is no choice.
+    #[must_use]
+    pub fn multi_key(&self) -> Option<MultiKey> {
+        self.multi_key
+            .or(self.system.multi_key_ways().first().copied())
+    }
+
     /// The system with its defaults filled in; `queues` is the default number of owners, `service`
     /// the workload's service time.
     #[must_use]
@@ -463,6 +486,7 @@ impl SystemSpec {
                 behind: self.serving(),
                 entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),
             }),
+            multi_key: (self.multi_key()).filter(|way| *way != MultiKey::Handoff),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `reuseport_ebpf`: a program of the sockets' group chooses by key.
 
 use super::traits::Traits;
-use super::{Io, Wakeup};
+use super::{Io, MultiKey, Wakeup};
 
 pub(super) const TRAITS: Traits = Traits {
     name: "reuseport_ebpf",
@@ -15,6 +15,7 @@ pub(super) const TRAITS: Traits = Traits {
     default_wakeup: Some(Wakeup::Eventfd),
     kernel_table: true,
     moves_slots: true,
+    multi_key: MultiKey::EVERY_WAY,
     needs_programs: true,
     ..Traits::SERVER
 };

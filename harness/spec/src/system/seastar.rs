@@ -1,7 +1,7 @@
 //! `seastar`: software steering between polling threads.
 
-use super::Wakeup;
 use super::traits::Traits;
+use super::{MultiKey, Wakeup};
 
 pub(super) const TRAITS: Traits = Traits {
     name: "seastar",
@@ -12,5 +12,6 @@ pub(super) const TRAITS: Traits = Traits {
     default_wakeup: Some(Wakeup::Spin),
     queue_per_owner: true,
     moves_slots: true,
+    multi_key: MultiKey::WITHIN_THE_SERVER,
     ..Traits::SERVER
 };

@@ -1,7 +1,7 @@
 //! `sphinx`: the arrival core hands each request to its owner.
 
-use super::Wakeup;
 use super::traits::Traits;
+use super::{MultiKey, Wakeup};
 
 pub(super) const TRAITS: Traits = Traits {
     name: "sphinx",
@@ -14,5 +14,6 @@ pub(super) const TRAITS: Traits = Traits {
     default_wakeup: Some(Wakeup::Eventfd),
     queue_per_owner: true,
     moves_slots: true,
+    multi_key: MultiKey::WITHIN_THE_SERVER,
     ..Traits::SERVER
 };

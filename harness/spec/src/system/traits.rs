@@ -1,7 +1,7 @@
 //! What a spec may ask of a system.
 
 use super::limits::Limits;
-use super::{Engine, Io, Wakeup};
+use super::{Engine, Io, MultiKey, Wakeup};
 
 /// See [`SystemKind`](super::SystemKind), whose methods say what each field means.
 pub(super) struct Traits {
@@ -27,6 +27,7 @@ pub(super) struct Traits {
     pub(super) caches: bool,
     pub(super) kernel_table: bool,
     pub(super) moves_slots: bool,
+    pub(super) multi_key: &'static [MultiKey],
     pub(super) needs_programs: bool,
     pub(super) needs_xdp: bool,
 }
@@ -57,6 +58,7 @@ impl Traits {
         caches: false,
         kernel_table: false,
         moves_slots: false,
+        multi_key: &[],
         needs_programs: false,
         needs_xdp: false,
     };

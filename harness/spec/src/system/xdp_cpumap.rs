@@ -1,7 +1,7 @@
 //! `xdp_cpumap`: XDP moves packets to the owner's CPU.
 
 use super::traits::Traits;
-use super::{Io, Wakeup};
+use super::{Io, MultiKey, Wakeup};
 
 pub(super) const TRAITS: Traits = Traits {
     name: "xdp_cpumap",
@@ -15,6 +15,7 @@ pub(super) const TRAITS: Traits = Traits {
     default_wakeup: Some(Wakeup::Eventfd),
     kernel_table: true,
     moves_slots: true,
+    multi_key: MultiKey::EVERY_WAY,
     needs_xdp: true,
     ..Traits::SERVER
 };

@@ -1,7 +1,7 @@
 //! `xdp_steered`: an XDP program steers each request to its owner's socket.
 
 use super::traits::Traits;
-use super::{Io, Wakeup};
+use super::{Io, MultiKey, Wakeup};
 
 pub(super) const TRAITS: Traits = Traits {
     name: "xdp_steered",
@@ -17,5 +17,6 @@ pub(super) const TRAITS: Traits = Traits {
     kernel_table: true,
     needs_xdp: true,
     moves_slots: true,
+    multi_key: MultiKey::EVERY_WAY,
     ..Traits::SERVER
 };

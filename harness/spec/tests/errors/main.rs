@@ -2,6 +2,7 @@
 
 mod choices;
 mod floods;
+mod multi_key;
 
 use spec::{Place, Spec, SpecError};
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
 use crate::systems::{
-    Design, EngineKind, FlowHash, IoKind, Layout, Placement, Refusal, SystemChoice, SystemKind,
-    Wakeup, validate, with_design,
+    Design, EngineKind, FlowHash, IoKind, Layout, MultiKey, Placement, Refusal, SystemChoice,
+    SystemKind, Wakeup, validate, with_design,
 };
 
 /// A server: one system with its place on the machine.
@@ -66,6 +66,9 @@ pub struct ServerConfig {
     /// A cache in front of the steering program; AF_XDP only.
     #[serde(default)]
     pub cache: Option<CacheConfig>,
+    /// How gets of several keys are served.
+    #[serde(default)]
+    pub multi_key: MultiKey,
 }
 
 const fn one() -> u32 {
@@ -186,6 +189,7 @@ impl ServerConfig {
     /// # Errors
     /// The reason why not.
     pub fn validate(&self) -> Result<(), Refusal> {
-        validate(&self.choice())
+        validate(&self.choice())?;
+        self.multi_key.check(self.system)
     }
 }

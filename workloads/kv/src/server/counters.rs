@@ -105,8 +105,8 @@ counters! {
     reply_datagrams,
     /// Request datagrams executed that ask for no reply.
     noreply_executed,
-    /// Transfers of a request (or of a key of a multi-get, or of one shard's part of a global
-    /// command) to another thread before execution.
+    /// Transfers of a request (or of a key of a multi-get, or of all of an owner's, or of one shard's
+    /// part of a global command) to another thread before execution.
     handoffs,
     /// Single-key requests, addressed by client or XDP, that this thread dequeued and does not own.
     misroutes,

@@ -2,9 +2,11 @@
 //! keys, several commands in one datagram, and everything that comes over TCP.
 //!
 //! Such a request becomes a [`Job`]. Its commands are executed one after the other, so that a
-//! later one sees what an earlier one did; the keys of one multi-get are asked for in parallel,
-//! and their answers are put in key order. Every question is answered, since nothing is lost
+//! later one sees what an earlier one did; the keys of one multi-get are asked for in parallel, one
+//! by one or by owner (see [`split`]), and their answers are put in key order. Every question is answered, since nothing is lost
 //! between threads, so a job needs no timeout.
+
+mod split;
 
 use std::sync::Arc;
 
@@ -12,10 +14,11 @@ use steering::slot_of;
 
 use super::burn::Burn;
 use super::engine::{Access as _, Engine};
-use super::message::{Answer, Ask, Content, Message, Question, Ticket};
+use super::message::{Answer, Answered, Ask, Content, Message, Question, Ticket};
 use super::shared::Shared;
 use crate::handoff::mesh::{Notify, Port};
 use crate::protocol::{self, Gathered, Global, Multi, Parsed, ServerFacts, Single, Sink};
+use crate::systems::MultiKey;
 
 /// A request in several parts. `O` says where the reply goes.
 #[derive(Debug)]
@@ -154,9 +157,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
             job: number, part, ..
         } = answer.ticket;
         let gather = self.jobs.slots[number].as_mut()?.gather.as_mut()?;
-        if gather.answers[part].replace(answer.content).is_none() {
-            gather.missing -= 1;
-        }
+        gather.take(part, answer.content);
         if gather.missing > 0 {
             return None;
         }
@@ -166,15 +167,15 @@ impl<F, O, E: Engine> Desk<F, O, E> {
 
     /// Answers another thread's question, or passes it on to who owns the key by now.
     pub(crate) fn serve<N: Notify>(&mut self, ask: Ask) {
-        let content = match ask.what {
+        let content = match &ask.what {
             Question::One(single) => {
                 let mut bytes = Vec::new();
-                let executed = self.execute(&ask.request[ask.at..], &single, &mut bytes);
+                let executed = self.execute(&ask.request[ask.at..], single, &mut bytes);
                 let counts = &self.shared.states[self.me].counts;
                 match executed {
                     Ok(()) => {
-                        counts.executed(&single);
-                        Content::Bytes(bytes)
+                        counts.executed(single);
+                        Answered::Part(Content::Bytes(bytes))
                     }
                     Err(owner) => {
                         counts.handoffs.one();
@@ -183,7 +184,11 @@ impl<F, O, E: Engine> Desk<F, O, E> {
                     }
                 }
             }
-            Question::All(global) => Content::Share(self.share(&global)),
+            Question::Several(parts) => match self.serve_several::<N>(&ask, parts) {
+                Some(pieces) => Answered::Several(pieces),
+                None => return,
+            },
+            Question::All(global) => Answered::Part(Content::Share(self.share(global))),
         };
         let answer = Answer {
             ticket: ask.ticket,
@@ -281,8 +286,14 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         }
         gather.missing = foreign.len();
         self.expect(number, gather);
-        for (owner, part, single) in foreign {
-            self.ask::<N>(owner, number, part, request, at, Question::One(single));
+        match self.shared.multi_key {
+            // Commands of several in one datagram, and what comes over TCP, have no copies.
+            MultiKey::Handoff | MultiKey::Duplicate => {
+                for (owner, part, single) in foreign {
+                    self.ask::<N>(owner, number, part, request, at, Question::One(single));
+                }
+            }
+            MultiKey::Split => self.ask_by_owner::<N>(number, request, at, foreign),
         }
         self.closed_already(number)
     }
@@ -397,6 +408,24 @@ impl Gather {
             answers,
             missing,
             closing,
+        }
+    }
+
+    /// Takes in the answer to a part, or to several.
+    fn take(&mut self, part: usize, content: Answered) {
+        match content {
+            Answered::Several(pieces) => {
+                for (part, bytes) in pieces.iter() {
+                    self.place(part, Content::Bytes(bytes.to_vec()));
+                }
+            }
+            Answered::Part(content) => self.place(part, content),
+        }
+    }
+
+    fn place(&mut self, part: usize, content: Content) {
+        if self.answers[part].replace(content).is_none() {
+            self.missing -= 1;
         }
     }
 }

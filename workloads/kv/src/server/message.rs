@@ -64,10 +64,12 @@ pub(crate) struct Ask {
 }
 
 /// What one thread asks another.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Question {
     /// To execute this on its key.
     One(Single),
+    /// To execute these, each the part of this number, on their keys.
+    Several(Box<[(usize, Single)]>),
     /// To do its share of a command about all keys.
     All(Global),
 }
@@ -78,7 +80,16 @@ pub(crate) struct Answer {
     /// Where it belongs.
     pub(crate) ticket: Ticket,
     /// What came of it.
-    pub(crate) content: Content,
+    pub(crate) content: Answered,
+}
+
+/// What an answer is about.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// The part that its ticket names.
+    Part(Content),
+    /// Several parts of the job.
+    Several(Pieces),
 }
 
 /// The result of a part.
@@ -88,6 +99,24 @@ pub(crate) enum Content {
     Bytes(Vec<u8>),
     /// A shard's share of a command about all keys.
     Share(Box<Gathered>),
+}
+
+/// The results of several parts, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    /// Reply bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// Each part's number, and where its bytes end.
+    pub(crate) ends: Vec<(usize, usize)>,
+}
+
+impl Pieces {
+    /// Each part with its bytes.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
+        let ranges = starts.zip(&self.ends);
+        ranges.map(|(start, (part, end))| (*part, &self.bytes[start..*end]))
+    }
 }
 
 /// Items on their way to their new owner.

@@ -21,6 +21,7 @@ use super::snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
 use super::{PreloadReport, ServerError, ThreadInfo};
 use crate::handoff::doorbell::Doorbell;
 use crate::protocol::ServerFacts;
+use crate::systems::MultiKey;
 
 /// How often the control thread looks whether something it waits for has happened.
 const LOOK_EVERY: Duration = Duration::from_micros(200);
@@ -76,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) members: usize,
     /// What a cache in the path has to know of executed writes; nothing without one.
     pub(crate) clocks: Option<Arc<Clocks>>,
+    /// How gets of several keys are served.
+    pub(crate) multi_key: MultiKey,
     /// Which pages the first partition's items lie on, once it is made.
     pub(crate) pages: OnceLock<Pages>,
     shards: u32,
@@ -110,6 +113,7 @@ impl Shared {
             owners,
             members: config.members() as usize,
             clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
+            multi_key: config.multi_key,
             pages: OnceLock::new(),
             shards: config.shards(),
             started: Instant::now(),

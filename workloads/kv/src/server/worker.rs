@@ -28,7 +28,7 @@ use crate::protocol::{self, Immediate, Multi, Parsed, Single};
 use crate::reply::{FrameWriter, Spill, deliver, deliver_bytes};
 use crate::server::counters::LiveCounts;
 use crate::store::Key;
-use crate::systems::{Addressing, Design};
+use crate::systems::{Addressing, Design, MultiKey};
 
 /// Requests up to this many bytes are copied aside so that the reply can be built in place: longer
 /// than a get of the longest key, shorter than a reply is likely to be.
@@ -157,7 +157,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         }
     }
 
-    /// A multi-get whose keys are all served here. Gives the frame back when one is not.
+    /// A multi-get whose keys are all served here, or are to be answered as far as they are
+    /// ([`MultiKey::Duplicate`]). Gives the frame back when others have to be asked.
     fn local_multi(
         &mut self,
         io: &mut I,
@@ -167,11 +168,16 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
     ) -> Option<I::Frame> {
         let body = &io.payload(&frame)[HEADER_LEN..];
         let desk = &mut self.desk;
-        if !multi
-            .parts(body)
-            .all(|single| desk.engine.serves(single.hash, single.is_read()))
-        {
-            return Some(frame);
+        match desk.shared.multi_key {
+            MultiKey::Handoff | MultiKey::Split => {
+                if !multi
+                    .parts(body)
+                    .all(|single| desk.engine.serves(single.hash, single.is_read()))
+                {
+                    return Some(frame);
+                }
+            }
+            MultiKey::Duplicate => {}
         }
         let mut keys = 0;
         self.reply.clear();

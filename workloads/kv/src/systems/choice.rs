@@ -179,6 +179,17 @@ pub enum Refusal {
         /// Partitions.
         owners: u32,
     },
+    /// There is nothing to split by, or nobody that it is to be gathered from.
+    #[error(
+        "a key of {0} is served by several threads, so that a get of several keys has no one owner for each to be split \
+         by or copied to; leave `multi_key` out"
+    )]
+    KeysHaveSeveral(SystemKind),
+    /// The copies of a request would all arrive at one thread.
+    #[error(
+        "requests to {0} are not steered by key, so that no copy would reach the other owners; use multi_key: split"
+    )]
+    CopiesReachNobody(SystemKind),
     /// Two spinning threads on one CPU wait for one another's time slices.
     #[error("spinning threads need a CPU each: there are fewer CPUs than owners")]
     SpinNeedsCpus,

@@ -10,6 +10,7 @@ pub mod mica_crcw;
 pub mod mica_crew;
 pub mod mica_erew;
 pub mod minos;
+mod multi_key;
 pub mod programmable_rss;
 pub mod reuseport_ebpf;
 pub mod rss_shared;
@@ -22,6 +23,7 @@ pub mod xdp_posix;
 pub mod xdp_steered;
 
 pub use choice::{EngineKind, FlowHash, IoKind, Refusal, SystemChoice, Wakeup, validate};
+pub use multi_key::MultiKey;
 
 use serde::{Deserialize, Serialize};
 

@@ -8,8 +8,8 @@
 //! A frame that arrived on queue q can only go to a socket bound to q, so K owners over Q queues
 //! need Q x K sockets, and each owner polls the Q rings that are its own. The reply is built in
 //! the received frame. The paper treats requests of a single key only (section 4); here a
-//! multi-get goes to the owner of its first key, and the keys of other owners travel by counted
-//! handoff.
+//! multi-get goes to the owner of its first key, and what becomes of the keys of other owners is
+//! [`MultiKey`](super::MultiKey)'s: counted handoffs unless told otherwise.
 
 use super::{Addressing, Design, IoKind, Refusal, Steering, SystemChoice};
 use crate::handoff::mesh::SpinPerMessage;

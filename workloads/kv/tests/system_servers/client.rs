@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kv::protocol::frame::{FrameHeader, HEADER_LEN};
 use kv::server::{Preload, ServerConfig};
-use kv::systems::{FlowHash, IoKind, SystemKind, Wakeup};
+use kv::systems::{FlowHash, IoKind, MultiKey, SystemKind, Wakeup};
 use model::{Arrivals, KeySpace, Popularity, Size, WorkloadSpec};
 use steering::PartitionTable;
 use steering::hash::hash_bytes;
@@ -82,6 +82,7 @@ pub(crate) fn config(
         large_owners: 1,
         slot_loads: false,
         flow_hash: FlowHash::Mix,
+        multi_key: MultiKey::Handoff,
         backlog: 0,
         cache: None,
     }

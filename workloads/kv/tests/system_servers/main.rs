@@ -7,6 +7,7 @@ mod cable;
 mod client;
 mod kernel_steering;
 mod loopback;
+mod multi_key;
 mod netcache;
 mod overload;
 mod scenario;

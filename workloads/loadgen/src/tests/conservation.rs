@@ -38,6 +38,7 @@ pub(super) fn rules(protocol: Protocol, mode: Mode) -> Rules {
         linger_ns: 20 * TIMEOUT_NS,
         interval_ns: 500_000,
         echo: false,
+        scatter: None,
     }
 }
 

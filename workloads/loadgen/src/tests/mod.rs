@@ -7,6 +7,7 @@ mod fake;
 mod loopback;
 mod memcached;
 mod rig;
+mod scattered;
 mod server;
 mod veth;
 

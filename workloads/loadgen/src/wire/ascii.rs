@@ -2,21 +2,15 @@
 
 use std::io::Write;
 
-use model::{Op, Planned, Schedule};
+use model::{KeySpace, Op, Planned, Schedule};
 
 use super::{Reading, Step, Verdict, append_value, is_error_line, number, split_line};
+use crate::scatter::keys;
 
 pub(super) fn encode(schedule: &Schedule, planned: &Planned, version: u32, out: &mut Vec<u8>) {
     let keyspace = schedule.keyspace();
     match planned.op {
-        Op::Get => {
-            out.extend_from_slice(b"get ");
-            keyspace.append_key(planned.key, out);
-            for key in schedule.further_keys(planned) {
-                out.push(b' ');
-                keyspace.append_key(*key, out);
-            }
-        }
+        Op::Get => encode_get(keyspace, keys(schedule, planned), out),
         Op::Set => {
             out.extend_from_slice(b"set ");
             keyspace.append_key(planned.key, out);
@@ -27,7 +21,17 @@ pub(super) fn encode(schedule: &Schedule, planned: &Planned, version: u32, out: 
                 b"\r\n"
             });
             append_value(planned, version, out);
+            out.extend_from_slice(b"\r\n");
         }
+    }
+}
+
+/// A get of `keys`, of which there is one at least.
+pub(super) fn encode_get(keyspace: &KeySpace, keys: impl Iterator<Item = u32>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"get");
+    for key in keys {
+        out.push(b' ');
+        keyspace.append_key(key, out);
     }
     out.extend_from_slice(b"\r\n");
 }

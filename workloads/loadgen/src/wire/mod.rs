@@ -26,6 +26,17 @@ pub(crate) fn encode(
     }
 }
 
+/// Appends the datagram of an ASCII get of `keys`.
+pub(crate) fn encode_get(
+    keyspace: &KeySpace,
+    keys: impl Iterator<Item = u32>,
+    id: u16,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(&frame::header(id));
+    ascii::encode_get(keyspace, keys, out);
+}
+
 /// Appends the value that a set stores.
 fn append_value(planned: &Planned, version: u32, out: &mut Vec<u8>) {
     let at = out.len();
@@ -44,10 +55,11 @@ pub(crate) enum Step {
     Repeated,
 }
 
-/// What a complete reply says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a complete reply says, the worst last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     /// The operation was executed.
+    #[default]
     Ok,
     /// An error line or status.
     Error,

@@ -55,6 +55,6 @@ pub use replies::Replies;
 pub use restore::{Restore, RestoreCounters};
 pub use reuseport::Reuseport;
 pub use run_time::{ProgramRuns, RunTimes};
-pub use steer::{Steer, SteerConfig};
+pub use steer::{Notes, Steer, SteerConfig, SteerOptions};
 pub use test_run::{TestContext, TestRun};
 pub use txqueue::{TxQueue, TxQueueConfig};

@@ -29,9 +29,24 @@ pub struct SteerConfig {
     pub ports: u16,
 }
 
+/// What the steering program does beside steering.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SteerOptions {
+    /// What it notes of each request's key in the packet's metadata; nothing by default.
+    pub note: Option<Notes>,
+}
+
+/// Notes of keys ([`steering::KeyNote`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Slot of the partition table whose keys get a wrong hash, to see that it is noticed.
+    pub corrupt_slot: Option<u16>,
+}
+
 /// The steering program, loaded: XDP -> AF_XDP socket of (receive queue, owner).
 pub struct Steer {
     config: SteerConfig,
+    name: &'static str,
     ebpf: Ebpf,
     slots: Slots,
     sockets: XskMap<MapData>,
@@ -39,16 +54,42 @@ pub struct Steer {
 }
 
 impl Steer {
+    /// The program that only steers.
     const NAME: &str = "steerer";
+
+    const fn name(&self) -> &'static str {
+        self.name
+    }
 
     /// Loads the program with an even table.
     ///
     /// # Errors
     /// A broken kernel, a configuration out of range, missing privilege, or the verifier's refusal.
     pub fn load(config: &SteerConfig) -> Result<Self> {
+        Self::load_with(config, &SteerOptions::default())
+    }
+
+    /// [`load`](Self::load), to do more than steering.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(config: &SteerConfig, options: &SteerOptions) -> Result<Self> {
+        let Some(notes) = options.note else {
+            let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer"));
+            return Self::load_object(config, Self::NAME, &[], object);
+        };
+        match config.policy {
+            Policy::Key | Policy::Cluster => {}
+            Policy::Rss | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
+                return Err(Error::BadConfig("only policies by key have keys to note"));
+            }
+        }
+        let corrupt = notes.corrupt_slot.map_or(layout::NO_SLOT, u32::from);
         Self::load_object(
             config,
-            include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer")),
+            "noting",
+            &[("CORRUPT_SLOT", corrupt)],
+            include_bytes_aligned!(concat!(env!("OUT_DIR"), "/noting")),
         )
     }
 
@@ -60,11 +101,18 @@ impl Steer {
     pub fn load_bare(config: &SteerConfig) -> Result<Self> {
         Self::load_object(
             config,
+            Self::NAME,
+            &[],
             include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bare")),
         )
     }
 
-    fn load_object(config: &SteerConfig, object: &[u8]) -> Result<Self> {
+    fn load_object(
+        config: &SteerConfig,
+        name: &'static str,
+        further: &[(&str, u32)],
+        object: &[u8],
+    ) -> Result<Self> {
         refuse_kernel(running_kernel()?)?;
         let SteerConfig {
             policy,
@@ -99,12 +147,16 @@ impl Steer {
             .override_global("PORTS", &ports, true)
             .map_max_entries("SOCKETS", queues * owners)
             .map_max_entries(Counters::NAME, layout::COUNTER_REDIRECTED + owners);
-        let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
+        for (setting, value) in further {
+            loader.override_global(setting, value, true);
+        }
+        let mut ebpf = object::xdp(name, &mut loader, object)?;
         let mut steer = Self {
             config: *config,
-            slots: Slots::take(&mut ebpf, Self::NAME)?,
-            sockets: object::sockets(&mut ebpf, Self::NAME, "SOCKETS")?,
-            counters: Counters::take(&mut ebpf, Self::NAME)?,
+            name,
+            slots: Slots::take(&mut ebpf, name)?,
+            sockets: object::sockets(&mut ebpf, name, "SOCKETS")?,
+            counters: Counters::take(&mut ebpf, name)?,
             ebpf,
         };
         steer.set_table(&PartitionTable::even(partitions as u16))?;
@@ -159,4 +211,4 @@ impl Steer {
     }
 }
 
-crate::chain::xdp_methods!(Steer);
+crate::chain::xdp_methods!(named Steer);

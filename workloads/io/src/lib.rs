@@ -16,6 +16,8 @@ pub mod worker;
 use std::io;
 use std::os::fd::RawFd;
 
+use steering::KeyNote;
+
 /// Where a received datagram arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
@@ -65,6 +67,12 @@ pub trait DatagramIo: Send {
 
     /// Where the frame arrived.
     fn origin(&self, frame: &Self::Frame) -> Origin;
+
+    /// What was noted of the request's key on its way, by offset in the UDP payload and inside it. Nothing
+    /// where nobody noted anything.
+    fn key_note(&self, _frame: &Self::Frame) -> Option<KeyNote> {
+        None
+    }
 
     /// The UDP payload of the request.
     fn payload<'a>(&'a self, frame: &'a Self::Frame) -> &'a [u8];

@@ -13,6 +13,7 @@ mod floods;
 mod gates;
 mod judged;
 mod kernel_steering;
+mod key_notes;
 mod known;
 mod ledgers;
 mod loads;
@@ -46,6 +47,7 @@ fn cases() -> Vec<Case> {
         mistakes::cases(),
         privilege::cases(),
         known::cases(),
+        key_notes::cases(),
         provenance::cases(),
         judged::cases(),
         truth::cases(),

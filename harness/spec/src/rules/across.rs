@@ -5,6 +5,7 @@ mod flood;
 mod in_kernel;
 mod repartition;
 mod truth;
+mod xdp;
 
 use std::collections::BTreeMap;
 
@@ -41,6 +42,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);
         in_kernel::cache(spec, system, index, &mut findings);
+        xdp::options(spec, system, index, &mut findings);
     }
     disturb(spec, &mut findings);
     flood::drain(spec, &mut findings);

@@ -23,6 +23,7 @@ mod shared_something;
 mod sphinx;
 mod synthetic;
 mod traits;
+mod xdp;
 mod xdp_cpumap;
 mod xdp_posix;
 mod xdp_steered;
@@ -31,6 +32,7 @@ pub use clusters::{Clusters, Domain};
 pub use kind::SystemKind;
 pub use limits::Limits;
 pub use netcache::Cache;
+pub use xdp::Xdp;
 
 use std::fmt;
 
@@ -188,6 +190,10 @@ pub struct SystemSpec {
     #[garde(inner(range(min = 1, max = 65_536)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_entries: Option<u32>,
+    /// What the program of `xdp_steered` does beside steering. Default: nothing.
+    #[garde(dive)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xdp: Option<Xdp>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -242,6 +248,9 @@ struct Details {
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_536))]
     cache_entries: Option<u32>,
+    /// What the program of `xdp_steered` does beside steering. Default: nothing.
+    #[serde(default)]
+    xdp: Option<Xdp>,
 }
 
 /// Either form, for the schema.
@@ -286,6 +295,7 @@ impl From<Details> for SystemSpec {
             flow_hash,
             behind,
             cache_entries,
+            xdp,
         } = details;
         Self {
             system,
@@ -303,6 +313,7 @@ impl From<Details> for SystemSpec {
             flow_hash,
             behind,
             cache_entries,
+            xdp,
         }
     }
 }
@@ -373,6 +384,9 @@ pub struct System {
     /// The cache in front of the system that serves, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
+    /// What its XDP program does beside steering.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xdp: Option<Xdp>,
 }
 
 impl System {
@@ -407,6 +421,7 @@ impl SystemSpec {
             flow_hash: None,
             behind: None,
             cache_entries: None,
+            xdp: None,
         }
     }
 
@@ -463,6 +478,7 @@ impl SystemSpec {
                 behind: self.serving(),
                 entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),
             }),
+            xdp: self.xdp.and_then(Xdp::resolve),
         }
     }
 }

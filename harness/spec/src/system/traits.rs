@@ -29,6 +29,7 @@ pub(super) struct Traits {
     pub(super) moves_slots: bool,
     pub(super) needs_programs: bool,
     pub(super) needs_xdp: bool,
+    pub(super) xdp_options: bool,
 }
 
 impl Traits {
@@ -59,6 +60,7 @@ impl Traits {
         moves_slots: false,
         needs_programs: false,
         needs_xdp: false,
+        xdp_options: false,
     };
 
     /// Ways of waking of a system whose threads hand requests to each other.

@@ -48,6 +48,8 @@ pub struct MeshConfig {
     pub ports: RangeInclusive<u16>,
     /// Zero-copy where possible, or copy.
     pub bind: BindMode,
+    /// Look for notes of keys in front of received frames.
+    pub notes: bool,
 }
 
 impl MeshConfig {
@@ -66,6 +68,7 @@ impl MeshConfig {
             mtu: 1500,
             ports,
             bind: BindMode::Best,
+            notes: false,
         }
     }
 
@@ -168,7 +171,7 @@ impl Mesh {
         }
         let ios = lanes
             .into_iter()
-            .map(|lanes| MeshIo::new(&umem, lanes, config.ports.clone(), config.mtu))
+            .map(|lanes| MeshIo::new(&umem, lanes, config))
             .collect();
         Ok(Self {
             obtained,

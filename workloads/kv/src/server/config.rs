@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
+use super::xdp::XdpOptions;
 use crate::systems::{
     Design, EngineKind, FlowHash, IoKind, Layout, Placement, Refusal, SystemChoice, SystemKind,
     Wakeup, validate, with_design,
@@ -66,6 +67,9 @@ pub struct ServerConfig {
     /// A cache in front of the steering program; AF_XDP only.
     #[serde(default)]
     pub cache: Option<CacheConfig>,
+    /// What the XDP program does beside steering; AF_XDP only.
+    #[serde(default)]
+    pub xdp: XdpOptions,
 }
 
 const fn one() -> u32 {

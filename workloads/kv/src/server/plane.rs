@@ -52,6 +52,7 @@ impl Sockets {
     /// # Errors
     /// When an address cannot be bound, or a program is refused.
     pub(crate) fn open(config: &ServerConfig) -> Result<(Self, Vec<UdpIo>), ServerError> {
+        config.xdp.check(false)?;
         let sharding = if config.system.client_addresses_partition() {
             Sharding::PerPort
         } else if config.sockets_by_queue() {
@@ -108,6 +109,7 @@ impl Rings {
             what: format!("the interface {interface}"),
             source: std::io::Error::other(error),
         })?;
+        config.xdp.check(matches!(steering, Steering::Key))?;
         let owners = owners(config)?;
         let queues = u16::try_from(config.queues)
             .map_err(|_| ServerError::Config("more than 65535 queues".to_owned()))?;
@@ -122,17 +124,19 @@ impl Rings {
                 FlowHash::Mix => (Policy::FlowMix, 1, all),
             },
         };
-        let mut steer = Steer::load(&SteerConfig {
+        let program = SteerConfig {
             policy,
             queues: config.queues,
             owners: u32::from(owners),
             members,
             server_port: config.port,
             ports,
-        })?;
+        };
+        let mut steer = Steer::load_with(&program, &config.xdp.of_program())?;
         let last = config.port + (ports - 1);
         let mut mesh = MeshConfig::new(link.index, queues, owners, config.port..=last);
         mesh.backlog = config.backlog;
+        mesh.notes = config.xdp.hash_reuse.is_some();
         backlog::check(config.backlog, mesh.packet_bytes())?;
         let mut mesh =
             Mesh::open(&mesh).map_err(ServerError::io(format!("AF_XDP sockets on {interface}")))?;

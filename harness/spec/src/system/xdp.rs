@@ -1,0 +1,64 @@
+//! What a steering XDP program does beside steering: the `xdp` section of a system.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// See the [module](self). Nothing of it is done by default.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Xdp {
+    /// The program passes each key's hash and place in the packet's metadata, and the owner neither looks
+    /// for the key nor hashes it again. Default: false.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hash_reuse: bool,
+    /// With `hash_reuse`: of so many requests one is parsed and hashed anew, to compare. Default: 64.
+    #[garde(inner(range(min = 1, max = 1_000_000)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_one_in: Option<u32>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Xdp {
+    /// Seldom enough to cost nothing, often enough that a trial of ten thousand requests is checked more
+    /// than a hundred times.
+    pub const DEFAULT_CHECK: u32 = 64;
+
+    /// With its defaults written out; nothing where nothing is asked for.
+    #[must_use]
+    pub fn resolve(self) -> Option<Self> {
+        let check = self.check_one_in.unwrap_or(Self::DEFAULT_CHECK);
+        let resolved = Self {
+            check_one_in: self.hash_reuse.then_some(check),
+            ..self
+        };
+        (resolved != Self::default()).then_some(resolved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_asks_for_nothing_is_nothing() {
+        assert_eq!(Xdp::default().resolve(), None);
+        let reuse = Xdp {
+            hash_reuse: true,
+            ..Xdp::default()
+        };
+        let resolved = reuse.resolve().unwrap();
+        assert_eq!(resolved.check_one_in, Some(Xdp::DEFAULT_CHECK));
+        assert_eq!(resolved.resolve(), Some(resolved));
+    }
+}

@@ -7,6 +7,7 @@
 //! goes with the sockets.
 
 mod attach;
+mod burn;
 mod chain;
 mod counters;
 mod cpumap;
@@ -33,6 +34,7 @@ mod test_run;
 mod txqueue;
 
 pub use attach::Attached;
+pub use burn::Burn;
 pub use chain::XdpProgram;
 pub use counters::{
     AnswerCounters, CpuMapLosses, PlacedCounters, ReceiveCounters, ReflectCounters, ReplyCounters,

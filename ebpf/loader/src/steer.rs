@@ -6,6 +6,7 @@ use aya::maps::{MapData, XskMap};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::{PartitionTable, Policy, layout};
 
+use crate::burn::{self, Burn};
 use crate::counters::Counters;
 use crate::object::{self, map_error};
 use crate::slots::{self, Slots};
@@ -34,6 +35,8 @@ pub struct SteerConfig {
 pub struct SteerOptions {
     /// What it notes of each request's key in the packet's metadata; nothing by default.
     pub note: Option<Notes>,
+    /// Work for each frame before it is decided, in nanoseconds; none by default.
+    pub cost_ns: u32,
 }
 
 /// Notes of keys ([`steering::KeyNote`]).
@@ -47,6 +50,7 @@ pub struct Notes {
 pub struct Steer {
     config: SteerConfig,
     name: &'static str,
+    burn: Option<Burn>,
     ebpf: Ebpf,
     slots: Slots,
     sockets: XskMap<MapData>,
@@ -74,9 +78,33 @@ impl Steer {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn load_with(config: &SteerConfig, options: &SteerOptions) -> Result<Self> {
+        if options.cost_ns == 0 {
+            return Self::load_burning(config, options, 0);
+        }
+        let burn = burn::calibrate(options.cost_ns, |rounds| {
+            let steer = Self::load_burning(config, options, rounds)?;
+            Ok(burn::over_a_frame(move |frame, repeat, context| {
+                steer.test_run(frame, repeat, context)
+            }))
+        })?;
+        let steer = Self::load_burning(config, options, burn.rounds)?;
+        Ok(Self {
+            burn: Some(burn),
+            ..steer
+        })
+    }
+
+    /// What the work that was asked for takes; nothing where none was.
+    #[must_use]
+    pub const fn burn(&self) -> Option<Burn> {
+        self.burn
+    }
+
+    fn load_burning(config: &SteerConfig, options: &SteerOptions, rounds: u32) -> Result<Self> {
+        let rounds = ("BURN_ROUNDS", rounds);
         let Some(notes) = options.note else {
             let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer"));
-            return Self::load_object(config, Self::NAME, &[], object);
+            return Self::load_object(config, Self::NAME, &[rounds], object);
         };
         match config.policy {
             Policy::Key | Policy::Cluster => {}
@@ -88,7 +116,7 @@ impl Steer {
         Self::load_object(
             config,
             "noting",
-            &[("CORRUPT_SLOT", corrupt)],
+            &[("CORRUPT_SLOT", corrupt), rounds],
             include_bytes_aligned!(concat!(env!("OUT_DIR"), "/noting")),
         )
     }
@@ -154,6 +182,7 @@ impl Steer {
         let mut steer = Self {
             config: *config,
             name,
+            burn: None,
             slots: Slots::take(&mut ebpf, name)?,
             sockets: object::sockets(&mut ebpf, name, "SOCKETS")?,
             counters: Counters::take(&mut ebpf, name)?,

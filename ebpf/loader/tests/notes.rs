@@ -42,7 +42,13 @@ impl Noting {
             ports: 1,
         };
         let note = Some(Notes { corrupt_slot });
-        let mut steer = loaded(Steer::load_with(&config, &SteerOptions { note }))?;
+        let mut steer = loaded(Steer::load_with(
+            &config,
+            &SteerOptions {
+                note,
+                ..SteerOptions::default()
+            },
+        ))?;
         let sockets: Vec<_> = (0..OWNERS).map(|_| xdp_socket()).collect();
         for (owner, socket) in (0..).zip(&sockets) {
             steer.register(0, owner, socket.as_fd()).expect("a socket");
@@ -182,6 +188,7 @@ fn a_policy_without_keys_has_nothing_to_note() {
     };
     let options = SteerOptions {
         note: Some(Notes::default()),
+        ..SteerOptions::default()
     };
     let refused = Steer::load_with(&config, &options).err().expect("refused");
     let by_config = matches!(refused, loader::Error::BadConfig(_));

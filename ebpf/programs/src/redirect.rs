@@ -1,12 +1,14 @@
 //! What every program shares that redirects requests to their owners' AF_XDP sockets.
 
-/// Declares the settings, the maps, `Kernel` and `KernelTable` of such a program, and `carry_out`, which turns
-/// a verdict into an action. `$policy` makes the policy of its number.
+/// Declares the settings, the maps, `Kernel` and `KernelTable` of such a program, `take_time`, which does the work
+/// that is injected, to be called first, and `carry_out`, which turns a verdict into an action. `$policy` makes
+/// the policy of its number.
 #[macro_export]
 macro_rules! redirecting {
     ($policy:expr) => {
         $crate::setting!(POLICY: u32 = steering::Policy::Key as u32);
         $crate::setting!(MEMBERS: u32 = 1);
+        $crate::setting!(BURN_ROUNDS: u32 = 0);
         $crate::situation!(
             aya_ebpf::programs::XdpContext,
             $policy(POLICY.load()),
@@ -19,6 +21,11 @@ macro_rules! redirecting {
         static SOCKETS: aya_ebpf::maps::XskMap = aya_ebpf::maps::XskMap::with_max_entries(1, 0);
         #[aya_ebpf::macros::map]
         static COUNTERS: $crate::Counters = $crate::counters();
+
+        #[inline(always)]
+        fn take_time() {
+            $crate::ctx::burn(BURN_ROUNDS.load());
+        }
 
         /// Carries the verdict out; `before` is done for a frame that goes to an owner.
         #[inline(always)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use record::{RunFolder, TrialRecord};
 use serde_json::Value;
-use spec::{LoadPoint, Sweep, System, Trial};
+use spec::{Duration, LoadPoint, Sweep, System, Trial};
 
 /// Where in a spec's plane of loads and swept values a trial lies; equal for all systems.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +107,12 @@ fn conditions(trial: &Trial, swept: &str) -> String {
     format!("{value} {swept}")
 }
 
+/// The work injected into each steering decision.
+fn steering_cost(trial: &Trial) -> Duration {
+    let cost = trial.system.xdp.and_then(|xdp| xdp.cost);
+    cost.unwrap_or(Duration(0))
+}
+
 /// The values that the spec sweeps, as this trial has them.
 fn swept(trial: &Trial, sweep: Option<&Sweep>) -> String {
     let Some(sweep) = sweep else {
@@ -145,6 +151,16 @@ fn swept(trial: &Trial, sweep: Option<&Sweep>) -> String {
             sweep.multi_get.is_some(),
             "multi_get",
             workload.multi_get.to_string(),
+        ),
+        (
+            sweep.queues.is_some(),
+            "queues",
+            trial.topology.queues.to_string(),
+        ),
+        (
+            sweep.steering_cost.is_some(),
+            "steering_cost",
+            steering_cost(trial).to_string(),
         ),
         (
             sweep.owners.is_some(),

@@ -159,6 +159,15 @@ pub(crate) fn phase(length: &Duration, _: &()) -> garde::Result {
     check(length.get() > 0, || "must last longer than 0".to_owned())
 }
 
+/// Beyond it a core of a NIC is no slow one but none; and the work must be bounded for the verifier.
+const MOST_STEERING_COST: Duration = Duration(20_000);
+
+pub(crate) fn steering_cost(cost: &Duration, _: &()) -> garde::Result {
+    check(*cost <= MOST_STEERING_COST, || {
+        format!("{cost} a steering decision: at most {MOST_STEERING_COST}")
+    })
+}
+
 pub(crate) fn positive_count(count: &Count, _: &()) -> garde::Result {
     check(count.get() > 0, || "must be at least 1".to_owned())
 }

@@ -1,8 +1,9 @@
 //! The sweep's combinations.
 
 use crate::load::Sweep;
-use crate::system::System;
-use crate::units::{Bytes, Count};
+use crate::system::{System, Xdp};
+use crate::topology::Topology;
+use crate::units::{Bytes, Count, Duration};
 use crate::workload::{Popularity, SizeSpec, Workload};
 
 /// One combination of swept values; what is not swept stays as the spec has it.
@@ -15,6 +16,8 @@ pub(crate) struct Cell {
     value_size: Option<Bytes>,
     flows: Option<u16>,
     multi_get: Option<u16>,
+    queues: Option<u16>,
+    steering_cost: Option<Duration>,
     owners: Option<u16>,
 }
 
@@ -43,7 +46,27 @@ impl Cell {
             Some(fixed) => fixed,
             None => self.owners.unwrap_or(system.owners),
         };
-        System { owners, ..system }
+        let xdp = match self.steering_cost {
+            None => system.xdp,
+            Some(cost) => {
+                let xdp = system.xdp.unwrap_or_default();
+                let cost = Some(cost);
+                Xdp { cost, ..xdp }.resolve()
+            }
+        };
+        System {
+            owners,
+            xdp,
+            ..system
+        }
+    }
+
+    /// The topology with the swept values in place.
+    pub(crate) fn topology(&self, topology: &Topology) -> Topology {
+        Topology {
+            queues: self.queues.unwrap_or(topology.queues),
+            ..topology.clone()
+        }
     }
 }
 
@@ -71,6 +94,12 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     });
     cross(&mut cells, sweep.multi_get.as_deref(), |cell, value| {
         cell.multi_get = Some(value)
+    });
+    cross(&mut cells, sweep.queues.as_deref(), |cell, value| {
+        cell.queues = Some(value)
+    });
+    cross(&mut cells, sweep.steering_cost.as_deref(), |cell, value| {
+        cell.steering_cost = Some(value)
     });
     cross(&mut cells, sweep.owners.as_deref(), |cell, value| {
         cell.owners = Some(value)

@@ -26,6 +26,7 @@ setting!(CORRUPT_SLOT: u32 = layout::NO_SLOT);
 
 #[xdp]
 fn noting(ctx: XdpContext) -> u32 {
+    take_time();
     let inputs = Kernel(&ctx);
     // No key has 0 bytes. (An `Option` would leave registers undefined, which the verifier refuses.)
     let mut noted = KeyNote::new(0, 0, 0);

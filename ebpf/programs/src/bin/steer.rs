@@ -13,6 +13,7 @@ redirecting!(|number| Policy::of(number).unwrap_or(Policy::Key));
 
 #[xdp]
 fn steerer(ctx: XdpContext) -> u32 {
+    take_time();
     let inputs = Kernel(&ctx);
     let verdict = steer(&Frame::new(&ctx), &KernelTable, &inputs);
     carry_out(&inputs, verdict, || ())

@@ -10,6 +10,7 @@ pub(super) fn options(trial: &Trial) -> XdpOptions {
     let xdp = trial.system.xdp.unwrap_or_default();
     XdpOptions {
         hash_reuse: hash_reuse(xdp, trial),
+        cost_ns: cost_ns(xdp),
     }
 }
 
@@ -19,4 +20,9 @@ fn hash_reuse(xdp: Xdp, trial: &Trial) -> Option<HashReuse> {
         check_one_in,
         corrupt_slot: trial.disturb.and_then(|disturb| disturb.corrupt_slot),
     })
+}
+
+fn cost_ns(xdp: Xdp) -> u32 {
+    let cost = xdp.cost.map_or(0, spec::Duration::as_nanos);
+    u32::try_from(cost).unwrap_or(u32::MAX)
 }

@@ -27,6 +27,7 @@ mod schedules;
 mod schema;
 mod search;
 mod serving;
+mod slow_nic;
 mod smoke;
 mod steering_counts;
 mod storage;
@@ -48,6 +49,7 @@ fn cases() -> Vec<Case> {
         privilege::cases(),
         known::cases(),
         key_notes::cases(),
+        slow_nic::cases(),
         provenance::cases(),
         judged::cases(),
         truth::cases(),

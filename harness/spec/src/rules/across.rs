@@ -154,6 +154,11 @@ fn topology(spec: &Spec, findings: &mut Vec<Finding>) {
         let message = "the loopback device has one queue; allowed: 1";
         findings.push(("topology.queues".to_owned(), message.to_owned()));
     }
+    let swept = spec.sweep.as_ref().and_then(|sweep| sweep.queues.as_ref());
+    if swept.is_some_and(|queues| queues.iter().any(|queues| *queues > 1)) {
+        let message = "the loopback device has one queue; leave it out";
+        findings.push(("sweep.queues".to_owned(), message.to_owned()));
+    }
 }
 
 /// Disturbances act on the steering program and its table.
@@ -223,7 +228,7 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
     if system.io() != Io::AfXdp || !system.serving().queue_per_owner() {
         return;
     }
-    let queues = spec.topology.resolve().queues;
+    let (queues, of) = fewest_queues(spec);
     let swept = spec.sweep.as_ref().and_then(|sweep| sweep.owners.as_ref());
     let (owners, place) = match swept {
         Some(swept) => (
@@ -231,7 +236,7 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
             "sweep.owners".to_owned(),
         ),
         None => (
-            system.owners.unwrap_or(queues),
+            (system.owners).unwrap_or(spec.topology.resolve().queues),
             format!("systems[{index}].owners"),
         ),
     };
@@ -239,7 +244,7 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
         let name = system.system;
         let message = format!(
             "{name} on af_xdp spreads packets by receive queue: {owners} owners need as many \
-             queues, and `topology.queues` is {queues}"
+             queues, and `{of}` is {queues}"
         );
         findings.push((place, message));
     }
@@ -277,18 +282,17 @@ fn clusters(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<F
     let Clusters::Count(clusters) = clusters else {
         return;
     };
-    let topology = spec.topology.resolve();
+    let (queues, of) = fewest_queues(spec);
     for owners in owners(spec, system) {
         if clusters == 0 || owners % clusters != 0 {
             find(format!(
                 "{owners} owners do not form {clusters} clusters of one size; choose a divisor"
             ));
-        } else if owners / clusters > topology.queues {
+        } else if owners / clusters > queues {
             find(format!(
                 "a cluster's requests are spread by receive queue: {} members need as many queues, \
-                 and `topology.queues` is {}",
+                 and `{of}` is {queues}",
                 owners / clusters,
-                topology.queues
             ));
         }
     }
@@ -318,6 +322,15 @@ fn large_owners(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut V
             );
             findings.push((format!("systems[{index}]{field}"), message));
         }
+    }
+}
+
+/// The fewest queues of any trial, and which setting says so.
+fn fewest_queues(spec: &Spec) -> (u16, &'static str) {
+    let swept = spec.sweep.as_ref().and_then(|sweep| sweep.queues.as_ref());
+    match swept.and_then(|swept| swept.iter().min()) {
+        Some(queues) => (*queues, "sweep.queues"),
+        None => (spec.topology.resolve().queues, "topology.queues"),
     }
 }
 
@@ -446,6 +459,8 @@ fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
         list("sweep.value_size", texts(sweep.value_size.as_ref()));
         list("sweep.flows", texts(sweep.flows.as_ref()));
         list("sweep.multi_get", texts(sweep.multi_get.as_ref()));
+        list("sweep.queues", texts(sweep.queues.as_ref()));
+        list("sweep.steering_cost", texts(sweep.steering_cost.as_ref()));
         list("sweep.owners", texts(sweep.owners.as_ref()));
     }
     let kinds = spec.probes.iter().map(|probe| match probe {

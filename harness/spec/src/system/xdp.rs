@@ -4,6 +4,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::units::Duration;
+
 /// See the [module](self). Nothing of it is done by default.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema,
@@ -19,6 +21,11 @@ pub struct Xdp {
     #[garde(inner(range(min = 1, max = 1_000_000)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check_one_in: Option<u32>,
+    /// Work that the program does for each frame before it decides, as a NIC with slow cores would take
+    /// longer; up to 20 us, calibrated when the program is loaded. Default: none.
+    #[garde(inner(custom(crate::rules::steering_cost)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Duration>,
 }
 
 #[expect(
@@ -40,6 +47,7 @@ impl Xdp {
         let check = self.check_one_in.unwrap_or(Self::DEFAULT_CHECK);
         let resolved = Self {
             check_one_in: self.hash_reuse.then_some(check),
+            cost: self.cost.filter(|cost| cost.get() > 0),
             ..self
         };
         (resolved != Self::default()).then_some(resolved)

@@ -133,7 +133,13 @@ fn round_trips(options: &SteerOptions, noted: bool) {
 #[test]
 fn each_key_is_noted_and_no_request_without_one() {
     let note = Some(Notes::default());
-    round_trips(&SteerOptions { note }, true);
+    round_trips(
+        &SteerOptions {
+            note,
+            ..SteerOptions::default()
+        },
+        true,
+    );
 }
 
 #[test]

@@ -124,6 +124,8 @@ pub struct Obtained {
     pub queues_known: bool,
     /// Which pages the items lie on, where there is a store.
     pub pages: Option<sys::mem::Pages>,
+    /// What the work takes that is injected into the steering program, where some is.
+    pub steering_cost: Option<String>,
 }
 
 /// What preloading did.

@@ -313,6 +313,7 @@ impl Plane {
                     listening,
                     queues_known: config.queue_of(0).is_some() || sockets.placing.sees_cpus(),
                     pages: None,
+                    steering_cost: None,
                 }
             }
             Self::Rings(rings) => Obtained {
@@ -325,6 +326,7 @@ impl Plane {
                 listening: rings.ports.iter().flat_map(udp).collect(),
                 queues_known: true,
                 pages: None,
+                steering_cost: rings.steer.burn().map(|burn| burn.to_string()),
             },
         }
     }

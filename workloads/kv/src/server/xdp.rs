@@ -14,6 +14,8 @@ use super::ServerError;
 pub struct XdpOptions {
     /// The hash of each key goes with its packet, and the owner does not compute it again.
     pub hash_reuse: Option<HashReuse>,
+    /// Work for each frame before it is decided, in nanoseconds.
+    pub cost_ns: u32,
 }
 
 /// How hashes are reused.
@@ -32,6 +34,7 @@ impl XdpOptions {
             note: self.hash_reuse.map(|reuse| Notes {
                 corrupt_slot: reuse.corrupt_slot,
             }),
+            cost_ns: self.cost_ns,
         }
     }
 

@@ -15,7 +15,6 @@ pub(super) fn options(spec: &Spec, system: &SystemSpec, index: usize, findings: 
             system.system
         );
         find(format!("systems[{index}].xdp"), message);
-        return;
     }
     if xdp.check_one_in.is_some() && !xdp.hash_reuse {
         let message = "there is nothing to check: it belongs to `hash_reuse: true`";
@@ -23,6 +22,15 @@ pub(super) fn options(spec: &Spec, system: &SystemSpec, index: usize, findings: 
             format!("systems[{index}].xdp.check_one_in"),
             message.to_owned(),
         );
+    }
+    let swept = spec.sweep.as_ref();
+    let slowed = swept.is_some_and(|sweep| sweep.steering_cost.is_some());
+    if slowed && !system.system.has_xdp_options() {
+        let message = format!(
+            "{} has no XDP program that could be slowed: `sweep.steering_cost` is for xdp_steered alone",
+            system.system
+        );
+        find(format!("systems[{index}]"), message);
     }
     let corrupts = (spec.disturb).is_some_and(|disturb| disturb.corrupt_slot.is_some());
     if corrupts && !system.xdp.is_some_and(|xdp: Xdp| xdp.hash_reuse) {

@@ -34,7 +34,7 @@ macro_rules! xdp_methods {
             pub fn attach(&mut self, ifindex: u32) -> crate::Result<crate::Attached> {
                 let name = self.name();
                 let program = crate::object::program(&mut self.ebpf, name)?;
-                crate::attach::xdp(name, program, ifindex)
+                crate::attach::xdp(name, program, ifindex, crate::attach::Place::Driver)
             }
 
             /// Runs the program `repeat` times over one frame, attached to nothing.

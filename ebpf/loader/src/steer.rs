@@ -10,7 +10,7 @@ use crate::burn::{self, Burn};
 use crate::counters::Counters;
 use crate::object::{self, map_error};
 use crate::slots::{self, Slots};
-use crate::{Error, Result, SteerCounters, refuse_kernel, running_kernel};
+use crate::{Attached, Error, Result, SteerCounters, attach, refuse_kernel, running_kernel};
 
 /// What the steering program is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,6 +205,15 @@ impl Steer {
         self.sockets
             .set(index, fd.as_raw_fd(), 0)
             .map_err(map_error("SOCKETS"))
+    }
+
+    /// Attaches to a device that is to run the program itself, by a link that the result holds.
+    ///
+    /// # Errors
+    /// [`Error::NoOffload`] with the driver's reason.
+    pub fn attach_offloaded(&mut self, ifindex: u32) -> Result<Attached> {
+        let program = object::program(&mut self.ebpf, self.name)?;
+        attach::xdp(self.name, program, ifindex, attach::Place::Device)
     }
 
     /// Writes the whole partition table, slot by slot.

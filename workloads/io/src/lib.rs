@@ -47,6 +47,10 @@ pub struct IoCounters {
     pub foreign: u64,
     /// Datagrams longer than a buffer, discarded.
     pub truncated: u64,
+    /// Chunks of packet memory that received frames took.
+    pub chunks: u64,
+    /// Bytes of those frames, from their link headers on.
+    pub frame_bytes: u64,
 }
 
 /// One server thread's batched, non-blocking datagram I/O.
@@ -78,7 +82,7 @@ pub trait DatagramIo: Send {
     fn payload<'a>(&'a self, frame: &'a Self::Frame) -> &'a [u8];
 
     /// The room for a reply, from where the UDP payload starts (at least 1400 bytes). It holds
-    /// the request's bytes until they are overwritten.
+    /// the request's bytes, of a request that is longer the first of them, until they are overwritten.
     fn room<'a>(&'a mut self, frame: &'a mut Self::Frame) -> &'a mut [u8];
 
     /// Sends a datagram of a reply that takes several to where `frame` came from; the last goes by

@@ -3,13 +3,16 @@
 use std::num::NonZeroU32;
 
 use kv::server::{HashReuse, XdpOptions};
-use spec::{Trial, Xdp};
+use spec::{Trial, Xdp, XdpMode};
 
 /// What the trial asks of the program.
 pub(super) fn options(trial: &Trial) -> XdpOptions {
     let xdp = trial.system.xdp.unwrap_or_default();
     XdpOptions {
         hash_reuse: hash_reuse(xdp, trial),
+        large_chunks: xdp.chunk == Some(Xdp::LARGE_CHUNK),
+        multi_buffer: xdp.multi_buffer,
+        offload: xdp.mode == XdpMode::Offload,
         cost_ns: cost_ns(xdp),
     }
 }

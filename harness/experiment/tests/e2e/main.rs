@@ -8,6 +8,7 @@
 mod bench;
 mod bpf;
 mod case;
+mod chunks;
 mod exclusion;
 mod floods;
 mod gates;
@@ -19,6 +20,7 @@ mod ledgers;
 mod loads;
 mod mistakes;
 mod needs;
+mod offload;
 mod privilege;
 mod provenance;
 mod restoring;
@@ -49,6 +51,8 @@ fn cases() -> Vec<Case> {
         privilege::cases(),
         known::cases(),
         key_notes::cases(),
+        offload::cases(),
+        chunks::cases(),
         slow_nic::cases(),
         provenance::cases(),
         judged::cases(),

@@ -43,6 +43,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         in_kernel::limits(spec, system, index, &mut findings);
         in_kernel::cache(spec, system, index, &mut findings);
         xdp::options(spec, system, index, &mut findings);
+        xdp::chunks(spec, system, index, &mut findings);
     }
     disturb(spec, &mut findings);
     flood::drain(spec, &mut findings);

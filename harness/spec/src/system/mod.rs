@@ -32,7 +32,7 @@ pub use clusters::{Clusters, Domain};
 pub use kind::SystemKind;
 pub use limits::Limits;
 pub use netcache::Cache;
-pub use xdp::Xdp;
+pub use xdp::{Xdp, XdpMode};
 
 use std::fmt;
 

@@ -4,7 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::Duration;
+use crate::units::{Bytes, Duration};
 
 /// See the [module](self). Nothing of it is done by default.
 #[derive(
@@ -26,6 +26,40 @@ pub struct Xdp {
     #[garde(inner(custom(crate::rules::steering_cost)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Duration>,
+    /// Bytes of a chunk of packet memory, 2 KiB or 4 KiB; each packet takes one, or several, and leaves the rest of
+    /// it unused. Default: 2 KiB.
+    #[garde(inner(custom(crate::rules::chunk)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<Bytes>,
+    /// Where the program runs. Default: `native`.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "XdpMode::is_native")]
+    pub mode: XdpMode,
+    /// A packet that is longer than a chunk takes several (XDP_USE_SG). Default: false, and it is dropped.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub multi_buffer: bool,
+}
+
+/// Where an XDP program runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum XdpMode {
+    /// In the driver, on the host's CPU.
+    #[default]
+    Native,
+    /// On the NIC (ENCP 2019, figure 2c).
+    Offload,
+}
+
+impl XdpMode {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    const fn is_native(&self) -> bool {
+        matches!(self, Self::Native)
+    }
 }
 
 #[expect(
@@ -40,6 +74,18 @@ impl Xdp {
     /// Seldom enough to cost nothing, often enough that a trial of ten thousand requests is checked more
     /// than a hundred times.
     pub const DEFAULT_CHECK: u32 = 64;
+    /// Bytes of a chunk where nothing is said.
+    pub const CHUNK: Bytes = Bytes(2 << 10);
+    /// The other size that the kernel takes.
+    pub const LARGE_CHUNK: Bytes = Bytes(4 << 10);
+    /// Bytes of a chunk that the kernel leaves free before each packet.
+    const HEADROOM: u64 = 256;
+
+    /// Bytes of the longest frame that one chunk holds, from its link header on.
+    #[must_use]
+    pub fn longest_frame(self) -> Bytes {
+        Bytes(self.chunk.unwrap_or(Self::CHUNK).get() - Self::HEADROOM)
+    }
 
     /// With its defaults written out; nothing where nothing is asked for.
     #[must_use]
@@ -47,6 +93,7 @@ impl Xdp {
         let check = self.check_one_in.unwrap_or(Self::DEFAULT_CHECK);
         let resolved = Self {
             check_one_in: self.hash_reuse.then_some(check),
+            chunk: self.chunk.filter(|chunk| *chunk != Self::CHUNK),
             cost: self.cost.filter(|cost| cost.get() > 0),
             ..self
         };

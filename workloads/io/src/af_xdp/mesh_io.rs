@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use steering::KeyNote;
 
-use super::lane::Lane;
+use super::lane::{Lane, Part};
 use super::mesh::MeshConfig;
 use super::umem::{HEADROOM, Umem};
 use super::wire::{self, Headers, Layout};
@@ -30,7 +30,12 @@ pub struct MeshFrame {
     len: u16,
     layout: Layout,
     note: Option<KeyNote>,
+    gathered: Option<Box<Gathered>>,
 }
+
+/// The whole of a frame that came in several chunks. (A box that is one word, for few frames have one.)
+#[derive(Debug)]
+struct Gathered(Vec<u8>);
 
 /// One owner's end of the mesh.
 #[derive(Debug)]
@@ -63,13 +68,23 @@ impl MeshIo {
     fn receive_from(&mut self, queue: usize, out: &mut Vec<MeshFrame>) -> usize {
         let lane = &mut self.lanes[queue];
         let mut received = 0;
-        lane.receive(BATCH, |lane, addr, len| {
+        lane.receive(BATCH, |lane, first, further| {
+            let Part { addr, len } = first;
             let note = if self.notes {
                 taken_note(&self.umem, addr)
             } else {
                 None
             };
-            let bytes = frame_bytes(&self.umem, addr, len);
+            let gathered = (!further.is_empty()).then(|| gather(&self.umem, first, further));
+            for part in further {
+                lane.give_back(part.addr);
+            }
+            let bytes = match &gathered {
+                None => frame_bytes(&self.umem, addr, len),
+                Some(gathered) => gathered.0.as_slice(),
+            };
+            self.counters.chunks += 1 + further.len() as u64;
+            self.counters.frame_bytes += bytes.len() as u64;
             match wire::parse(bytes) {
                 Ok(layout) if self.ports.contains(&layout.destination_port) => {
                     out.push(MeshFrame {
@@ -79,6 +94,7 @@ impl MeshIo {
                         len: len as u16,
                         note: note.and_then(|note| within(note, &layout)),
                         layout,
+                        gathered,
                     });
                     received += 1;
                 }
@@ -133,7 +149,10 @@ impl DatagramIo for MeshIo {
 
     fn payload<'a>(&'a self, frame: &'a MeshFrame) -> &'a [u8] {
         self.check(frame);
-        let bytes = frame_bytes(&self.umem, frame.addr, u32::from(frame.len));
+        let bytes = match &frame.gathered {
+            None => frame_bytes(&self.umem, frame.addr, u32::from(frame.len)),
+            Some(gathered) => gathered.0.as_slice(),
+        };
         let at = usize::from(frame.layout.payload_at);
         &bytes[at..at + usize::from(frame.layout.payload_len)]
     }
@@ -229,6 +248,13 @@ impl DatagramIo for MeshIo {
     fn counters(&self) -> IoCounters {
         self.counters.clone()
     }
+}
+
+/// The whole of a frame, copied: what follows reads one slice. The further chunks are free then.
+fn gather(umem: &Umem, first: Part, further: &[Part]) -> Box<Gathered> {
+    let parts = std::iter::once(&first).chain(further);
+    let bytes = parts.flat_map(|part| frame_bytes(umem, part.addr, part.len));
+    Box::new(Gathered(bytes.copied().collect()))
 }
 
 /// A note by offset in the payload, if its key lies inside.

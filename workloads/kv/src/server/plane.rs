@@ -39,6 +39,8 @@ pub(crate) struct Sockets {
 pub(crate) struct Rings {
     probe: XskProbe,
     granted: Granted,
+    chunk: u64,
+    offload: bool,
     ifindex: u32,
     ports: Vec<u16>,
     // The link goes before the program and its maps.
@@ -137,6 +139,8 @@ impl Rings {
         let mut mesh = MeshConfig::new(link.index, queues, owners, config.port..=last);
         mesh.backlog = config.backlog;
         mesh.notes = config.xdp.hash_reuse.is_some();
+        mesh.chunk = config.xdp.chunk();
+        mesh.multi_buffer = config.xdp.multi_buffer;
         backlog::check(config.backlog, mesh.packet_bytes())?;
         let mut mesh =
             Mesh::open(&mesh).map_err(ServerError::io(format!("AF_XDP sockets on {interface}")))?;
@@ -147,6 +151,8 @@ impl Rings {
         let rings = Self {
             probe: mesh.probe(),
             granted: mesh.obtained(),
+            chunk: config.xdp.chunk() as u64,
+            offload: config.xdp.offload,
             ifindex: link.index,
             ports: (config.port..=last).collect(),
             attached: None,
@@ -170,13 +176,14 @@ impl Plane {
     /// Lets packets in, through a cache in front of the program if there is one.
     ///
     /// # Errors
-    /// When the driver has no native XDP.
+    /// When the driver has no native XDP, or the device runs no program that is to run there.
     pub(crate) fn attach(&mut self, cache: Option<&Cache>) -> Result<(), ServerError> {
         match self {
             Self::Sockets(sockets) => sockets.placing.attach(),
             Self::Rings(rings) => {
                 if rings.attached.is_none() {
                     rings.attached = Some(match cache {
+                        None if rings.offload => rings.steer.attach_offloaded(rings.ifindex)?,
                         None => rings.steer.attach(rings.ifindex)?,
                         Some(cache) => {
                             let mut program = cache.program();
@@ -282,6 +289,15 @@ impl Plane {
                 counters
                     .related
                     .push(("xdp_passed".to_owned(), steer.passed));
+                let io = counters.io_total();
+                let wasted = (io.chunks * rings.chunk).saturating_sub(io.frame_bytes);
+                for (name, count) in [
+                    ("umem_chunks", io.chunks),
+                    ("umem_bytes_used", io.frame_bytes),
+                    ("umem_bytes_wasted", wasted),
+                ] {
+                    counters.related.push((name.to_owned(), count));
+                }
                 for (owner, count) in steer.redirected.iter().enumerate() {
                     counters
                         .related

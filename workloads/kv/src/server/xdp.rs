@@ -16,6 +16,12 @@ pub struct XdpOptions {
     pub hash_reuse: Option<HashReuse>,
     /// Work for each frame before it is decided, in nanoseconds.
     pub cost_ns: u32,
+    /// Chunks of packet memory have 4096 bytes, not 2048.
+    pub large_chunks: bool,
+    /// The device is to run the program, not its driver.
+    pub offload: bool,
+    /// A packet may take several chunks.
+    pub multi_buffer: bool,
 }
 
 /// How hashes are reused.
@@ -36,6 +42,11 @@ impl XdpOptions {
             }),
             cost_ns: self.cost_ns,
         }
+    }
+
+    /// Bytes of a chunk of packet memory.
+    pub(crate) const fn chunk(&self) -> usize {
+        if self.large_chunks { 4096 } else { 2048 }
     }
 
     /// Whether a server may have them whose program steers by key, or has none.

@@ -61,9 +61,7 @@ fn refused(name: &'static str, ifindex: u32, place: Place, error: ProgramError) 
         call.io_error.to_string()
     } else if let ProgramError::XdpError(reason) = &error {
         let causes = std::iter::successors(Some(reason as &dyn std::error::Error), |e| e.source());
-        let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
-        texts.dedup();
-        texts.join(": ")
+        words(causes.map(ToString::to_string))
     } else {
         return program_error(name)(error);
     };
@@ -71,6 +69,14 @@ fn refused(name: &'static str, ifindex: u32, place: Place, error: ProgramError) 
         Place::Driver => Error::NoNativeXdp { ifindex, reason },
         Place::Device => Error::NoOffload { ifindex, reason },
     }
+}
+
+/// What netlink's errors say in words, the outermost first.
+fn words(errors: impl Iterator<Item = String>) -> String {
+    // The sentences of the extended acknowledgement come as a list, which is empty where the driver gave none.
+    let mut words: Vec<String> = errors.filter(|text| text != "netlink error: []").collect();
+    words.dedup();
+    words.join(": ")
 }
 
 /// tcx, which has links, came with this kernel.
@@ -111,5 +117,23 @@ fn add_clsact(device: &str) -> Result<()> {
                 source,
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_driver_says_is_told_and_nothing_where_it_says_nothing() {
+        let texts = |first: &str| {
+            let number = "Invalid argument (os error 22)";
+            words([first, first, number].map(str::to_owned).into_iter())
+        };
+        assert_eq!(texts("netlink error: []"), "Invalid argument (os error 22)");
+        assert_eq!(
+            texts("netlink error: [\"program not bound to this device\"]"),
+            "netlink error: [\"program not bound to this device\"]: Invalid argument (os error 22)"
+        );
     }
 }

@@ -36,7 +36,7 @@ impl Handler<MeshIo> for Tell {
         });
         // A further datagram, whose chunk once held its bytes where notes stand.
         let copy = vec![0x4e; 600];
-        assert!(len % 5 != 0 || io.send_copy(&frame, &copy));
+        assert!(!len.is_multiple_of(5) || io.send_copy(&frame, &copy));
         io.room(&mut frame)[len..len + 12].copy_from_slice(&told);
         io.reply(frame, len + 12);
     }
@@ -116,7 +116,7 @@ fn round_trips(options: &SteerOptions, noted: bool) {
     let mut answered = 0;
     for begin in (0..REQUESTS).step_by(BURST as usize) {
         send(&mut client, begin..begin + BURST);
-        let further = (begin..begin + BURST).filter(|n| request(*n).len() % 5 == 0);
+        let further = (begin..begin + BURST).filter(|n| request(*n).len().is_multiple_of(5));
         let replies = collect(&mut client, BURST + further.count() as u64);
         for (_, _, _, reply) in replies.keys().filter(|(_, _, _, reply)| reply.len() != 600) {
             let (request, told) = reply.split_at(reply.len() - 12);

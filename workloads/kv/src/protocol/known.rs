@@ -171,9 +171,11 @@ mod tests {
         let request = b"set key 0 0 1\r\nx\r\n";
         let mut told = known(request).unwrap();
         told.hash ^= 1;
-        let hash = |known: &KnownKey| match parse_known(request, known).unwrap().parsed {
-            Parsed::Single(single) => single.hash,
-            other => panic!("{other:?}"),
+        let hash = |known: &KnownKey| {
+            let Parsed::Single(single) = parse_known(request, known).unwrap().parsed else {
+                panic!("a request for one key")
+            };
+            single.hash
         };
         assert_eq!(hash(&told), told.hash);
         told.span.len -= 1;

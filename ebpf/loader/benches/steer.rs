@@ -16,7 +16,7 @@ use std::time::Duration;
 use build::{PORT, Wrapping, binary, framed};
 
 use criterion::{BenchmarkId, Criterion};
-use loader::{Error, Pass, Steer, SteerConfig, TestContext, TestRun};
+use loader::{Error, Notes, Pass, Steer, SteerConfig, SteerOptions, TestContext, TestRun};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use steering::Policy;
 
@@ -143,6 +143,25 @@ fn compare(steer: &Steer, bare: &Steer, empty: &Pass) {
     }
 }
 
+/// What it costs to note the key in the packet's metadata: 16 bytes, by one call of a helper.
+fn compare_noting(steer: &Steer, noting: &Steer) {
+    println!("Noting the key beside steering alone, middle of {PAIRS} interleaved rounds");
+    println!("key_bytes  steer  noting  more_ns");
+    for len in [16, 64, 250] {
+        let frame = get(len);
+        let run = |program: &Steer| nanos(program.test_run(&frame, REPEAT, NOWHERE));
+        let mut rows: [Vec<f64>; 3] = Default::default();
+        for _ in 0..PAIRS {
+            let (alone, noted) = (run(steer), run(noting));
+            rows.iter_mut()
+                .zip([alone, noted, noted - alone])
+                .for_each(|(row, value)| row.push(value));
+        }
+        let [alone, noted, more] = rows.map(middle);
+        println!("{len:>9}  {alone:>5.1}  {noted:>6.1}  {more:>7.1}");
+    }
+}
+
 /// Every shape beside the plain get with a key of the same length.
 fn compare_shapes(steer: &Steer) {
     println!("Other shapes beside the IPv4 ASCII get, middle of {SHAPE_PAIRS} interleaved rounds");
@@ -160,20 +179,27 @@ fn compare_shapes(steer: &Steer) {
 }
 
 fn main() {
-    let (mut steer, mut bare, empty) = match (
+    let notes = SteerOptions {
+        note: Some(Notes::default()),
+        ..SteerOptions::default()
+    };
+    let loaded = (
         Steer::load(&config()),
+        Steer::load_with(&config(), &notes),
         Steer::load_bare(&config()),
         Pass::load(),
-    ) {
-        (Ok(steer), Ok(bare), Ok(empty)) => (steer, bare, empty),
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+    );
+    let (mut steer, mut noting, mut bare, empty) = match loaded {
+        (Ok(steer), Ok(noting), Ok(bare), Ok(empty)) => (steer, noting, bare, empty),
+        (Err(error), ..) | (_, Err(error), ..) | (_, _, Err(error), _) | (.., Err(error)) => {
             assert!(matches!(error, Error::NotPermitted), "{error}");
             println!("SKIPPED: {error}");
             return;
         }
     };
-    let _sockets = (register(&mut steer), register(&mut bare));
+    let _sockets = [&mut steer, &mut noting, &mut bare].map(register);
     compare(&steer, &bare, &empty);
+    compare_noting(&steer, &noting);
     compare_shapes(&steer);
 
     let mut criterion = Criterion::default()

@@ -20,11 +20,29 @@ enum Link {
     Egress { _link: SchedClassifierLink },
 }
 
-/// Attaches in native mode, by a link; nothing else will do.
-pub(crate) fn xdp(name: &'static str, program: &mut Xdp, ifindex: u32) -> Result<Attached> {
+/// Where an XDP program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the driver, on the host's CPU (XDP_FLAGS_DRV_MODE).
+    Driver,
+    /// On the device (XDP_FLAGS_HW_MODE).
+    Device,
+}
+
+/// Attaches to the driver or the device, by a link; nothing else will do.
+pub(crate) fn xdp(
+    name: &'static str,
+    program: &mut Xdp,
+    ifindex: u32,
+    place: Place,
+) -> Result<Attached> {
+    let mode = match place {
+        Place::Driver => XdpMode::Driver,
+        Place::Device => XdpMode::Hardware,
+    };
     let id = program
-        .attach_to_if_index(ifindex, XdpMode::Driver)
-        .map_err(|error| refused(name, ifindex, error))?;
+        .attach_to_if_index(ifindex, mode)
+        .map_err(|error| refused(name, ifindex, place, error))?;
     let link = program.take_link(id).map_err(program_error(name))?;
     // Where the kernel has no XDP links aya attaches by netlink, which would outlive a crash. Such
     // a link does not convert; it is dropped here, and with that the program is detached.
@@ -37,15 +55,28 @@ pub(crate) fn xdp(name: &'static str, program: &mut Xdp, ifindex: u32) -> Result
     })
 }
 
-fn refused(name: &'static str, ifindex: u32, error: ProgramError) -> Error {
+fn refused(name: &'static str, ifindex: u32, place: Place, error: ProgramError) -> Error {
+    // By netlink, which is asked where a link is refused, the kernel can say more than a number.
     let reason = if let ProgramError::SyscallError(call) = &error {
         call.io_error.to_string()
     } else if let ProgramError::XdpError(reason) = &error {
-        reason.to_string()
+        let causes = std::iter::successors(Some(reason as &dyn std::error::Error), |e| e.source());
+        words(causes.map(ToString::to_string))
     } else {
         return program_error(name)(error);
     };
-    Error::NoNativeXdp { ifindex, reason }
+    match place {
+        Place::Driver => Error::NoNativeXdp { ifindex, reason },
+        Place::Device => Error::NoOffload { ifindex, reason },
+    }
+}
+
+/// What netlink's errors say in words, the outermost first.
+fn words(errors: impl Iterator<Item = String>) -> String {
+    // The sentences of the extended acknowledgement come as a list, which is empty where the driver gave none.
+    let mut words: Vec<String> = errors.filter(|text| text != "netlink error: []").collect();
+    words.dedup();
+    words.join(": ")
 }
 
 /// tcx, which has links, came with this kernel.
@@ -86,5 +117,23 @@ fn add_clsact(device: &str) -> Result<()> {
                 source,
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_driver_says_is_told_and_nothing_where_it_says_nothing() {
+        let texts = |first: &str| {
+            let number = "Invalid argument (os error 22)";
+            words([first, first, number].map(str::to_owned).into_iter())
+        };
+        assert_eq!(texts("netlink error: []"), "Invalid argument (os error 22)");
+        assert_eq!(
+            texts("netlink error: [\"program not bound to this device\"]"),
+            "netlink error: [\"program not bound to this device\"]: Invalid argument (os error 22)"
+        );
     }
 }

@@ -58,6 +58,17 @@ pub enum Error {
         /// The kernel's word.
         reason: String,
     },
+    /// The device runs no XDP program itself.
+    #[error(
+        "the device with index {ifindex} takes no XDP program to run itself ({reason}); it needs a NIC and a \
+         driver with XDP offload: leave `xdp.mode: offload` out, and the program runs in the driver"
+    )]
+    NoOffload {
+        /// The device.
+        ifindex: u32,
+        /// The kernel's word.
+        reason: String,
+    },
     /// A map operation failed.
     #[error("the map {map}: {source}")]
     Map {

@@ -7,6 +7,7 @@
 //! goes with the sockets.
 
 mod attach;
+mod burn;
 mod chain;
 mod counters;
 mod cpumap;
@@ -33,6 +34,7 @@ mod test_run;
 mod txqueue;
 
 pub use attach::Attached;
+pub use burn::Burn;
 pub use chain::XdpProgram;
 pub use counters::{
     AnswerCounters, CpuMapLosses, PlacedCounters, ReceiveCounters, ReflectCounters, ReplyCounters,
@@ -55,6 +57,6 @@ pub use replies::Replies;
 pub use restore::{Restore, RestoreCounters};
 pub use reuseport::Reuseport;
 pub use run_time::{ProgramRuns, RunTimes};
-pub use steer::{Steer, SteerConfig};
+pub use steer::{Notes, Steer, SteerConfig, SteerOptions};
 pub use test_run::{TestContext, TestRun};
 pub use txqueue::{TxQueue, TxQueueConfig};

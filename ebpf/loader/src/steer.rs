@@ -6,10 +6,11 @@ use aya::maps::{MapData, XskMap};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::{PartitionTable, Policy, layout};
 
+use crate::burn::{self, Burn};
 use crate::counters::Counters;
 use crate::object::{self, map_error};
 use crate::slots::{self, Slots};
-use crate::{Error, Result, SteerCounters, refuse_kernel, running_kernel};
+use crate::{Attached, Error, Result, SteerCounters, attach, refuse_kernel, running_kernel};
 
 /// What the steering program is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +30,27 @@ pub struct SteerConfig {
     pub ports: u16,
 }
 
+/// What the steering program does beside steering.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SteerOptions {
+    /// What it notes of each request's key in the packet's metadata; nothing by default.
+    pub note: Option<Notes>,
+    /// Work for each frame before it is decided, in nanoseconds; none by default.
+    pub cost_ns: u32,
+}
+
+/// Notes of keys ([`steering::KeyNote`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Slot of the partition table whose keys get a wrong hash, to see that it is noticed.
+    pub corrupt_slot: Option<u16>,
+}
+
 /// The steering program, loaded: XDP -> AF_XDP socket of (receive queue, owner).
 pub struct Steer {
     config: SteerConfig,
+    name: &'static str,
+    burn: Option<Burn>,
     ebpf: Ebpf,
     slots: Slots,
     sockets: XskMap<MapData>,
@@ -39,16 +58,66 @@ pub struct Steer {
 }
 
 impl Steer {
+    /// The program that only steers.
     const NAME: &str = "steerer";
+
+    const fn name(&self) -> &'static str {
+        self.name
+    }
 
     /// Loads the program with an even table.
     ///
     /// # Errors
     /// A broken kernel, a configuration out of range, missing privilege, or the verifier's refusal.
     pub fn load(config: &SteerConfig) -> Result<Self> {
+        Self::load_with(config, &SteerOptions::default())
+    }
+
+    /// [`load`](Self::load), to do more than steering.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(config: &SteerConfig, options: &SteerOptions) -> Result<Self> {
+        if options.cost_ns == 0 {
+            return Self::load_burning(config, options, 0);
+        }
+        let burn = burn::calibrate(options.cost_ns, |rounds| {
+            let steer = Self::load_burning(config, options, rounds)?;
+            Ok(burn::over_a_frame(move |frame, repeat, context| {
+                steer.test_run(frame, repeat, context)
+            }))
+        })?;
+        let steer = Self::load_burning(config, options, burn.rounds)?;
+        Ok(Self {
+            burn: Some(burn),
+            ..steer
+        })
+    }
+
+    /// What the work that was asked for takes; nothing where none was.
+    #[must_use]
+    pub const fn burn(&self) -> Option<Burn> {
+        self.burn
+    }
+
+    fn load_burning(config: &SteerConfig, options: &SteerOptions, rounds: u32) -> Result<Self> {
+        let rounds = ("BURN_ROUNDS", rounds);
+        let Some(notes) = options.note else {
+            let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer"));
+            return Self::load_object(config, Self::NAME, &[rounds], object);
+        };
+        match config.policy {
+            Policy::Key | Policy::Cluster => {}
+            Policy::Rss | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
+                return Err(Error::BadConfig("only policies by key have keys to note"));
+            }
+        }
+        let corrupt = notes.corrupt_slot.map_or(layout::NO_SLOT, u32::from);
         Self::load_object(
             config,
-            include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer")),
+            "noting",
+            &[("CORRUPT_SLOT", corrupt), rounds],
+            include_bytes_aligned!(concat!(env!("OUT_DIR"), "/noting")),
         )
     }
 
@@ -60,11 +129,18 @@ impl Steer {
     pub fn load_bare(config: &SteerConfig) -> Result<Self> {
         Self::load_object(
             config,
+            Self::NAME,
+            &[],
             include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bare")),
         )
     }
 
-    fn load_object(config: &SteerConfig, object: &[u8]) -> Result<Self> {
+    fn load_object(
+        config: &SteerConfig,
+        name: &'static str,
+        further: &[(&str, u32)],
+        object: &[u8],
+    ) -> Result<Self> {
         refuse_kernel(running_kernel()?)?;
         let SteerConfig {
             policy,
@@ -99,12 +175,17 @@ impl Steer {
             .override_global("PORTS", &ports, true)
             .map_max_entries("SOCKETS", queues * owners)
             .map_max_entries(Counters::NAME, layout::COUNTER_REDIRECTED + owners);
-        let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
+        for (setting, value) in further {
+            loader.override_global(setting, value, true);
+        }
+        let mut ebpf = object::xdp(name, &mut loader, object)?;
         let mut steer = Self {
             config: *config,
-            slots: Slots::take(&mut ebpf, Self::NAME)?,
-            sockets: object::sockets(&mut ebpf, Self::NAME, "SOCKETS")?,
-            counters: Counters::take(&mut ebpf, Self::NAME)?,
+            name,
+            burn: None,
+            slots: Slots::take(&mut ebpf, name)?,
+            sockets: object::sockets(&mut ebpf, name, "SOCKETS")?,
+            counters: Counters::take(&mut ebpf, name)?,
             ebpf,
         };
         steer.set_table(&PartitionTable::even(partitions as u16))?;
@@ -124,6 +205,15 @@ impl Steer {
         self.sockets
             .set(index, fd.as_raw_fd(), 0)
             .map_err(map_error("SOCKETS"))
+    }
+
+    /// Attaches to a device that is to run the program itself, by a link that the result holds.
+    ///
+    /// # Errors
+    /// [`Error::NoOffload`] with the driver's reason.
+    pub fn attach_offloaded(&mut self, ifindex: u32) -> Result<Attached> {
+        let program = object::program(&mut self.ebpf, self.name)?;
+        attach::xdp(self.name, program, ifindex, attach::Place::Device)
     }
 
     /// Writes the whole partition table, slot by slot.
@@ -159,4 +249,4 @@ impl Steer {
     }
 }
 
-crate::chain::xdp_methods!(Steer);
+crate::chain::xdp_methods!(named Steer);

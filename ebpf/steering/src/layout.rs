@@ -19,6 +19,9 @@ pub const MAX_TARGETS: u32 = 256;
 /// Number of counters.
 pub const COUNTERS: u32 = COUNTER_REDIRECTED + MAX_TARGETS;
 
+/// No slot of the partition table, where a setting may name one.
+pub const NO_SLOT: u32 = u32::MAX;
+
 /// Index of a socket in the XSKMAP of the Q x K mesh.
 #[inline(always)]
 #[must_use]

@@ -12,6 +12,7 @@ pub mod frame;
 pub mod hash;
 pub mod in_kernel;
 pub mod layout;
+pub mod note;
 #[cfg(not(target_arch = "bpf"))]
 mod partition;
 mod plain;
@@ -24,9 +25,10 @@ pub mod table;
 mod words;
 
 pub use hash::{MAX_KEY_LEN, hash_bytes, hash_key};
+pub use note::KeyNote;
 #[cfg(not(target_arch = "bpf"))]
 pub use partition::{PartitionTable, passed_on};
-pub use policy::{Inputs, Policy, Situation, Verdict, refused, steer, steer_payload};
+pub use policy::{Inputs, Policy, Situation, Verdict, refused, steer, steer_noting, steer_payload};
 pub use reason::Drop;
 pub use request::{Located, locate_key};
 pub use table::{SLOTS, Table, slot_of};

@@ -7,6 +7,7 @@
 
 use packet::{Head as _, Packet};
 
+use crate::KeyNote;
 use crate::hash::hash_text;
 
 /// Ethernet 14, IPv4 20, UDP 8, memcached's frame header 8, `get ` 4.
@@ -26,12 +27,12 @@ const fn wanted(bytes: [u8; 4], mask: [u8; 4]) -> (u32, u32) {
     (u32::from_le_bytes(bytes), u32::from_le_bytes(mask))
 }
 
-/// The hash of the request's first key, if the frame is such a `get` to a port of ours.
+/// The request's first key, if the frame is such a `get` to a port of ours.
 #[inline(always)]
-pub(crate) fn hash_of_get<P: Packet + ?Sized>(
+pub(crate) fn key_of_get<P: Packet + ?Sized>(
     p: &P,
     is_ours: impl FnOnce(u16) -> bool,
-) -> Option<u64> {
+) -> Option<KeyNote> {
     let head = p.head::<HEADERS_LEN>()?;
     let at_12 = u32::from_le_bytes(head.bytes::<12, 4>());
     let at_20 = u32::from_le_bytes(head.bytes::<20, 4>());
@@ -48,7 +49,8 @@ pub(crate) fn hash_of_get<P: Packet + ?Sized>(
     if end > l3_end || l3_end > p.len() {
         return None;
     }
-    hash_text(p, HEADERS_LEN, end).ok().map(|key| key.hash)
+    let key = hash_text(p, HEADERS_LEN, end).ok()?;
+    Some(KeyNote::new(key.hash, HEADERS_LEN, key.len))
 }
 
 #[cfg(test)]
@@ -83,11 +85,11 @@ mod tests {
     fn a_plain_get_is_recognised() {
         let frame = frame();
         assert_eq!(
-            hash_of_get(frame.as_slice(), is_ours),
-            Some(hash_bytes(KEY))
+            key_of_get(frame.as_slice(), is_ours),
+            Some(KeyNote::new(hash_bytes(KEY), HEADERS_LEN, KEY.len()))
         );
-        assert_eq!(hash_of_get(frame.as_slice(), |_| false), None);
-        assert_eq!(hash_of_get(&frame[..LEN - 1], is_ours), None);
+        assert_eq!(key_of_get(frame.as_slice(), |_| false), None);
+        assert_eq!(key_of_get(&frame[..LEN - 1], is_ours), None);
     }
 
     #[test]
@@ -97,14 +99,14 @@ mod tests {
             for value in 0..=255 {
                 let mut frame = frame();
                 frame[at] = value;
-                let Some(hash) = hash_of_get(frame.as_slice(), is_ours) else {
+                let Some(key) = key_of_get(frame.as_slice(), is_ours) else {
                     continue;
                 };
                 let datagram = datagram(frame.as_slice()).expect("a datagram");
                 assert!(is_ours(datagram.dst_port));
                 let end = datagram.payload_end();
                 let general = hash_first_key(frame.as_slice(), datagram.payload_at, end);
-                assert_eq!(general, Ok(KeyHash::Key(hash)), "byte {at} = {value}");
+                assert_eq!(general, Ok(KeyHash::Key(key)), "byte {at} = {value}");
                 answers += 1;
             }
         }

@@ -5,7 +5,7 @@ use packet::{Datagram, Packet, Refusal, datagram};
 use crate::request::{KeyHash, hash_first_key};
 use crate::rss::Tuple;
 use crate::table::{Table, owner_in, slot_of};
-use crate::{Drop, flow, plain};
+use crate::{Drop, KeyNote, flow, plain};
 
 /// How an owner is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,10 +137,22 @@ where
     T: Table + ?Sized,
     S: Situation,
 {
+    steer_noting(view, table, inputs, |_| ())
+}
+
+/// [`steer`] that tells `note` of the key that it hashed, if it hashed one.
+#[inline(always)]
+pub fn steer_noting<P, T, S>(view: &P, table: &T, inputs: &S, note: impl FnOnce(KeyNote)) -> Verdict
+where
+    P: Packet + ?Sized,
+    T: Table + ?Sized,
+    S: Situation,
+{
     if by_key(inputs.policy())
-        && let Some(hash) = plain::hash_of_get(view, |port| is_ours(inputs, port))
+        && let Some(key) = plain::key_of_get(view, |port| is_ours(inputs, port))
     {
-        return by_hash(table, inputs, hash);
+        note(key);
+        return by_hash(table, inputs, key.hash);
     }
     let datagram = match datagram(view) {
         Ok(datagram) => datagram,
@@ -160,13 +172,10 @@ where
             let offset = datagram.dst_port.wrapping_sub(inputs.server_port());
             existing(inputs, u32::from(offset))
         }
-        Policy::Key | Policy::Cluster => steer_payload(
-            view,
-            datagram.payload_at,
-            datagram.payload_end(),
-            table,
-            inputs,
-        ),
+        Policy::Key | Policy::Cluster => {
+            let (at, end) = (datagram.payload_at, datagram.payload_end());
+            steer_command(view, at, end, table, inputs, note)
+        }
         Policy::FlowToeplitz => by_flow(view, &datagram, table, inputs, flow::toeplitz_hash),
         Policy::FlowMix => by_flow(view, &datagram, table, inputs, flow::mix_hash),
     }
@@ -188,8 +197,28 @@ where
     T: Table + ?Sized,
     S: Situation,
 {
+    steer_command(view, payload_at, payload_end, table, inputs, |_| ())
+}
+
+#[inline(always)]
+fn steer_command<P, T, S>(
+    view: &P,
+    payload_at: usize,
+    payload_end: usize,
+    table: &T,
+    inputs: &S,
+    note: impl FnOnce(KeyNote),
+) -> Verdict
+where
+    P: Packet + ?Sized,
+    T: Table + ?Sized,
+    S: Situation,
+{
     match hash_first_key(view, payload_at, payload_end) {
-        Ok(KeyHash::Key(hash)) => by_hash(table, inputs, hash),
+        Ok(KeyHash::Key(key)) => {
+            note(key);
+            by_hash(table, inputs, key.hash)
+        }
         Ok(KeyHash::Keyless) => by_queue(inputs, 0),
         Err(reason) => Verdict::Drop(reason),
     }

@@ -11,7 +11,7 @@ use packet::Packet;
 
 use crate::frame::{self, Start};
 use crate::words::{delimiters, split, word};
-use crate::{Drop, binary, hash};
+use crate::{Drop, KeyNote, binary, hash};
 
 /// The first key of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub(crate) enum Place {
 /// What is known of a datagram's key once it has been hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyHash {
-    /// The key's hash.
-    Key(u64),
+    /// The key's hash, and where the key stands.
+    Key(KeyNote),
     /// There is no key.
     Keyless,
 }
@@ -79,9 +79,10 @@ pub fn hash_first_key<P: Packet + ?Sized>(
     payload_end: usize,
 ) -> Result<KeyHash, Drop> {
     match place(p, payload_at, payload_end)? {
-        Place::Text { at } => hash::hash_text(p, at, payload_end).map(|key| KeyHash::Key(key.hash)),
+        Place::Text { at } => hash::hash_text(p, at, payload_end)
+            .map(|key| KeyHash::Key(KeyNote::new(key.hash, at, key.len))),
         Place::Sized { at, len } => hash::hash_key(p, at, len)
-            .map(KeyHash::Key)
+            .map(|hash| KeyHash::Key(KeyNote::new(hash, at, len)))
             .ok_or(Drop::Truncated),
         Place::Keyless => Ok(KeyHash::Keyless),
     }

@@ -26,6 +26,11 @@ pub struct Disturb {
     #[garde(inner(range(min = 0, max = 1023)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misdirect_slot: Option<u16>,
+    /// Slot of the partition table whose keys get a wrong hash in the packets' metadata (`xdp.hash_reuse`):
+    /// exactly those of its requests that are checked must be seen to disagree.
+    #[garde(inner(range(min = 0, max = 1023)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrupt_slot: Option<u16>,
     /// The server's process is stopped for a while in the measure phase: every request that is due
     /// meanwhile must be seen to wait.
     #[garde(dive)]

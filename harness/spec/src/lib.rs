@@ -48,7 +48,7 @@ pub use service::Service;
 pub use spec::Spec;
 pub use system::{
     Cache, Clusters, Domain, Engine, FlowHash, Io, Limits, MultiKey, System, SystemKind,
-    SystemSpec, Wakeup,
+    SystemSpec, Wakeup, Xdp, XdpMode,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use trial::{Trial, TrialId, expand};

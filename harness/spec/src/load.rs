@@ -153,6 +153,14 @@ pub struct Sweep {
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 100))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_get: Option<Vec<u16>>,
+    /// In place of `topology.queues`; systems keep their owners.
+    #[garde(inner(length(min = 1), inner(range(min = 1, max = 64))))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queues: Option<Vec<u16>>,
+    /// In place of every system's `xdp.cost`.
+    #[garde(inner(length(min = 1), inner(custom(crate::rules::steering_cost))))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steering_cost: Option<Vec<Duration>>,
     /// In place of every system's `owners`.
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 64))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

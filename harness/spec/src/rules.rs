@@ -8,6 +8,7 @@ use garde::Error;
 use crate::order::SEED_LIMIT;
 use crate::pattern::Pattern;
 use crate::service::Service;
+use crate::system::Xdp;
 use crate::units::{Bytes, Count, Duration, Rate, Share};
 use crate::workload::{Arrivals, Popularity, SizeSpec};
 
@@ -171,6 +172,22 @@ pub(crate) fn share(share: &Share, _: &()) -> garde::Result {
 
 pub(crate) fn phase(length: &Duration, _: &()) -> garde::Result {
     check(length.get() > 0, || "must last longer than 0".to_owned())
+}
+
+/// Beyond it a core of a NIC is no slow one but none; and the work must be bounded for the verifier.
+const MOST_STEERING_COST: Duration = Duration(20_000);
+
+pub(crate) fn steering_cost(cost: &Duration, _: &()) -> garde::Result {
+    check(*cost <= MOST_STEERING_COST, || {
+        format!("{cost} a steering decision: at most {MOST_STEERING_COST}")
+    })
+}
+
+pub(crate) fn chunk(chunk: &Bytes, _: &()) -> garde::Result {
+    let sizes = [Xdp::CHUNK, Xdp::LARGE_CHUNK];
+    check(sizes.contains(chunk), || {
+        format!("the kernel takes no chunks of {chunk}; allowed: 2 KiB, 4 KiB")
+    })
 }
 
 pub(crate) fn positive_count(count: &Count, _: &()) -> garde::Result {

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::capacity::Capacity;
 use crate::disturb::Disturb;
 use crate::error::SpecError;
-use crate::floor;
 use crate::load::{Load, LoadPoint, Phases, Sweep};
 use crate::probe::Probe;
-use crate::read;
 use crate::repartition::Repartition;
 use crate::system::SystemSpec;
 use crate::topology::TopologySpec;
 use crate::workload::{Arrivals, WorkloadSpec};
+use crate::{floor, read};
 
 /// An experiment as it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -206,6 +205,7 @@ impl Spec {
                 behind: resolved.cache.map(|cache| cache.behind),
                 cache_entries: resolved.cache.map(|cache| cache.entries),
                 multi_key,
+                xdp: resolved.xdp,
             };
         }
         if let Some(workload) = &mut spec.workload {

@@ -1,9 +1,10 @@
 //! The sweep's combinations.
 
 use crate::load::Sweep;
-use crate::system::{Cache, System};
+use crate::system::{Cache, System, Xdp};
+use crate::topology::Topology;
 use crate::trial::Trial;
-use crate::units::{Bytes, Count, Share};
+use crate::units::{Bytes, Count, Duration, Share};
 use crate::workload::{Popularity, SizeSpec, WeightedSize, Workload};
 
 /// One combination of swept values; what is not swept stays as the spec has it.
@@ -17,6 +18,8 @@ pub(crate) struct Cell {
     large_share: Option<Share>,
     flows: Option<u16>,
     multi_get: Option<u16>,
+    queues: Option<u16>,
+    steering_cost: Option<Duration>,
     owners: Option<u16>,
     cache_entries: Option<u32>,
 }
@@ -55,10 +58,27 @@ impl Cell {
             entries: entries.unwrap_or(cache.entries),
             ..cache
         });
+        let xdp = match self.steering_cost {
+            None => system.xdp,
+            Some(cost) => {
+                let xdp = system.xdp.unwrap_or_default();
+                let cost = Some(cost);
+                Xdp { cost, ..xdp }.resolve()
+            }
+        };
         System {
             owners,
             cache,
+            xdp,
             ..system
+        }
+    }
+
+    /// The topology with the swept values in place.
+    pub(crate) fn topology(&self, topology: &Topology) -> Topology {
+        Topology {
+            queues: self.queues.unwrap_or(topology.queues),
+            ..topology.clone()
         }
     }
 }
@@ -91,6 +111,12 @@ fn large_share(sizes: &SizeSpec) -> String {
     let large = mix.iter().max_by_key(|weighted| weighted.size);
     let large = large.map_or(0, |weighted| u64::from(weighted.weight));
     (large as f64 / all.max(1) as f64).to_string()
+}
+
+/// The work injected into each steering decision.
+fn steering_cost(trial: &Trial) -> Duration {
+    let cost = trial.system.xdp.and_then(|xdp| xdp.cost);
+    cost.unwrap_or(Duration(0))
 }
 
 impl Sweep {
@@ -129,6 +155,12 @@ impl Sweep {
             self.multi_get
                 .as_ref()
                 .map(|_| ("multi_get", workload.multi_get.to_string())),
+            self.queues
+                .as_ref()
+                .map(|_| ("queues", trial.topology.queues.to_string())),
+            self.steering_cost
+                .as_ref()
+                .map(|_| ("steering_cost", steering_cost(trial).to_string())),
             self.owners
                 .as_ref()
                 .map(|_| ("owners", trial.system.owners.to_string())),
@@ -171,6 +203,12 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     });
     cross(&mut cells, sweep.multi_get.as_deref(), |cell, value| {
         cell.multi_get = Some(value)
+    });
+    cross(&mut cells, sweep.queues.as_deref(), |cell, value| {
+        cell.queues = Some(value)
+    });
+    cross(&mut cells, sweep.steering_cost.as_deref(), |cell, value| {
+        cell.steering_cost = Some(value)
     });
     cross(&mut cells, sweep.owners.as_deref(), |cell, value| {
         cell.owners = Some(value)

@@ -163,7 +163,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                 shuffler.shuffle(&mut systems);
                 trials.extend(systems.into_iter().map(|system| Trial {
                     block,
-                    topology: topology.clone(),
+                    topology: cell.topology(&topology),
                     system: cell.system(system),
                     workload: cell.workload(workload.resolve()),
                     load: point,

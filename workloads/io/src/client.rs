@@ -213,7 +213,7 @@ impl ClientQueue {
         socket.register(&umem)?;
         let (mut fill, completion) = socket.umem_rings(ring)?;
         let (rx, tx) = socket.packet_rings(config.rx_ring, config.tx_ring)?;
-        let obtained = socket.bind_first(config.ifindex, u32::from(queue), config.bind)?;
+        let obtained = socket.bind_first(config.ifindex, u32::from(queue), config.bind, false)?;
         let chunk = config.chunk as u64;
         for frame in 0..u64::from(receive) {
             assert!(fill.push(frame * chunk), "the FILL ring holds every frame");

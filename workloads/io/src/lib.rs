@@ -16,6 +16,8 @@ pub mod worker;
 use std::io;
 use std::os::fd::RawFd;
 
+use steering::KeyNote;
+
 /// Where a received datagram arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
@@ -45,6 +47,10 @@ pub struct IoCounters {
     pub foreign: u64,
     /// Datagrams longer than a buffer, discarded.
     pub truncated: u64,
+    /// Chunks of packet memory that received frames took.
+    pub chunks: u64,
+    /// Bytes of those frames, from their link headers on.
+    pub frame_bytes: u64,
 }
 
 /// One server thread's batched, non-blocking datagram I/O.
@@ -66,11 +72,17 @@ pub trait DatagramIo: Send {
     /// Where the frame arrived.
     fn origin(&self, frame: &Self::Frame) -> Origin;
 
+    /// What was noted of the request's key on its way, by offset in the UDP payload and inside it. Nothing
+    /// where nobody noted anything.
+    fn key_note(&self, _frame: &Self::Frame) -> Option<KeyNote> {
+        None
+    }
+
     /// The UDP payload of the request.
     fn payload<'a>(&'a self, frame: &'a Self::Frame) -> &'a [u8];
 
     /// The room for a reply, from where the UDP payload starts (at least 1400 bytes). It holds
-    /// the request's bytes until they are overwritten.
+    /// the request's bytes, of a request that is longer the first of them, until they are overwritten.
     fn room<'a>(&'a mut self, frame: &'a mut Self::Frame) -> &'a mut [u8];
 
     /// Sends a datagram of a reply that takes several to where `frame` came from; the last goes by

@@ -116,7 +116,7 @@ pub struct WorkerCounters {
     pub last_busy_ns: u64,
 }
 
-const CELLS: usize = 16;
+const CELLS: usize = 18;
 
 /// How long a worker waits that has nothing to do but frames that the kernel does not take. They
 /// move when the far end's NAPI thread runs, which may be on this CPU. Yielding is not enough: on
@@ -138,6 +138,8 @@ impl WorkerCounters {
             io.no_frame,
             io.foreign,
             io.truncated,
+            io.chunks,
+            io.frame_bytes,
             self.inbox,
             self.wakeups_app,
             self.wakeups_timeout,
@@ -159,6 +161,8 @@ impl WorkerCounters {
             no_frame,
             foreign,
             truncated,
+            chunks,
+            frame_bytes,
             inbox,
             wakeups_app,
             wakeups_timeout,
@@ -177,6 +181,8 @@ impl WorkerCounters {
             no_frame,
             foreign,
             truncated,
+            chunks,
+            frame_bytes,
         };
         Self {
             io,

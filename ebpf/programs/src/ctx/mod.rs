@@ -7,12 +7,14 @@
 //! assembly, which it cannot repeat. An empty assembly block would do as well, but it breaks the
 //! line information of BTF (two lines at one instruction).
 
+mod burn;
 mod counts;
 mod frame;
 mod requests;
 mod sockets;
 mod values;
 
+pub use burn::*;
 pub use counts::*;
 pub use frame::*;
 pub use requests::*;

@@ -7,7 +7,7 @@ use super::{Stop, Trials};
 use crate::test::At;
 
 /// What of a trial does not make a place: its own identity, and what a system may choose.
-const NOT_PLACE: [&str; 8] = [
+const NOT_PLACE: [&str; 9] = [
     "/block",
     "/schedule_seed",
     "/placement",
@@ -16,6 +16,7 @@ const NOT_PLACE: [&str; 8] = [
     "/system/io",
     "/system/wakeup",
     "/system/memory",
+    "/system/xdp",
 ];
 
 /// A load, a workload, and whatever else a trial has that compared cells share.
@@ -75,8 +76,11 @@ impl Place {
 }
 
 fn remove(value: &mut Value, path: &str) {
-    if let Some(field) = value.pointer_mut(path) {
-        *field = Value::Null;
+    // Removed, for what is left out where it is nothing must equal what is something there.
+    if let Some((parent, field)) = path.rsplit_once('/')
+        && let Some(Value::Object(fields)) = value.pointer_mut(parent)
+    {
+        fields.remove(field);
     }
 }
 

@@ -61,6 +61,11 @@ impl Role for ServerRole {
                         .pages
                         .map(|pages| ("server memory pages".to_owned(), pages.name().to_owned())),
                 );
+                told.extend(
+                    obtained
+                        .steering_cost
+                        .map(|cost| ("server steering cost".to_owned(), cost)),
+                );
                 Ok(Answer::Obtained(told))
             }
             Request::Attach(disturb) => {

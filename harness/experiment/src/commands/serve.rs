@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use kv::server::ServerConfig;
+use kv::server::{ServerConfig, XdpOptions};
 use kv::systems::{FlowHash, IoKind, MultiKey, SystemKind as Design};
 use spec::{Bytes, Clusters, Domain, SystemKind, Wakeup};
 use sys::journal::{Change, Journal};
@@ -188,6 +188,7 @@ fn config(
         flow_hash: FlowHash::default(),
         multi_key: MultiKey::default(),
         backlog: 0,
+        xdp: XdpOptions::default(),
     })
 }
 

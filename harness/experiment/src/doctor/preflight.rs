@@ -1,8 +1,8 @@
 //! Whether a run may begin at all: asked before anything is touched.
 
-use spec::{Spec, SystemKind, TopologyKind};
+use spec::{Spec, SystemKind, TopologyKind, XdpMode};
 
-use super::facts;
+use super::{facts, trial_run};
 use crate::environment::memcached_version;
 use crate::exit::HostCannot;
 
@@ -14,6 +14,11 @@ pub(crate) fn preflight(spec: &Spec) -> Result<(), HostCannot> {
     }
     if let Some(system) = spec.systems.iter().find(|one| one.system.needs_programs()) {
         need_programs(system.system)?;
+    }
+    let offloads = (spec.systems.iter().filter_map(|system| system.xdp))
+        .any(|xdp| xdp.mode == XdpMode::Offload);
+    if offloads {
+        offloadable(trial_run::offload)?;
     }
     let wants_memcached = spec
         .systems
@@ -27,6 +32,11 @@ pub(crate) fn preflight(spec: &Spec) -> Result<(), HostCannot> {
         ));
     }
     Ok(())
+}
+
+/// Fails with the driver's reason where the device does not run programs; `offload` tries it.
+fn offloadable(offload: impl FnOnce() -> anyhow::Result<()>) -> Result<(), HostCannot> {
+    offload().map_err(|refused| HostCannot(format!("{refused:#}")))
 }
 
 /// Fails where the eBPF programs of a system cannot be loaded.
@@ -56,4 +66,26 @@ pub(crate) fn need_privilege() -> Result<(), HostCannot> {
         )));
     }
     facts::kernel_refused().map_or(Ok(()), |reason| Err(HostCannot(reason)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_driver_says_is_what_the_user_is_told() {
+        let refused = loader::Error::NoOffload {
+            ifindex: 7,
+            reason: "Invalid argument (os error 22)".to_owned(),
+        };
+        let told = offloadable(|| Err(refused.into())).unwrap_err().to_string();
+        for part in [
+            "index 7",
+            "Invalid argument",
+            "leave `xdp.mode: offload` out",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+        assert!(offloadable(|| Ok(())).is_ok());
+    }
 }

@@ -24,6 +24,18 @@ phases: {warmup: 0 s, measure: 1 ms, timeout: 1 ms}
 floor: false
 ";
 
+/// The same, its program for the device to run.
+const OFFLOADED: &str =
+    "systems=[{system: xdp_steered, owners: 1, memory: 16 MiB, xdp: {mode: offload}}]";
+
+/// Whether the device of the veth topology runs XDP programs itself.
+///
+/// # Errors
+/// The driver's reason.
+pub(super) fn offload() -> Result<()> {
+    deploy(&[OFFLOADED.to_owned()]).map(drop)
+}
+
 /// Deploys a steered system on a veth pair and says what was obtained.
 pub(super) fn veth() -> Finding {
     let without = "the veth topology";
@@ -33,7 +45,7 @@ pub(super) fn veth() -> Finding {
             return Finding::missing(SUBJECT, "not tried", without, "privilege, see above");
         }
     }
-    match deploy() {
+    match deploy(&[]) {
         Ok(obtained) => Finding::good(SUBJECT, obtained),
         Err(error) => Finding::missing(
             SUBJECT,
@@ -44,8 +56,8 @@ pub(super) fn veth() -> Finding {
     }
 }
 
-fn deploy() -> Result<String> {
-    let spec = Spec::parse(SPEC, "doctor").context("the doctor's own spec")?;
+fn deploy(overrides: &[String]) -> Result<String> {
+    let spec = Spec::parse_with(SPEC, "doctor", overrides).context("the doctor's own spec")?;
     let trial = spec::expand(&spec)
         .into_iter()
         .next()

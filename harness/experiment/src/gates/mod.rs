@@ -12,6 +12,7 @@ mod arrivals;
 mod competition;
 mod elsewhere;
 mod generator;
+mod hashes;
 pub(crate) mod host;
 mod pace;
 mod replies;
@@ -55,6 +56,7 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
         .then_some(seen.server.misroutes)
         .flatten();
     smells.extend(replies::judge(&seen.report.ledger, misroutes));
+    smells.extend(hashes::disagreed(seen.server));
     smells.extend(elsewhere::moved(seen));
     smells.extend(elsewhere::xdp_mode(seen));
     smells.extend(elsewhere::copy_mode(seen.obtained));

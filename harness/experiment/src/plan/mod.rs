@@ -11,6 +11,7 @@ mod refusal;
 mod saturate;
 pub(crate) mod topology;
 mod translate;
+mod xdp;
 
 use kv::systems::IoKind;
 use loadgen::ClientConfig;

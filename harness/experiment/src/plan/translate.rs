@@ -280,6 +280,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
             entries: cache.entries,
         }),
         multi_key: several(trial.system.multi_key),
+        xdp: super::xdp::options(trial),
     })
 }
 

@@ -8,17 +8,20 @@
 mod bench;
 mod bpf;
 mod case;
+mod chunks;
 mod exclusion;
 mod floods;
 mod gates;
 mod judged;
 mod kernel_steering;
+mod key_notes;
 mod known;
 mod ledgers;
 mod loads;
 mod mistakes;
 mod multi_key;
 mod needs;
+mod offload;
 mod privilege;
 mod provenance;
 mod restoring;
@@ -27,6 +30,7 @@ mod schedules;
 mod schema;
 mod search;
 mod serving;
+mod slow_nic;
 mod smoke;
 mod steering_counts;
 mod storage;
@@ -47,6 +51,10 @@ fn cases() -> Vec<Case> {
         mistakes::cases(),
         privilege::cases(),
         known::cases(),
+        key_notes::cases(),
+        offload::cases(),
+        chunks::cases(),
+        slow_nic::cases(),
         provenance::cases(),
         judged::cases(),
         truth::cases(),

@@ -193,6 +193,7 @@ fn words(axis: &str) -> String {
         "key_size" => "key size (B)".to_owned(),
         "value_size" => "value size (B)".to_owned(),
         "multi_get" => "keys of a get".to_owned(),
+        "steering_cost" => "work for each frame (ns)".to_owned(),
         other => other.replace('_', " "),
     }
 }

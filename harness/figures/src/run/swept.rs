@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 
-use spec::{Bytes, Count};
+use spec::{Bytes, Count, Duration};
 
 /// Swept values by name, in the order in which they were recorded; none without a sweep.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Swept(Vec<(String, Value)>);
 
-/// A value, as text and, if it is one, as a number: bytes for sizes.
+/// A value, as text and, if it is one, as a number: bytes for sizes, nanoseconds for durations.
 #[derive(Debug, Clone)]
 struct Value {
     number: Option<f64>,
@@ -54,8 +54,9 @@ impl Value {
         let plain = text.parse::<f64>().ok().filter(|number| number.is_finite());
         let bytes = || Some(text.parse::<Bytes>().ok()?.get() as f64);
         let count = || Some(text.parse::<Count>().ok()?.get() as f64);
+        let time = || Some(text.parse::<Duration>().ok()?.get() as f64);
         Self {
-            number: plain.or_else(bytes).or_else(count),
+            number: plain.or_else(bytes).or_else(count).or_else(time),
             text: text.to_owned(),
         }
     }
@@ -91,20 +92,25 @@ mod tests {
 
     #[test]
     fn values_are_numbers_where_they_can_be_and_sorted_as_such() {
-        let swept = Swept::parse("theta 0.99, value_size 1 KiB, keys 10 k, engine log");
+        let swept = Swept::parse("theta 0.99, value_size 1 KiB, keys 10 k, cost 2 us, engine log");
         let numbers: Vec<_> = swept.numbers().collect();
         assert_eq!(
             numbers,
-            [("theta", 0.99), ("value_size", 1024.0), ("keys", 10_000.0)]
+            [
+                ("theta", 0.99),
+                ("value_size", 1024.0),
+                ("keys", 10_000.0),
+                ("cost", 2000.0)
+            ]
         );
         assert!(Swept::parse("flows 8") < Swept::parse("flows 64"));
         assert_eq!(
             swept.describe(&["theta", "keys"]),
-            ["value size 1 KiB", "engine log"]
+            ["value size 1 KiB", "cost 2 us", "engine log"]
         );
         assert_eq!(
             swept.without("theta"),
-            Swept::parse("value_size 1 KiB, keys 10 k, engine log")
+            Swept::parse("value_size 1 KiB, keys 10 k, cost 2 us, engine log")
         );
         assert_eq!(Swept::parse(""), Swept::default());
     }

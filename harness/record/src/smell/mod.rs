@@ -45,6 +45,11 @@ pub enum Smell {
         /// Requests.
         requests: u64,
     },
+    /// Hashes or places of keys that came with packets were not those that the keys' bytes give.
+    HashesDisagreed {
+        /// Of the requests that were checked.
+        requests: u64,
+    },
     /// No request of the measure phase was answered.
     NothingAnswered,
     /// Requests left later than their schedule says.
@@ -208,6 +213,7 @@ impl Smell {
             | Self::LedgerUnbalanced { .. }
             | Self::VerificationFailed { .. }
             | Self::Misrouted { .. }
+            | Self::HashesDisagreed { .. }
             | Self::OffSchedule { .. }
             | Self::Arrivals { .. }
             | Self::Unsteady { .. }
@@ -242,6 +248,7 @@ impl Smell {
             Self::LedgerUnbalanced { .. } => "ledger_unbalanced",
             Self::VerificationFailed { .. } => "verification_failed",
             Self::Misrouted { .. } => "misrouted",
+            Self::HashesDisagreed { .. } => "hashes_disagreed",
             Self::NothingAnswered => "nothing_answered",
             Self::SendLag { .. } => "send_lag",
             Self::Unsent { .. } => "unsent",

@@ -19,6 +19,10 @@ impl Smell {
                 "compare the kernel's partition table with the server's; a slot that moved during \
                  the trial explains requests that were under way"
             }
+            Self::HashesDisagreed { .. } => {
+                "report it, unless `disturb.corrupt_slot` did it: kernel and server hash keys \
+                 differently, and misroutes of requests that were not checked are unknown"
+            }
             Self::NothingAnswered => "see the server's messages; lower the load",
             Self::SendLag { .. } => {
                 "give the client CPUs of its own or lower the load; latency counts from the \
@@ -95,6 +99,10 @@ impl fmt::Display for Smell {
                     "{requests} requests reached a thread that is not their owner"
                 )
             }
+            Self::HashesDisagreed { requests } => write!(
+                f,
+                "{requests} requests came with a hash or place of their key that is wrong"
+            ),
             Self::NothingAnswered => f.write_str("no measured request was answered"),
             Self::SendLag { p99_ns, limit_ns } => write!(
                 f,

@@ -7,6 +7,7 @@ mod multi_key;
 mod repartition;
 mod swept;
 mod truth;
+mod xdp;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,8 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);
         in_kernel::cache(spec, system, index, &mut findings);
+        xdp::options(spec, system, index, &mut findings);
+        xdp::chunks(spec, system, index, &mut findings);
     }
     disturb(spec, &mut findings);
     flood::drain(spec, &mut findings);
@@ -157,6 +160,11 @@ fn topology(spec: &Spec, findings: &mut Vec<Finding>) {
         let message = "the loopback device has one queue; allowed: 1";
         findings.push(("topology.queues".to_owned(), message.to_owned()));
     }
+    let swept = spec.sweep.as_ref().and_then(|sweep| sweep.queues.as_ref());
+    if swept.is_some_and(|queues| queues.iter().any(|queues| *queues > 1)) {
+        let message = "the loopback device has one queue; leave it out";
+        findings.push(("sweep.queues".to_owned(), message.to_owned()));
+    }
 }
 
 /// Disturbances act on the steering program and its table.
@@ -226,7 +234,7 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
     if system.io() != Io::AfXdp || !system.serving().queue_per_owner() {
         return;
     }
-    let queues = spec.topology.resolve().queues;
+    let (queues, of) = fewest_queues(spec);
     let swept = spec.sweep.as_ref().and_then(|sweep| sweep.owners.as_ref());
     let (owners, place) = match swept {
         Some(swept) => (
@@ -234,7 +242,7 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
             "sweep.owners".to_owned(),
         ),
         None => (
-            system.owners.unwrap_or(queues),
+            (system.owners).unwrap_or(spec.topology.resolve().queues),
             format!("systems[{index}].owners"),
         ),
     };
@@ -242,7 +250,7 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
         let name = system.system;
         let message = format!(
             "{name} on af_xdp spreads packets by receive queue: {owners} owners need as many \
-             queues, and `topology.queues` is {queues}"
+             queues, and `{of}` is {queues}"
         );
         findings.push((place, message));
     }
@@ -280,18 +288,17 @@ fn clusters(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<F
     let Clusters::Count(clusters) = clusters else {
         return;
     };
-    let topology = spec.topology.resolve();
+    let (queues, of) = fewest_queues(spec);
     for owners in owners(spec, system) {
         if clusters == 0 || owners % clusters != 0 {
             find(format!(
                 "{owners} owners do not form {clusters} clusters of one size; choose a divisor"
             ));
-        } else if owners / clusters > topology.queues {
+        } else if owners / clusters > queues {
             find(format!(
                 "a cluster's requests are spread by receive queue: {} members need as many queues, \
-                 and `topology.queues` is {}",
+                 and `{of}` is {queues}",
                 owners / clusters,
-                topology.queues
             ));
         }
     }
@@ -321,6 +328,15 @@ fn large_owners(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut V
             );
             findings.push((format!("systems[{index}]{field}"), message));
         }
+    }
+}
+
+/// The fewest queues of any trial, and which setting says so.
+fn fewest_queues(spec: &Spec) -> (u16, &'static str) {
+    let swept = spec.sweep.as_ref().and_then(|sweep| sweep.queues.as_ref());
+    match swept.and_then(|swept| swept.iter().min()) {
+        Some(queues) => (*queues, "sweep.queues"),
+        None => (spec.topology.resolve().queues, "topology.queues"),
     }
 }
 
@@ -450,6 +466,8 @@ fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
         list("sweep.large_share", texts(sweep.large_share.as_ref()));
         list("sweep.flows", texts(sweep.flows.as_ref()));
         list("sweep.multi_get", texts(sweep.multi_get.as_ref()));
+        list("sweep.queues", texts(sweep.queues.as_ref()));
+        list("sweep.steering_cost", texts(sweep.steering_cost.as_ref()));
         list("sweep.owners", texts(sweep.owners.as_ref()));
         list("sweep.cache_entries", texts(sweep.cache_entries.as_ref()));
     }

@@ -248,6 +248,12 @@ impl SystemKind {
         self.traits().hashes_flows
     }
 
+    /// Whether its XDP program can do more than steer.
+    #[must_use]
+    pub const fn has_xdp_options(self) -> bool {
+        self.traits().xdp_options
+    }
+
     /// Whether it loads eBPF programs whatever its packet I/O, which takes privilege.
     #[must_use]
     pub const fn needs_programs(self) -> bool {

@@ -24,6 +24,7 @@ mod shared_something;
 mod sphinx;
 mod synthetic;
 mod traits;
+mod xdp;
 mod xdp_cpumap;
 mod xdp_posix;
 mod xdp_steered;
@@ -33,6 +34,7 @@ pub use kind::SystemKind;
 pub use limits::Limits;
 pub use multi_key::MultiKey;
 pub use netcache::Cache;
+pub use xdp::{Xdp, XdpMode};
 
 use std::fmt;
 
@@ -194,6 +196,10 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multi_key: Option<MultiKey>,
+    /// What the program of `xdp_steered` does beside steering. Default: nothing.
+    #[garde(dive)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xdp: Option<Xdp>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -251,6 +257,9 @@ struct Details {
     /// How a get of several keys is served. Default: `handoff`.
     #[serde(default)]
     multi_key: Option<MultiKey>,
+    /// What the program of `xdp_steered` does beside steering. Default: nothing.
+    #[serde(default)]
+    xdp: Option<Xdp>,
 }
 
 /// Either form, for the schema.
@@ -296,6 +305,7 @@ impl From<Details> for SystemSpec {
             behind,
             cache_entries,
             multi_key,
+            xdp,
         } = details;
         Self {
             system,
@@ -314,6 +324,7 @@ impl From<Details> for SystemSpec {
             behind,
             cache_entries,
             multi_key,
+            xdp,
         }
     }
 }
@@ -388,6 +399,9 @@ pub struct System {
     /// no one owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_key: Option<MultiKey>,
+    /// What its XDP program does beside steering.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xdp: Option<Xdp>,
 }
 
 impl System {
@@ -423,6 +437,7 @@ impl SystemSpec {
             behind: None,
             cache_entries: None,
             multi_key: None,
+            xdp: None,
         }
     }
 
@@ -487,6 +502,7 @@ impl SystemSpec {
                 entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),
             }),
             multi_key: (self.multi_key()).filter(|way| *way != MultiKey::Handoff),
+            xdp: self.xdp.and_then(Xdp::resolve),
         }
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct Traits {
     pub(super) multi_key: &'static [MultiKey],
     pub(super) needs_programs: bool,
     pub(super) needs_xdp: bool,
+    pub(super) xdp_options: bool,
 }
 
 impl Traits {
@@ -61,6 +62,7 @@ impl Traits {
         multi_key: &[],
         needs_programs: false,
         needs_xdp: false,
+        xdp_options: false,
     };
 
     /// Ways of waking of a system whose threads hand requests to each other.

@@ -18,5 +18,6 @@ pub(super) const TRAITS: Traits = Traits {
     needs_xdp: true,
     moves_slots: true,
     multi_key: MultiKey::EVERY_WAY,
+    xdp_options: true,
     ..Traits::SERVER
 };

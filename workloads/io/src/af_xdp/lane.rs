@@ -27,6 +27,13 @@ const FRAME_NAP: Duration = Duration::from_micros(100);
 /// Frames taken at once for further datagrams.
 const SPARE: usize = 16;
 
+/// A chunk's worth of a received packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) addr: u64,
+    pub(super) len: u32,
+}
+
 /// An owner's lane to one receive queue.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -35,6 +42,8 @@ pub(super) struct Lane {
     feeder: Arc<QueueFeeder>,
     released: Vec<u64>,
     spare: Vec<u64>,
+    /// Chunks of a packet whose last one is still to come.
+    parts: Vec<Part>,
     /// The TX ring may hold descriptors that the kernel has not taken.
     unsent: bool,
     /// Something was received or sent since the feeder was last fed.
@@ -58,6 +67,7 @@ impl Lane {
             feeder,
             released: Vec::with_capacity(256),
             spare: Vec::with_capacity(SPARE),
+            parts: Vec::new(),
             unsent: false,
             worked: false,
             obtained,
@@ -75,14 +85,29 @@ impl Lane {
         self.socket.raw()
     }
 
-    /// Hands at most `batch` received frames to `take` as (address, length).
-    pub(super) fn receive(&mut self, batch: usize, mut take: impl FnMut(&mut Self, u64, u32)) {
+    /// Hands the packets of at most `batch` received chunks to `take`: the first chunk, and the further ones of
+    /// a packet that did not fit it.
+    pub(super) fn receive(&mut self, batch: usize, mut take: impl FnMut(&mut Self, Part, &[Part])) {
         let mut received = 0;
         while received < batch
             && let Some(descriptor) = self.rx.pop()
         {
-            take(self, descriptor.addr, descriptor.len);
             received += 1;
+            let part = Part {
+                addr: descriptor.addr,
+                len: descriptor.len,
+            };
+            if descriptor.options & libc::XDP_PKT_CONTD != 0 {
+                self.parts.push(part);
+            } else if self.parts.is_empty() {
+                take(self, part, &[]);
+            } else {
+                let mut parts = std::mem::take(&mut self.parts);
+                parts.push(part);
+                take(self, parts[0], &parts[1..]);
+                parts.clear();
+                self.parts = parts;
+            }
         }
         if received > 0 {
             self.rx.release();

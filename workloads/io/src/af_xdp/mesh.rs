@@ -48,6 +48,10 @@ pub struct MeshConfig {
     pub ports: RangeInclusive<u16>,
     /// Zero-copy where possible, or copy.
     pub bind: BindMode,
+    /// Look for notes of keys in front of received frames.
+    pub notes: bool,
+    /// Take packets that are longer than a chunk in several; else they are dropped and counted.
+    pub multi_buffer: bool,
 }
 
 impl MeshConfig {
@@ -66,11 +70,16 @@ impl MeshConfig {
             mtu: 1500,
             ports,
             bind: BindMode::Best,
+            notes: false,
+            multi_buffer: false,
         }
     }
 
     fn check(&self) -> io::Result<()> {
         let wrong = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        if self.chunk != 2048 && self.chunk != 4096 {
+            return wrong("the kernel takes chunks of 2048 or 4096 bytes");
+        }
         if self.queues == 0 || self.owners == 0 {
             return wrong("a mesh needs at least one queue and one owner");
         }
@@ -139,7 +148,10 @@ impl Mesh {
             let (fill, completion) = first.umem_rings(size.ring)?;
             let rings = first.packet_rings(config.rx_slots(), config.tx_ring)?;
             match sockets.first() {
-                None => obtained = first.bind_first(config.ifindex, queue, config.bind)?,
+                None => {
+                    let (index, several) = (config.ifindex, config.multi_buffer);
+                    obtained = first.bind_first(index, queue, config.bind, several)?;
+                }
                 Some(registered) => first.bind_shared(config.ifindex, queue, registered)?,
             }
             let feeder = Arc::new(Feeder::new(fill, completion, &umem, queue, size));
@@ -168,7 +180,7 @@ impl Mesh {
         }
         let ios = lanes
             .into_iter()
-            .map(|lanes| MeshIo::new(&umem, lanes, config.ports.clone(), config.mtu))
+            .map(|lanes| MeshIo::new(&umem, lanes, config))
             .collect();
         Ok(Self {
             obtained,

@@ -5,8 +5,11 @@ use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use super::lane::Lane;
-use super::umem::Umem;
+use steering::KeyNote;
+
+use super::lane::{Lane, Part};
+use super::mesh::MeshConfig;
+use super::umem::{HEADROOM, Umem};
 use super::wire::{self, Headers, Layout};
 use crate::{DatagramIo, IoCounters, Origin};
 
@@ -26,7 +29,13 @@ pub struct MeshFrame {
     queue: u16,
     len: u16,
     layout: Layout,
+    note: Option<KeyNote>,
+    gathered: Option<Box<Gathered>>,
 }
+
+/// The whole of a frame that came in several chunks. (A box that is one word, for few frames have one.)
+#[derive(Debug)]
+struct Gathered(Vec<u8>);
 
 /// One owner's end of the mesh.
 #[derive(Debug)]
@@ -36,24 +45,21 @@ pub struct MeshIo {
     next: usize,
     ports: RangeInclusive<u16>,
     mtu: usize,
+    notes: bool,
     /// A datagram of the reply that is being sent was accepted.
     begun: bool,
     counters: IoCounters,
 }
 
 impl MeshIo {
-    pub(super) fn new(
-        umem: &Arc<Umem>,
-        lanes: Vec<Lane>,
-        ports: RangeInclusive<u16>,
-        mtu: u16,
-    ) -> Self {
+    pub(super) fn new(umem: &Arc<Umem>, lanes: Vec<Lane>, config: &MeshConfig) -> Self {
         Self {
             umem: Arc::clone(umem),
             lanes,
             next: 0,
-            ports,
-            mtu: usize::from(mtu),
+            ports: config.ports.clone(),
+            mtu: usize::from(config.mtu),
+            notes: config.notes,
             begun: false,
             counters: IoCounters::default(),
         }
@@ -62,8 +68,23 @@ impl MeshIo {
     fn receive_from(&mut self, queue: usize, out: &mut Vec<MeshFrame>) -> usize {
         let lane = &mut self.lanes[queue];
         let mut received = 0;
-        lane.receive(BATCH, |lane, addr, len| {
-            let bytes = frame_bytes(&self.umem, addr, len);
+        lane.receive(BATCH, |lane, first, further| {
+            let Part { addr, len } = first;
+            let note = if self.notes {
+                taken_note(&self.umem, addr)
+            } else {
+                None
+            };
+            let gathered = (!further.is_empty()).then(|| gather(&self.umem, first, further));
+            for part in further {
+                lane.give_back(part.addr);
+            }
+            let bytes = match &gathered {
+                None => frame_bytes(&self.umem, addr, len),
+                Some(gathered) => gathered.0.as_slice(),
+            };
+            self.counters.chunks += 1 + further.len() as u64;
+            self.counters.frame_bytes += bytes.len() as u64;
             match wire::parse(bytes) {
                 Ok(layout) if self.ports.contains(&layout.destination_port) => {
                     out.push(MeshFrame {
@@ -71,7 +92,9 @@ impl MeshIo {
                         umem: self.umem.id(),
                         queue: queue as u16,
                         len: len as u16,
+                        note: note.and_then(|note| within(note, &layout)),
                         layout,
+                        gathered,
                     });
                     received += 1;
                 }
@@ -120,9 +143,16 @@ impl DatagramIo for MeshIo {
         }
     }
 
+    fn key_note(&self, frame: &MeshFrame) -> Option<KeyNote> {
+        frame.note
+    }
+
     fn payload<'a>(&'a self, frame: &'a MeshFrame) -> &'a [u8] {
         self.check(frame);
-        let bytes = frame_bytes(&self.umem, frame.addr, u32::from(frame.len));
+        let bytes = match &frame.gathered {
+            None => frame_bytes(&self.umem, frame.addr, u32::from(frame.len)),
+            Some(gathered) => gathered.0.as_slice(),
+        };
         let at = usize::from(frame.layout.payload_at);
         &bytes[at..at + usize::from(frame.layout.payload_len)]
     }
@@ -140,10 +170,12 @@ impl DatagramIo for MeshIo {
             "longer than the MTU allows"
         );
         let lane = &mut self.lanes[usize::from(frame.queue)];
-        let Some(addr) = lane.free_frame() else {
+        let Some(chunk) = lane.free_frame() else {
             self.counters.no_frame += 1;
             return false;
         };
+        // Where notes lie, nothing but a note is ever written.
+        let addr = chunk + HEADROOM as u64;
         let request = frame_bytes(&self.umem, frame.addr, u32::from(frame.len));
         let headers = Headers::answering(request, &frame.layout);
         let len = headers.len() + payload.len();
@@ -218,6 +250,28 @@ impl DatagramIo for MeshIo {
     }
 }
 
+/// The whole of a frame, copied: what follows reads one slice. The further chunks are free then.
+fn gather(umem: &Umem, first: Part, further: &[Part]) -> Box<Gathered> {
+    let parts = std::iter::once(&first).chain(further);
+    let bytes = parts.flat_map(|part| frame_bytes(umem, part.addr, part.len));
+    Box::new(Gathered(bytes.copied().collect()))
+}
+
+/// A note by offset in the payload, if its key lies inside.
+fn within(note: KeyNote, layout: &Layout) -> Option<KeyNote> {
+    let at = note.at.checked_sub(layout.payload_at)?;
+    let inside = usize::from(at) + usize::from(note.len) <= usize::from(layout.payload_len);
+    let is_key = (1..=steering::MAX_KEY_LEN).contains(&usize::from(note.len));
+    (inside && is_key).then_some(KeyNote { at, ..note })
+}
+
+/// Takes the note out of a frame that the caller has taken out of a ring.
+#[expect(unsafe_code, reason = "a descriptor owns its chunk")]
+fn taken_note(umem: &Umem, addr: u64) -> Option<KeyNote> {
+    // SAFETY: as for `frame_bytes`, and nobody holds a slice of this chunk yet.
+    unsafe { umem.take_note(addr) }
+}
+
 /// The bytes of a frame that the caller has taken out of a ring.
 #[expect(unsafe_code, reason = "a token owns its chunk")]
 fn frame_bytes(umem: &Umem, addr: u64, len: u32) -> &[u8] {
@@ -235,4 +289,28 @@ fn frame_bytes(umem: &Umem, addr: u64, len: u32) -> &[u8] {
 fn frame_bytes_mut(umem: &Umem, addr: u64, len: usize) -> &mut [u8] {
     // SAFETY: as for `frame_bytes`; the callers hold no other slice of this chunk.
     unsafe { umem.slice_mut(addr, len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::af_xdp::wire::Protocol;
+
+    #[test]
+    fn a_note_that_points_outside_the_payload_is_none() {
+        let layout = Layout {
+            protocol: Protocol::V4,
+            network_at: 14,
+            payload_at: 42,
+            payload_len: 30,
+            source_port: 1,
+            destination_port: 2,
+        };
+        let note = |at, len| within(KeyNote::new(9, at, len), &layout);
+        assert_eq!(note(54, 16), Some(KeyNote::new(9, 12, 16)));
+        assert_eq!(note(42, 30), Some(KeyNote::new(9, 0, 30)));
+        for (at, len) in [(41, 4), (54, 19), (54, 0), (54, 251), (65_535, 250)] {
+            assert_eq!(note(at, len), None, "{len} bytes at {at}");
+        }
+    }
 }

@@ -59,6 +59,18 @@ const IN_FLIGHT_BYTES: usize = 192 << 10;
 
 const BUSY_STEP: Duration = Duration::from_millis(10);
 
+/// A kernel that does not know the flag of packets in several chunks takes it for a mistake.
+fn without_several(error: io::Error) -> io::Error {
+    if error.raw_os_error() != Some(libc::EINVAL) {
+        return error;
+    }
+    let what = format!(
+        "the kernel refuses packets of several chunks (XDP_USE_SG: {error}); Linux 6.6 or later takes them; \
+         leave `multi_buffer` out, or use chunks of 4 KiB"
+    );
+    io::Error::new(error.kind(), what)
+}
+
 /// An AF_XDP socket. Its rings hold it open, so it closes after the last ring is unmapped.
 #[derive(Debug, Clone)]
 pub struct Xsk {
@@ -159,23 +171,32 @@ impl Xsk {
     }
 
     /// Binds the first socket of the UMEM to (`ifindex`, `queue`); zero-copy is tried first
-    /// under [`BindMode::Best`]. Returns what was obtained.
+    /// under [`BindMode::Best`]. With `multi_buffer` a packet may take several chunks, on this socket and all that
+    /// share its UMEM. Returns what was obtained.
     ///
     /// # Errors
-    /// When the queue does not exist or stays busy.
-    pub fn bind_first(&self, ifindex: u32, queue: u32, mode: BindMode) -> io::Result<Obtained> {
+    /// When the queue does not exist or stays busy, or the kernel has no packets of several chunks.
+    pub fn bind_first(
+        &self,
+        ifindex: u32,
+        queue: u32,
+        mode: BindMode,
+        multi_buffer: bool,
+    ) -> io::Result<Obtained> {
+        let several = if multi_buffer { libc::XDP_USE_SG } else { 0 };
+        let flags = libc::XDP_USE_NEED_WAKEUP | several;
         if mode == BindMode::Best {
-            let flags = libc::XDP_ZEROCOPY | libc::XDP_USE_NEED_WAKEUP;
+            let flags = libc::XDP_ZEROCOPY | flags;
             if self.bind(ifindex, queue, flags, 0).is_ok() {
                 return self.obtained();
             }
         }
-        self.bind(
-            ifindex,
-            queue,
-            libc::XDP_COPY | libc::XDP_USE_NEED_WAKEUP,
-            0,
-        )?;
+        let bound = self.bind(ifindex, queue, libc::XDP_COPY | flags, 0);
+        if multi_buffer {
+            bound.map_err(without_several)?;
+        } else {
+            bound?;
+        }
         self.obtained()
     }
 
@@ -324,5 +345,19 @@ impl Xsk {
             ));
         }
         Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_does_not_know_the_flag_is_told_from_other_troubles() {
+        let told = without_several(io::Error::from_raw_os_error(libc::EINVAL)).to_string();
+        assert!(told.contains("XDP_USE_SG: Invalid argument"), "{told}");
+        assert!(told.contains("leave `multi_buffer` out"), "{told}");
+        let busy = without_several(io::Error::from_raw_os_error(libc::EBUSY));
+        assert_eq!(busy.raw_os_error(), Some(libc::EBUSY));
     }
 }

@@ -13,6 +13,9 @@ use std::io;
 use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use steering::KeyNote;
+use steering::note::NOTE_LEN;
+
 use sys::mem::{HugePages, Region};
 
 /// Bytes that the kernel leaves free before each received packet (XDP_PACKET_HEADROOM).
@@ -106,6 +109,26 @@ impl Umem {
         unsafe { slice::from_raw_parts(self.memory.as_ptr().add(at), len) }
     }
 
+    /// Takes the note in front of a received frame out of the chunk, so that the next packet there is not
+    /// taken for one that has a note.
+    ///
+    /// # Safety
+    /// As for [`slice_mut`](Self::slice_mut).
+    #[must_use]
+    pub unsafe fn take_note(&self, addr: u64) -> Option<KeyNote> {
+        if addr - self.chunk_of(addr) < NOTE_LEN as u64 {
+            return None;
+        }
+        // SAFETY: passed on to the caller.
+        let bytes = unsafe { self.slice_mut(addr - NOTE_LEN as u64, NOTE_LEN) };
+        let (words, _) = bytes.as_chunks::<8>();
+        let note = KeyNote::of_words([words[0], words[1]].map(u64::from_ne_bytes));
+        if note.is_some() {
+            bytes.fill(0);
+        }
+        note
+    }
+
     /// The bytes of a frame, to write.
     ///
     /// # Safety
@@ -147,6 +170,29 @@ mod tests {
         assert_eq!(unsafe { umem.slice(2047, 1) }, [0]);
         // SAFETY: as above.
         assert_eq!(unsafe { umem.slice(2048, 2) }, b"ab");
+    }
+
+    #[test]
+    fn a_note_is_taken_once_and_never_out_of_another_chunk() {
+        let umem = Umem::new(2, 2048).unwrap();
+        let note = KeyNote::new(7, 54, 16);
+        let put = |addr: u64| {
+            let bytes: Vec<u8> = note
+                .words()
+                .iter()
+                .flat_map(|word| word.to_ne_bytes())
+                .collect();
+            // SAFETY: nothing else uses this memory.
+            unsafe { umem.slice_mut(addr - NOTE_LEN as u64, NOTE_LEN) }.copy_from_slice(&bytes);
+        };
+        put(2048 + 256);
+        put(2048);
+        // SAFETY: nothing else uses this memory.
+        let take = |addr| unsafe { umem.take_note(addr) };
+        assert_eq!(take(2048 + 256), Some(note));
+        assert_eq!(take(2048 + 256), None);
+        assert_eq!(take(2048), None);
+        assert_eq!(take(2048 + 8), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ extern crate steerbench_io as pktio;
 mod echo;
 mod handoff;
 mod ledger;
+mod notes;
 mod overflow;
 mod rig;
 mod udp_queue;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use loader::{Attached, Pass, Receive, Steer, SteerConfig, TxQueue, TxQueueConfig};
+use loader::{Attached, Pass, Receive, Steer, SteerConfig, SteerOptions, TxQueue, TxQueueConfig};
 use pktio::af_xdp::{Mesh, MeshConfig};
 use pktio::client::{ClientConfig, ClientPort, Flow, Protocol, Station};
 use steering::Policy;
@@ -89,6 +89,17 @@ pub(crate) struct Steered {
     _attached: Attached,
 }
 
+/// The same with every socket in the program's map.
+fn registered(mut steered: Steered) -> Steered {
+    for (queue, owner, socket) in steered.mesh.sockets() {
+        steered
+            .steer
+            .register(u32::from(queue), u32::from(owner), socket)
+            .unwrap();
+    }
+    steered
+}
+
 impl Rig {
     pub(crate) fn mesh_config(&self, owners: u16) -> MeshConfig {
         let index = self
@@ -100,30 +111,37 @@ impl Rig {
     }
 
     pub(crate) fn steered(&self, config: &MeshConfig) -> Steered {
-        let mut steered = self.unregistered(config);
-        for (queue, owner, socket) in steered.mesh.sockets() {
-            steered
-                .steer
-                .register(u32::from(queue), u32::from(owner), socket)
-                .unwrap();
-        }
-        steered
+        registered(self.unregistered(config))
     }
 
     /// As [`steered`](Self::steered), with no socket in the program's map.
     pub(crate) fn unregistered(&self, config: &MeshConfig) -> Steered {
+        self.programmed(config, Policy::Port, &SteerOptions::default())
+    }
+
+    /// As [`steered`](Self::steered), by another policy and with what the program does beside it.
+    pub(crate) fn steered_by(
+        &self,
+        config: &MeshConfig,
+        policy: Policy,
+        options: &SteerOptions,
+    ) -> Steered {
+        registered(self.programmed(config, policy, options))
+    }
+
+    fn programmed(&self, config: &MeshConfig, policy: Policy, options: &SteerOptions) -> Steered {
         self.server
             .run(|| {
                 let mesh = Mesh::open(config).unwrap();
-                let mut steer = Steer::load(&SteerConfig {
-                    policy: Policy::Port,
+                let steering = SteerConfig {
+                    policy,
                     queues: u32::from(config.queues),
                     owners: u32::from(config.owners),
                     members: u32::from(config.owners),
                     server_port: PORT,
                     ports: config.owners,
-                })
-                .unwrap();
+                };
+                let mut steer = Steer::load_with(&steering, options).unwrap();
                 let attached = steer.attach(config.ifindex).unwrap();
                 Steered {
                     mesh,

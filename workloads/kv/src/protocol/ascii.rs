@@ -1,5 +1,6 @@
 //! The classic text commands.
 
+use super::known::KnownKey;
 use super::line::{LINE_LIMIT, Line, MULTI_GET_LIMIT, Tokens, Words, signed, unsigned, unsigned32};
 use super::meta;
 use super::request::{
@@ -26,6 +27,8 @@ pub(super) type Outcome = Result<Request, Incomplete>;
 pub(super) struct Input<'a> {
     pub(super) buffer: &'a [u8],
     pub(super) line: Line<'a>,
+    /// What is known of its first key.
+    known: Option<&'a KnownKey>,
 }
 
 impl Input<'_> {
@@ -55,9 +58,10 @@ impl Input<'_> {
     }
 
     pub(super) fn single(&self, key: &[u8], op: Op) -> Single {
+        let span = self.span(key);
         Single {
-            hash: steering::hash::hash_bytes(key),
-            key: self.span(key),
+            hash: KnownKey::hash_of(self.known, span, key),
+            key: span,
             op,
         }
     }
@@ -81,13 +85,17 @@ pub(super) fn line_reply(line: &'static str) -> Parsed {
     })
 }
 
-/// Cuts one text request from `buffer`.
+/// Cuts one text request from `buffer`, with what is known of its first key.
 #[inline]
-pub(super) fn parse(buffer: &[u8]) -> Outcome {
-    let Some(line) = Line::cut(buffer) else {
+pub(super) fn parse(buffer: &[u8], known: Option<&KnownKey>) -> Outcome {
+    let Some(line) = Line::cut(buffer, KnownKey::seen(known, buffer)) else {
         return unfinished(buffer);
     };
-    let input = Input { buffer, line };
+    let input = Input {
+        buffer,
+        line,
+        known,
+    };
     let mut words = Words::new(input.line.text);
     match words.next() {
         Some(b"get" | b"bget") => get(&input, words, false, None),
@@ -125,7 +133,7 @@ pub(super) fn close(consumed: usize) -> Request {
 }
 
 fn command_line(input: &Input<'_>, command: &[u8]) -> Outcome {
-    let tokens = Tokens::of(input.line.text);
+    let tokens = Tokens::of(input.line.text, input.known);
     let count = tokens.len();
     match command {
         b"set" => store(input, &tokens, StoreMode::Set),

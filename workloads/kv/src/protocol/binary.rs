@@ -8,6 +8,7 @@
 
 use super::VERSION;
 use super::ascii::{Outcome, close};
+use super::known::KnownKey;
 use super::request::{
     BinaryCommand, BinaryHead, BinaryOp, Global, GlobalCommand, Immediate, ImmediateReply,
     Incomplete, Op, Parsed, Request, Single, Span, StatsGroup, Wire,
@@ -53,6 +54,8 @@ impl Status {
 /// A request's header, and where its parts lie.
 struct Packet<'a> {
     buffer: &'a [u8],
+    /// What is known of its key.
+    known: Option<&'a KnownKey>,
     head: BinaryHead,
     extras_len: usize,
     key_len: usize,
@@ -61,10 +64,11 @@ struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    fn read(buffer: &'a [u8], header: &[u8; HEADER]) -> Self {
+    fn read(buffer: &'a [u8], header: &[u8; HEADER], known: Option<&'a KnownKey>) -> Self {
         let h = header;
         Self {
             buffer,
+            known,
             head: BinaryHead {
                 opcode: h[1],
                 opaque: [h[12], h[13], h[14], h[15]],
@@ -145,9 +149,10 @@ impl<'a> Packet<'a> {
 
     fn single(&self, quiet: bool, command: BinaryCommand) -> Parsed {
         let key = self.key();
+        let span = Span::locate(self.buffer, key);
         Parsed::Single(Single {
-            hash: steering::hash::hash_bytes(key),
-            key: Span::locate(self.buffer, key),
+            hash: KnownKey::hash_of(self.known, span, key),
+            key: span,
             op: Op::Binary(BinaryOp {
                 head: self.head,
                 quiet,
@@ -214,12 +219,12 @@ impl<'a> Packet<'a> {
 }
 
 /// Cuts one binary request from `buffer`.
-pub(super) fn parse(buffer: &[u8]) -> Outcome {
+pub(super) fn parse(buffer: &[u8], known: Option<&KnownKey>) -> Outcome {
     let header = buffer.first_chunk().ok_or(Incomplete { needed: HEADER })?;
     if header[0] != REQUEST_MAGIC {
         return Ok(close(buffer.len()));
     }
-    let packet = Packet::read(buffer, header);
+    let packet = Packet::read(buffer, header, known);
     if buffer.len() < packet.prefix_len() {
         return Err(Incomplete {
             needed: packet.prefix_len(),

@@ -3,6 +3,7 @@
 //! Words are separated by spaces alone; a NUL ends the line, as it does for memcached, which
 //! treats the line as a C string. Numbers are read with C's rules for the same reason.
 
+use super::known::KnownKey;
 use crate::store::is_space;
 pub(super) use crate::store::parse_number as unsigned;
 
@@ -22,15 +23,17 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The first line of `buffer`, if its end is there.
+    /// The first line of `buffer`, if its end is there; its first `seen` bytes have neither an end of line
+    /// nor a NUL.
     #[inline]
-    pub(super) fn cut(buffer: &'a [u8]) -> Option<Self> {
-        let end = memchr::memchr(b'\n', buffer)?;
+    pub(super) fn cut(buffer: &'a [u8], seen: usize) -> Option<Self> {
+        let end = seen + memchr::memchr(b'\n', &buffer[seen..])?;
         let text = match &buffer[..end] {
             [text @ .., b'\r'] if !text.is_empty() => text,
             text => text,
         };
-        let text = memchr::memchr(0, text).map_or(text, |nul| &text[..nul]);
+        let unseen = &text[seen.min(text.len())..];
+        let text = memchr::memchr(0, unseen).map_or(text, |nul| &text[..seen + nul]);
         Some(Self {
             text,
             consumed: end + 1,
@@ -80,16 +83,28 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn of(text: &'a [u8]) -> Self {
+    /// The words of a line; a known key is not searched for its end.
+    pub(super) fn of(text: &'a [u8], known: Option<&KnownKey>) -> Self {
         let mut tokens = Self {
             words: [&[]; WORDS],
             len: 0,
         };
-        for (to, word) in tokens.words.iter_mut().zip(Words::new(text)) {
-            *to = word;
-            tokens.len += 1;
+        match known.and_then(|known| known.split(text)) {
+            None => tokens.add(Words::new(text)),
+            Some([before, key, behind]) => {
+                tokens.add(Words::new(before));
+                tokens.add([key]);
+                tokens.add(Words::new(behind));
+            }
         }
         tokens
+    }
+
+    fn add(&mut self, words: impl IntoIterator<Item = &'a [u8]>) {
+        for (to, word) in self.words[self.len..].iter_mut().zip(words) {
+            *to = word;
+            self.len += 1;
+        }
     }
 
     /// Number of words.
@@ -142,7 +157,7 @@ mod tests {
 
     #[test]
     fn lines_end_at_newline_or_nul() {
-        let line = |bytes| Line::cut(bytes).map(|line| (line.text, line.consumed));
+        let line = |bytes| Line::cut(bytes, 0).map(|line| (line.text, line.consumed));
         assert_eq!(line(b"get a\r\nrest"), Some((&b"get a"[..], 7)));
         assert_eq!(line(b"get a\n"), Some((&b"get a"[..], 6)));
         assert_eq!(line(b"ge\0t\r\n"), Some((&b"ge"[..], 6)));
@@ -154,7 +169,7 @@ mod tests {
     fn words_are_cut_at_spaces_only() {
         let words: Vec<_> = Words::new(b"  a b\tc  d ").collect();
         assert_eq!(words, [&b"a"[..], b"b\tc", b"d"]);
-        assert_eq!(Tokens::of(&b"x ".repeat(40)).len(), WORDS);
+        assert_eq!(Tokens::of(&b"x ".repeat(40), None).len(), WORDS);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod binary_exec;
 mod execute;
 pub mod frame;
 mod global;
+mod known;
 mod line;
 mod meta;
 mod meta_exec;
@@ -24,6 +25,7 @@ mod sink;
 
 pub use execute::{Drained, Stores, answer, drain, execute};
 pub use global::{Gathered, ServerFacts};
+pub use known::{KnownKey, parse_known};
 pub(crate) use request::{AsciiOp, Op};
 pub use request::{Global, Immediate, Incomplete, Multi, Parsed, Request, Single, Span};
 pub use sink::{Decimal, Sink};
@@ -72,7 +74,7 @@ pub fn parse(buffer: &[u8]) -> Result<Request, Incomplete> {
 #[inline]
 pub fn parse_as(dialect: Dialect, buffer: &[u8]) -> Result<Request, Incomplete> {
     match dialect {
-        Dialect::Text => ascii::parse(buffer),
-        Dialect::Binary => binary::parse(buffer),
+        Dialect::Text => ascii::parse(buffer, None),
+        Dialect::Binary => binary::parse(buffer, None),
     }
 }

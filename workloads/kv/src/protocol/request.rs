@@ -24,6 +24,12 @@ impl Span {
         request.get(at..at + self.len as usize).unwrap_or_default()
     }
 
+    /// Behind its last byte.
+    #[inline]
+    pub(crate) const fn end(&self) -> usize {
+        self.at as usize + self.len as usize
+    }
+
     /// Where `part` lies in `whole`.
     pub(crate) fn locate(whole: &[u8], part: &[u8]) -> Self {
         let at = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
+use super::xdp::XdpOptions;
 use crate::systems::{
     Design, EngineKind, FlowHash, IoKind, Layout, MultiKey, Placement, Refusal, SystemChoice,
     SystemKind, Wakeup, validate, with_design,
@@ -69,6 +70,9 @@ pub struct ServerConfig {
     /// How gets of several keys are served.
     #[serde(default)]
     pub multi_key: MultiKey,
+    /// What the XDP program does beside steering; AF_XDP only.
+    #[serde(default)]
+    pub xdp: XdpOptions,
 }
 
 const fn one() -> u32 {

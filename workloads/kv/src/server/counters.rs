@@ -110,6 +110,14 @@ counters! {
     handoffs,
     /// Single-key requests, addressed by client or XDP, that this thread dequeued and does not own.
     misroutes,
+    /// Single-key requests whose hash came with the packet and was used.
+    hashes_reused,
+    /// Single-key requests that were hashed anew to compare with what came with the packet.
+    hashes_checked,
+    /// Of those, the ones where hash or place of the key differed.
+    hashes_disagreed,
+    /// Single-key requests whose hash was to come with the packet and did not.
+    hashes_unnoted,
     /// Requests whose queue's NAPI CPU is not the CPU that executes them.
     cross_core_hops,
     /// Rounds in which a full ring to another thread held up receiving.

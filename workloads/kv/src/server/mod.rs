@@ -26,12 +26,14 @@ mod preload;
 mod quiet;
 mod readable;
 pub mod rebalance;
+mod reuse;
 mod shared;
 pub mod snapshot;
 mod start;
 pub(crate) mod stores;
 pub(crate) mod time;
 mod worker;
+mod xdp;
 
 use std::time::{Duration, Instant};
 
@@ -39,6 +41,7 @@ pub use cache::CacheConfig;
 pub use config::{Preload, ServerConfig};
 pub use counters::Counts;
 pub use snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
+pub use xdp::{HashReuse, XdpOptions};
 
 use crate::systems::{Layout, Refusal};
 use cache::Cache;
@@ -121,6 +124,8 @@ pub struct Obtained {
     pub queues_known: bool,
     /// Which pages the items lie on, where there is a store.
     pub pages: Option<sys::mem::Pages>,
+    /// What the work takes that is injected into the steering program, where some is.
+    pub steering_cost: Option<String>,
 }
 
 /// What preloading did.

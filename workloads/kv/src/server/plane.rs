@@ -39,6 +39,8 @@ pub(crate) struct Sockets {
 pub(crate) struct Rings {
     probe: XskProbe,
     granted: Granted,
+    chunk: u64,
+    offload: bool,
     ifindex: u32,
     ports: Vec<u16>,
     // The link goes before the program and its maps.
@@ -52,6 +54,7 @@ impl Sockets {
     /// # Errors
     /// When an address cannot be bound, or a program is refused.
     pub(crate) fn open(config: &ServerConfig) -> Result<(Self, Vec<UdpIo>), ServerError> {
+        config.xdp.check(false)?;
         let sharding = if config.system.client_addresses_partition() {
             Sharding::PerPort
         } else if config.sockets_by_queue() {
@@ -108,6 +111,7 @@ impl Rings {
             what: format!("the interface {interface}"),
             source: std::io::Error::other(error),
         })?;
+        config.xdp.check(matches!(steering, Steering::Key))?;
         let owners = owners(config)?;
         let queues = u16::try_from(config.queues)
             .map_err(|_| ServerError::Config("more than 65535 queues".to_owned()))?;
@@ -122,17 +126,21 @@ impl Rings {
                 FlowHash::Mix => (Policy::FlowMix, 1, all),
             },
         };
-        let mut steer = Steer::load(&SteerConfig {
+        let program = SteerConfig {
             policy,
             queues: config.queues,
             owners: u32::from(owners),
             members,
             server_port: config.port,
             ports,
-        })?;
+        };
+        let mut steer = Steer::load_with(&program, &config.xdp.of_program())?;
         let last = config.port + (ports - 1);
         let mut mesh = MeshConfig::new(link.index, queues, owners, config.port..=last);
         mesh.backlog = config.backlog;
+        mesh.notes = config.xdp.hash_reuse.is_some();
+        mesh.chunk = config.xdp.chunk();
+        mesh.multi_buffer = config.xdp.multi_buffer;
         backlog::check(config.backlog, mesh.packet_bytes())?;
         let mut mesh =
             Mesh::open(&mesh).map_err(ServerError::io(format!("AF_XDP sockets on {interface}")))?;
@@ -143,6 +151,8 @@ impl Rings {
         let rings = Self {
             probe: mesh.probe(),
             granted: mesh.obtained(),
+            chunk: config.xdp.chunk() as u64,
+            offload: config.xdp.offload,
             ifindex: link.index,
             ports: (config.port..=last).collect(),
             attached: None,
@@ -166,13 +176,14 @@ impl Plane {
     /// Lets packets in, through a cache in front of the program if there is one.
     ///
     /// # Errors
-    /// When the driver has no native XDP.
+    /// When the driver has no native XDP, or the device runs no program that is to run there.
     pub(crate) fn attach(&mut self, cache: Option<&Cache>) -> Result<(), ServerError> {
         match self {
             Self::Sockets(sockets) => sockets.placing.attach(),
             Self::Rings(rings) => {
                 if rings.attached.is_none() {
                     rings.attached = Some(match cache {
+                        None if rings.offload => rings.steer.attach_offloaded(rings.ifindex)?,
                         None => rings.steer.attach(rings.ifindex)?,
                         Some(cache) => {
                             let mut program = cache.program();
@@ -278,6 +289,15 @@ impl Plane {
                 counters
                     .related
                     .push(("xdp_passed".to_owned(), steer.passed));
+                let io = counters.io_total();
+                let wasted = (io.chunks * rings.chunk).saturating_sub(io.frame_bytes);
+                for (name, count) in [
+                    ("umem_chunks", io.chunks),
+                    ("umem_bytes_used", io.frame_bytes),
+                    ("umem_bytes_wasted", wasted),
+                ] {
+                    counters.related.push((name.to_owned(), count));
+                }
                 for (owner, count) in steer.redirected.iter().enumerate() {
                     counters
                         .related
@@ -309,6 +329,7 @@ impl Plane {
                     listening,
                     queues_known: config.queue_of(0).is_some() || sockets.placing.sees_cpus(),
                     pages: None,
+                    steering_cost: None,
                 }
             }
             Self::Rings(rings) => Obtained {
@@ -321,6 +342,7 @@ impl Plane {
                 listening: rings.ports.iter().flat_map(udp).collect(),
                 queues_known: true,
                 pages: None,
+                steering_cost: rings.steer.burn().map(|burn| burn.to_string()),
             },
         }
     }

@@ -362,6 +362,8 @@ impl ThreadState {
                 busy_rounds: worker.busy_rounds,
                 empty_rounds: worker.empty_rounds,
                 empty_ns: worker.empty_ns,
+                chunks: worker.io.chunks,
+                frame_bytes: worker.io.frame_bytes,
             },
             first_idle_ns: worker.first_idle_ns,
             last_busy_ns: worker.last_busy_ns,

@@ -34,6 +34,10 @@ pub struct IoCounts {
     pub empty_rounds: u64,
     /// Time that a spinning thread spent in empty rounds, in ns.
     pub empty_ns: u64,
+    /// Chunks of packet memory that received frames took; of AF_XDP.
+    pub chunks: u64,
+    /// Bytes of those frames.
+    pub frame_bytes: u64,
 }
 
 /// One thread.
@@ -140,6 +144,8 @@ impl IoCounts {
             busy_rounds: with(self.busy_rounds, other.busy_rounds),
             empty_rounds: with(self.empty_rounds, other.empty_rounds),
             empty_ns: with(self.empty_ns, other.empty_ns),
+            chunks: with(self.chunks, other.chunks),
+            frame_bytes: with(self.frame_bytes, other.frame_bytes),
         }
     }
 

@@ -20,6 +20,7 @@ use super::message::Message;
 use super::migrate::Migrate;
 use super::plane::{Plane, Rings, Sockets};
 use super::preload::preload;
+use super::reuse::Reuse;
 use super::shared::Shared;
 use super::stores::Stores as _;
 use super::worker::Owner;
@@ -196,7 +197,8 @@ where
             timeout: LONGEST_SLEEP,
         }
     };
-    let mut owner = Owner::<D, N, I, E>::new(desk, cpu, config.queue_of(me), dispatch);
+    let reuse = (config.xdp.hash_reuse).map(|reuse| Reuse::new(reuse.check_one_in));
+    let mut owner = Owner::<D, N, I, E>::new(desk, cpu, config.queue_of(me), dispatch, reuse);
     worker::run(
         &mut io,
         &mut owner,

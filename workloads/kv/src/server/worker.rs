@@ -19,6 +19,7 @@ use super::dispatch::Dispatch as _;
 use super::engine::{Access as _, Engine, Use};
 use super::message::{Arrival, Handed, Message};
 use super::migrate::Migrate;
+use super::reuse::Reuse;
 use super::shared::Shared;
 use super::time::UnixClock;
 use crate::handoff::doorbell::Doorbell;
@@ -60,17 +61,20 @@ pub(crate) struct Owner<D: Design, N, I: DatagramIo, E> {
     spill: Spill,
     work: u64,
     dispatch: D::Dispatch,
+    reuse: Option<Reuse>,
     system: PhantomData<fn() -> N>,
 }
 
 impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E> {
     /// An owner on `cpu` with its desk.
-    /// `own_queue` is the receive queue whose datagrams it gets, where the I/O itself cannot tell.
+    /// `own_queue` is the receive queue whose datagrams it gets, where the I/O itself cannot tell; `reuse`
+    /// how it reads requests whose hash comes with the packet, if they come so.
     pub(crate) fn new(
         desk: Desk<I::Frame, Waiting<I::Frame>, E>,
         cpu: u32,
         own_queue: Option<u16>,
         dispatch: D::Dispatch,
+        reuse: Option<Reuse>,
     ) -> Self {
         Self {
             desk,
@@ -83,6 +87,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
             spill: Spill::default(),
             work: 0,
             dispatch,
+            reuse,
             system: PhantomData,
         }
     }
@@ -348,9 +353,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
     fn frame(&mut self, io: &mut I, frame: I::Frame) {
         self.relieve(io);
         self.work += 1;
-        let counts = self.counts();
-        counts.requests_received.one();
         let shared = &self.desk.shared;
+        let counts = &shared.states[self.desk.me].counts;
+        counts.requests_received.one();
         let clock = shared.clock_of(io.payload(&frame));
         let Ok((header, body)) = decode_request(io.payload(&frame)) else {
             counts.drop_bad_frame.one();
@@ -363,7 +368,11 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
             queue: io.origin(&frame).queue.or(self.own_queue),
             clock,
         };
-        let Ok(command) = protocol::parse(body) else {
+        let parsed = match &mut self.reuse {
+            None => protocol::parse(body),
+            Some(reuse) => reuse.parse(body, io.key_note(&frame), counts),
+        };
+        let Ok(command) = parsed else {
             counts.drop_incomplete.one();
             shared.dealt_with(clock);
             io.release(frame);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use kv::protocol::frame::{FrameHeader, HEADER_LEN};
-use kv::server::{Preload, ServerConfig};
+use kv::server::{Preload, ServerConfig, XdpOptions};
 use kv::systems::{FlowHash, IoKind, MultiKey, SystemKind, Wakeup};
 use model::{Arrivals, KeySpace, Popularity, Size, WorkloadSpec};
 use steering::PartitionTable;
@@ -85,6 +85,7 @@ pub(crate) fn config(
         multi_key: MultiKey::Handoff,
         backlog: 0,
         cache: None,
+        xdp: XdpOptions::default(),
     }
 }
 

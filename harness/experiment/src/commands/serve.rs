@@ -19,7 +19,7 @@ use crate::interrupt::{self, Interrupted};
 use crate::lab::{Agent, Lab};
 use crate::plan::placement::{Demand, Placement, place};
 use crate::plan::topology::{self, Receiver, SERVER};
-use crate::plan::{clusters, design, io, server_receiver, waking};
+use crate::plan::{clusters, design, dispatcher, io, server_receiver, waking};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const MTU: u16 = 1500;
@@ -133,6 +133,7 @@ fn placement(args: &ServeArgs, system: SystemKind, queues: u16) -> Result<Placem
     let demand = Demand {
         owners: usize::from(args.cores),
         spinning: system.default_wakeup() == Some(Wakeup::Spin),
+        dispatcher: system.has_dispatcher(),
         queues: usize::from(queues),
         clients: 0,
         server_cpus: None,
@@ -168,6 +169,7 @@ fn config(
     };
     Ok(ServerConfig {
         cache: None,
+        dispatcher: dispatcher(None, placement),
         system: design,
         io,
         wakeup: waking(system.default_wakeup()),

@@ -23,7 +23,7 @@ use crate::agents::serving::Deployment;
 use placement::{Demand, Placement};
 pub(crate) use refusal::Refusal;
 use topology::{HostPlan, Receiver};
-pub(crate) use translate::{PORT, design, io, service, waking, workload};
+pub(crate) use translate::{PORT, design, dispatcher, io, service, waking, workload};
 
 /// Everything that one trial needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +79,7 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
         &Demand {
             owners: usize::from(trial.system.owners),
             spinning: trial.system.wakeup == Some(Wakeup::Spin),
+            dispatcher: trial.system.system.has_dispatcher(),
             queues,
             clients: match trial.load {
                 LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Drain(_) => 1,

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use kv::server::{CacheConfig, Preload, ServerConfig};
+use kv::server::{CacheConfig, DispatcherConfig, Preload, ServerConfig, Steerer};
 use kv::systems::{Clients, EngineKind, FlowHash, IoKind, SystemKind as Design, Wakeup as Waking};
 use loadgen::{Addressing, ClientConfig, Learns, Mode, Protocol, QueueChoice, TransportConfig};
 use spec::{
@@ -254,7 +254,20 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         cache: trial.system.cache.map(|cache| CacheConfig {
             entries: cache.entries,
         }),
+        dispatcher: dispatcher(trial.system.steering, placement),
     })
+}
+
+/// The thread that allocates cores, where the placement has a CPU for one.
+pub(crate) fn dispatcher(
+    steering: Option<spec::Steerer>,
+    placement: &Placement,
+) -> Option<DispatcherConfig> {
+    let steering = match steering.unwrap_or(spec::Steerer::DEFAULT) {
+        spec::Steerer::Software => Steerer::Software,
+        spec::Steerer::Xdp => Steerer::Xdp,
+    };
+    (placement.dispatcher).map(|cpu| DispatcherConfig { cpu, steering })
 }
 
 /// Requests that the server's sockets hold before its threads begin.

@@ -16,6 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("systems::mica", &[Need::Veth], mica),
         Case::new("systems::minos", &[Need::Veth], minos),
+        Case::new("systems::shenango", &[Need::Veth], shenango),
         Case::new("systems::shared_something", &[Need::Veth], shared_something),
         Case::new("systems::kv_direct", &[Need::Veth], kv_direct),
         Case::new("systems::netcache", &[Need::Veth], netcache),
@@ -86,6 +87,61 @@ fn minos(bench: &Bench) -> Result<()> {
             "{}: {large} arrived at the large core",
             trial.who()
         );
+    }
+    Ok(())
+}
+
+/// Owners take part only as load demands: nobody runs without a core, which is granted when requests
+/// wait and given back. One thread hands all requests over, or XDP does and none changes threads; each
+/// is executed by its owner.
+fn shenango(bench: &Bench) -> Result<()> {
+    let trials = smoke(bench, "shenango")?;
+    ensure!(trials.len() == 2, "{} trials", trials.len());
+    for trial in trials {
+        let (who, phase) = (trial.who(), "server, measure phase");
+        let seen = |name: &str| trial.counter("server", name);
+        expect_none(&trial, &["misroutes", "executed_dispatcher"])?;
+        let executed = [seen("executed_owner_0")?, seen("executed_owner_1")?];
+        let all = executed[0] + executed[1];
+        ensure!(
+            executed.iter().all(|count| *count > 0),
+            "{who}: {executed:?}"
+        );
+        let redirected = seen("xdp_redirected_0")?;
+        let polls = trial.counter(phase, "empty_polling_ns").is_ok();
+        match trial.text("label")? {
+            "software" => {
+                ensure!(polls, "{who}: the dispatcher does not poll");
+                let handoffs = seen("handoffs")?;
+                ensure!(
+                    handoffs == all && redirected == all,
+                    "{who}: {redirected} came to the dispatcher, {handoffs} handed over, {all} executed"
+                );
+            }
+            _ => {
+                ensure!(!polls, "{who}: a thread polls");
+                expect_none(&trial, &["handoffs"])?;
+                let steered = [redirected, seen("xdp_redirected_1")?];
+                ensure!(steered == executed, "{who}: {steered:?} for {executed:?}");
+            }
+        }
+        let (granted, parked) = (seen("cores_granted")?, seen("cores_parked")?);
+        ensure!(
+            granted > 0 && granted <= all && granted.abs_diff(parked) <= 2,
+            "{who}: {granted} cores granted, {parked} given back, for {all} requests"
+        );
+        ensure!(seen("queueing_delay_max_ns")? > 0, "{who}: nothing waited");
+        let [dispatcher, server] = ["dispatcher", "server"].map(|whose| {
+            let ns = trial.text(&format!("{whose}_cpu_ns_per_request"))?;
+            Ok::<f64, anyhow::Error>(ns.parse()?)
+        });
+        let (dispatcher, server) = (dispatcher?, server?);
+        ensure!(
+            0.0 < dispatcher && dispatcher < server,
+            "{who}: {dispatcher} ns a request in the dispatcher, {server} in all threads"
+        );
+        let wrong = trial.counter("client", "wrong_values")?;
+        ensure!(wrong == 0, "{who}: {wrong} wrong values");
     }
     Ok(())
 }

@@ -37,6 +37,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         clusters(spec, system, index, &mut findings);
         large_owners(spec, system, index, &mut findings);
         flow_hash(system, index, &mut findings);
+        steering(system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);
@@ -333,6 +334,17 @@ fn flow_hash(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
             system.system
         );
         findings.push((format!("systems[{index}].flow_hash"), message));
+    }
+}
+
+/// Who steers is a choice where a dispatcher may, besides XDP.
+fn steering(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    if system.steering.is_some() && !system.system.has_dispatcher() {
+        let message = format!(
+            "{} has no dispatcher that could steer: `steering` belongs to shenango",
+            system.system
+        );
+        findings.push((format!("systems[{index}].steering"), message));
     }
 }
 

@@ -10,7 +10,7 @@ use super::traits::Traits;
 use super::{Engine, Io, Wakeup};
 use super::{
     kv_direct, memcached, mica_crcw, mica_crew, mica_erew, minos, netcache, programmable_rss,
-    reflector, reuseport_ebpf, rss_shared, seastar, shared_something, sphinx, synthetic,
+    reflector, reuseport_ebpf, rss_shared, seastar, shared_something, shenango, sphinx, synthetic,
     xdp_cpumap, xdp_posix, xdp_steered,
 };
 
@@ -34,6 +34,8 @@ pub enum SystemKind {
     MicaCrcw,
     /// Small and large requests are served by different cores (Minos).
     Minos,
+    /// A dedicated core steers, and grants owners cores by queueing delay (Shenango).
+    Shenango,
     /// An XDP program steers each request to the owner's AF_XDP socket (Enberg et al., ENCP 2019).
     XdpSteered,
     /// XDP steers to clusters of cores, which share (ENCP 2019, section 4).
@@ -61,7 +63,7 @@ pub enum SystemKind {
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
@@ -69,6 +71,7 @@ impl SystemKind {
         Self::MicaCrew,
         Self::MicaCrcw,
         Self::Minos,
+        Self::Shenango,
         Self::XdpSteered,
         Self::SharedSomething,
         Self::ReuseportEbpf,
@@ -92,6 +95,7 @@ impl SystemKind {
             Self::MicaCrew => &mica_crew::TRAITS,
             Self::MicaCrcw => &mica_crcw::TRAITS,
             Self::Minos => &minos::TRAITS,
+            Self::Shenango => &shenango::TRAITS,
             Self::XdpSteered => &xdp_steered::TRAITS,
             Self::SharedSomething => &shared_something::TRAITS,
             Self::ReuseportEbpf => &reuseport_ebpf::TRAITS,
@@ -209,6 +213,12 @@ impl SystemKind {
     #[must_use]
     pub const fn has_clusters(self) -> bool {
         self.traits().clusters
+    }
+
+    /// Whether a thread on a CPU of its own allocates cores to its owners.
+    #[must_use]
+    pub const fn has_dispatcher(self) -> bool {
+        self.traits().dispatcher
     }
 
     /// Whether some of its owners serve large requests only.

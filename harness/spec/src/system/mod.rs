@@ -20,7 +20,9 @@ mod reuseport_ebpf;
 mod rss_shared;
 mod seastar;
 mod shared_something;
+mod shenango;
 mod sphinx;
+mod steerer;
 mod synthetic;
 mod traits;
 mod xdp_cpumap;
@@ -31,6 +33,7 @@ pub use clusters::{Clusters, Domain};
 pub use kind::SystemKind;
 pub use limits::Limits;
 pub use netcache::Cache;
+pub use steerer::Steerer;
 
 use std::fmt;
 
@@ -188,6 +191,10 @@ pub struct SystemSpec {
     #[garde(inner(range(min = 1, max = 65_536)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_entries: Option<u32>,
+    /// Who steers requests to the owners of `shenango`. Default: `software`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steering: Option<Steerer>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -242,6 +249,9 @@ struct Details {
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_536))]
     cache_entries: Option<u32>,
+    /// Who steers requests to the owners of `shenango`. Default: `software`.
+    #[serde(default)]
+    steering: Option<Steerer>,
 }
 
 /// Either form, for the schema.
@@ -286,6 +296,7 @@ impl From<Details> for SystemSpec {
             flow_hash,
             behind,
             cache_entries,
+            steering,
         } = details;
         Self {
             system,
@@ -303,6 +314,7 @@ impl From<Details> for SystemSpec {
             flow_hash,
             behind,
             cache_entries,
+            steering,
         }
     }
 }
@@ -373,6 +385,9 @@ pub struct System {
     /// The cache in front of the system that serves, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
+    /// Who steers, where a dispatcher may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steering: Option<Steerer>,
 }
 
 impl System {
@@ -407,6 +422,7 @@ impl SystemSpec {
             flow_hash: None,
             behind: None,
             cache_entries: None,
+            steering: None,
         }
     }
 
@@ -463,6 +479,8 @@ impl SystemSpec {
                 behind: self.serving(),
                 entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),
             }),
+            steering: (self.system.has_dispatcher())
+                .then(|| self.steering.unwrap_or(Steerer::DEFAULT)),
         }
     }
 }

@@ -239,6 +239,16 @@ fn options_belong_to_their_systems() {
         ("{system: sphinx, rebalance: 0 s}", "longer than 0"),
         ("{system: minos, io: udp}", "read every receive queue"),
         (
+            "{system: sphinx, steering: xdp}",
+            "`steering` belongs to shenango",
+        ),
+        ("{system: shenango, io: udp}", "polls the receive rings"),
+        (
+            "{system: shenango, wakeup: spin}",
+            "not ours to choose: leave `wakeup` out",
+        ),
+        ("{system: shenango, engine: log}", "allowed: slab"),
+        (
             "{system: rss_shared, flow_hash: mix}",
             "`flow_hash` belongs to programmable_rss",
         ),

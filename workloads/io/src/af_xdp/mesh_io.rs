@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use super::kernel_ring::RxWatch;
 use super::lane::Lane;
 use super::umem::Umem;
 use super::wire::{self, Headers, Layout};
@@ -57,6 +58,14 @@ impl MeshIo {
             begun: false,
             counters: IoCounters::default(),
         }
+    }
+
+    /// A look at what waits in this owner's RX rings, for another thread, queue by queue.
+    ///
+    /// # Errors
+    /// When the kernel does not map a ring once more.
+    pub fn watch(&self) -> io::Result<Vec<RxWatch>> {
+        self.lanes.iter().map(Lane::watch).collect()
     }
 
     fn receive_from(&mut self, queue: usize, out: &mut Vec<MeshFrame>) -> usize {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
+use super::dispatcher::DispatcherConfig;
 use crate::systems::{
     Design, EngineKind, FlowHash, IoKind, Layout, Placement, Refusal, SystemChoice, SystemKind,
     Wakeup, validate, with_design,
@@ -66,6 +67,9 @@ pub struct ServerConfig {
     /// A cache in front of the steering program; AF_XDP only.
     #[serde(default)]
     pub cache: Option<CacheConfig>,
+    /// The thread that allocates cores to the owners, of a system that has one.
+    #[serde(default)]
+    pub dispatcher: Option<DispatcherConfig>,
 }
 
 const fn one() -> u32 {
@@ -163,6 +167,12 @@ impl ServerConfig {
             .filter(|_| self.sockets_by_queue() && one_each)
     }
 
+    /// Whether some of its threads look for work without pause.
+    pub fn spins(&self) -> bool {
+        self.wakeup == Wakeup::Spin
+            || (self.dispatcher.as_ref()).is_some_and(DispatcherConfig::spins)
+    }
+
     /// What decides the legality of this server.
     pub fn choice(&self) -> SystemChoice {
         let distinct: BTreeSet<_> = self.cores.iter().collect();
@@ -186,6 +196,21 @@ impl ServerConfig {
     /// # Errors
     /// The reason why not.
     pub fn validate(&self) -> Result<(), Refusal> {
-        validate(&self.choice())
+        validate(&self.choice())?;
+        let dispatched = with_design!(self.system, D => <D as Design>::DISPATCHED);
+        match &self.dispatcher {
+            None if dispatched => Err(Refusal::DispatcherMissing(self.system)),
+            Some(_) if !dispatched => Err(Refusal::NoDispatcher(self.system)),
+            Some(dispatcher) if self.cores.contains(&dispatcher.cpu) => {
+                Err(Refusal::DispatcherNeedsCpu)
+            }
+            None | Some(_) => Ok(()),
+        }
+    }
+
+    /// Threads that send and receive packets, and so have sockets: the owners, and the dispatcher
+    /// behind them.
+    pub(crate) fn packet_threads(&self) -> u32 {
+        self.owners() + u32::from(self.dispatcher.is_some())
     }
 }

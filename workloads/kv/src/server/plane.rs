@@ -13,6 +13,7 @@ use steering::table::Table;
 use super::backlog;
 use super::cache::Cache;
 use super::config::ServerConfig;
+use super::dispatcher::Steerer;
 use super::placing::{self, Placing};
 use super::snapshot::{DropLine, ServerCounters};
 use super::{Obtained, ServerError, ThreadInfo};
@@ -109,10 +110,17 @@ impl Rings {
             source: std::io::Error::other(error),
         })?;
         let owners = owners(config)?;
+        let threads = u16::try_from(config.packet_threads()).map_err(|_| too_many_owners())?;
         let queues = u16::try_from(config.queues)
             .map_err(|_| ServerError::Config("more than 65535 queues".to_owned()))?;
         let all = config.owners();
+        // Whom the program may give frames to: all owners, or the one thread that steers for them.
+        let targets = match config.dispatcher.map(|thread| thread.steering) {
+            Some(Steerer::Software) => owners..threads,
+            Some(Steerer::Xdp) | None => 0..owners,
+        };
         let (policy, ports, members) = match steering {
+            Steering::Key if targets.start > 0 => (Policy::Rss, 1, 1),
             Steering::Queue => (Policy::Rss, 1, config.receivers()),
             Steering::Port => (Policy::Port, owners, all),
             Steering::Key => (Policy::Key, 1, all),
@@ -125,19 +133,21 @@ impl Rings {
         let mut steer = Steer::load(&SteerConfig {
             policy,
             queues: config.queues,
-            owners: u32::from(owners),
+            owners: u32::from(targets.end - targets.start),
             members,
             server_port: config.port,
             ports,
         })?;
         let last = config.port + (ports - 1);
-        let mut mesh = MeshConfig::new(link.index, queues, owners, config.port..=last);
+        let mut mesh = MeshConfig::new(link.index, queues, threads, config.port..=last);
         mesh.backlog = config.backlog;
         backlog::check(config.backlog, mesh.packet_bytes())?;
         let mut mesh =
             Mesh::open(&mesh).map_err(ServerError::io(format!("AF_XDP sockets on {interface}")))?;
         for (queue, owner, socket) in mesh.sockets() {
-            steer.register(u32::from(queue), u32::from(owner), socket)?;
+            if targets.contains(&owner) {
+                steer.register(u32::from(queue), u32::from(owner - targets.start), socket)?;
+            }
         }
         let ios = mesh.take_ios();
         let rings = Self {
@@ -347,6 +357,9 @@ fn add_drops(counters: &mut ServerCounters, drops: &Drops) {
 }
 
 fn owners(config: &ServerConfig) -> Result<u16, ServerError> {
-    u16::try_from(config.owners())
-        .map_err(|_| ServerError::Config("more than 65535 owners".to_owned()))
+    u16::try_from(config.owners()).map_err(|_| too_many_owners())
+}
+
+fn too_many_owners() -> ServerError {
+    ServerError::Config("more than 65535 owners".to_owned())
 }

@@ -128,6 +128,21 @@ pub enum Refusal {
         /// Queues of the interface.
         queues: u32,
     },
+    /// Its dispatcher polls rings of packets.
+    #[error("the dispatcher of {0} looks into the receive rings of AF_XDP; use io: af_xdp")]
+    DispatcherNeedsRings(SystemKind),
+    /// Who wakes whom is what the design is about.
+    #[error("the dispatcher of {0} wakes its owners, by eventfd; leave `wakeup` out")]
+    DispatcherWakes(SystemKind),
+    /// Without it nobody would ever run.
+    #[error("{0} needs a dispatcher; name one in the configuration")]
+    DispatcherMissing(SystemKind),
+    /// Nobody would wait for it.
+    #[error("{0} has no dispatcher; leave it out of the configuration")]
+    NoDispatcher(SystemKind),
+    /// It polls without pause.
+    #[error("the dispatcher needs a CPU to itself, and an owner has the same; give it another")]
+    DispatcherNeedsCpu,
     /// A kernel socket gets the datagrams of one queue.
     #[error(
         "the small cores of minos read every receive queue, which kernel sockets do not offer; use \
@@ -343,6 +358,7 @@ mod tests {
                 (Minos, AfXdp, Eventfd),
                 (Minos, AfXdp, Spin),
                 (Minos, AfXdp, Batched),
+                (Shenango, AfXdp, Eventfd),
                 (XdpSteered, AfXdp, Eventfd),
                 (XdpSteered, AfXdp, Spin),
                 (XdpSteered, AfXdp, Batched),

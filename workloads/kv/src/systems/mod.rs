@@ -15,6 +15,7 @@ pub mod reuseport_ebpf;
 pub mod rss_shared;
 pub mod seastar;
 pub mod shared_something;
+pub mod shenango;
 pub mod sphinx;
 pub mod synthetic;
 pub mod xdp_cpumap;
@@ -47,6 +48,8 @@ pub enum SystemKind {
     MicaCrcw,
     /// See [`minos`].
     Minos,
+    /// See [`shenango`].
+    Shenango,
     /// See [`xdp_steered`].
     XdpSteered,
     /// See [`shared_something`].
@@ -145,6 +148,8 @@ pub(crate) trait Design: Send + Sync + 'static {
     const SLEEPS: bool = true;
     /// Its threads hand requests to each other, so that there is something to batch.
     const BATCHES: bool = true;
+    /// A thread of its own gives cores to the owners, and may steer for them.
+    const DISPATCHED: bool = false;
     /// There is no store: replies are held until virtual departure times.
     const HOLDS_REPLIES: bool = false;
     /// Who chose the arrival thread.
@@ -170,7 +175,8 @@ macro_rules! with_design {
     ($kind:expr, $design:ident => $body:expr) => {
         with_design!(@ $kind, $design, $body,
             RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew,
-            MicaCrew: mica_crew, MicaCrcw: mica_crcw, Minos: minos, XdpSteered: xdp_steered,
+            MicaCrew: mica_crew, MicaCrcw: mica_crcw, Minos: minos, Shenango: shenango,
+            XdpSteered: xdp_steered,
             SharedSomething: shared_something, ReuseportEbpf: reuseport_ebpf, XdpPosix: xdp_posix,
             XdpCpumap: xdp_cpumap, ProgrammableRss: programmable_rss, Synthetic: synthetic)
     };
@@ -187,7 +193,7 @@ pub(crate) use with_design;
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
@@ -195,6 +201,7 @@ impl SystemKind {
         Self::MicaCrew,
         Self::MicaCrcw,
         Self::Minos,
+        Self::Shenango,
         Self::XdpSteered,
         Self::SharedSomething,
         Self::ReuseportEbpf,

@@ -118,7 +118,7 @@ fn system(args: &ServeArgs) -> Result<(SystemKind, Design, IoKind)> {
 
 /// Whether clients of any kind are served: `synthetic` answers those of its own experiments only.
 fn is_servable(kind: SystemKind) -> bool {
-    design(kind).is_some() && !kind.is_virtual()
+    design(kind).is_some() && !kind.is_virtual() && !kind.ios().contains(&spec::Io::Memory)
 }
 
 fn queues_of(interface: Option<&str>) -> Result<u16> {
@@ -169,6 +169,7 @@ fn config(
     };
     Ok(ServerConfig {
         cache: None,
+        regions: None,
         dispatcher: dispatcher(None, placement),
         system: design,
         io,
@@ -199,6 +200,7 @@ fn announce(args: &ServeArgs, config: &ServerConfig, client: Option<&NamedClient
     let io = match config.io {
         IoKind::Udp => "kernel sockets",
         IoKind::AfXdp => "AF_XDP",
+        IoKind::Memory => "shared memory",
     };
     println!("{} over {io}, {transports}", args.system);
     if let Some(client) = client {

@@ -61,7 +61,7 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
     let cpus = machine.cpus.as_slice();
     let queues = match trial.topology.kind {
         TopologyKind::Veth => usize::from(trial.topology.queues),
-        TopologyKind::Loopback => 0,
+        TopologyKind::Loopback | TopologyKind::Memory => 0,
         TopologyKind::Nic => {
             return Err(Refusal::new(
                 "the nic topology is not part of this version",
@@ -143,7 +143,7 @@ pub(crate) const fn server_receiver(system: SystemKind, io: IoKind) -> Receiver 
     match io {
         IoKind::AfXdp => Receiver::Xdp,
         IoKind::Udp if system.needs_xdp() => Receiver::Xdp,
-        IoKind::Udp => Receiver::Kernel,
+        IoKind::Udp | IoKind::Memory => Receiver::Kernel,
     }
 }
 
@@ -151,7 +151,7 @@ pub(crate) const fn server_receiver(system: SystemKind, io: IoKind) -> Receiver 
 fn receivers(trial: &Trial) -> [Receiver; 2] {
     let server = server_receiver(trial.system.system, io(trial.system.io));
     let client = match trial.topology.client {
-        ClientIo::Udp => Receiver::Kernel,
+        ClientIo::Udp | ClientIo::Memory => Receiver::Kernel,
         ClientIo::AfXdp => Receiver::Xdp,
     };
     [server, client]

@@ -2,6 +2,7 @@
 //! two vocabularies meet.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use kv::server::{CacheConfig, DispatcherConfig, Preload, ServerConfig, Steerer};
 use kv::systems::{Clients, EngineKind, FlowHash, IoKind, SystemKind as Design, Wakeup as Waking};
@@ -50,6 +51,7 @@ pub(crate) fn io(io: Io) -> IoKind {
     match io {
         Io::Udp => IoKind::Udp,
         Io::AfXdp => IoKind::AfXdp,
+        Io::Memory => IoKind::Memory,
     }
 }
 
@@ -192,7 +194,7 @@ fn size(size: &SizeSpec) -> model::Size {
 pub(crate) fn endpoints(kind: TopologyKind, port: u16) -> (IpAddr, IpAddr, u16) {
     match kind {
         TopologyKind::Veth | TopologyKind::Nic => (SERVER.v4.into(), CLIENT.v4.into(), port),
-        TopologyKind::Loopback => (
+        TopologyKind::Loopback | TopologyKind::Memory => (
             std::net::Ipv4Addr::LOCALHOST.into(),
             std::net::Ipv4Addr::LOCALHOST.into(),
             port,
@@ -227,7 +229,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
     };
     let device = match trial.topology.kind {
         TopologyKind::Veth | TopologyKind::Nic => Some(SERVER.device.to_owned()),
-        TopologyKind::Loopback => None,
+        TopologyKind::Loopback | TopologyKind::Memory => None,
     };
     Deployment::Ours(ServerConfig {
         system,
@@ -254,6 +256,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         cache: trial.system.cache.map(|cache| CacheConfig {
             entries: cache.entries,
         }),
+        regions: None,
         dispatcher: dispatcher(trial.system.steering, placement),
     })
 }
@@ -313,9 +316,8 @@ fn directed(trial: &Trial) -> bool {
 pub(crate) fn steer_transmit(trial: &Trial, port: u16) -> Option<SteerTransmit> {
     let needed = match (trial.topology.kind, trial.topology.client) {
         (TopologyKind::Veth, ClientIo::Udp) => true,
-        (TopologyKind::Veth, ClientIo::AfXdp) | (TopologyKind::Loopback | TopologyKind::Nic, _) => {
-            false
-        }
+        (TopologyKind::Veth, ClientIo::AfXdp | ClientIo::Memory)
+        | (TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic, _) => false,
     };
     needed.then(|| SteerTransmit {
         device: CLIENT.device.to_owned(),
@@ -339,6 +341,10 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
     let transport = match trial.topology.client {
         ClientIo::Udp => TransportConfig::Udp {
             receive_buffer: SOCKET_BUFFER.max(held(trial).saturating_mul(REPLY_BYTES)),
+        },
+        // Where it is becomes known when it is made.
+        ClientIo::Memory => TransportConfig::Memory {
+            path: PathBuf::new(),
         },
         ClientIo::AfXdp => TransportConfig::AfXdp {
             interface: CLIENT.device.to_owned(),

@@ -9,7 +9,7 @@ use super::limits::Limits;
 use super::traits::Traits;
 use super::{Engine, Io, Wakeup};
 use super::{
-    kv_direct, memcached, mica_crcw, mica_crew, mica_erew, minos, netcache, programmable_rss,
+    herd, kv_direct, memcached, mica_crcw, mica_crew, mica_erew, minos, netcache, programmable_rss,
     reflector, reuseport_ebpf, rss_shared, seastar, shared_something, shenango, sphinx, synthetic,
     xdp_cpumap, xdp_posix, xdp_steered,
 };
@@ -32,6 +32,8 @@ pub enum SystemKind {
     MicaCrew,
     /// Clients send to any UDP port, and any core reads and writes any key (MICA, CRCW).
     MicaCrcw,
+    /// Clients write requests into memory that the key's owner polls (HERD, SIGCOMM 2014).
+    Herd,
     /// Small and large requests are served by different cores (Minos).
     Minos,
     /// A dedicated core steers, and grants owners cores by queueing delay (Shenango).
@@ -63,13 +65,14 @@ pub enum SystemKind {
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
         Self::MicaCrew,
         Self::MicaCrcw,
+        Self::Herd,
         Self::Minos,
         Self::Shenango,
         Self::XdpSteered,
@@ -94,6 +97,7 @@ impl SystemKind {
             Self::MicaErew => &mica_erew::TRAITS,
             Self::MicaCrew => &mica_crew::TRAITS,
             Self::MicaCrcw => &mica_crcw::TRAITS,
+            Self::Herd => &herd::TRAITS,
             Self::Minos => &minos::TRAITS,
             Self::Shenango => &shenango::TRAITS,
             Self::XdpSteered => &xdp_steered::TRAITS,

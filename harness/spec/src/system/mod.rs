@@ -5,6 +5,7 @@
 //! crate.
 
 mod clusters;
+mod herd;
 mod kind;
 mod kv_direct;
 mod limits;
@@ -55,6 +56,8 @@ pub enum Io {
     Udp,
     /// AF_XDP sockets: kernel bypass.
     AfXdp,
+    /// Memory that clients write requests into.
+    Memory,
 }
 
 impl Io {
@@ -64,6 +67,7 @@ impl Io {
         match self {
             Self::Udp => "udp",
             Self::AfXdp => "af_xdp",
+            Self::Memory => "memory",
         }
     }
 }

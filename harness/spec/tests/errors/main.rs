@@ -242,6 +242,11 @@ fn options_belong_to_their_systems() {
             "{system: sphinx, steering: xdp}",
             "`steering` belongs to shenango",
         ),
+        ("{system: herd}", "use kind: memory"),
+        (
+            "{system: herd, io: af_xdp}",
+            "write requests into its memory",
+        ),
         ("{system: shenango, io: udp}", "polls the receive rings"),
         (
             "{system: shenango, wakeup: spin}",

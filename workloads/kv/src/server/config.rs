@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,9 @@ pub struct ServerConfig {
     /// A cache in front of the steering program; AF_XDP only.
     #[serde(default)]
     pub cache: Option<CacheConfig>,
+    /// Where the memory is found that clients write requests into; `io: memory` only.
+    #[serde(default)]
+    pub regions: Option<PathBuf>,
     /// The thread that allocates cores to the owners, of a system that has one.
     #[serde(default)]
     pub dispatcher: Option<DispatcherConfig>,

@@ -18,6 +18,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod engine;
 mod gate;
 mod holder;
+mod memory;
 pub(crate) mod message;
 mod migrate;
 mod orders;

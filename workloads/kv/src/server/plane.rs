@@ -14,6 +14,7 @@ use super::backlog;
 use super::cache::Cache;
 use super::config::ServerConfig;
 use super::dispatcher::Steerer;
+use super::memory::Memory;
 use super::placing::{self, Placing};
 use super::snapshot::{DropLine, ServerCounters};
 use super::{Obtained, ServerError, ThreadInfo};
@@ -26,6 +27,8 @@ pub(crate) enum Plane {
     Sockets(Sockets),
     /// AF_XDP sockets behind an XDP program.
     Rings(Box<Rings>),
+    /// Regions of memory.
+    Memory(Memory),
 }
 
 /// Kernel UDP sockets, seen from the control thread.
@@ -179,6 +182,7 @@ impl Plane {
     /// When the driver has no native XDP.
     pub(crate) fn attach(&mut self, cache: Option<&Cache>) -> Result<(), ServerError> {
         match self {
+            Self::Memory(_) => Ok(()),
             Self::Sockets(sockets) => sockets.placing.attach(),
             Self::Rings(rings) => {
                 if rings.attached.is_none() {
@@ -201,6 +205,7 @@ impl Plane {
         match self {
             Self::Sockets(sockets) => sockets.placing.detach(),
             Self::Rings(rings) => rings.attached = None,
+            Self::Memory(_) => {}
         }
     }
 
@@ -230,6 +235,7 @@ impl Plane {
                 rings.steer.set_slot(slot, entry)?;
                 Ok(true)
             }
+            Self::Memory(_) => Ok(false),
         }
     }
 
@@ -240,14 +246,14 @@ impl Plane {
     pub(crate) fn kernel_threads(&self) -> Result<Vec<ThreadInfo>, ServerError> {
         match self {
             Self::Sockets(sockets) => sockets.placing.kernel_threads(),
-            Self::Rings(_) => Ok(Vec::new()),
+            Self::Rings(_) | Self::Memory(_) => Ok(Vec::new()),
         }
     }
 
     /// The XDP program.
     pub(crate) fn steer_mut(&mut self) -> Option<&mut Steer> {
         match self {
-            Self::Sockets(_) => None,
+            Self::Sockets(_) | Self::Memory(_) => None,
             Self::Rings(rings) => Some(&mut rings.steer),
         }
     }
@@ -266,6 +272,7 @@ impl Plane {
                 add_drops(counters, &drops);
                 sockets.placing.add_counters(counters)?;
             }
+            Self::Memory(_) => {}
             Self::Rings(rings) => {
                 let drops = rings
                     .probe
@@ -321,6 +328,7 @@ impl Plane {
                     pages: None,
                 }
             }
+            Self::Memory(memory) => memory.obtained(),
             Self::Rings(rings) => Obtained {
                 io: format!("af_xdp {}", rings.granted.name()),
                 program: rings

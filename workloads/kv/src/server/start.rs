@@ -17,6 +17,7 @@ use super::dispatcher;
 use super::engine::Engine;
 use super::gate::Phase;
 use super::holder;
+use super::memory::Memory;
 use super::message::Message;
 use super::migrate::Migrate;
 use super::plane::{Plane, Rings, Sockets};
@@ -88,7 +89,17 @@ fn start_system<D: Design>(config: &ServerConfig) -> Result<(Running, Plane), Se
             };
             Ok((running, Plane::Rings(Box::new(rings))))
         }
-        IoKind::Udp | IoKind::AfXdp => Err(no_such_server()),
+        IoKind::Memory if D::MEMORY => {
+            let (memory, ios) = Memory::open(&config)?;
+            let parts = Parts {
+                config,
+                shared,
+                ios,
+                listeners: Vec::new(),
+            };
+            Ok((start_threads::<D, _>(parts)?, Plane::Memory(memory)))
+        }
+        IoKind::Udp | IoKind::AfXdp | IoKind::Memory => Err(no_such_server()),
     }
 }
 
@@ -180,6 +191,10 @@ where
     };
     let mode = if N::SPIN {
         WaitMode::Spin
+    } else if let Some(timeout) = D::LOOKS_EVERY {
+        // Or the kernel adds 50 us to each sleep.
+        sys::clock::set_timerslack(1).map_err(|error| error.to_string())?;
+        WaitMode::Park { timeout }
     } else {
         WaitMode::Sleep {
             timeout: LONGEST_SLEEP,

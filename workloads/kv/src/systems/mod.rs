@@ -6,6 +6,7 @@
 //! ([`crate::server`]) and leads into code generic over a `Design`: nothing is dynamic per packet.
 
 mod choice;
+pub mod herd;
 pub mod mica_crcw;
 pub mod mica_crew;
 pub mod mica_erew;
@@ -23,6 +24,8 @@ pub mod xdp_posix;
 pub mod xdp_steered;
 
 pub use choice::{EngineKind, FlowHash, IoKind, Refusal, SystemChoice, Wakeup, validate};
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +49,8 @@ pub enum SystemKind {
     MicaCrew,
     /// See [`mica_crcw`].
     MicaCrcw,
+    /// See [`herd`].
+    Herd,
     /// See [`minos`].
     Minos,
     /// See [`shenango`].
@@ -144,6 +149,10 @@ pub(crate) trait Design: Send + Sync + 'static {
     const UDP: bool = true;
     /// It has a form over AF_XDP.
     const AF_XDP: bool = true;
+    /// Its clients write into its memory, and it has no other form.
+    const MEMORY: bool = false;
+    /// How often a thread that sleeps looks for requests, where nobody wakes it for one.
+    const LOOKS_EVERY: Option<Duration> = None;
     /// Its threads may sleep.
     const SLEEPS: bool = true;
     /// Its threads hand requests to each other, so that there is something to batch.
@@ -175,7 +184,7 @@ macro_rules! with_design {
     ($kind:expr, $design:ident => $body:expr) => {
         with_design!(@ $kind, $design, $body,
             RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew,
-            MicaCrew: mica_crew, MicaCrcw: mica_crcw, Minos: minos, Shenango: shenango,
+            MicaCrew: mica_crew, MicaCrcw: mica_crcw, Herd: herd, Minos: minos, Shenango: shenango,
             XdpSteered: xdp_steered,
             SharedSomething: shared_something, ReuseportEbpf: reuseport_ebpf, XdpPosix: xdp_posix,
             XdpCpumap: xdp_cpumap, ProgrammableRss: programmable_rss, Synthetic: synthetic)
@@ -193,13 +202,14 @@ pub(crate) use with_design;
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
         Self::MicaCrew,
         Self::MicaCrcw,
+        Self::Herd,
         Self::Minos,
         Self::Shenango,
         Self::XdpSteered,

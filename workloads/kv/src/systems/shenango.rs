@@ -40,7 +40,7 @@ impl Design for Shenango {
 
     fn check(choice: &SystemChoice) -> Result<(), Refusal> {
         match (choice.io, choice.wakeup) {
-            (IoKind::Udp, _) => Err(Refusal::DispatcherNeedsRings(choice.system)),
+            (IoKind::Udp | IoKind::Memory, _) => Err(Refusal::DispatcherNeedsRings(choice.system)),
             (IoKind::AfXdp, Wakeup::Eventfd) => Ok(()),
             (IoKind::AfXdp, Wakeup::Spin | Wakeup::Batched) => {
                 Err(Refusal::DispatcherWakes(choice.system))

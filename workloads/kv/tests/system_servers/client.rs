@@ -92,6 +92,7 @@ pub(crate) fn config(
         backlog: 0,
         cache: None,
         dispatcher,
+        regions: None,
     }
 }
 

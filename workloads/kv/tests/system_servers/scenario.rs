@@ -63,6 +63,7 @@ fn gets(server: &Server, client: &mut Client, system: SystemKind) {
     match system {
         SystemKind::RssShared
         | SystemKind::MicaErew
+        | SystemKind::Herd
         | SystemKind::MicaCrew
         | SystemKind::MicaCrcw
         | SystemKind::XdpSteered
@@ -192,6 +193,7 @@ fn several_keys(server: &Server, client: &mut Client, system: SystemKind) {
         }
         // Addressed by the first key, so that exactly the other owner's (or cluster's) keys travel.
         SystemKind::MicaErew
+        | SystemKind::Herd
         | SystemKind::XdpSteered
         | SystemKind::SharedSomething
         | SystemKind::ReuseportEbpf

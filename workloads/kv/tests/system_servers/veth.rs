@@ -223,6 +223,30 @@ fn dispatched(steering: Steerer) -> ServerConfig {
 }
 
 #[test]
+fn a_dispatcher_is_named_where_there_is_one_and_has_its_own_cpu() {
+    let config = dispatched(Steerer::Software);
+    let refused = |config: ServerConfig| config.validate().unwrap_err().to_string();
+    let none = ServerConfig {
+        dispatcher: None,
+        ..config.clone()
+    };
+    assert!(refused(none).contains("needs a dispatcher"));
+    let elsewhere = ServerConfig {
+        system: SystemKind::XdpSteered,
+        ..config.clone()
+    };
+    assert!(refused(elsewhere).contains("has no dispatcher"));
+    let shared = ServerConfig {
+        dispatcher: config.dispatcher.map(|thread| DispatcherConfig {
+            cpu: config.cores[0],
+            ..thread
+        }),
+        ..config
+    };
+    assert!(refused(shared).contains("a CPU to itself"));
+}
+
+#[test]
 fn a_dispatcher_steers() {
     converse_with(&dispatched(Steerer::Software));
 }

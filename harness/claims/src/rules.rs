@@ -146,7 +146,7 @@ fn server(cell: &ServerCell) -> Option<String> {
                 system.io_reason()
             ));
         }
-        None | Some(Io::Udp | Io::AfXdp) => {}
+        None | Some(Io::Udp | Io::AfXdp | Io::Memory) => {}
     }
     let wakeup = cell.wakeup.filter(|way| !system.wakeups().contains(way))?;
     Some(format!("{system} has no wakeup `{}`", wakeup.name()))

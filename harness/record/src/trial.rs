@@ -40,6 +40,12 @@ pub struct Steering {
 pub struct Cost {
     /// All server threads.
     pub server_cpu_ns: Option<u64>,
+    /// Of it, the thread that allocates cores to the others, where the server has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatcher_cpu_ns: Option<u64>,
+    /// Time in which it polled and found nothing to do, by the clock; empty where it does not poll.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatcher_empty_ns: Option<u64>,
     /// The server side's kernel threads that handle packets: NAPI, and those of a CPUMAP.
     pub napi_cpu_ns: Option<u64>,
     /// Of them, while a drain's requests were loaded; the rest of both is the drain itself.

@@ -47,7 +47,7 @@ pub use schema::json_schema;
 pub use service::Service;
 pub use spec::Spec;
 pub use system::{
-    Cache, Clusters, Domain, Engine, FlowHash, Io, Limits, MultiKey, System, SystemKind,
+    Cache, Clusters, Domain, Engine, FlowHash, Io, Limits, MultiKey, Steerer, System, SystemKind,
     SystemSpec, Wakeup, Xdp, XdpMode,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};

@@ -206,6 +206,7 @@ impl Spec {
                 cache_entries: resolved.cache.map(|cache| cache.entries),
                 multi_key,
                 xdp: resolved.xdp,
+                steering: resolved.steering,
             };
         }
         if let Some(workload) = &mut spec.workload {

@@ -14,6 +14,8 @@ pub enum TopologyKind {
     Veth,
     /// 127.0.0.1 of this host: kernel sockets only, no privilege.
     Loopback,
+    /// Memory that client and server of this host share: no packets, no privilege. For `herd` alone.
+    Memory,
     /// A real network interface; understood by the spec, refused when planning.
     Nic,
 }
@@ -25,6 +27,7 @@ impl TopologyKind {
         match self {
             Self::Veth => "veth",
             Self::Loopback => "loopback",
+            Self::Memory => "memory",
             Self::Nic => "nic",
         }
     }
@@ -40,7 +43,7 @@ impl TopologyKind {
     pub const fn has_xdp(self) -> bool {
         match self {
             Self::Veth | Self::Nic => true,
-            Self::Loopback => false,
+            Self::Loopback | Self::Memory => false,
         }
     }
 }
@@ -55,6 +58,8 @@ pub enum ClientIo {
     AfXdp,
     /// Kernel UDP sockets; on veth a clsact program chooses the queue.
     Udp,
+    /// Regions of memory, one for each owner: on `memory` alone.
+    Memory,
 }
 
 /// The `topology` section as it is written.
@@ -64,7 +69,7 @@ pub struct TopologySpec {
     /// What joins client and server.
     #[garde(skip)]
     pub kind: TopologyKind,
-    /// Receive and transmit queues of the server's device. Default: 2 (1 on loopback).
+    /// Receive and transmit queues of the server's device. Default: 2 (1 on loopback and memory).
     #[garde(inner(range(min = 1, max = 64)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queues: Option<u16>,
@@ -72,7 +77,7 @@ pub struct TopologySpec {
     #[garde(inner(range(min = 576, max = 3498)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u16>,
-    /// How the client sends. Default: `af_xdp` on veth, `udp` on loopback.
+    /// How the client sends. Default: `af_xdp` on veth, `udp` on loopback, `memory` on memory.
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientIo>,
@@ -117,6 +122,7 @@ impl TopologySpec {
         let (queues, client) = match self.kind {
             TopologyKind::Veth | TopologyKind::Nic => (2, ClientIo::AfXdp),
             TopologyKind::Loopback => (1, ClientIo::Udp),
+            TopologyKind::Memory => (1, ClientIo::Memory),
         };
         Topology {
             kind: self.kind,

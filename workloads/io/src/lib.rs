@@ -1,13 +1,15 @@
 //! Packet I/O behind one batched interface, and the worker loop.
 //!
 //! A server thread owns one [`DatagramIo`]; the same store runs over kernel sockets ([`udp`]) and
-//! over AF_XDP ([`af_xdp`]), so that an experiment can tell steering from kernel bypass. The loop
+//! over AF_XDP ([`af_xdp`]), so that an experiment can tell steering from kernel bypass; and over memory
+//! that it shares with its client ([`region`]). The loop
 //! that drives either is [`worker::run`]; the generator's side of AF_XDP is [`client`]. What was
 //! lost is read from named counters ([`drops`]), never computed by subtraction.
 
 pub mod af_xdp;
 pub mod client;
 pub mod drops;
+pub mod region;
 pub mod udp;
 
 pub mod wait;

@@ -24,6 +24,11 @@ pub enum WaitMode {
         /// Longest sleep.
         timeout: Duration,
     },
+    /// Blocks until a notification, at most for `timeout`: arriving datagrams do not end it.
+    Park {
+        /// Longest sleep.
+        timeout: Duration,
+    },
     /// Looks again at once. Never on the CPU of its own NAPI thread: it would starve it.
     Spin,
 }
@@ -55,6 +60,12 @@ pub trait Handler<I: DatagramIo> {
     /// Called after each wait that [`before_sleep`](Self::before_sleep) allowed: publishes that
     /// this thread is awake.
     fn after_sleep(&mut self, why: Woken);
+
+    /// Whether the thread is not to work now, whatever has arrived; looked at before each round. It
+    /// sleeps as if there were nothing to do, and is asked again after each sleep.
+    fn parked(&mut self) -> bool {
+        false
+    }
 
     /// The non-blocking eventfd through which other threads notify this one.
     fn notification(&self) -> Option<RawFd>;
@@ -237,8 +248,12 @@ pub fn run<I: DatagramIo, H: Handler<I>>(
     control: &Control,
     live: &Live,
 ) -> io::Result<WorkerCounters> {
+    let sockets = match mode {
+        WaitMode::Sleep { .. } => io.readable(),
+        WaitMode::Park { .. } | WaitMode::Spin => Vec::new(),
+    };
     let mut worker = Worker {
-        poll: PollSet::new(&io.readable(), handler.notification()),
+        poll: PollSet::new(&sockets, handler.notification()),
         meter: SleepMeter::new(),
         batch: Vec::with_capacity(256),
         counters: WorkerCounters::default(),
@@ -246,11 +261,18 @@ pub fn run<I: DatagramIo, H: Handler<I>>(
     };
     let mut before = now_ns();
     while !control.stopped() {
+        if let WaitMode::Park { timeout } = mode
+            && handler.parked()
+        {
+            worker.sleep(io, handler, timeout)?;
+            before = now_ns();
+            continue;
+        }
         handler.tick(io, before);
         let backlog = io.has_backlog();
         let done = worker.round(io, handler)?;
         match (done, mode) {
-            (true, WaitMode::Spin | WaitMode::Sleep { .. }) => {
+            (true, WaitMode::Spin | WaitMode::Sleep { .. } | WaitMode::Park { .. }) => {
                 before = now_ns();
                 worker.counters.last_busy_ns = before;
             }
@@ -261,7 +283,7 @@ pub fn run<I: DatagramIo, H: Handler<I>>(
                 worker.found_nothing(backlog, before, now);
                 before = now;
             }
-            (false, WaitMode::Sleep { timeout }) => {
+            (false, WaitMode::Sleep { timeout } | WaitMode::Park { timeout }) => {
                 worker.found_nothing(backlog, before, now_ns());
                 worker.sleep(io, handler, timeout)?;
                 before = now_ns();

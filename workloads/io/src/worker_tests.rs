@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread;
 use std::time::Instant;
 
@@ -16,6 +16,7 @@ use crate::udp::{Sharding, UdpConfig, UdpFrame, UdpGroup, UdpIo};
 struct Echo {
     bell: Arc<OwnedFd>,
     inbox: Arc<AtomicUsize>,
+    parked: Arc<AtomicBool>,
     woken: Vec<Woken>,
     ticks: u64,
 }
@@ -28,6 +29,10 @@ impl Handler<UdpIo> for Echo {
 
     fn inbox(&mut self, _: &mut UdpIo) -> usize {
         self.inbox.swap(0, Ordering::SeqCst)
+    }
+
+    fn parked(&mut self) -> bool {
+        self.parked.load(Ordering::SeqCst)
     }
 
     fn before_sleep(&mut self) -> bool {
@@ -51,22 +56,29 @@ struct Rig {
     port: u16,
     bell: Arc<OwnedFd>,
     inbox: Arc<AtomicUsize>,
+    parked: Arc<AtomicBool>,
     control: Arc<Control>,
     live: Arc<Live>,
     worker: thread::JoinHandle<(WorkerCounters, Vec<Woken>, u64)>,
 }
 
 fn start(mode: WaitMode) -> Rig {
+    start_as(mode, false)
+}
+
+fn start_as(mode: WaitMode, parked: bool) -> Rig {
     let listen = vec![Ipv4Addr::LOCALHOST.into()];
     let mut group = UdpGroup::open(&UdpConfig::new(listen, 0, 1, Sharding::FlowHash)).unwrap();
     let port = group.ports()[0];
     let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK).unwrap());
     let inbox = Arc::new(AtomicUsize::new(0));
+    let parked = Arc::new(AtomicBool::new(parked));
     let control = Arc::new(Control::new());
     let live = Arc::new(Live::default());
     let mut echo = Echo {
         bell: Arc::clone(&bell),
         inbox: Arc::clone(&inbox),
+        parked: Arc::clone(&parked),
         woken: Vec::new(),
         ticks: 0,
     };
@@ -80,6 +92,7 @@ fn start(mode: WaitMode) -> Rig {
         port,
         bell,
         inbox,
+        parked,
         control,
         live,
         worker,
@@ -135,6 +148,29 @@ fn a_sleeper_is_woken_by_packets_and_by_notifications_and_tells_them_apart() {
     assert_eq!(counters, rig.live.read());
     let count = |why| woken.iter().filter(|woken| **woken == why).count();
     assert_eq!((count(Woken::Packets), count(Woken::Notified)), (5, 3));
+}
+
+#[test]
+fn a_parked_worker_takes_nothing_until_it_is_called() {
+    let mode = WaitMode::Park {
+        timeout: Duration::from_millis(2),
+    };
+    let rig = start_as(mode, true);
+    let client = client();
+    client
+        .send_to(b"ping", (Ipv4Addr::LOCALHOST, rig.port))
+        .unwrap();
+    wait_for(|| rig.live.read().wakeups_timeout >= 5);
+    let waited = rig.live.read();
+    assert_eq!((waited.io.received, waited.busy_rounds), (0, 0));
+    rig.parked.store(false, Ordering::SeqCst);
+    rustix::io::write(&rig.bell, &1_u64.to_ne_bytes()).unwrap();
+    let mut bytes = [0; 16];
+    assert_eq!(client.recv(&mut bytes).unwrap(), 4);
+    rig.control.stop();
+    let (counters, woken, _) = rig.worker.join().unwrap();
+    assert_eq!((counters.io.received, counters.io.wakeups_kernel), (1, 0));
+    assert!(!woken.contains(&Woken::Packets), "{woken:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::af_xdp::{AfXdpPlan, AfXdpTransport};
 use crate::drive::{Clock, collect, drive, load};
 use crate::engine::{Engine, Rules};
 use crate::hold::{Arrival, Hold};
+use crate::memory::MemoryTransport;
 use crate::phases::Phases;
 use crate::saturate::Saturator;
 use crate::scatter::{self, Scattering};
@@ -45,6 +46,7 @@ pub struct Armed {
 enum Transports {
     Udp(Vec<UdpTransport>),
     AfXdp(Box<AfXdpTransport>),
+    Memory(Box<MemoryTransport>),
     Saturate(Box<Saturator>),
 }
 
@@ -137,6 +139,13 @@ impl Client {
                 // A reply comes back on the queue that the server chose, which may be any.
                 return refuse("threads: one thread drives all queues of an AF_XDP client".into());
             }
+            TransportConfig::Memory { .. } if config.mode == Mode::Saturate => {
+                return refuse("mode: a generator saturates AF_XDP queues only".into());
+            }
+            TransportConfig::Memory { .. } if config.threads == 1 => {}
+            TransportConfig::Memory { .. } => {
+                return refuse("threads: one thread writes the requests of a region".into());
+            }
         }
         match config.protocol {
             Protocol::Ascii => {}
@@ -207,6 +216,13 @@ impl Client {
                     self.check_requests(&opened)?;
                     Transports::AfXdp(Box::new(opened))
                 }
+            }
+            TransportConfig::Memory { path } => {
+                let ports = self.config.addressing.server_ports();
+                let owners = ports.end() - ports.start() + 1;
+                let opened = MemoryTransport::open(path, *ports.start(), owners)?;
+                self.check_requests(&opened)?;
+                Transports::Memory(Box::new(opened))
             }
         };
         Ok(Armed {
@@ -305,6 +321,10 @@ impl Armed {
                 let one = std::slice::from_mut(&mut **transport);
                 run_threads(&self.client, one, phases, hold)
             }
+            Transports::Memory(transport) => {
+                let one = std::slice::from_mut(&mut **transport);
+                run_threads(&self.client, one, phases, hold)
+            }
             Transports::Saturate(saturator) => {
                 let Client {
                     config, schedule, ..
@@ -324,7 +344,7 @@ impl Armed {
     pub fn threads(&self) -> usize {
         match &self.transports {
             Transports::Udp(transports) => transports.len(),
-            Transports::AfXdp(_) | Transports::Saturate(_) => 1,
+            Transports::AfXdp(_) | Transports::Memory(_) | Transports::Saturate(_) => 1,
         }
     }
 }

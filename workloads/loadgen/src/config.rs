@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +150,11 @@ pub enum TransportConfig {
         /// Entries of each TX ring, a power of two. Default 2048.
         #[serde(default = "default_tx_ring")]
         tx_ring: u32,
+    },
+    /// Regions of shared memory, one for each partition's owner: no packets.
+    Memory {
+        /// Where the memory is found.
+        path: PathBuf,
     },
 }
 

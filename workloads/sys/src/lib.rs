@@ -7,7 +7,7 @@
 //! it was opened, so that keeping one would be a trap.
 //!
 //! `unsafe` is confined to the modules that say so at their top ([`netns`], [`process`], [`mem`],
-//! [`sockets`] and the ioctl file of [`ethtool`]).
+//! [`shared`], [`sockets`] and the ioctl file of [`ethtool`]).
 
 pub mod account;
 pub mod clock;
@@ -25,6 +25,7 @@ mod netlink;
 pub mod netns;
 pub mod privilege;
 pub mod process;
+pub mod shared;
 pub mod sockets;
 pub mod sysctl;
 pub mod tasks;

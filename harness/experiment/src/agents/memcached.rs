@@ -322,6 +322,7 @@ impl Running {
         Ok(Measured {
             counts: after.since(&before),
             used: cpu_after.since(&cpu_before).total,
+            dispatcher: None,
             hardware: counting.finish(),
             pinned: self.pinned()?,
             empty_polling_ns: None,
@@ -345,6 +346,7 @@ impl Running {
             measured: Measured {
                 counts: after.since(&self.armed),
                 used,
+                dispatcher: None,
                 hardware: Reading::absent(NOT_IN_A_DRAIN),
                 pinned: self.pinned()?,
                 empty_polling_ns: None,

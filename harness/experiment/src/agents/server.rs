@@ -17,7 +17,7 @@ use super::hardware::{Counting, NOT_IN_A_DRAIN};
 use super::in_kernel::lost_replies;
 use super::repartition::SlotMoves;
 use super::rig::{self, Rig};
-use super::serving::{Answer, Counts, Deployment, Drained, Measured, Request};
+use super::serving::{Answer, Counts, Deployment, DispatcherUsed, Drained, Measured, Request};
 use super::window::Window;
 
 /// How long requests may still be under way in the server after the last timeout.
@@ -167,21 +167,30 @@ impl ServerRole {
             None => clock::sleep_until_ns(window.measure_from_ns()),
             Some(moves) => moves.before(self.server()?, window)?,
         }
+        let dispatcher = self.server()?.dispatcher().map(|thread| thread.tid);
+        let of_dispatcher = || CpuSnapshot::of_threads(dispatcher);
         let cpu_before = CpuSnapshot::of_threads(threads.iter().copied())?;
+        let dispatcher_before = of_dispatcher()?;
         let (before, polled_before) = (self.counts()?, self.empty_polling()?);
         let repartitioned = moves
             .map(|moves| moves.during(self.server()?, window))
             .transpose()?;
         clock::sleep_until_ns(window.measure_until_ns());
         let cpu_after = CpuSnapshot::of_threads(threads.iter().copied())?;
+        let dispatcher_used = of_dispatcher()?.since(&dispatcher_before).total;
         let (after, polled_after) = (self.counts()?, self.empty_polling()?);
-        let spins = self.server()?.config().wakeup == kv::systems::Wakeup::Spin;
+        let spins = self.server()?.config().spins();
+        let empty_polling_ns = spins.then(|| polled_after.saturating_sub(polled_before));
         Ok(Measured {
             counts: after.since(&before),
             used: cpu_after.since(&cpu_before).total,
+            dispatcher: dispatcher.map(|_| DispatcherUsed {
+                run_ns: dispatcher_used.sched.run_ns,
+                empty_ns: empty_polling_ns,
+            }),
             hardware: counting.finish(),
             pinned: self.pinned()?,
-            empty_polling_ns: spins.then(|| polled_after.saturating_sub(polled_before)),
+            empty_polling_ns,
             repartitioned,
         })
     }
@@ -206,7 +215,7 @@ impl ServerRole {
         let server = self.server()?;
         server.quiesce(QUIET)?;
         let owners = server.snapshot()?.threads;
-        let spins = server.config().wakeup == kv::systems::Wakeup::Spin;
+        let spins = server.config().spins();
         let (cpu_after, after, polled_after) = (cpu()?, self.counts()?, self.empty_polling()?);
         let polled = polled_after.saturating_sub(polled_before);
         let idle = owners.iter().map(|owner| owner.first_idle_ns);
@@ -220,6 +229,7 @@ impl ServerRole {
             measured: Measured {
                 counts: after.since(&before),
                 used,
+                dispatcher: None,
                 hardware: Reading::absent(NOT_IN_A_DRAIN),
                 pinned: self.pinned()?,
                 empty_polling_ns: spins.then_some(polled),

@@ -149,6 +149,8 @@ pub(crate) struct Measured {
     pub(crate) counts: Counts,
     /// What all server threads used.
     pub(crate) used: Usage,
+    /// Of it, what the thread that allocates cores used; `None` without one.
+    pub(crate) dispatcher: Option<DispatcherUsed>,
     /// What the CPU counted for them.
     pub(crate) hardware: Reading<HardwareCounts>,
     /// Where its pinned threads were allowed to run at the phase's end.
@@ -157,6 +159,15 @@ pub(crate) struct Measured {
     pub(crate) empty_polling_ns: Option<u64>,
     /// What moving slots took, where some were to be moved.
     pub(crate) repartitioned: Option<Repartitioned>,
+}
+
+/// What the thread that allocates cores used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DispatcherUsed {
+    /// Run time, ns.
+    pub(crate) run_ns: u64,
+    /// Of it, time in which it polled and found nothing, ns; `None` when it does not poll.
+    pub(crate) empty_ns: Option<u64>,
 }
 
 /// How a server worked off what waited in its sockets.

@@ -82,6 +82,10 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
         }
     }
     let mut table = Table::new(&["label", "system", "io", ">owners", "owners on", "client on"]);
+    let on = |plan: &Plan| match plan.placement.dispatcher {
+        None => format!("CPU {:?}", plan.placement.owners),
+        Some(cpu) => format!("CPU {:?}, dispatcher {cpu}", plan.placement.owners),
+    };
     for plan in plans.iter().filter_map(|(_, plan)| plan.as_ref().ok()) {
         let system = &plan.trial.system;
         table.row(vec![
@@ -89,7 +93,7 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
             system.system.to_string(),
             system.io.name().to_owned(),
             system.owners.to_string(),
-            format!("CPU {:?}", plan.placement.owners),
+            on(plan),
             format!("CPU {:?}", plan.placement.clients),
         ]);
     }

@@ -19,7 +19,7 @@ use crate::interrupt::{self, Interrupted};
 use crate::lab::{Agent, Lab};
 use crate::plan::placement::{Demand, Placement, place};
 use crate::plan::topology::{self, Receiver, SERVER};
-use crate::plan::{clusters, design, io, server_receiver, waking};
+use crate::plan::{clusters, design, dispatcher, io, server_receiver, waking};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const MTU: u16 = 1500;
@@ -118,7 +118,7 @@ fn system(args: &ServeArgs) -> Result<(SystemKind, Design, IoKind)> {
 
 /// Whether clients of any kind are served: `synthetic` answers those of its own experiments only.
 fn is_servable(kind: SystemKind) -> bool {
-    design(kind).is_some() && !kind.is_virtual()
+    design(kind).is_some() && !kind.is_virtual() && !kind.ios().contains(&spec::Io::Memory)
 }
 
 fn queues_of(interface: Option<&str>) -> Result<u16> {
@@ -133,6 +133,7 @@ fn placement(args: &ServeArgs, system: SystemKind, queues: u16) -> Result<Placem
     let demand = Demand {
         owners: usize::from(args.cores),
         spinning: system.default_wakeup() == Some(Wakeup::Spin),
+        dispatcher: system.has_dispatcher(),
         queues: usize::from(queues),
         clients: 0,
         server_cpus: None,
@@ -168,6 +169,8 @@ fn config(
     };
     Ok(ServerConfig {
         cache: None,
+        regions: None,
+        dispatcher: dispatcher(None, placement),
         system: design,
         io,
         wakeup: waking(system.default_wakeup()),
@@ -199,6 +202,7 @@ fn announce(args: &ServeArgs, config: &ServerConfig, client: Option<&NamedClient
     let io = match config.io {
         IoKind::Udp => "kernel sockets",
         IoKind::AfXdp => "AF_XDP",
+        IoKind::Memory => "shared memory",
     };
     println!("{} over {io}, {transports}", args.system);
     if let Some(client) = client {

@@ -46,6 +46,12 @@ impl Host {
                 self.cpus
             ));
         }
+        if system.has_dispatcher() && self.cpus < 2 {
+            return Some(format!(
+                "its dispatcher needs a CPU to itself: it needs 2 CPUs, and this process may use {}",
+                self.cpus
+            ));
+        }
         if system.needs_programs() && !self.missing_capabilities.is_empty() {
             let missing = self.missing_capabilities.join(", ");
             return Some(format!("its eBPF programs need {missing}: run as root"));
@@ -104,6 +110,7 @@ mod tests {
 
         let single = Host { cpus: 1, ..able };
         assert!(refused(&single).contains(&SystemKind::Seastar));
+        assert!(refused(&single).contains(&SystemKind::Shenango));
         assert!(!refused(&single).contains(&SystemKind::Sphinx));
     }
 }

@@ -10,7 +10,7 @@ use crate::exit::HostCannot;
 pub(crate) fn preflight(spec: &Spec) -> Result<(), HostCannot> {
     match spec.topology.kind {
         TopologyKind::Veth => need_privilege()?,
-        TopologyKind::Loopback | TopologyKind::Nic => {}
+        TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic => {}
     }
     if let Some(system) = spec.systems.iter().find(|one| one.system.needs_programs()) {
         need_programs(system.system)?;

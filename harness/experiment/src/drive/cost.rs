@@ -31,6 +31,8 @@ pub(super) fn cost(driven: &Driven, report: &ClientReport, machine: &Machine) ->
             + client_host.napi.sched.run_ns
             + client.used.sched.run_ns;
         cost.server_cpu_ns = Some(server.used.sched.run_ns);
+        cost.dispatcher_cpu_ns = server.dispatcher.map(|used| used.run_ns);
+        cost.dispatcher_empty_ns = server.dispatcher.and_then(|used| used.empty_ns);
         cost.napi_cpu_ns = Some(server_host.napi.sched.run_ns);
         cost.client_napi_cpu_ns = Some(client_host.napi.sched.run_ns);
         cost.ksoftirqd_cpu_ns = Some(ksoftirqd_ns);

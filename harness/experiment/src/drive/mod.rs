@@ -5,6 +5,7 @@ mod cost;
 mod drain;
 mod merge;
 pub(crate) mod probe;
+mod regions;
 pub(crate) mod run;
 pub(crate) mod stall;
 mod trace;

@@ -49,6 +49,8 @@ impl Patience {
 /// Runs the plan's trial.
 pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<TrialData> {
     let started = Timestamp::now();
+    let (plan, _memory) = super::regions::shared(plan)?;
+    let plan = &*plan;
     let mut lab = Lab::build(plan).context("building the topology")?;
     let role = match plan.server {
         Deployment::Ours(_) => "server",

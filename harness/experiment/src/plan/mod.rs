@@ -24,7 +24,7 @@ use crate::agents::serving::Deployment;
 use placement::{Demand, Placement};
 pub(crate) use refusal::Refusal;
 use topology::{HostPlan, Receiver};
-pub(crate) use translate::{PORT, design, io, service, waking, workload};
+pub(crate) use translate::{PORT, design, dispatcher, io, service, waking, workload};
 
 /// Everything that one trial needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +62,7 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
     let cpus = machine.cpus.as_slice();
     let queues = match trial.topology.kind {
         TopologyKind::Veth => usize::from(trial.topology.queues),
-        TopologyKind::Loopback => 0,
+        TopologyKind::Loopback | TopologyKind::Memory => 0,
         TopologyKind::Nic => {
             return Err(Refusal::new(
                 "the nic topology is not part of this version",
@@ -80,6 +80,7 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
         &Demand {
             owners: usize::from(trial.system.owners),
             spinning: trial.system.wakeup == Some(Wakeup::Spin),
+            dispatcher: trial.system.system.has_dispatcher(),
             queues,
             clients: match trial.load {
                 LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Drain(_) => 1,
@@ -143,7 +144,7 @@ pub(crate) const fn server_receiver(system: SystemKind, io: IoKind) -> Receiver 
     match io {
         IoKind::AfXdp => Receiver::Xdp,
         IoKind::Udp if system.needs_xdp() => Receiver::Xdp,
-        IoKind::Udp => Receiver::Kernel,
+        IoKind::Udp | IoKind::Memory => Receiver::Kernel,
     }
 }
 
@@ -151,7 +152,7 @@ pub(crate) const fn server_receiver(system: SystemKind, io: IoKind) -> Receiver 
 fn receivers(trial: &Trial) -> [Receiver; 2] {
     let server = server_receiver(trial.system.system, io(trial.system.io));
     let client = match trial.topology.client {
-        ClientIo::Udp => Receiver::Kernel,
+        ClientIo::Udp | ClientIo::Memory => Receiver::Kernel,
         ClientIo::AfXdp => Receiver::Xdp,
     };
     [server, client]

@@ -17,6 +17,8 @@ pub(crate) struct Demand {
     pub(crate) owners: usize,
     /// Whether those threads spin when they are idle.
     pub(crate) spinning: bool,
+    /// Whether one more thread of it has a CPU to itself and decides when they run.
+    pub(crate) dispatcher: bool,
     /// Queues of the server's device, one NAPI thread each; 0 without such threads (loopback).
     pub(crate) queues: usize,
     /// Threads of the client.
@@ -32,6 +34,9 @@ pub(crate) struct Demand {
 pub(crate) struct Placement {
     /// CPU of owner `i`.
     pub(crate) owners: Vec<u32>,
+    /// CPU of the server's dispatcher, where it has one, and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dispatcher: Option<u32>,
     /// CPU of the server's NAPI thread of queue `q`.
     pub(crate) server_napi: Vec<u32>,
     /// CPU of the client's NAPI thread of queue `q`.
@@ -51,7 +56,7 @@ impl Placement {
             &self.client_napi,
             &self.clients,
         ];
-        roles.into_iter().flatten().copied()
+        roles.into_iter().flatten().copied().chain(self.dispatcher)
     }
 }
 
@@ -73,6 +78,9 @@ pub(crate) fn place(demand: &Demand, cpus: &[u32]) -> Result<Placement, Refusal>
             "no CPU is available to this process",
             "widen its affinity mask",
         ));
+    }
+    if demand.dispatcher {
+        return place_dispatched(demand, cpus);
     }
     if demand.spinning {
         return place_spinning(demand, cpus, server);
@@ -102,6 +110,36 @@ pub(crate) fn place(demand: &Demand, cpus: &[u32]) -> Result<Placement, Refusal>
     };
     let owners = cycle(&seats, demand.owners);
     Ok(finish(owners, server_napi, client_napi, clients))
+}
+
+/// A dispatcher alone on its CPU, the last one, and everything else on the others as if there were no
+/// more.
+fn place_dispatched(demand: &Demand, cpus: &[u32]) -> Result<Placement, Refusal> {
+    let pool = demand.server_cpus.as_deref().unwrap_or(cpus);
+    let Some((dispatcher, owners)) = pool.split_last().filter(|(_, rest)| !rest.is_empty()) else {
+        return Err(Refusal::new(
+            "a dispatcher needs a CPU to itself, beside one for the owners it wakes",
+            "name two CPUs or more in topology.server_cpus, or give this process two",
+        ));
+    };
+    if (demand.client_cpus.as_ref()).is_some_and(|asked| asked.contains(dispatcher)) {
+        return Err(Refusal::new(
+            &format!("the client was asked onto the dispatcher's CPU {dispatcher}"),
+            "name other CPUs in topology.client_cpus",
+        ));
+    }
+    let rest: Vec<u32> = (cpus.iter().copied())
+        .filter(|cpu| cpu != dispatcher)
+        .collect();
+    let demand = Demand {
+        dispatcher: false,
+        server_cpus: (demand.server_cpus.as_ref()).map(|_| owners.to_vec()),
+        ..demand.clone()
+    };
+    Ok(Placement {
+        dispatcher: Some(*dispatcher),
+        ..place(&demand, &rest)?
+    })
 }
 
 /// Spinning owners alone on their CPUs, everything else on the others.
@@ -218,6 +256,7 @@ fn finish(
         .collect();
     Placement {
         owners,
+        dispatcher: None,
         server_napi,
         client_napi,
         clients,
@@ -247,6 +286,7 @@ mod tests {
         Demand {
             owners,
             spinning: false,
+            dispatcher: false,
             queues,
             clients: 1,
             server_cpus: None,
@@ -289,6 +329,42 @@ mod tests {
             refused.to_string().contains("need 3 CPUs, here are 2"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn a_dispatcher_has_its_cpu_to_itself_or_is_refused() {
+        let dispatched = Demand {
+            dispatcher: true,
+            ..demand(2, 2)
+        };
+        let placement = place(&dispatched, &[0, 1, 2]).unwrap();
+        assert_eq!(placement.dispatcher, Some(2));
+        assert_eq!(
+            (placement.owners, placement.server_napi),
+            (vec![0, 1], vec![0, 1])
+        );
+        let placement = place(&dispatched, &[0, 1]).unwrap();
+        assert_eq!(placement.dispatcher, Some(1));
+        assert_eq!((placement.owners, placement.clients), (vec![0, 0], vec![0]));
+        let refused = place(&dispatched, &[0]).unwrap_err().to_string();
+        assert!(refused.contains("a CPU to itself"), "{refused}");
+        let asked = Demand {
+            server_cpus: Some(vec![0, 3]),
+            client_cpus: Some(vec![1, 3]),
+            ..dispatched
+        };
+        let refused = place(&asked, &[0, 1, 2, 3]).unwrap_err().to_string();
+        assert!(refused.contains("dispatcher's CPU 3"), "{refused}");
+        let asked = Demand {
+            client_cpus: Some(vec![1]),
+            ..asked
+        };
+        let placement = place(&asked, &[0, 1, 2, 3]).unwrap();
+        assert_eq!(
+            (placement.dispatcher, placement.owners),
+            (Some(3), vec![0, 0])
+        );
+        assert_eq!(placement.clients, [1]);
     }
 
     #[test]

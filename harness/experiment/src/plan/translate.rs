@@ -2,8 +2,9 @@
 //! two vocabularies meet.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
-use kv::server::{CacheConfig, Preload, ServerConfig};
+use kv::server::{CacheConfig, DispatcherConfig, Preload, ServerConfig, Steerer};
 use kv::systems::{
     Clients, EngineKind, FlowHash, IoKind, MultiKey as Several, SystemKind as Design,
     Wakeup as Waking,
@@ -55,6 +56,7 @@ pub(crate) fn io(io: Io) -> IoKind {
     match io {
         Io::Udp => IoKind::Udp,
         Io::AfXdp => IoKind::AfXdp,
+        Io::Memory => IoKind::Memory,
     }
 }
 
@@ -217,7 +219,7 @@ fn size(size: &SizeSpec) -> model::Size {
 pub(crate) fn endpoints(kind: TopologyKind, port: u16) -> (IpAddr, IpAddr, u16) {
     match kind {
         TopologyKind::Veth | TopologyKind::Nic => (SERVER.v4.into(), CLIENT.v4.into(), port),
-        TopologyKind::Loopback => (
+        TopologyKind::Loopback | TopologyKind::Memory => (
             std::net::Ipv4Addr::LOCALHOST.into(),
             std::net::Ipv4Addr::LOCALHOST.into(),
             port,
@@ -252,7 +254,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
     };
     let device = match trial.topology.kind {
         TopologyKind::Veth | TopologyKind::Nic => Some(SERVER.device.to_owned()),
-        TopologyKind::Loopback => None,
+        TopologyKind::Loopback | TopologyKind::Memory => None,
     };
     Deployment::Ours(ServerConfig {
         system,
@@ -281,7 +283,21 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         }),
         multi_key: several(trial.system.multi_key),
         xdp: super::xdp::options(trial),
+        regions: None,
+        dispatcher: dispatcher(trial.system.steering, placement),
     })
+}
+
+/// The thread that allocates cores, where the placement has a CPU for one.
+pub(crate) fn dispatcher(
+    steering: Option<spec::Steerer>,
+    placement: &Placement,
+) -> Option<DispatcherConfig> {
+    let steering = match steering.unwrap_or(spec::Steerer::DEFAULT) {
+        spec::Steerer::Software => Steerer::Software,
+        spec::Steerer::Xdp => Steerer::Xdp,
+    };
+    (placement.dispatcher).map(|cpu| DispatcherConfig { cpu, steering })
 }
 
 /// Requests that the server's sockets hold before its threads begin.
@@ -327,9 +343,8 @@ fn directed(trial: &Trial) -> bool {
 pub(crate) fn steer_transmit(trial: &Trial, port: u16) -> Option<SteerTransmit> {
     let needed = match (trial.topology.kind, trial.topology.client) {
         (TopologyKind::Veth, ClientIo::Udp) => true,
-        (TopologyKind::Veth, ClientIo::AfXdp) | (TopologyKind::Loopback | TopologyKind::Nic, _) => {
-            false
-        }
+        (TopologyKind::Veth, ClientIo::AfXdp | ClientIo::Memory)
+        | (TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic, _) => false,
     };
     needed.then(|| SteerTransmit {
         device: CLIENT.device.to_owned(),
@@ -353,6 +368,10 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
     let transport = match trial.topology.client {
         ClientIo::Udp => TransportConfig::Udp {
             receive_buffer: SOCKET_BUFFER.max(held(trial).saturating_mul(REPLY_BYTES)),
+        },
+        // Where it is becomes known when it is made.
+        ClientIo::Memory => TransportConfig::Memory {
+            path: PathBuf::new(),
         },
         ClientIo::AfXdp => TransportConfig::AfXdp {
             interface: CLIENT.device.to_owned(),

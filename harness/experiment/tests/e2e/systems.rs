@@ -16,6 +16,9 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("systems::mica", &[Need::Veth], mica),
         Case::new("systems::minos", &[Need::Veth], minos),
+        Case::new("systems::herd", &[], herd),
+        Case::new("systems::full_regions", &[], full_regions),
+        Case::new("systems::shenango", &[Need::Veth], shenango),
         Case::new("systems::shared_something", &[Need::Veth], shared_something),
         Case::new("systems::kv_direct", &[Need::Veth], kv_direct),
         Case::new("systems::netcache", &[Need::Veth], netcache),
@@ -86,6 +89,116 @@ fn minos(bench: &Bench) -> Result<()> {
             "{}: {large} arrived at the large core",
             trial.who()
         );
+    }
+    Ok(())
+}
+
+/// Clients address the owner's region, so that nothing changes threads and each owner serves what its
+/// region got; nothing travels by packets, and the fidelity says so.
+fn herd(bench: &Bench) -> Result<()> {
+    for trial in smoke(bench, "herd")? {
+        let who = trial.who();
+        expect_none(&trial, &["handoffs", "misroutes", "drop_incomplete"])?;
+        let [io, fidelity] = ["io", "fidelity"].map(|column| trial.text(column));
+        let (io, fidelity) = (io?, fidelity?);
+        ensure!(
+            io == "memory" && fidelity == "memory",
+            "{who}: {io} of fidelity {fidelity}"
+        );
+        let mut executed = 0;
+        for owner in 0..2 {
+            let own = trial.counter("server", &format!("executed_owner_{owner}"))?;
+            ensure!(own > 0, "{who}: nothing for owner {owner}");
+            executed += own;
+        }
+        let received = trial.counter("server", "requests_received")?;
+        let sent = trial.number("sent")? as u64;
+        ensure!(
+            executed == sent && received == sent,
+            "{who}: {received} received and {executed} executed of {sent}"
+        );
+        let wrong = trial.counter("client", "wrong_values")?;
+        ensure!(wrong == 0, "{who}: {wrong} wrong values");
+    }
+    Ok(())
+}
+
+/// While the server stands still, its regions fill up: requests wait with the client, and those that
+/// find no room until the trial's end are unsent, each in that one line of the ledger.
+fn full_regions(bench: &Bench) -> Result<()> {
+    // 6800 requests are due in the stall, and there are 1024 slots an owner.
+    let spec = bench.spec(
+        "full-regions",
+        "name: full-regions\n\
+         topology: {kind: memory}\n\
+         systems: [{system: herd, owners: 2}]\n\
+         workload: {keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 0.9, flows: 64}\n\
+         load: {rates: [20 kreq/s]}\n\
+         phases: {warmup: 50 ms, measure: 600 ms, timeout: 20 ms}\n\
+         disturb: {stall: {after: 250 ms, length: 340 ms}}\n",
+    )?;
+    let run = bench.run(&spec, LIMIT)?;
+    ensure!(run.trials.len() == 1, "{} trials", run.trials.len());
+    for trial in &run.trials {
+        trial.expect_closed()?;
+        let full = trial.counter("client", "region_full_retried")?;
+        ensure!(full > 0, "{}: no region was full", trial.who());
+        expect_none(trial, &["misroutes", "handoffs"])?;
+    }
+    Ok(())
+}
+
+/// Owners take part only as load demands: nobody runs without a core, which is granted when requests
+/// wait and given back. One thread hands all requests over, or XDP does and none changes threads; each
+/// is executed by its owner.
+fn shenango(bench: &Bench) -> Result<()> {
+    let trials = smoke(bench, "shenango")?;
+    ensure!(trials.len() == 2, "{} trials", trials.len());
+    for trial in trials {
+        let (who, phase) = (trial.who(), "server, measure phase");
+        let seen = |name: &str| trial.counter("server", name);
+        expect_none(&trial, &["misroutes", "executed_dispatcher"])?;
+        let executed = [seen("executed_owner_0")?, seen("executed_owner_1")?];
+        let all = executed[0] + executed[1];
+        ensure!(
+            executed.iter().all(|count| *count > 0),
+            "{who}: {executed:?}"
+        );
+        let redirected = seen("xdp_redirected_0")?;
+        let polls = trial.counter(phase, "empty_polling_ns").is_ok();
+        match trial.text("label")? {
+            "software" => {
+                ensure!(polls, "{who}: the dispatcher does not poll");
+                let handoffs = seen("handoffs")?;
+                ensure!(
+                    handoffs == all && redirected == all,
+                    "{who}: {redirected} came to the dispatcher, {handoffs} handed over, {all} executed"
+                );
+            }
+            _ => {
+                ensure!(!polls, "{who}: a thread polls");
+                expect_none(&trial, &["handoffs"])?;
+                let steered = [redirected, seen("xdp_redirected_1")?];
+                ensure!(steered == executed, "{who}: {steered:?} for {executed:?}");
+            }
+        }
+        let (granted, parked) = (seen("cores_granted")?, seen("cores_parked")?);
+        ensure!(
+            granted > 0 && granted <= all && granted.abs_diff(parked) <= 2,
+            "{who}: {granted} cores granted, {parked} given back, for {all} requests"
+        );
+        ensure!(seen("queueing_delay_max_ns")? > 0, "{who}: nothing waited");
+        let [dispatcher, server] = ["dispatcher", "server"].map(|whose| {
+            let ns = trial.text(&format!("{whose}_cpu_ns_per_request"))?;
+            Ok::<f64, anyhow::Error>(ns.parse()?)
+        });
+        let (dispatcher, server) = (dispatcher?, server?);
+        ensure!(
+            0.0 < dispatcher && dispatcher < server,
+            "{who}: {dispatcher} ns a request in the dispatcher, {server} in all threads"
+        );
+        let wrong = trial.counter("client", "wrong_values")?;
+        ensure!(wrong == 0, "{who}: {wrong} wrong values");
     }
     Ok(())
 }

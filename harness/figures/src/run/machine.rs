@@ -85,11 +85,13 @@ fn smells(run: &Value) -> BTreeSet<String> {
 }
 
 /// Collects the labels of systems in the resolved spec that spin: `wakeup: spin`, or the preset
-/// that always does.
+/// that always does, or a dispatcher that polls.
 fn collect_spinning(value: &Value, labels: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
-            let spins = value["wakeup"] == "spin" || value["system"] == "seastar";
+            let spins = value["wakeup"] == "spin"
+                || value["system"] == "seastar"
+                || value["steering"] == "software";
             let label = value["label"].as_str().or(value["system"].as_str());
             if let (true, Some(label)) = (spins, label) {
                 labels.insert(label.to_owned());

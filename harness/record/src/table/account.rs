@@ -5,7 +5,9 @@ use crate::machine::{Activity, Hardware};
 use crate::trial::TrialRecord;
 
 /// The columns in order.
-pub(super) const COLUMNS: [&str; 21] = [
+pub(super) const COLUMNS: [&str; 23] = [
+    "dispatcher_cpu_ns_per_request",
+    "dispatcher_empty_ns_per_request",
     "ksoftirqd_cpu_ns_per_request",
     "unaccounted_share",
     "server_wait_ns_per_request",
@@ -37,6 +39,8 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         decimal((replies > 0).then(|| ns as f64 / replies as f64))
     };
     let mut cells = vec![
+        cost.dispatcher_cpu_ns.map(per_reply).unwrap_or_default(),
+        cost.dispatcher_empty_ns.map(per_reply).unwrap_or_default(),
         cost.ksoftirqd_cpu_ns.map(per_reply).unwrap_or_default(),
         share(cost.unaccounted_share),
     ];

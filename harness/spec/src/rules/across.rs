@@ -41,6 +41,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         large_owners(spec, system, index, &mut findings);
         flow_hash(system, index, &mut findings);
         multi_key::multi_key(spec, system, index, &mut findings);
+        steering(system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);
@@ -149,6 +150,19 @@ fn pattern(spec: &Spec, findings: &mut Vec<Finding>) {
 
 fn topology(spec: &Spec, findings: &mut Vec<Finding>) {
     let topology = &spec.topology;
+    let memory = topology.kind == TopologyKind::Memory;
+    if topology
+        .client
+        .is_some_and(|client| (client == ClientIo::Memory) != memory)
+    {
+        let (kind, allowed) = match topology.kind {
+            TopologyKind::Memory => ("memory", "memory"),
+            TopologyKind::Loopback => ("loopback", "udp"),
+            TopologyKind::Veth | TopologyKind::Nic => (topology.kind.name(), "af_xdp, udp"),
+        };
+        let message = format!("requests of `{kind}` do not travel so; allowed: {allowed}");
+        findings.push(("topology.client".to_owned(), message));
+    }
     if topology.kind != TopologyKind::Loopback {
         return;
     }
@@ -199,6 +213,17 @@ fn io(topology: TopologyKind, system: &SystemSpec, index: usize, findings: &mut 
             io.name()
         );
         findings.push((place(true), message));
+    } else if (io == Io::Memory) != (topology == TopologyKind::Memory) {
+        let message = match io {
+            Io::Memory => {
+                format!("{name} has requests in memory, not in packets; use kind: memory")
+            }
+            Io::Udp | Io::AfXdp => format!(
+                "{name} on {} needs packets, which `kind: memory` has none of; leave it out",
+                io.name()
+            ),
+        };
+        findings.push((place(system.io.is_some()), message));
     } else if (io == Io::AfXdp || name.needs_xdp()) && !topology.has_xdp() {
         let (topology, io) = (topology.name(), io.name());
         let remedy = if name.ios().contains(&Io::Udp) && !name.needs_xdp() {
@@ -354,6 +379,17 @@ fn flow_hash(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
             system.system
         );
         findings.push((format!("systems[{index}].flow_hash"), message));
+    }
+}
+
+/// Who steers is a choice where a dispatcher may, besides XDP.
+fn steering(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    if system.steering.is_some() && !system.system.has_dispatcher() {
+        let message = format!(
+            "{} has no dispatcher that could steer: `steering` belongs to shenango",
+            system.system
+        );
+        findings.push((format!("systems[{index}].steering"), message));
     }
 }
 

@@ -9,8 +9,8 @@ use super::limits::Limits;
 use super::traits::Traits;
 use super::{Engine, Io, MultiKey, Wakeup};
 use super::{
-    kv_direct, memcached, mica_crcw, mica_crew, mica_erew, minos, netcache, programmable_rss,
-    reflector, reuseport_ebpf, rss_shared, seastar, shared_something, sphinx, synthetic,
+    herd, kv_direct, memcached, mica_crcw, mica_crew, mica_erew, minos, netcache, programmable_rss,
+    reflector, reuseport_ebpf, rss_shared, seastar, shared_something, shenango, sphinx, synthetic,
     xdp_cpumap, xdp_posix, xdp_steered,
 };
 
@@ -32,8 +32,12 @@ pub enum SystemKind {
     MicaCrew,
     /// Clients send to any UDP port, and any core reads and writes any key (MICA, CRCW).
     MicaCrcw,
+    /// Clients write requests into memory that the key's owner polls (HERD, SIGCOMM 2014).
+    Herd,
     /// Small and large requests are served by different cores (Minos).
     Minos,
+    /// A dedicated core steers, and grants owners cores by queueing delay (Shenango).
+    Shenango,
     /// An XDP program steers each request to the owner's AF_XDP socket (Enberg et al., ENCP 2019).
     XdpSteered,
     /// XDP steers to clusters of cores, which share (ENCP 2019, section 4).
@@ -61,14 +65,16 @@ pub enum SystemKind {
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
         Self::MicaCrew,
         Self::MicaCrcw,
+        Self::Herd,
         Self::Minos,
+        Self::Shenango,
         Self::XdpSteered,
         Self::SharedSomething,
         Self::ReuseportEbpf,
@@ -91,7 +97,9 @@ impl SystemKind {
             Self::MicaErew => &mica_erew::TRAITS,
             Self::MicaCrew => &mica_crew::TRAITS,
             Self::MicaCrcw => &mica_crcw::TRAITS,
+            Self::Herd => &herd::TRAITS,
             Self::Minos => &minos::TRAITS,
+            Self::Shenango => &shenango::TRAITS,
             Self::XdpSteered => &xdp_steered::TRAITS,
             Self::SharedSomething => &shared_something::TRAITS,
             Self::ReuseportEbpf => &reuseport_ebpf::TRAITS,
@@ -209,6 +217,12 @@ impl SystemKind {
     #[must_use]
     pub const fn has_clusters(self) -> bool {
         self.traits().clusters
+    }
+
+    /// Whether a thread on a CPU of its own allocates cores to its owners.
+    #[must_use]
+    pub const fn has_dispatcher(self) -> bool {
+        self.traits().dispatcher
     }
 
     /// Whether some of its owners serve large requests only.

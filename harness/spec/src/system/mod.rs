@@ -5,6 +5,7 @@
 //! crate.
 
 mod clusters;
+mod herd;
 mod kind;
 mod kv_direct;
 mod limits;
@@ -21,7 +22,9 @@ mod reuseport_ebpf;
 mod rss_shared;
 mod seastar;
 mod shared_something;
+mod shenango;
 mod sphinx;
+mod steerer;
 mod synthetic;
 mod traits;
 mod xdp;
@@ -34,6 +37,7 @@ pub use kind::SystemKind;
 pub use limits::Limits;
 pub use multi_key::MultiKey;
 pub use netcache::Cache;
+pub use steerer::Steerer;
 pub use xdp::{Xdp, XdpMode};
 
 use std::fmt;
@@ -56,6 +60,8 @@ pub enum Io {
     Udp,
     /// AF_XDP sockets: kernel bypass.
     AfXdp,
+    /// Memory that clients write requests into.
+    Memory,
 }
 
 impl Io {
@@ -65,6 +71,7 @@ impl Io {
         match self {
             Self::Udp => "udp",
             Self::AfXdp => "af_xdp",
+            Self::Memory => "memory",
         }
     }
 }
@@ -200,6 +207,10 @@ pub struct SystemSpec {
     #[garde(dive)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub xdp: Option<Xdp>,
+    /// Who steers requests to the owners of `shenango`. Default: `software`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steering: Option<Steerer>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -260,6 +271,9 @@ struct Details {
     /// What the program of `xdp_steered` does beside steering. Default: nothing.
     #[serde(default)]
     xdp: Option<Xdp>,
+    /// Who steers requests to the owners of `shenango`. Default: `software`.
+    #[serde(default)]
+    steering: Option<Steerer>,
 }
 
 /// Either form, for the schema.
@@ -306,6 +320,7 @@ impl From<Details> for SystemSpec {
             cache_entries,
             multi_key,
             xdp,
+            steering,
         } = details;
         Self {
             system,
@@ -325,6 +340,7 @@ impl From<Details> for SystemSpec {
             cache_entries,
             multi_key,
             xdp,
+            steering,
         }
     }
 }
@@ -402,6 +418,9 @@ pub struct System {
     /// What its XDP program does beside steering.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xdp: Option<Xdp>,
+    /// Who steers, where a dispatcher may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steering: Option<Steerer>,
 }
 
 impl System {
@@ -438,6 +457,7 @@ impl SystemSpec {
             cache_entries: None,
             multi_key: None,
             xdp: None,
+            steering: None,
         }
     }
 
@@ -503,6 +523,8 @@ impl SystemSpec {
             }),
             multi_key: (self.multi_key()).filter(|way| *way != MultiKey::Handoff),
             xdp: self.xdp.and_then(Xdp::resolve),
+            steering: (self.system.has_dispatcher())
+                .then(|| self.steering.unwrap_or(Steerer::DEFAULT)),
         }
     }
 }

@@ -240,6 +240,21 @@ fn options_belong_to_their_systems() {
         ("{system: sphinx, rebalance: 0 s}", "longer than 0"),
         ("{system: minos, io: udp}", "read every receive queue"),
         (
+            "{system: sphinx, steering: xdp}",
+            "`steering` belongs to shenango",
+        ),
+        ("{system: herd}", "use kind: memory"),
+        (
+            "{system: herd, io: af_xdp}",
+            "write requests into its memory",
+        ),
+        ("{system: shenango, io: udp}", "polls the receive rings"),
+        (
+            "{system: shenango, wakeup: spin}",
+            "not ours to choose: leave `wakeup` out",
+        ),
+        ("{system: shenango, engine: log}", "allowed: slab"),
+        (
             "{system: rss_shared, flow_hash: mix}",
             "`flow_hash` belongs to programmable_rss",
         ),

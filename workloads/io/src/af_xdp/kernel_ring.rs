@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{xdp_desc, xdp_ring_offset};
 
-use super::ring::{Consumer, Producer, RingMemory};
+use super::ring::{Consumer, Producer, RingMemory, Watch};
 
 /// One mapped ring, unmapped on drop. It holds its socket open, so that the descriptor closes after
 /// the last mapping is gone: the queue stays busy while a ring is still mapped.
@@ -125,6 +125,8 @@ impl<S> Drop for KernelRing<S> {
     }
 }
 
+/// A look at an RX ring by a thread that neither fills nor empties it.
+pub type RxWatch = Watch<KernelRing<xdp_desc>>;
 /// The user's end of an RX ring.
 pub type RxRing = Consumer<KernelRing<xdp_desc>>;
 /// The user's end of a TX ring.

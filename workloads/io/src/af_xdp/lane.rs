@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use libc::xdp_desc;
 
-use super::kernel_ring::{RxRing, TxRing};
+use super::kernel_ring::{RxRing, RxWatch, TxRing};
 use super::mesh::QueueFeeder;
 use super::socket::{Obtained, Xsk};
 use crate::wait;
@@ -74,6 +74,11 @@ impl Lane {
             at_home,
             socket,
         }
+    }
+
+    /// A look at this lane's RX ring for another thread.
+    pub(super) fn watch(&self) -> io::Result<RxWatch> {
+        self.socket.watch(self.rx.size())
     }
 
     /// Whether the TX ring may hold frames that the kernel has not taken.

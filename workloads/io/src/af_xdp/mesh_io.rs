@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use steering::KeyNote;
 
+use super::kernel_ring::RxWatch;
 use super::lane::{Lane, Part};
 use super::mesh::MeshConfig;
 use super::umem::{HEADROOM, Umem};
@@ -63,6 +64,14 @@ impl MeshIo {
             begun: false,
             counters: IoCounters::default(),
         }
+    }
+
+    /// A look at what waits in this owner's RX rings, for another thread, queue by queue.
+    ///
+    /// # Errors
+    /// When the kernel does not map a ring once more.
+    pub fn watch(&self) -> io::Result<Vec<RxWatch>> {
+        self.lanes.iter().map(Lane::watch).collect()
     }
 
     fn receive_from(&mut self, queue: usize, out: &mut Vec<MeshFrame>) -> usize {

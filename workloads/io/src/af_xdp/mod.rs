@@ -26,6 +26,7 @@ pub mod socket;
 pub mod umem;
 pub mod wire;
 
+pub use kernel_ring::RxWatch;
 pub use mesh::{Mesh, MeshConfig};
 pub use mesh_io::{MeshFrame, MeshIo};
 pub use probe::XskProbe;

@@ -112,6 +112,11 @@ impl<M: RingMemory> Consumer<M> {
         }
     }
 
+    /// Number of slots.
+    pub fn size(&self) -> u32 {
+        self.memory.size()
+    }
+
     /// Filled slots. Looks at the shared index only if none is known.
     pub fn available(&mut self) -> u32 {
         let known = self.seen_producer.wrapping_sub(self.tail);
@@ -135,6 +140,38 @@ impl<M: RingMemory> Consumer<M> {
     /// Gives every slot taken so far back to the producer.
     pub fn release(&mut self) {
         self.memory.store_consumer(self.tail);
+    }
+}
+
+/// A ring as a third party sees it: how many slots were filled, and how many of them wait.
+#[derive(Debug)]
+pub struct Watch<M> {
+    memory: M,
+    /// Slots filled since the watch began.
+    filled: u64,
+    seen_producer: u32,
+}
+
+impl<M: RingMemory> Watch<M> {
+    /// A watch that counts what is filled from now on; what waits already counts as filled now.
+    pub fn new(memory: M) -> Self {
+        let seen_producer = memory.load_consumer();
+        Self {
+            memory,
+            filled: 0,
+            seen_producer,
+        }
+    }
+
+    /// Slots filled since the watch began, and those of them that were not given back yet. Call it
+    /// before the index of the ring has wrapped once.
+    pub fn look(&mut self) -> (u64, u64) {
+        // The consumer first: it never passes the producer, which is read after it.
+        let consumer = self.memory.load_consumer();
+        let producer = self.memory.load_producer();
+        self.filled += u64::from(producer.wrapping_sub(self.seen_producer));
+        self.seen_producer = producer;
+        (self.filled, u64::from(producer.wrapping_sub(consumer)))
     }
 }
 

@@ -39,6 +39,23 @@ fn a_new_side_continues_from_the_indices_in_memory() {
     assert_eq!(consumer.pop(), Some(7));
 }
 
+#[test]
+fn a_watch_tells_what_waits_and_what_came_since_it_began() {
+    let (mut producer, mut consumer) = pair(4, u32::MAX - 1);
+    assert!(producer.push(1));
+    producer.publish();
+    let mut watch = Watch::new(Arc::clone(&producer.memory));
+    assert_eq!(watch.look(), (1, 1));
+    assert!(producer.push(2) && producer.push(3));
+    assert_eq!(watch.look(), (1, 1), "not published");
+    producer.publish();
+    assert_eq!(watch.look(), (3, 3));
+    assert_eq!(consumer.pop(), Some(1));
+    assert_eq!(watch.look(), (3, 3), "not released");
+    consumer.release();
+    assert_eq!(watch.look(), (3, 2));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Push(u8),

@@ -17,7 +17,7 @@ use libc::{xdp_mmap_offsets, xdp_statistics, xdp_umem_reg};
 
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
-use super::kernel_ring::{CompletionRing, FillRing, KernelRing, RxRing, TxRing};
+use super::kernel_ring::{CompletionRing, FillRing, KernelRing, RxRing, RxWatch, TxRing};
 use super::ring::{Consumer, Producer};
 use super::umem::Umem;
 
@@ -168,6 +168,15 @@ impl Xsk {
                 libc::XDP_PGOFF_TX_RING,
             )?),
         ))
+    }
+
+    /// A look at the RX ring of `size` slots from another thread than the one that empties it.
+    ///
+    /// # Errors
+    /// When the kernel refuses the mapping.
+    pub fn watch(&self, size: u32) -> io::Result<RxWatch> {
+        let offsets = self.offsets()?;
+        KernelRing::map(&self.fd, &offsets.rx, size, libc::XDP_PGOFF_RX_RING).map(RxWatch::new)
     }
 
     /// Binds the first socket of the UMEM to (`ifindex`, `queue`); zero-copy is tried first

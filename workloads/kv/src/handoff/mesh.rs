@@ -56,6 +56,7 @@ impl Notify for SpinPerBatch {
 struct Lane<T> {
     ring: Producer<T>,
     waiting: VecDeque<T>,
+    sent: u64,
 }
 
 /// One thread's end of the mesh.
@@ -93,6 +94,7 @@ pub fn mesh<T>(doorbells: &Arc<[Doorbell]>, capacity: usize) -> Vec<Port<T>> {
             ports[sender].lanes.push(Lane {
                 ring: producer,
                 waiting: VecDeque::new(),
+                sent: 0,
             });
         }
     }
@@ -104,6 +106,7 @@ impl<T> Port<T> {
     /// next [`publish`](Self::publish).
     pub fn send<N: Notify>(&mut self, target: usize, message: T) {
         let lane = &mut self.lanes[target];
+        lane.sent += 1;
         if N::PER_BATCH || !lane.waiting.is_empty() {
             lane.waiting.push_back(message);
             return;
@@ -145,6 +148,13 @@ impl<T> Port<T> {
         self.lanes
             .iter()
             .any(|lane| lane.waiting.len() > lane.ring.buffer().capacity())
+    }
+
+    /// Messages sent to `target` so far, and those of them that it has not received.
+    pub fn outstanding(&self, target: usize) -> (u64, u64) {
+        let lane = &self.lanes[target];
+        let in_ring = lane.ring.buffer().capacity() - lane.ring.slots();
+        (lane.sent, (lane.waiting.len() + in_ring) as u64)
     }
 
     /// Moves what other threads sent into `out`, at most `limit` from each; returns how many.
@@ -218,6 +228,20 @@ mod tests {
         ports[0].send::<EventfdPerMessage>(1, 2);
         ports[0].send::<EventfdPerMessage>(1, 3);
         assert_eq!(ports[0].take_rings_made(), 1);
+    }
+
+    #[test]
+    fn what_was_not_received_is_told_wherever_it_waits() {
+        let (_bells, mut ports) = ports(2, 4);
+        for n in 0..6 {
+            ports[0].send::<SpinPerBatch>(1, n);
+        }
+        assert_eq!(ports[0].outstanding(1), (6, 6));
+        ports[0].publish::<SpinPerBatch>();
+        assert_eq!(ports[0].outstanding(1), (6, 6));
+        ports[1].receive(3, &mut Vec::new());
+        assert_eq!(ports[0].outstanding(1), (6, 3));
+        assert_eq!(ports[0].outstanding(0), (0, 0));
     }
 
     #[test]

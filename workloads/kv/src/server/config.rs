@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
+use super::dispatcher::DispatcherConfig;
 use super::xdp::XdpOptions;
 use crate::systems::{
     Design, EngineKind, FlowHash, IoKind, Layout, MultiKey, Placement, Refusal, SystemChoice,
@@ -73,6 +75,12 @@ pub struct ServerConfig {
     /// What the XDP program does beside steering; AF_XDP only.
     #[serde(default)]
     pub xdp: XdpOptions,
+    /// Where the memory is found that clients write requests into; `io: memory` only.
+    #[serde(default)]
+    pub regions: Option<PathBuf>,
+    /// The thread that allocates cores to the owners, of a system that has one.
+    #[serde(default)]
+    pub dispatcher: Option<DispatcherConfig>,
 }
 
 const fn one() -> u32 {
@@ -170,6 +178,12 @@ impl ServerConfig {
             .filter(|_| self.sockets_by_queue() && one_each)
     }
 
+    /// Whether some of its threads look for work without pause.
+    pub fn spins(&self) -> bool {
+        self.wakeup == Wakeup::Spin
+            || (self.dispatcher.as_ref()).is_some_and(DispatcherConfig::spins)
+    }
+
     /// What decides the legality of this server.
     pub fn choice(&self) -> SystemChoice {
         let distinct: BTreeSet<_> = self.cores.iter().collect();
@@ -194,6 +208,21 @@ impl ServerConfig {
     /// The reason why not.
     pub fn validate(&self) -> Result<(), Refusal> {
         validate(&self.choice())?;
-        self.multi_key.check(self.system)
+        self.multi_key.check(self.system)?;
+        let dispatched = with_design!(self.system, D => <D as Design>::DISPATCHED);
+        match &self.dispatcher {
+            None if dispatched => Err(Refusal::DispatcherMissing(self.system)),
+            Some(_) if !dispatched => Err(Refusal::NoDispatcher(self.system)),
+            Some(dispatcher) if self.cores.contains(&dispatcher.cpu) => {
+                Err(Refusal::DispatcherNeedsCpu)
+            }
+            None | Some(_) => Ok(()),
+        }
+    }
+
+    /// Threads that send and receive packets, and so have sockets: the owners, and the dispatcher
+    /// behind them.
+    pub(crate) fn packet_threads(&self) -> u32 {
+        self.owners() + u32::from(self.dispatcher.is_some())
     }
 }

@@ -9,6 +9,13 @@ use crate::protocol::{Gathered, Global, Single};
 pub(crate) enum Message<F> {
     /// A whole request for one key, to be executed and answered by its owner.
     Request(Handed<F>),
+    /// A whole request that takes several threads, to be gathered and answered by another one.
+    Whole {
+        /// The received frame.
+        frame: F,
+        /// Where it came from.
+        from: Arrival,
+    },
     /// A part of a request whose answer comes back.
     Ask(Ask),
     /// The answer to a part.

@@ -14,9 +14,11 @@ mod config;
 pub mod counters;
 pub(crate) mod desk;
 pub(crate) mod dispatch;
+pub(crate) mod dispatcher;
 pub(crate) mod engine;
 mod gate;
 mod holder;
+mod memory;
 pub(crate) mod message;
 mod migrate;
 mod orders;
@@ -40,6 +42,7 @@ use std::time::{Duration, Instant};
 pub use cache::CacheConfig;
 pub use config::{Preload, ServerConfig};
 pub use counters::Counts;
+pub use dispatcher::{DispatcherConfig, Steerer};
 pub use snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
 pub use xdp::{HashReuse, XdpOptions};
 
@@ -278,9 +281,9 @@ impl Server {
     /// # Errors
     /// When the system is not partitioned or not serving, or the kernel's table refuses.
     pub fn move_slots(&mut self, moves: &[SlotMove]) -> Result<(), ServerError> {
-        if self.config.system.layout() != Layout::Partitioned {
+        if self.config.system.layout() != Layout::Partitioned || self.config.dispatcher.is_some() {
             return Err(ServerError::Config(format!(
-                "{} has no slots with one owner to move",
+                "{} has no slots to move, each with one owner that is awake",
                 self.config.system
             )));
         }
@@ -362,6 +365,16 @@ impl Server {
         let mut threads = self.running.shared.threads();
         threads.extend(self.cache.as_ref().and_then(Cache::thread));
         threads
+    }
+
+    /// The thread that allocates cores to the owners, where there is one.
+    pub fn dispatcher(&self) -> Option<ThreadInfo> {
+        self.config.dispatcher?;
+        self.running
+            .shared
+            .threads()
+            .into_iter()
+            .nth(self.config.cores.len())
     }
 
     /// What the machine gave.

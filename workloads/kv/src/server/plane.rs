@@ -13,6 +13,8 @@ use steering::table::Table;
 use super::backlog;
 use super::cache::Cache;
 use super::config::ServerConfig;
+use super::dispatcher::Steerer;
+use super::memory::Memory;
 use super::placing::{self, Placing};
 use super::snapshot::{DropLine, ServerCounters};
 use super::{Obtained, ServerError, ThreadInfo};
@@ -25,6 +27,8 @@ pub(crate) enum Plane {
     Sockets(Sockets),
     /// AF_XDP sockets behind an XDP program.
     Rings(Box<Rings>),
+    /// Regions of memory.
+    Memory(Memory),
 }
 
 /// Kernel UDP sockets, seen from the control thread.
@@ -113,10 +117,17 @@ impl Rings {
         })?;
         config.xdp.check(matches!(steering, Steering::Key))?;
         let owners = owners(config)?;
+        let threads = u16::try_from(config.packet_threads()).map_err(|_| too_many_owners())?;
         let queues = u16::try_from(config.queues)
             .map_err(|_| ServerError::Config("more than 65535 queues".to_owned()))?;
         let all = config.owners();
+        // Whom the program may give frames to: all owners, or the one thread that steers for them.
+        let targets = match config.dispatcher.map(|thread| thread.steering) {
+            Some(Steerer::Software) => owners..threads,
+            Some(Steerer::Xdp) | None => 0..owners,
+        };
         let (policy, ports, members) = match steering {
+            Steering::Key if targets.start > 0 => (Policy::Rss, 1, 1),
             Steering::Queue => (Policy::Rss, 1, config.receivers()),
             Steering::Port => (Policy::Port, owners, all),
             Steering::Key => (Policy::Key, 1, all),
@@ -129,14 +140,14 @@ impl Rings {
         let program = SteerConfig {
             policy,
             queues: config.queues,
-            owners: u32::from(owners),
+            owners: u32::from(targets.end - targets.start),
             members,
             server_port: config.port,
             ports,
         };
         let mut steer = Steer::load_with(&program, &config.xdp.of_program())?;
         let last = config.port + (ports - 1);
-        let mut mesh = MeshConfig::new(link.index, queues, owners, config.port..=last);
+        let mut mesh = MeshConfig::new(link.index, queues, threads, config.port..=last);
         mesh.backlog = config.backlog;
         mesh.notes = config.xdp.hash_reuse.is_some();
         mesh.chunk = config.xdp.chunk();
@@ -145,7 +156,9 @@ impl Rings {
         let mut mesh =
             Mesh::open(&mesh).map_err(ServerError::io(format!("AF_XDP sockets on {interface}")))?;
         for (queue, owner, socket) in mesh.sockets() {
-            steer.register(u32::from(queue), u32::from(owner), socket)?;
+            if targets.contains(&owner) {
+                steer.register(u32::from(queue), u32::from(owner - targets.start), socket)?;
+            }
         }
         let ios = mesh.take_ios();
         let rings = Self {
@@ -179,6 +192,7 @@ impl Plane {
     /// When the driver has no native XDP, or the device runs no program that is to run there.
     pub(crate) fn attach(&mut self, cache: Option<&Cache>) -> Result<(), ServerError> {
         match self {
+            Self::Memory(_) => Ok(()),
             Self::Sockets(sockets) => sockets.placing.attach(),
             Self::Rings(rings) => {
                 if rings.attached.is_none() {
@@ -202,6 +216,7 @@ impl Plane {
         match self {
             Self::Sockets(sockets) => sockets.placing.detach(),
             Self::Rings(rings) => rings.attached = None,
+            Self::Memory(_) => {}
         }
     }
 
@@ -231,6 +246,7 @@ impl Plane {
                 rings.steer.set_slot(slot, entry)?;
                 Ok(true)
             }
+            Self::Memory(_) => Ok(false),
         }
     }
 
@@ -241,14 +257,14 @@ impl Plane {
     pub(crate) fn kernel_threads(&self) -> Result<Vec<ThreadInfo>, ServerError> {
         match self {
             Self::Sockets(sockets) => sockets.placing.kernel_threads(),
-            Self::Rings(_) => Ok(Vec::new()),
+            Self::Rings(_) | Self::Memory(_) => Ok(Vec::new()),
         }
     }
 
     /// The XDP program.
     pub(crate) fn steer_mut(&mut self) -> Option<&mut Steer> {
         match self {
-            Self::Sockets(_) => None,
+            Self::Sockets(_) | Self::Memory(_) => None,
             Self::Rings(rings) => Some(&mut rings.steer),
         }
     }
@@ -267,6 +283,7 @@ impl Plane {
                 add_drops(counters, &drops);
                 sockets.placing.add_counters(counters)?;
             }
+            Self::Memory(_) => {}
             Self::Rings(rings) => {
                 let drops = rings
                     .probe
@@ -332,6 +349,7 @@ impl Plane {
                     steering_cost: None,
                 }
             }
+            Self::Memory(memory) => memory.obtained(),
             Self::Rings(rings) => Obtained {
                 io: format!("af_xdp {}", rings.granted.name()),
                 program: rings
@@ -369,6 +387,9 @@ fn add_drops(counters: &mut ServerCounters, drops: &Drops) {
 }
 
 fn owners(config: &ServerConfig) -> Result<u16, ServerError> {
-    u16::try_from(config.owners())
-        .map_err(|_| ServerError::Config("more than 65535 owners".to_owned()))
+    u16::try_from(config.owners()).map_err(|_| too_many_owners())
+}
+
+fn too_many_owners() -> ServerError {
+    ServerError::Config("more than 65535 owners".to_owned())
 }

@@ -13,6 +13,7 @@ use super::cache::Asked;
 use super::cache::clocks::Clocks;
 use super::config::ServerConfig;
 use super::counters::{Count, Counts, LiveCounts};
+use super::dispatcher::Allocation;
 use super::gate::Gate;
 use super::orders::{Mailbox, Order};
 use super::quiet::Quiet;
@@ -71,7 +72,7 @@ pub(crate) struct Shared {
     pub(crate) napi: NapiCpus,
     /// What preloading did, summed by the owners.
     pub(crate) preloaded: Mutex<PreloadReport>,
-    /// Number of owners; threads beyond them serve TCP.
+    /// Number of owners; the thread beyond them serves TCP, or dispatches.
     pub(crate) owners: usize,
     /// Owners of each partition that the table names: neighbours, from partition 0 on.
     pub(crate) members: usize,
@@ -81,6 +82,8 @@ pub(crate) struct Shared {
     pub(crate) multi_key: MultiKey,
     /// Which pages the first partition's items lie on, once it is made.
     pub(crate) pages: OnceLock<Pages>,
+    /// What allocating cores came to, where the server does that.
+    pub(crate) allocation: Option<Allocation>,
     shards: u32,
     started: Instant,
 }
@@ -94,7 +97,8 @@ impl Shared {
         let owners = config.cores.len();
         let names = (0..owners)
             .map(|owner| (format!("owner-{owner}"), Some(config.cores[owner])))
-            .chain(config.tcp.then(|| ("tcp".to_owned(), None)));
+            .chain(config.tcp.then(|| ("tcp".to_owned(), None)))
+            .chain((config.dispatcher).map(|thread| ("dispatcher".to_owned(), Some(thread.cpu))));
         let states: Vec<_> = names
             .map(|(name, cpu)| ThreadState::new(name, cpu, config.slot_loads))
             .collect();
@@ -115,6 +119,7 @@ impl Shared {
             clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
             multi_key: config.multi_key,
             pages: OnceLock::new(),
+            allocation: config.dispatcher.map(|_| Allocation::default()),
             shards: config.shards(),
             started: Instant::now(),
             states,
@@ -211,6 +216,9 @@ impl Shared {
                 .related
                 .push((name, thread.counts.requests_executed));
         }
+        counters
+            .related
+            .extend(self.allocation.iter().flat_map(Allocation::named));
         counters.related.push((
             "foreign_frames".to_owned(),
             io.clone().map(|io| io.foreign).sum(),

@@ -13,9 +13,11 @@ use super::burn::Burn;
 use super::config::{LONGEST_SLEEP, RING_MESSAGES, ServerConfig};
 use super::desk::Desk;
 use super::dispatch::Dispatch as _;
+use super::dispatcher;
 use super::engine::Engine;
 use super::gate::Phase;
 use super::holder;
+use super::memory::Memory;
 use super::message::Message;
 use super::migrate::Migrate;
 use super::plane::{Plane, Rings, Sockets};
@@ -81,9 +83,24 @@ fn start_system<D: Design>(config: &ServerConfig) -> Result<(Running, Plane), Se
                 ios,
                 listeners: Vec::new(),
             };
-            Ok((start_threads::<D, _>(parts)?, Plane::Rings(Box::new(rings))))
+            let running = if D::DISPATCHED {
+                dispatcher::spawn(parts)?
+            } else {
+                start_threads::<D, _>(parts)?
+            };
+            Ok((running, Plane::Rings(Box::new(rings))))
         }
-        IoKind::Udp | IoKind::AfXdp => Err(no_such_server()),
+        IoKind::Memory if D::MEMORY => {
+            let (memory, ios) = Memory::open(&config)?;
+            let parts = Parts {
+                config,
+                shared,
+                ios,
+                listeners: Vec::new(),
+            };
+            Ok((start_threads::<D, _>(parts)?, Plane::Memory(memory)))
+        }
+        IoKind::Udp | IoKind::AfXdp | IoKind::Memory => Err(no_such_server()),
     }
 }
 
@@ -170,28 +187,15 @@ where
     E: Engine + Migrate,
 {
     let cpu = config.cores[me];
-    sys::cpu::pin_current(CpuId(cpu)).map_err(|error| format!("pinning to CPU {cpu}: {error}"))?;
-    let burn = config.service.map(Burn::new);
-    let mut desk = Desk::new(me, Arc::clone(shared), port, make()?, burn);
-    shared.gate.arrive(me, Phase::Loaded);
-    if shared.gate.wait_open(Phase::Preloaded) == Phase::Stopped {
+    let Some(desk) = ready(config, me, cpu, shared, port, make)? else {
         return Ok(());
-    }
-    if let Some(plan) = &config.preload {
-        let mine = |id: u32, hash: u64| {
-            shared.is_member(me, hash) && id as usize % shared.members == me % shared.members
-        };
-        let now = super::time::UnixClock::new().unix(sys::clock::now_ns());
-        shared.add_preloaded(preload(&mut desk.engine, plan, now, mine)?);
-    }
-    shared.gate.arrive(me, Phase::Preloaded);
-    if shared.gate.wait_open(Phase::Serving) == Phase::Stopped {
-        return Ok(());
-    }
-    shared.gate.arrive(me, Phase::Serving);
-    sys::clock::sleep_until_ns(shared.serve_from_ns.load(Ordering::Acquire));
+    };
     let mode = if N::SPIN {
         WaitMode::Spin
+    } else if let Some(timeout) = D::LOOKS_EVERY {
+        // Or the kernel adds 50 us to each sleep.
+        sys::clock::set_timerslack(1).map_err(|error| error.to_string())?;
+        WaitMode::Park { timeout }
     } else {
         WaitMode::Sleep {
             timeout: LONGEST_SLEEP,
@@ -208,6 +212,42 @@ where
     )
     .map(|_| ())
     .map_err(|error| error.to_string())
+}
+
+/// Pins the calling thread, `me`, to `cpu`, makes its store, stores its keys, and waits until it may
+/// serve; nothing when the server is stopped before.
+///
+/// # Errors
+/// When CPU or memory cannot be had.
+pub(super) fn ready<F, O, E: Engine>(
+    config: &ServerConfig,
+    me: usize,
+    cpu: u32,
+    shared: &Arc<Shared>,
+    port: Port<Message<F>>,
+    make: impl FnOnce() -> Result<E, String>,
+) -> Result<Option<Desk<F, O, E>>, String> {
+    sys::cpu::pin_current(CpuId(cpu)).map_err(|error| format!("pinning to CPU {cpu}: {error}"))?;
+    let burn = config.service.map(Burn::new);
+    let mut desk = Desk::new(me, Arc::clone(shared), port, make()?, burn);
+    shared.gate.arrive(me, Phase::Loaded);
+    if shared.gate.wait_open(Phase::Preloaded) == Phase::Stopped {
+        return Ok(None);
+    }
+    if let Some(plan) = config.preload.as_ref().filter(|_| me < shared.owners) {
+        let mine = |id: u32, hash: u64| {
+            shared.is_member(me, hash) && id as usize % shared.members == me % shared.members
+        };
+        let now = super::time::UnixClock::new().unix(sys::clock::now_ns());
+        shared.add_preloaded(preload(&mut desk.engine, plan, now, mine)?);
+    }
+    shared.gate.arrive(me, Phase::Preloaded);
+    if shared.gate.wait_open(Phase::Serving) == Phase::Stopped {
+        return Ok(None);
+    }
+    shared.gate.arrive(me, Phase::Serving);
+    sys::clock::sleep_until_ns(shared.serve_from_ns.load(Ordering::Acquire));
+    Ok(Some(desk))
 }
 
 fn tcp_thread<N, F, E>(

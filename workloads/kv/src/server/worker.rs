@@ -45,8 +45,8 @@ const OTHERS_TURN: Duration = Duration::from_micros(20);
 /// Where a job of this thread has to answer.
 #[derive(Debug)]
 pub(crate) struct Waiting<F> {
-    frame: F,
-    from: Arrival,
+    pub(super) frame: F,
+    pub(super) from: Arrival,
 }
 
 /// See the [module](self).
@@ -224,8 +224,19 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         );
     }
 
+    /// Whether messages to other threads wait for room.
+    pub(super) fn congested(&self) -> bool {
+        self.desk.port.congested()
+    }
+
     /// Everything that may need other threads.
     fn job(&mut self, io: &mut I, frame: I::Frame, from: Arrival) {
+        if let Some(gatherer) = self.dispatch.gatherer() {
+            self.counts().handoffs.one();
+            let whole = Message::Whole { frame, from };
+            self.desk.port.send::<N>(gatherer, whole);
+            return;
+        }
         let request: Arc<[u8]> = Arc::from(&io.payload(&frame)[HEADER_LEN..]);
         if let Some(job) = self.desk.begin::<N>(Waiting { frame, from }, request) {
             self.finish_job(io, job);
@@ -233,23 +244,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
     }
 
     fn finish_job(&mut self, io: &mut I, job: Job<Waiting<I::Frame>>) {
-        let Waiting { frame, from } = job.origin;
-        let counts = &self.desk.shared.states[self.desk.me].counts;
-        if job.incomplete && job.output.is_empty() {
-            counts.drop_incomplete.one();
-            self.desk.shared.dealt_with(from.clock);
-            io.release(frame);
-            return;
-        }
-        finished(&self.desk.shared, counts, from, self.cpu);
-        deliver_bytes(
-            io,
-            frame,
-            from.request_id,
-            &job.output,
-            &mut self.spill,
-            counts,
-        );
+        let desk = &self.desk;
+        answer_job(io, job, &desk.shared, desk.me, self.cpu, &mut self.spill);
     }
 
     fn message(&mut self, io: &mut I, message: Message<I::Frame>) {
@@ -261,6 +257,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
             }) => {
                 self.single(io, frame, from, single);
             }
+            Message::Whole { frame, from } => self.job(io, frame, from),
             Message::Ask(ask) => self.desk.serve::<N>(ask),
             Message::Answer(answer) => {
                 if let Some(job) = self.desk.answered::<N>(answer) {
@@ -349,41 +346,83 @@ pub(super) fn finished(shared: &Shared, counts: &LiveCounts, from: Arrival, cpu:
     }
 }
 
+/// Sends what a job came to, from thread `me` on `cpu`; an incomplete request without any is dropped.
+pub(super) fn answer_job<I: DatagramIo>(
+    io: &mut I,
+    job: Job<Waiting<I::Frame>>,
+    shared: &Shared,
+    me: usize,
+    cpu: u32,
+    spill: &mut Spill,
+) {
+    let Waiting { frame, from } = job.origin;
+    let counts = &shared.states[me].counts;
+    if job.incomplete && job.output.is_empty() {
+        counts.drop_incomplete.one();
+        shared.dealt_with(from.clock);
+        io.release(frame);
+        return;
+    }
+    finished(shared, counts, from, cpu);
+    deliver_bytes(io, frame, from.request_id, &job.output, spill, counts);
+}
+
+/// Takes a received datagram in; gives it back with its first request and whether that is all of it.
+/// What is no request is counted and dropped. `own_queue` is the receive queue where the I/O cannot tell;
+/// `reuse` takes the kernel's note of the key, where there may be one.
+#[inline]
+pub(super) fn open<I: DatagramIo>(
+    io: &mut I,
+    frame: I::Frame,
+    shared: &Shared,
+    counts: &LiveCounts,
+    own_queue: Option<u16>,
+    reuse: &mut Option<Reuse>,
+) -> Option<(I::Frame, Arrival, Parsed, bool)> {
+    counts.requests_received.one();
+    let clock = shared.clock_of(io.payload(&frame));
+    let Ok((header, body)) = decode_request(io.payload(&frame)) else {
+        counts.drop_bad_frame.one();
+        shared.dealt_with(clock);
+        io.release(frame);
+        return None;
+    };
+    let from = Arrival {
+        request_id: header.request_id,
+        queue: io.origin(&frame).queue.or(own_queue),
+        clock,
+    };
+    let parsed = match reuse {
+        None => protocol::parse(body),
+        Some(reuse) => reuse.parse(body, io.key_note(&frame), counts),
+    };
+    let Ok(command) = parsed else {
+        counts.drop_incomplete.one();
+        shared.dealt_with(clock);
+        io.release(frame);
+        return None;
+    };
+    let all = command.consumed + command.swallow >= body.len();
+    Some((frame, from, command.parsed, all))
+}
+
 impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Owner<D, N, I, E> {
     fn frame(&mut self, io: &mut I, frame: I::Frame) {
         self.relieve(io);
         self.work += 1;
         let shared = &self.desk.shared;
         let counts = &shared.states[self.desk.me].counts;
-        counts.requests_received.one();
-        let clock = shared.clock_of(io.payload(&frame));
-        let Ok((header, body)) = decode_request(io.payload(&frame)) else {
-            counts.drop_bad_frame.one();
-            shared.dealt_with(clock);
-            io.release(frame);
+        let opened = open(io, frame, shared, counts, self.own_queue, &mut self.reuse);
+        let Some((frame, from, parsed, all)) = opened else {
             return;
         };
-        let from = Arrival {
-            request_id: header.request_id,
-            queue: io.origin(&frame).queue.or(self.own_queue),
-            clock,
-        };
-        let parsed = match &mut self.reuse {
-            None => protocol::parse(body),
-            Some(reuse) => reuse.parse(body, io.key_note(&frame), counts),
-        };
-        let Ok(command) = parsed else {
-            counts.drop_incomplete.one();
-            shared.dealt_with(clock);
-            io.release(frame);
-            return;
-        };
-        if command.consumed + command.swallow < body.len() {
+        if !all {
             self.job(io, frame, from);
             return;
         }
-        match command.parsed {
+        match parsed {
             Parsed::Single(single) => {
+                let body = &io.payload(&frame)[HEADER_LEN..];
                 let hash = single.store_hash(body);
                 let reads = E::READS_APART && single.key_to_read(body).is_some();
                 if D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash, reads) {

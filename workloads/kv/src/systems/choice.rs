@@ -12,6 +12,8 @@ pub enum IoKind {
     Udp,
     /// AF_XDP sockets: kernel bypass.
     AfXdp,
+    /// Memory that the client writes requests into: no packets.
+    Memory,
 }
 
 /// How a thread learns that another thread has handed it work.
@@ -112,9 +114,7 @@ pub enum Refusal {
     #[error("synthetic answers gets and sets over UDP and keeps nothing: it serves no TCP")]
     SyntheticHasNoStore,
     /// AF_XDP bypasses the kernel's TCP.
-    #[error(
-        "TCP needs the kernel's stack, which io: af_xdp bypasses; use io: udp, or switch tcp off"
-    )]
+    #[error("TCP needs the kernel's stack and its sockets; use io: udp, or switch tcp off")]
     TcpNeedsKernelSockets,
     /// Some owner would never receive anything.
     #[error(
@@ -128,6 +128,27 @@ pub enum Refusal {
         /// Queues of the interface.
         queues: u32,
     },
+    /// Requests are written into its memory.
+    #[error("clients of {0} write requests into its memory; use io: memory")]
+    RequestsComeByMemory(SystemKind),
+    /// Nothing else reads there.
+    #[error("requests to {0} are packets, which io: memory has none of; use io: udp or af_xdp")]
+    RequestsComeByPackets(SystemKind),
+    /// Its dispatcher polls rings of packets.
+    #[error("the dispatcher of {0} looks into the receive rings of AF_XDP; use io: af_xdp")]
+    DispatcherNeedsRings(SystemKind),
+    /// Who wakes whom is what the design is about.
+    #[error("the dispatcher of {0} wakes its owners, by eventfd; leave `wakeup` out")]
+    DispatcherWakes(SystemKind),
+    /// Without it nobody would ever run.
+    #[error("{0} needs a dispatcher; name one in the configuration")]
+    DispatcherMissing(SystemKind),
+    /// Nobody would wait for it.
+    #[error("{0} has no dispatcher; leave it out of the configuration")]
+    NoDispatcher(SystemKind),
+    /// It polls without pause.
+    #[error("the dispatcher needs a CPU to itself, and an owner has the same; give it another")]
+    DispatcherNeedsCpu,
     /// A kernel socket gets the datagrams of one queue.
     #[error(
         "the small cores of minos read every receive queue, which kernel sockets do not offer; use \
@@ -212,8 +233,17 @@ pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
     }
     match choice.io {
         IoKind::Udp => {}
-        IoKind::AfXdp if choice.tcp => return Err(Refusal::TcpNeedsKernelSockets),
-        IoKind::AfXdp => {}
+        IoKind::AfXdp | IoKind::Memory if choice.tcp => {
+            return Err(Refusal::TcpNeedsKernelSockets);
+        }
+        IoKind::AfXdp | IoKind::Memory => {}
+    }
+    let memory = with_design!(choice.system, D => D::MEMORY);
+    if memory && choice.io != IoKind::Memory {
+        return Err(Refusal::RequestsComeByMemory(choice.system));
+    }
+    if !memory && choice.io == IoKind::Memory {
+        return Err(Refusal::RequestsComeByPackets(choice.system));
     }
     if !choice.system.engines().contains(&choice.engine) {
         return Err(Refusal::OtherEngine(choice.system));
@@ -245,7 +275,7 @@ pub(super) const fn queue_per_owner(choice: &SystemChoice) -> Result<(), Refusal
             owners: choice.owners,
             queues: choice.queues,
         }),
-        IoKind::AfXdp | IoKind::Udp => Ok(()),
+        IoKind::AfXdp | IoKind::Udp | IoKind::Memory => Ok(()),
     }
 }
 
@@ -267,7 +297,7 @@ pub(super) const fn members_have_queues(choice: &SystemChoice) -> Result<(), Ref
 pub(super) const fn kernel_sockets(choice: &SystemChoice) -> Result<(), Refusal> {
     match choice.io {
         IoKind::Udp => Ok(()),
-        IoKind::AfXdp => Err(Refusal::SteersToKernelSockets(choice.system)),
+        IoKind::AfXdp | IoKind::Memory => Err(Refusal::SteersToKernelSockets(choice.system)),
     }
 }
 
@@ -283,194 +313,5 @@ pub(super) fn port_per_owner(choice: &SystemChoice) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn choice(system: SystemKind, io: IoKind, wakeup: Wakeup) -> SystemChoice {
-        SystemChoice {
-            system,
-            io,
-            wakeup,
-            engine: system.engines()[0],
-            owners: 2,
-            clusters: 1,
-            large_owners: 1,
-            queues: 2,
-            port: 11211,
-            tcp: false,
-            cpu_per_owner: true,
-        }
-    }
-
-    #[test]
-    fn the_legal_combinations_are_exactly_these() {
-        use {IoKind::*, SystemKind::*, Wakeup::*};
-        let mut legal = Vec::new();
-        for system in SystemKind::ALL {
-            for io in [Udp, AfXdp] {
-                for wakeup in [Eventfd, Spin, Batched] {
-                    let owners = if system == Synthetic { 1 } else { 2 };
-                    let choice = SystemChoice {
-                        owners,
-                        ..choice(system, io, wakeup)
-                    };
-                    if validate(&choice).is_ok() {
-                        legal.push((system, io, wakeup));
-                    }
-                }
-            }
-        }
-        assert_eq!(
-            legal,
-            [
-                (RssShared, Udp, Eventfd),
-                (RssShared, Udp, Spin),
-                (RssShared, AfXdp, Eventfd),
-                (RssShared, AfXdp, Spin),
-                (Sphinx, Udp, Eventfd),
-                (Sphinx, Udp, Spin),
-                (Sphinx, Udp, Batched),
-                (Sphinx, AfXdp, Eventfd),
-                (Sphinx, AfXdp, Spin),
-                (Sphinx, AfXdp, Batched),
-                (Seastar, Udp, Spin),
-                (Seastar, AfXdp, Spin),
-                (MicaErew, Udp, Eventfd),
-                (MicaErew, Udp, Spin),
-                (MicaErew, Udp, Batched),
-                (MicaErew, AfXdp, Eventfd),
-                (MicaErew, AfXdp, Spin),
-                (MicaErew, AfXdp, Batched),
-                (MicaCrew, Udp, Eventfd),
-                (MicaCrew, Udp, Spin),
-                (MicaCrew, Udp, Batched),
-                (MicaCrew, AfXdp, Eventfd),
-                (MicaCrew, AfXdp, Spin),
-                (MicaCrew, AfXdp, Batched),
-                (MicaCrcw, Udp, Eventfd),
-                (MicaCrcw, Udp, Spin),
-                (MicaCrcw, AfXdp, Eventfd),
-                (MicaCrcw, AfXdp, Spin),
-                (Minos, AfXdp, Eventfd),
-                (Minos, AfXdp, Spin),
-                (Minos, AfXdp, Batched),
-                (XdpSteered, AfXdp, Eventfd),
-                (XdpSteered, AfXdp, Spin),
-                (XdpSteered, AfXdp, Batched),
-                (SharedSomething, AfXdp, Eventfd),
-                (SharedSomething, AfXdp, Spin),
-                (ReuseportEbpf, Udp, Eventfd),
-                (ReuseportEbpf, Udp, Spin),
-                (ReuseportEbpf, Udp, Batched),
-                (XdpPosix, Udp, Eventfd),
-                (XdpPosix, Udp, Spin),
-                (XdpPosix, Udp, Batched),
-                (XdpCpumap, Udp, Eventfd),
-                (XdpCpumap, Udp, Spin),
-                (XdpCpumap, Udp, Batched),
-                (ProgrammableRss, AfXdp, Eventfd),
-                (ProgrammableRss, AfXdp, Spin),
-                (Synthetic, Udp, Spin),
-                (Synthetic, AfXdp, Spin),
-            ]
-        );
-    }
-
-    #[test]
-    fn each_limit_has_its_reason() {
-        let base = choice(SystemKind::Sphinx, IoKind::AfXdp, Wakeup::Eventfd);
-        let refuse = |choice: SystemChoice| validate(&choice).unwrap_err();
-        assert_eq!(
-            refuse(SystemChoice { tcp: true, ..base }),
-            Refusal::TcpNeedsKernelSockets
-        );
-        assert_eq!(
-            refuse(SystemChoice { queues: 1, ..base }),
-            Refusal::TooFewQueues {
-                system: SystemKind::Sphinx,
-                owners: 2,
-                queues: 1
-            }
-        );
-        assert!(matches!(
-            refuse(SystemChoice { owners: 0, ..base }),
-            Refusal::OwnerCount { .. }
-        ));
-        let synthetic = SystemChoice {
-            system: SystemKind::Synthetic,
-            io: IoKind::Udp,
-            wakeup: Wakeup::Spin,
-            ..base
-        };
-        assert_eq!(refuse(synthetic), Refusal::SyntheticHasOneOwner(2));
-        let tcp = SystemChoice {
-            owners: 1,
-            tcp: true,
-            ..synthetic
-        };
-        assert_eq!(refuse(tcp), Refusal::SyntheticHasNoStore);
-        let clusters = |owners, clusters, queues| SystemChoice {
-            system: SystemKind::SharedSomething,
-            owners,
-            clusters,
-            queues,
-            ..base
-        };
-        for (owners, count) in [(4, 3), (2, 4), (2, 0)] {
-            let refused = refuse(clusters(owners, count, 4));
-            let expected = Refusal::UnevenClusters {
-                owners,
-                clusters: count,
-            };
-            assert_eq!(refused, expected);
-        }
-        assert_eq!(
-            refuse(clusters(6, 2, 2)),
-            Refusal::TooFewQueuesForCluster {
-                members: 3,
-                queues: 2
-            }
-        );
-        for large in [0, 2] {
-            let minos = SystemChoice {
-                system: SystemKind::Minos,
-                large_owners: large,
-                ..base
-            };
-            assert_eq!(
-                refuse(minos),
-                Refusal::NoSmallOrNoLargeOwner { owners: 2, large }
-            );
-        }
-        for (system, engine) in [
-            (SystemKind::MicaCrew, EngineKind::Slab),
-            (SystemKind::MicaCrcw, EngineKind::Slab),
-            (SystemKind::SharedSomething, EngineKind::Log),
-        ] {
-            let other = SystemChoice {
-                engine,
-                ..choice(system, IoKind::AfXdp, Wakeup::Eventfd)
-            };
-            assert_eq!(refuse(other), Refusal::OtherEngine(system));
-        }
-        let crowded = SystemChoice {
-            wakeup: Wakeup::Spin,
-            cpu_per_owner: false,
-            ..base
-        };
-        assert_eq!(refuse(crowded), Refusal::SpinNeedsCpus);
-        let mica = SystemChoice {
-            system: SystemKind::MicaErew,
-            engine: EngineKind::Log,
-            port: 65535,
-            ..base
-        };
-        assert_eq!(
-            refuse(mica),
-            Refusal::PortsOverflow {
-                port: 65535,
-                owners: 2
-            }
-        );
-    }
-}
+#[path = "choice_tests.rs"]
+mod tests;

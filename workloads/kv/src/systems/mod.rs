@@ -6,6 +6,7 @@
 //! ([`crate::server`]) and leads into code generic over a `Design`: nothing is dynamic per packet.
 
 mod choice;
+pub mod herd;
 pub mod mica_crcw;
 pub mod mica_crew;
 pub mod mica_erew;
@@ -16,6 +17,7 @@ pub mod reuseport_ebpf;
 pub mod rss_shared;
 pub mod seastar;
 pub mod shared_something;
+pub mod shenango;
 pub mod sphinx;
 pub mod synthetic;
 pub mod xdp_cpumap;
@@ -24,6 +26,8 @@ pub mod xdp_steered;
 
 pub use choice::{EngineKind, FlowHash, IoKind, Refusal, SystemChoice, Wakeup, validate};
 pub use multi_key::MultiKey;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +51,12 @@ pub enum SystemKind {
     MicaCrew,
     /// See [`mica_crcw`].
     MicaCrcw,
+    /// See [`herd`].
+    Herd,
     /// See [`minos`].
     Minos,
+    /// See [`shenango`].
+    Shenango,
     /// See [`xdp_steered`].
     XdpSteered,
     /// See [`shared_something`].
@@ -143,10 +151,16 @@ pub(crate) trait Design: Send + Sync + 'static {
     const UDP: bool = true;
     /// It has a form over AF_XDP.
     const AF_XDP: bool = true;
+    /// Its clients write into its memory, and it has no other form.
+    const MEMORY: bool = false;
+    /// How often a thread that sleeps looks for requests, where nobody wakes it for one.
+    const LOOKS_EVERY: Option<Duration> = None;
     /// Its threads may sleep.
     const SLEEPS: bool = true;
     /// Its threads hand requests to each other, so that there is something to batch.
     const BATCHES: bool = true;
+    /// A thread of its own gives cores to the owners, and may steer for them.
+    const DISPATCHED: bool = false;
     /// There is no store: replies are held until virtual departure times.
     const HOLDS_REPLIES: bool = false;
     /// Who chose the arrival thread.
@@ -172,7 +186,8 @@ macro_rules! with_design {
     ($kind:expr, $design:ident => $body:expr) => {
         with_design!(@ $kind, $design, $body,
             RssShared: rss_shared, Sphinx: sphinx, Seastar: seastar, MicaErew: mica_erew,
-            MicaCrew: mica_crew, MicaCrcw: mica_crcw, Minos: minos, XdpSteered: xdp_steered,
+            MicaCrew: mica_crew, MicaCrcw: mica_crcw, Herd: herd, Minos: minos, Shenango: shenango,
+            XdpSteered: xdp_steered,
             SharedSomething: shared_something, ReuseportEbpf: reuseport_ebpf, XdpPosix: xdp_posix,
             XdpCpumap: xdp_cpumap, ProgrammableRss: programmable_rss, Synthetic: synthetic)
     };
@@ -189,14 +204,16 @@ pub(crate) use with_design;
 
 impl SystemKind {
     /// Every system, in the order in which they are listed.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
         Self::MicaErew,
         Self::MicaCrew,
         Self::MicaCrcw,
+        Self::Herd,
         Self::Minos,
+        Self::Shenango,
         Self::XdpSteered,
         Self::SharedSomething,
         Self::ReuseportEbpf,

@@ -29,7 +29,7 @@ impl Design for ProgrammableRss {
     fn check(choice: &SystemChoice) -> Result<(), Refusal> {
         choice::hands_nothing_over(choice)?;
         match choice.io {
-            IoKind::Udp => Err(Refusal::SteeringNeedsAfXdp(choice.system)),
+            IoKind::Udp | IoKind::Memory => Err(Refusal::SteeringNeedsAfXdp(choice.system)),
             IoKind::AfXdp => Ok(()),
         }
     }

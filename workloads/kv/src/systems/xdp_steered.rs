@@ -31,7 +31,7 @@ impl Design for XdpSteered {
 
     fn check(choice: &SystemChoice) -> Result<(), Refusal> {
         match choice.io {
-            IoKind::Udp => Err(Refusal::SteeringNeedsAfXdp(choice.system)),
+            IoKind::Udp | IoKind::Memory => Err(Refusal::SteeringNeedsAfXdp(choice.system)),
             IoKind::AfXdp => Ok(()),
         }
     }

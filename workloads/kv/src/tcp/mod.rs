@@ -254,7 +254,7 @@ impl<F, E: Engine> TcpThread<F, E> {
                 }
                 Message::Ask(ask) => self.desk.serve::<N>(ask),
                 // Frames and items go to owners only.
-                Message::Request(_) | Message::Items(_) => {}
+                Message::Request(_) | Message::Whole { .. } | Message::Items(_) => {}
             }
         }
         self.inbound = inbound;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use kv::protocol::frame::{FrameHeader, HEADER_LEN};
-use kv::server::{Preload, ServerConfig, XdpOptions};
+use kv::server::{DispatcherConfig, Preload, ServerConfig, Steerer, XdpOptions};
 use kv::systems::{FlowHash, IoKind, MultiKey, SystemKind, Wakeup};
 use model::{Arrivals, KeySpace, Popularity, Size, WorkloadSpec};
 use steering::PartitionTable;
@@ -58,9 +58,16 @@ pub(crate) fn config(
     address: IpAddr,
 ) -> ServerConfig {
     let cpus = sys::cpu::affinity(None).expect("own affinity");
+    // A dispatcher takes the last CPU.
+    let dispatched = system == SystemKind::Shenango && cpus.len() > 1;
+    let for_owners = cpus.len() - usize::from(dispatched);
     let cores = (0..usize::from(OWNERS))
-        .map(|owner| cpus[owner % cpus.len()].0)
+        .map(|owner| cpus[owner % for_owners].0)
         .collect();
+    let dispatcher = (system == SystemKind::Shenango).then(|| DispatcherConfig {
+        cpu: cpus[cpus.len() - 1].0,
+        steering: Steerer::Software,
+    });
     ServerConfig {
         system,
         io,
@@ -86,6 +93,8 @@ pub(crate) fn config(
         backlog: 0,
         cache: None,
         xdp: XdpOptions::default(),
+        dispatcher,
+        regions: None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod cable;
 mod client;
+mod herd;
 mod kernel_steering;
 mod loopback;
 mod multi_key;

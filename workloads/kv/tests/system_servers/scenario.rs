@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kv::server::{Server, ServerCounters};
+use kv::server::{Server, ServerCounters, Steerer};
 use kv::systems::{SystemKind, Wakeup};
 
 use super::client::{Client, KEYS, OWNERS, found, items, line, owner, statistic, value_lines};
@@ -63,6 +63,7 @@ fn gets(server: &Server, client: &mut Client, system: SystemKind) {
     match system {
         SystemKind::RssShared
         | SystemKind::MicaErew
+        | SystemKind::Herd
         | SystemKind::MicaCrew
         | SystemKind::MicaCrcw
         | SystemKind::XdpSteered
@@ -72,6 +73,12 @@ fn gets(server: &Server, client: &mut Client, system: SystemKind) {
         | SystemKind::XdpCpumap
         | SystemKind::ProgrammableRss => {
             assert_eq!(delta.handoffs, 0);
+        }
+        // Each is handed over by the dispatcher, or none is.
+        SystemKind::Shenango => {
+            let steering = server.config().dispatcher.map(|thread| thread.steering);
+            let expected = [0, GETS][usize::from(steering == Some(Steerer::Software))];
+            assert_eq!(delta.handoffs, expected as u64);
         }
         // One in a hundred is large, by the sizes seen so far.
         SystemKind::Minos => assert!(delta.handoffs * 20 <= GETS as u64, "{}", delta.handoffs),
@@ -186,12 +193,15 @@ fn several_keys(server: &Server, client: &mut Client, system: SystemKind) {
         }
         // Addressed by the first key, so that exactly the other owner's (or cluster's) keys travel.
         SystemKind::MicaErew
+        | SystemKind::Herd
         | SystemKind::XdpSteered
         | SystemKind::SharedSomething
         | SystemKind::ReuseportEbpf
         | SystemKind::XdpPosix
         | SystemKind::XdpCpumap => assert_eq!(delta.handoffs, foreign),
-        SystemKind::Sphinx | SystemKind::Seastar => assert!(delta.handoffs > 0),
+        SystemKind::Sphinx | SystemKind::Seastar | SystemKind::Shenango => {
+            assert!(delta.handoffs > 0);
+        }
         SystemKind::Synthetic => unreachable!("it keeps no store"),
     }
 }

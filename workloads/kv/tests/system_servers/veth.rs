@@ -3,7 +3,7 @@
 use super::cable::{CLIENT, DEVICE, SERVER, cable};
 use super::client::{Client, OWNERS, config, found, items, line, owner};
 use super::scenario::{converse, counters, started};
-use kv::server::{Server, ServerConfig};
+use kv::server::{DispatcherConfig, Server, ServerConfig, Steerer};
 use kv::systems::{IoKind, SystemKind, Wakeup};
 use steering::hash::hash_bytes;
 use steering::table::{Table, entry, epoch_in, slot_of};
@@ -209,6 +209,98 @@ fn members_share_what_their_cluster_owns() {
         .collect();
     assert_eq!([served[0] + served[1], served[2] + served[3]], expected);
     assert!(served.iter().all(|gets| *gets > 0), "{served:?}");
+}
+
+/// A server whose dispatcher steers, or leaves that to XDP.
+fn dispatched(steering: Steerer) -> ServerConfig {
+    let config = veth(SystemKind::Shenango, IoKind::AfXdp, Wakeup::Eventfd);
+    ServerConfig {
+        dispatcher: config
+            .dispatcher
+            .map(|thread| DispatcherConfig { steering, ..thread }),
+        ..config
+    }
+}
+
+#[test]
+fn a_dispatcher_is_named_where_there_is_one_and_has_its_own_cpu() {
+    let config = dispatched(Steerer::Software);
+    let refused = |config: ServerConfig| config.validate().unwrap_err().to_string();
+    let none = ServerConfig {
+        dispatcher: None,
+        ..config.clone()
+    };
+    assert!(refused(none).contains("needs a dispatcher"));
+    let elsewhere = ServerConfig {
+        system: SystemKind::XdpSteered,
+        ..config.clone()
+    };
+    assert!(refused(elsewhere).contains("has no dispatcher"));
+    let shared = ServerConfig {
+        dispatcher: config.dispatcher.map(|thread| DispatcherConfig {
+            cpu: config.cores[0],
+            ..thread
+        }),
+        ..config
+    };
+    assert!(refused(shared).contains("a CPU to itself"));
+}
+
+#[test]
+fn a_dispatcher_steers() {
+    converse_with(&dispatched(Steerer::Software));
+}
+
+#[test]
+fn a_dispatcher_leaves_steering_to_xdp() {
+    converse_with(&dispatched(Steerer::Xdp));
+}
+
+/// An owner that nobody asks never gets a core; one that is asked gets it, and gives it back.
+#[test]
+fn owners_have_cores_while_they_have_requests() {
+    for steering in [Steerer::Software, Steerer::Xdp] {
+        let config = dispatched(steering);
+        if let Err(refusal) = config.validate() {
+            println!("SKIPPED: {refusal}");
+            return;
+        }
+        let Some(cable) = cable(config.queues) else {
+            return;
+        };
+        let load = || Server::load(&config).map(started);
+        let server = cable.server.run(load).expect("enter").expect("load");
+        let seen = |name: &str| {
+            let related = counters(&server).related;
+            let found = related.iter().find(|(known, _)| known == name);
+            found.map(|(_, count)| *count).expect(name)
+        };
+        assert_eq!((seen("cores_granted"), seen("cores_at_most")), (0, 0));
+        let of_first: Vec<_> = (items().into_iter())
+            .filter(|(key, _)| owner(key) == 0)
+            .take(100)
+            .collect();
+        let ask = || {
+            let mut client = Client::new(CLIENT, SERVER, config.system);
+            for (key, value) in &of_first {
+                assert_eq!(client.ask(key, &line("get", key)), found(key, value));
+            }
+        };
+        cable.client.run(ask).expect("enter");
+        let threads = counters(&server).threads;
+        let served: Vec<u64> = (threads.iter())
+            .map(|thread| thread.counts.executed_get)
+            .collect();
+        assert_eq!(served, [100, 0, 0], "{steering:?}");
+        assert_eq!(threads[1].io.wakeups_app, 0, "nobody woke the other owner");
+        let granted = seen("cores_granted");
+        assert!((1..=100).contains(&granted), "{granted} grants");
+        assert_eq!((seen("cores_at_most"), seen("cores_revoked")), (1, 0));
+        assert!(seen("queueing_delay_max_ns") > 0 && seen("allocation_looks") > granted);
+        // The last grant may not have been seen to end.
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        assert_eq!(seen("cores_parked"), granted);
+    }
 }
 
 #[test]

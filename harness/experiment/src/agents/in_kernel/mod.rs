@@ -141,6 +141,7 @@ impl Loaded {
         Ok(Measured {
             counts: after.1.since(&before.0),
             used: after.0.since(&before.1).total,
+            dispatcher: None,
             hardware: Reading::absent("a server in the kernel has no threads"),
             pinned: Vec::new(),
             empty_polling_ns: None,

@@ -5,8 +5,10 @@
 
 mod by_size;
 mod sizes;
+mod to_dispatcher;
 
 pub(crate) use by_size::BySize;
+pub(crate) use to_dispatcher::ToDispatcher;
 
 use super::config::ServerConfig;
 use super::engine::Access;
@@ -34,6 +36,12 @@ pub(crate) trait Dispatch: Sized + Send + 'static {
         single: &Single,
         now: u32,
     ) -> Option<usize>;
+
+    /// The thread that gathers what takes several threads in this one's place, if another does.
+    #[inline]
+    fn gatherer(&self) -> Option<usize> {
+        None
+    }
 
     /// Called once a round with CLOCK_MONOTONIC in ns.
     fn tick(&mut self, now_ns: u64);

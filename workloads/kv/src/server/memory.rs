@@ -46,6 +46,7 @@ impl Memory {
             listening: vec![format!("memory {}", self.path.display())],
             queues_known: false,
             pages: None,
+            steering_cost: None,
         }
     }
 }

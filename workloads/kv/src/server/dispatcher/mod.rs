@@ -144,7 +144,7 @@ fn serve_own(
         return Ok(());
     };
     let owner =
-        Owner::<Shenango, SpinPerBatch, _, _>::new(desk, cpu, config.queue_of(me), dispatch);
+        Owner::<Shenango, SpinPerBatch, _, _>::new(desk, cpu, config.queue_of(me), dispatch, None);
     let mut tenant = Tenant::new(owner, me, shared, cores);
     let mode = WaitMode::Park {
         timeout: LONGEST_SLEEP,
@@ -365,7 +365,7 @@ impl Handler<MeshIo> for Dispatcher {
         self.work += 1;
         let shared = Arc::clone(&self.desk.shared);
         let counts = &shared.states[self.desk.me].counts;
-        match open(io, frame, &shared, counts, None) {
+        match open(io, frame, &shared, counts, None, &mut None) {
             None => {}
             Some((frame, from, Parsed::Single(single), true)) => {
                 self.hand_over(io, frame, from, single);

@@ -11,7 +11,7 @@ pub mod mica_crcw;
 pub mod mica_crew;
 pub mod mica_erew;
 pub mod minos;
-mod multi_key;
+pub mod multi_key;
 pub mod programmable_rss;
 pub mod reuseport_ebpf;
 pub mod rss_shared;

@@ -1,9 +1,8 @@
 //! How a get of several keys is served where each key has one owner.
 //!
 //! ENCP'19 treats requests of one key and names what several would take (section 4, "Other use
-//! cases"): such a request "possibly need[s] to access data on multiple CPU cores", and packet
-//! duplication in XDP would "allow multi-key requests to be sent to all the cores required to
-//! serve the request".
+//! cases"): such a request may have to access data on several CPU cores, and packet duplication in
+//! XDP would "allow multi-key requests to be sent to all the cores required to serve the request".
 //!
 //! XDP cannot duplicate towards owners. A program returns one verdict for its one frame, and what
 //! sends a frame to several places (`BPF_F_BROADCAST`) does so for maps of devices alone, not for

@@ -7,6 +7,7 @@ use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::{PartitionTable, Policy, layout};
 
 use crate::counters::Counters;
+use crate::hot_keys::HotKeys;
 use crate::object::{self, map_error};
 use crate::slots::{self, Slots};
 use crate::{Error, Result, SteerCounters, refuse_kernel, running_kernel};
@@ -27,6 +28,8 @@ pub struct SteerConfig {
     pub server_port: u16,
     /// Number of consecutive ports (1, or one per partition for [`Policy::Port`]).
     pub ports: u16,
+    /// Keys that can be hot at a time ([`Policy::Key`]); 0 for none, which another program steers.
+    pub hot_keys: u32,
 }
 
 /// The steering program, loaded: XDP -> AF_XDP socket of (receive queue, owner).
@@ -35,6 +38,7 @@ pub struct Steer {
     ebpf: Ebpf,
     slots: Slots,
     sockets: XskMap<MapData>,
+    hot_keys: Option<HotKeys>,
     counters: Counters,
 }
 
@@ -46,10 +50,11 @@ impl Steer {
     /// # Errors
     /// A broken kernel, a configuration out of range, missing privilege, or the verifier's refusal.
     pub fn load(config: &SteerConfig) -> Result<Self> {
-        Self::load_object(
-            config,
-            include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer")),
-        )
+        let object = match config.hot_keys {
+            0 => include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer")),
+            _ => include_bytes_aligned!(concat!(env!("OUT_DIR"), "/spread")),
+        };
+        Self::load_object(config, object)
     }
 
     /// Loads the bare reference in the steering program's place: IPv4 without options or tags,
@@ -73,6 +78,7 @@ impl Steer {
             members,
             server_port,
             ports,
+            hot_keys,
         } = *config;
         slots::check_owners(owners)?;
         if queues == 0 || queues > layout::MAX_TARGETS {
@@ -89,6 +95,10 @@ impl Steer {
                 owners
             }
         };
+        let spreads = hot_keys > 0;
+        if spreads && policy != Policy::Key {
+            return Err(Error::BadConfig("keys are hot where they choose the owner"));
+        }
         let policy = policy as u32;
         let mut loader = EbpfLoader::new();
         loader
@@ -98,6 +108,7 @@ impl Steer {
             .override_global("SERVER_PORT", &server_port, true)
             .override_global("PORTS", &ports, true)
             .map_max_entries("SOCKETS", queues * owners)
+            .map_max_entries(HotKeys::MAP, hot_keys.max(1))
             .map_max_entries(Counters::NAME, layout::COUNTER_REDIRECTED + owners);
         let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
         let mut steer = Self {
@@ -105,6 +116,7 @@ impl Steer {
             slots: Slots::take(&mut ebpf, Self::NAME)?,
             sockets: object::sockets(&mut ebpf, Self::NAME, "SOCKETS")?,
             counters: Counters::take(&mut ebpf, Self::NAME)?,
+            hot_keys: (spreads.then(|| HotKeys::take(&mut ebpf, Self::NAME))).transpose()?,
             ebpf,
         };
         steer.set_table(&PartitionTable::even(partitions as u16))?;
@@ -148,6 +160,11 @@ impl Steer {
     /// When the map cannot be read.
     pub fn table(&self) -> Result<Vec<u64>> {
         self.slots.all()
+    }
+
+    /// The hot keys, where the program spreads such, for whoever chooses them; once.
+    pub fn take_hot_keys(&mut self) -> Option<HotKeys> {
+        self.hot_keys.take()
     }
 
     /// What the program counted so far.

@@ -10,6 +10,7 @@
 pub mod answering;
 pub mod ctx;
 mod inputs;
+mod steerer;
 
 use aya_ebpf::maps::{Array, PerCpuArray};
 use steering::layout;

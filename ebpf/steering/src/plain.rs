@@ -7,7 +7,7 @@
 
 use packet::{Head as _, Packet};
 
-use crate::hash::hash_text;
+use crate::hash::{Hashed, hash_text};
 
 /// Ethernet 14, IPv4 20, UDP 8, memcached's frame header 8, `get ` 4.
 const HEADERS_LEN: usize = 54;
@@ -26,12 +26,12 @@ const fn wanted(bytes: [u8; 4], mask: [u8; 4]) -> (u32, u32) {
     (u32::from_le_bytes(bytes), u32::from_le_bytes(mask))
 }
 
-/// The hash of the request's first key, if the frame is such a `get` to a port of ours.
+/// The request's first key, if the frame is such a `get` to a port of ours.
 #[inline(always)]
-pub(crate) fn hash_of_get<P: Packet + ?Sized>(
+pub(crate) fn key_of_get<P: Packet + ?Sized>(
     p: &P,
     is_ours: impl FnOnce(u16) -> bool,
-) -> Option<u64> {
+) -> Option<Hashed> {
     let head = p.head::<HEADERS_LEN>()?;
     let at_12 = u32::from_le_bytes(head.bytes::<12, 4>());
     let at_20 = u32::from_le_bytes(head.bytes::<20, 4>());
@@ -48,7 +48,7 @@ pub(crate) fn hash_of_get<P: Packet + ?Sized>(
     if end > l3_end || l3_end > p.len() {
         return None;
     }
-    hash_text(p, HEADERS_LEN, end).ok().map(|key| key.hash)
+    hash_text(p, HEADERS_LEN, end).ok()
 }
 
 #[cfg(test)]
@@ -82,12 +82,22 @@ mod tests {
     #[test]
     fn a_plain_get_is_recognised() {
         let frame = frame();
-        assert_eq!(
-            hash_of_get(frame.as_slice(), is_ours),
-            Some(hash_bytes(KEY))
-        );
-        assert_eq!(hash_of_get(frame.as_slice(), |_| false), None);
-        assert_eq!(hash_of_get(&frame[..LEN - 1], is_ours), None);
+        let key = Hashed {
+            hash: hash_bytes(KEY),
+            len: KEY.len(),
+            ends_line: true,
+        };
+        assert_eq!(key_of_get(frame.as_slice(), is_ours), Some(key));
+        assert_eq!(key_of_get(frame.as_slice(), |_| false), None);
+        assert_eq!(key_of_get(&frame[..LEN - 1], is_ours), None);
+    }
+
+    #[test]
+    fn a_get_of_two_keys_does_not_end_with_the_first() {
+        let mut frame = frame();
+        frame[HEADERS_LEN + 4] = b' ';
+        let key = key_of_get(frame.as_slice(), is_ours).expect("a get");
+        assert_eq!((key.len, key.ends_line), (4, false));
     }
 
     #[test]
@@ -97,14 +107,14 @@ mod tests {
             for value in 0..=255 {
                 let mut frame = frame();
                 frame[at] = value;
-                let Some(hash) = hash_of_get(frame.as_slice(), is_ours) else {
+                let Some(key) = key_of_get(frame.as_slice(), is_ours) else {
                     continue;
                 };
                 let datagram = datagram(frame.as_slice()).expect("a datagram");
                 assert!(is_ours(datagram.dst_port));
                 let end = datagram.payload_end();
                 let general = hash_first_key(frame.as_slice(), datagram.payload_at, end);
-                assert_eq!(general, Ok(KeyHash::Key(hash)), "byte {at} = {value}");
+                assert_eq!(general, Ok(KeyHash::Key(key.hash)), "byte {at} = {value}");
                 answers += 1;
             }
         }

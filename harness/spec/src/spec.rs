@@ -205,6 +205,7 @@ impl Spec {
                 flow_hash: resolved.flow_hash,
                 behind: resolved.cache.map(|cache| cache.behind),
                 cache_entries: resolved.cache.map(|cache| cache.entries),
+                hot_keys: resolved.hot_keys,
             };
         }
         if let Some(workload) = &mut spec.workload {

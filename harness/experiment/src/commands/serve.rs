@@ -187,6 +187,7 @@ fn config(
         slot_loads: false,
         flow_hash: FlowHash::default(),
         backlog: 0,
+        hot_keys: 0,
     })
 }
 

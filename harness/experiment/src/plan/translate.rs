@@ -254,6 +254,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         cache: trial.system.cache.map(|cache| CacheConfig {
             entries: cache.entries,
         }),
+        hot_keys: trial.system.hot_keys.map_or(0, u32::from),
     })
 }
 

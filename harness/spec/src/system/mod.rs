@@ -188,6 +188,10 @@ pub struct SystemSpec {
     #[garde(inner(range(min = 1, max = 65_536)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_entries: Option<u32>,
+    /// Keys of `xdp_steered`, the hottest ones, whose gets are spread over all owners. Default: none.
+    #[garde(inner(range(min = 1, max = 256)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hot_keys: Option<u16>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -242,6 +246,10 @@ struct Details {
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_536))]
     cache_entries: Option<u32>,
+    /// Keys of `xdp_steered`, the hottest ones, whose gets are spread over all owners. Default: none.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 256))]
+    hot_keys: Option<u16>,
 }
 
 /// Either form, for the schema.
@@ -286,6 +294,7 @@ impl From<Details> for SystemSpec {
             flow_hash,
             behind,
             cache_entries,
+            hot_keys,
         } = details;
         Self {
             system,
@@ -303,6 +312,7 @@ impl From<Details> for SystemSpec {
             flow_hash,
             behind,
             cache_entries,
+            hot_keys,
         }
     }
 }
@@ -373,6 +383,9 @@ pub struct System {
     /// The cache in front of the system that serves, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
+    /// Keys, the hottest ones, whose gets are spread over all owners, where some are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot_keys: Option<u16>,
 }
 
 impl System {
@@ -407,6 +420,7 @@ impl SystemSpec {
             flow_hash: None,
             behind: None,
             cache_entries: None,
+            hot_keys: None,
         }
     }
 
@@ -463,6 +477,7 @@ impl SystemSpec {
                 behind: self.serving(),
                 entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),
             }),
+            hot_keys: self.hot_keys,
         }
     }
 }

@@ -27,6 +27,7 @@ pub(super) struct Traits {
     pub(super) caches: bool,
     pub(super) kernel_table: bool,
     pub(super) moves_slots: bool,
+    pub(super) spreads_hot_keys: bool,
     pub(super) needs_programs: bool,
     pub(super) needs_xdp: bool,
 }
@@ -57,6 +58,7 @@ impl Traits {
         caches: false,
         kernel_table: false,
         moves_slots: false,
+        spreads_hot_keys: false,
         needs_programs: false,
         needs_xdp: false,
     };

@@ -17,5 +17,6 @@ pub(super) const TRAITS: Traits = Traits {
     kernel_table: true,
     needs_xdp: true,
     moves_slots: true,
+    spreads_hot_keys: true,
     ..Traits::SERVER
 };

@@ -66,6 +66,9 @@ pub struct ServerConfig {
     /// A cache in front of the steering program; AF_XDP only.
     #[serde(default)]
     pub cache: Option<CacheConfig>,
+    /// Keys that can be hot at a time, whose gets are spread over all owners; 0 for none.
+    #[serde(default)]
+    pub hot_keys: u32,
 }
 
 const fn one() -> u32 {
@@ -177,6 +180,7 @@ impl ServerConfig {
             queues: self.queues,
             port: self.port,
             tcp: self.tcp,
+            hot_keys: self.hot_keys,
             cpu_per_owner: distinct.len() == self.cores.len(),
         }
     }

@@ -17,6 +17,7 @@ pub(crate) mod dispatch;
 pub(crate) mod engine;
 mod gate;
 mod holder;
+mod hot;
 pub(crate) mod message;
 mod migrate;
 mod orders;
@@ -43,6 +44,7 @@ pub use snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
 use crate::systems::{Layout, Refusal};
 use cache::Cache;
 use gate::Phase;
+use hot::HotKeys;
 use plane::Plane;
 use rebalance::SlotMove;
 use start::Running;
@@ -143,6 +145,7 @@ pub struct Server {
     /// Requests by slot when the loads were last brought together.
     loads_before: Option<Box<[u64; SLOTS]>>,
     cache: Option<Cache>,
+    hot_keys: Option<HotKeys>,
 }
 
 impl Server {
@@ -166,6 +169,7 @@ impl Server {
             plane,
             loads_before: None,
             cache,
+            hot_keys: None,
         })
     }
 
@@ -203,6 +207,7 @@ impl Server {
             .gate
             .wait_arrived(Phase::Serving, PHASE_LIMIT)
             .map_err(ServerError::Thread)?;
+        self.hot_keys = HotKeys::start(&self.config, shared, &mut self.plane)?;
         match &mut self.cache {
             Some(cache) => cache.start(shared),
             None => Ok(()),
@@ -229,6 +234,9 @@ impl Server {
         self.plane.add_counters(&mut counters)?;
         if let Some(cache) = &self.cache {
             cache.add_counters(&mut counters)?;
+        }
+        if let Some(hot_keys) = &self.hot_keys {
+            hot_keys.add_counters(&mut counters)?;
         }
         Ok(counters)
     }
@@ -278,6 +286,12 @@ impl Server {
                 "{} has no slots with one owner to move",
                 self.config.system
             )));
+        }
+        if self.config.hot_keys > 0 {
+            return Err(ServerError::Config(
+                "slots do not move while hot keys are spread: their copies would not know the new owner"
+                    .to_owned(),
+            ));
         }
         for moves in moves.chunks(MOVED_AT_ONCE) {
             self.running.shared.move_slots(moves)?;
@@ -356,6 +370,7 @@ impl Server {
     pub fn threads(&self) -> Vec<ThreadInfo> {
         let mut threads = self.running.shared.threads();
         threads.extend(self.cache.as_ref().and_then(Cache::thread));
+        threads.extend(self.hot_keys.as_ref().and_then(HotKeys::thread));
         threads
     }
 

@@ -129,6 +129,7 @@ impl Rings {
             members,
             server_port: config.port,
             ports,
+            hot_keys: config.hot_keys,
         })?;
         let last = config.port + (ports - 1);
         let mut mesh = MeshConfig::new(link.index, queues, owners, config.port..=last);

@@ -14,6 +14,7 @@ use super::cache::clocks::Clocks;
 use super::config::ServerConfig;
 use super::counters::{Count, Counts, LiveCounts};
 use super::gate::Gate;
+use super::hot::{Counted, Spread};
 use super::orders::{Mailbox, Order};
 use super::quiet::Quiet;
 use super::rebalance::SlotMove;
@@ -49,6 +50,8 @@ pub(crate) struct ThreadState {
     pub(crate) mailbox: Mailbox<Order>,
     /// A cache's questions to it.
     pub(crate) questions: Mailbox<Asked>,
+    /// What it says of the gets that it executed, where keys may be hot.
+    pub(crate) counted: Mailbox<Vec<Counted>>,
 }
 
 /// See the [module](self).
@@ -76,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) members: usize,
     /// What a cache in the path has to know of executed writes; nothing without one.
     pub(crate) clocks: Option<Arc<Clocks>>,
+    /// The hot keys, where such are spread.
+    pub(crate) spread: Option<Spread>,
     /// Which pages the first partition's items lie on, once it is made.
     pub(crate) pages: OnceLock<Pages>,
     shards: u32,
@@ -110,6 +115,7 @@ impl Shared {
             owners,
             members: config.members() as usize,
             clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
+            spread: (config.hot_keys > 0).then(|| Spread::new(config.hot_keys)),
             pages: OnceLock::new(),
             shards: config.shards(),
             started: Instant::now(),
@@ -339,6 +345,7 @@ impl ThreadState {
             mailbox: Mailbox::default(),
             by_slot: slot_loads.then(|| Box::new(std::array::from_fn(|_| Count::default()))),
             questions: Mailbox::default(),
+            counted: Mailbox::default(),
         }
     }
 

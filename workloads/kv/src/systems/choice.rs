@@ -72,6 +72,8 @@ pub struct SystemChoice {
     pub port: u16,
     /// Whether TCP clients are served too.
     pub tcp: bool,
+    /// Keys whose gets are spread over all owners while they are hot.
+    pub hot_keys: u32,
     /// Whether each owner has a CPU to itself.
     pub cpu_per_owner: bool,
 }
@@ -179,6 +181,17 @@ pub enum Refusal {
         /// Partitions.
         owners: u32,
     },
+    /// Nothing spreads them, or there is nobody to spread them over.
+    #[error(
+        "hot keys are spread by the program of xdp_steered, over at least 2 owners; {system} has \
+         {owners}"
+    )]
+    NoHotKeys {
+        /// The system.
+        system: SystemKind,
+        /// Owners asked for.
+        owners: u32,
+    },
     /// Two spinning threads on one CPU wait for one another's time slices.
     #[error("spinning threads need a CPU each: there are fewer CPUs than owners")]
     SpinNeedsCpus,
@@ -206,6 +219,12 @@ pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
     }
     if !choice.system.engines().contains(&choice.engine) {
         return Err(Refusal::OtherEngine(choice.system));
+    }
+    if choice.hot_keys > 0 && (!choice.system.spreads_hot_keys() || choice.owners < 2) {
+        return Err(Refusal::NoHotKeys {
+            system: choice.system,
+            owners: choice.owners,
+        });
     }
     with_design!(choice.system, D => D::check(choice))
 }
@@ -287,6 +306,7 @@ mod tests {
             queues: 2,
             port: 11211,
             tcp: false,
+            hot_keys: 0,
             cpu_per_owner: true,
         }
     }
@@ -441,6 +461,14 @@ mod tests {
                 ..choice(system, IoKind::AfXdp, Wakeup::Eventfd)
             };
             assert_eq!(refuse(other), Refusal::OtherEngine(system));
+        }
+        for (system, owners) in [(SystemKind::Sphinx, 2), (SystemKind::XdpSteered, 1)] {
+            let spread = SystemChoice {
+                hot_keys: 8,
+                owners,
+                ..choice(system, IoKind::AfXdp, Wakeup::Eventfd)
+            };
+            assert_eq!(refuse(spread), Refusal::NoHotKeys { system, owners });
         }
         let crowded = SystemChoice {
             wakeup: Wakeup::Spin,

@@ -5,6 +5,8 @@
 
 mod cable;
 mod client;
+mod coherence;
+mod hot_keys;
 mod kernel_steering;
 mod loopback;
 mod netcache;

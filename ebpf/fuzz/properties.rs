@@ -18,6 +18,8 @@ pub(crate) fn check(frame: &[u8]) {
             server_port: PORT,
             ports: 6,
             rx_queue: 3,
+            hot: false,
+            tick: 7,
         };
         let verdict = steer(frame, &table, &inputs);
         if let Verdict::Owner(owner) = verdict {

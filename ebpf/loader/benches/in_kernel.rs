@@ -88,6 +88,7 @@ fn load() -> loader::Result<Programs> {
         members: 1,
         server_port: PORT,
         ports: 1,
+        hot_keys: 0,
     })?;
     let family = AddressFamily::from_raw(libc::AF_XDP as u16);
     let socket =

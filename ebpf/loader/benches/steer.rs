@@ -39,6 +39,7 @@ fn config() -> SteerConfig {
         members: 4,
         server_port: PORT,
         ports: 1,
+        hot_keys: 0,
     }
 }
 

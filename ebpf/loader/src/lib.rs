@@ -13,6 +13,7 @@ mod counters;
 mod cpumap;
 mod error;
 mod generate;
+mod hot_keys;
 mod kernel;
 mod kv_direct;
 mod loss;
@@ -43,6 +44,7 @@ pub use counters::{
 pub use cpumap::CpuRedirect;
 pub use error::{Error, Result};
 pub use generate::Generate;
+pub use hot_keys::HotKeys;
 pub use kernel::{KernelVersion, refuse_kernel, running_kernel};
 pub use kv_direct::KvDirect;
 pub use loss::{Lossy, LossyConfig};

@@ -18,9 +18,6 @@ use crate::counters::Counters;
 use crate::object::{self, map_error};
 use crate::{AnswerCounters, Error, Result, ServerPorts, XdpProgram};
 
-/// What the kernel says where there is nothing to remove.
-const ABSENT: i32 = rustix::io::Errno::NOENT.raw_os_error();
-
 /// How the cache is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetCacheConfig {
@@ -143,12 +140,7 @@ impl NetCache {
     /// # Errors
     /// When the map cannot be written; not when there was none.
     pub fn withdraw(&mut self, hash: u64) -> Result<()> {
-        match self.index.remove(&hash) {
-            Err(MapError::SyscallError(call)) if call.io_error.raw_os_error() == Some(ABSENT) => {
-                Ok(())
-            }
-            removed => removed.map_err(map_error("INDEX")),
-        }
+        object::remove(&mut self.index, hash, "INDEX")
     }
 
     /// Waits until no run of the program is left that began before: slots no longer named are free

@@ -1,6 +1,6 @@
 //! What every loader does with an object: load it, find its program and its maps.
 
-use aya::maps::{Array, HashMap, MapData, PerCpuArray, ProgramArray, RingBuf, XskMap};
+use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, ProgramArray, RingBuf, XskMap};
 use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader, Pod};
 
@@ -111,6 +111,21 @@ take_map!(
     /// Takes a ring buffer out of an object.
     ring -> RingBuf<MapData>
 );
+
+/// What the kernel says where there is nothing to remove.
+const ABSENT: i32 = rustix::io::Errno::NOENT.raw_os_error();
+
+/// Takes a key out of a map, if it is there.
+pub(crate) fn remove(
+    map: &mut HashMap<MapData, u64, u64>,
+    key: u64,
+    name: &'static str,
+) -> Result<()> {
+    match map.remove(&key) {
+        Err(MapError::SyscallError(call)) if call.io_error.raw_os_error() == Some(ABSENT) => Ok(()),
+        removed => removed.map_err(map_error(name)),
+    }
+}
 
 /// The program of an object as the kernel names it.
 pub(crate) fn provenance(ebpf: &Ebpf, name: &'static str) -> Result<Provenance> {

@@ -8,6 +8,7 @@ use steering::{PartitionTable, Policy, layout};
 
 use crate::burn::{self, Burn};
 use crate::counters::Counters;
+use crate::hot_keys::HotKeys;
 use crate::object::{self, map_error};
 use crate::slots::{self, Slots};
 use crate::{Attached, Error, Result, SteerCounters, attach, refuse_kernel, running_kernel};
@@ -28,6 +29,8 @@ pub struct SteerConfig {
     pub server_port: u16,
     /// Number of consecutive ports (1, or one per partition for [`Policy::Port`]).
     pub ports: u16,
+    /// Keys that can be hot at a time ([`Policy::Key`]); 0 for none, which another program steers.
+    pub hot_keys: u32,
 }
 
 /// What the steering program does beside steering.
@@ -54,6 +57,7 @@ pub struct Steer {
     ebpf: Ebpf,
     slots: Slots,
     sockets: XskMap<MapData>,
+    hot_keys: Option<HotKeys>,
     counters: Counters,
 }
 
@@ -103,9 +107,15 @@ impl Steer {
     fn load_burning(config: &SteerConfig, options: &SteerOptions, rounds: u32) -> Result<Self> {
         let rounds = ("BURN_ROUNDS", rounds);
         let Some(notes) = options.note else {
-            let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer"));
+            let object = match config.hot_keys {
+                0 => include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer")),
+                _ => include_bytes_aligned!(concat!(env!("OUT_DIR"), "/spread")),
+            };
             return Self::load_object(config, Self::NAME, &[rounds], object);
         };
+        if config.hot_keys > 0 {
+            return Err(Error::BadConfig("a program notes keys or spreads hot ones"));
+        }
         match config.policy {
             Policy::Key | Policy::Cluster => {}
             Policy::Rss | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
@@ -149,6 +159,7 @@ impl Steer {
             members,
             server_port,
             ports,
+            hot_keys,
         } = *config;
         slots::check_owners(owners)?;
         if queues == 0 || queues > layout::MAX_TARGETS {
@@ -165,6 +176,10 @@ impl Steer {
                 owners
             }
         };
+        let spreads = hot_keys > 0;
+        if spreads && policy != Policy::Key {
+            return Err(Error::BadConfig("keys are hot where they choose the owner"));
+        }
         let policy = policy as u32;
         let mut loader = EbpfLoader::new();
         loader
@@ -174,6 +189,7 @@ impl Steer {
             .override_global("SERVER_PORT", &server_port, true)
             .override_global("PORTS", &ports, true)
             .map_max_entries("SOCKETS", queues * owners)
+            .map_max_entries(HotKeys::MAP, hot_keys.max(1))
             .map_max_entries(Counters::NAME, layout::COUNTER_REDIRECTED + owners);
         for (setting, value) in further {
             loader.override_global(setting, value, true);
@@ -186,6 +202,7 @@ impl Steer {
             slots: Slots::take(&mut ebpf, name)?,
             sockets: object::sockets(&mut ebpf, name, "SOCKETS")?,
             counters: Counters::take(&mut ebpf, name)?,
+            hot_keys: (spreads.then(|| HotKeys::take(&mut ebpf, name))).transpose()?,
             ebpf,
         };
         steer.set_table(&PartitionTable::even(partitions as u16))?;
@@ -238,6 +255,11 @@ impl Steer {
     /// When the map cannot be read.
     pub fn table(&self) -> Result<Vec<u64>> {
         self.slots.all()
+    }
+
+    /// The hot keys, where the program spreads such, for whoever chooses them; once.
+    pub fn take_hot_keys(&mut self) -> Option<HotKeys> {
+        self.hot_keys.take()
     }
 
     /// What the program counted so far.

@@ -10,9 +10,12 @@ mod requests;
 
 use fixtures::build::{PORT, Wrapping, binary, framed};
 use fixtures::table::{Expected, fixtures};
+use packet::datagram;
 use proptest::prelude::*;
 use requests::{request, runner, scattered};
-use steering::{Inputs, PartitionTable, Policy, Verdict, hash_bytes, steer};
+use steering::{
+    Inputs, Located, PartitionTable, Policy, Verdict, hash_bytes, hash_key, locate_key, steer,
+};
 use support::{NOWHERE, Rig};
 
 const OWNERS: u32 = 5;
@@ -35,6 +38,8 @@ fn inputs(policy: Policy, ports: u16) -> Inputs {
         server_port: PORT,
         ports,
         rx_queue: 0,
+        hot: false,
+        tick: 0,
     }
 }
 
@@ -149,6 +154,58 @@ fn random_packets_get_the_same_verdict() {
     }
 }
 
+/// The hash of the request's first key.
+fn first_key(frame: &[u8]) -> Option<u64> {
+    let datagram = datagram(frame).ok()?;
+    match locate_key(frame, datagram.payload_at, datagram.payload_len) {
+        Ok(Located::Key { at, len }) => hash_key(frame, at, len),
+        Ok(Located::Keyless) | Err(_) => None,
+    }
+}
+
+#[test]
+fn gets_of_hot_keys_are_spread_alike() {
+    let Some(mut rig) = Rig::spreading(OWNERS) else {
+        return;
+    };
+    let table = scattered(OWNERS);
+    rig.steer.set_table(&table).expect("table");
+    let hot_keys = rig.steer.take_hot_keys().expect("the program that spreads");
+    let (rig, hot_keys) = (
+        std::cell::RefCell::new(rig),
+        std::cell::RefCell::new(hot_keys),
+    );
+    let spread = std::cell::Cell::new(0);
+    let plain = "get [a-z]{1,40}( [a-z]{3})?\r\n"
+        .prop_map(|text| Wrapping::default().frame(&framed(text.as_bytes())));
+    let frames = prop_oneof![frame(), plain];
+    let cases = (frames, any::<bool>(), any::<u32>());
+    let result = runner(2000).run(&cases, |(frame, hot, tick)| {
+        let key = first_key(&frame).filter(|_| hot);
+        let mut hot_keys = hot_keys.borrow_mut();
+        hot_keys.set_turn(tick).expect("a turn");
+        if let Some(key) = key {
+            hot_keys.spread(key).expect("room for one");
+        }
+        let inputs = Inputs {
+            hot: key.is_some(),
+            tick,
+            ..inputs(Policy::Key, 1)
+        };
+        let expected = steer(frame.as_slice(), &table, &inputs);
+        let got = rig.borrow_mut().verdict(&frame, NOWHERE);
+        if let Some(key) = key {
+            hot_keys.gather(key).expect("it was hot");
+        }
+        let elsewhere = expected != steer(frame.as_slice(), &table, &self::inputs(Policy::Key, 1));
+        spread.set(spread.get() + u32::from(elsewhere));
+        prop_assert_eq!(got, expected);
+        Ok(())
+    });
+    result.unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(spread.get() > 100, "{} went elsewhere", spread.get());
+}
+
 #[test]
 fn keys_of_every_length_hash_alike() {
     let Some(mut rig) = Rig::new(Policy::Key, 1, OWNERS, 1) else {
@@ -215,6 +272,7 @@ fn a_missing_socket_is_counted() {
         members: 2,
         server_port: PORT,
         ports: 1,
+        hot_keys: 0,
     };
     let Some(steer) = support::loaded(loader::Steer::load(&config)) else {
         return;

@@ -134,6 +134,8 @@ fn assert_agrees(table: &PartitionTable, payload: &[u8], fate: &Fate, what: &str
         server_port: 0,
         ports: 0,
         rx_queue: flow,
+        hot: false,
+        tick: 0,
     };
     let verdict = |flow| steer_payload(segment.as_slice(), 8, segment.len(), table, &inputs(flow));
     match (verdict(0), verdict(1)) {

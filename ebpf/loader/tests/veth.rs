@@ -39,6 +39,7 @@ fn steer(queues: u32) -> SteerConfig {
         members: QUEUES,
         server_port: PORT,
         ports: 8,
+        hot_keys: 0,
     }
 }
 

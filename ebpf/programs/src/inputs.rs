@@ -20,10 +20,11 @@ macro_rules! partition_table {
 }
 
 /// Declares the settings and `Kernel`, the situation of a program with this context: its policy, the
-/// owners among which the receive queue decides, and what it counts as the receive queue.
+/// owners among which the receive queue decides, what it counts as the receive queue, and where it
+/// spreads hot keys, whose turn it is.
 #[macro_export]
 macro_rules! situation {
-    ($context:ty, $policy:expr, $members:expr, $rx_queue:expr) => {
+    ($context:ty, $policy:expr, $members:expr, $rx_queue:expr $(, $turn:expr)?) => {
         $crate::setting!(OWNERS: u32 = 1);
         $crate::setting!(SERVER_PORT: u16 = 0);
         $crate::setting!(PORTS: u16 = 0);
@@ -60,6 +61,12 @@ macro_rules! situation {
             fn rx_queue(&self) -> u32 {
                 $rx_queue(self.0)
             }
+            $(
+                #[inline(always)]
+                fn turn(&self, hash: u64) -> Option<u32> {
+                    $turn(hash)
+                }
+            )?
         }
     };
 }

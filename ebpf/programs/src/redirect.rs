@@ -2,10 +2,10 @@
 
 /// Declares the settings, the maps, `Kernel` and `KernelTable` of such a program, `take_time`, which does the work
 /// that is injected, to be called first, and `carry_out`, which turns a verdict into an action. `$policy` makes
-/// the policy of its number.
+/// the policy of its number; `$turn`, where hot keys are spread, tells whose turn it is.
 #[macro_export]
 macro_rules! redirecting {
-    ($policy:expr) => {
+    ($policy:expr $(, $turn:expr)?) => {
         $crate::setting!(POLICY: u32 = steering::Policy::Key as u32);
         $crate::setting!(MEMBERS: u32 = 1);
         $crate::setting!(BURN_ROUNDS: u32 = 0);
@@ -14,6 +14,7 @@ macro_rules! redirecting {
             $policy(POLICY.load()),
             MEMBERS.load(),
             $crate::ctx::rx_queue
+            $(, $turn)?
         );
         $crate::partition_table!();
 

@@ -35,6 +35,8 @@ pub struct Hashed {
     pub hash: u64,
     /// Length of the key in bytes, 1 to [`MAX_KEY_LEN`].
     pub len: usize,
+    /// Whether its line ends with it.
+    pub ends_line: bool,
 }
 
 #[inline(always)]
@@ -151,5 +153,6 @@ fn finish_text(chain: u64, word: u64, done: usize, at: usize, end: usize) -> Res
     Ok(Hashed {
         hash: finish(chain, last.word, len),
         len,
+        ends_line: last.delimiter != b' ',
     })
 }

@@ -7,11 +7,10 @@
 
 use packet::{Head as _, Packet};
 
-use crate::KeyNote;
-use crate::hash::hash_text;
+use crate::hash::{Hashed, hash_text};
 
-/// Ethernet 14, IPv4 20, UDP 8, memcached's frame header 8, `get ` 4.
-const HEADERS_LEN: usize = 54;
+/// Ethernet 14, IPv4 20, UDP 8, memcached's frame header 8, `get ` 4: where the key begins.
+pub(crate) const HEADERS_LEN: usize = 54;
 const L3_AT: usize = 14;
 const UDP_AT: usize = 34;
 
@@ -32,7 +31,7 @@ const fn wanted(bytes: [u8; 4], mask: [u8; 4]) -> (u32, u32) {
 pub(crate) fn key_of_get<P: Packet + ?Sized>(
     p: &P,
     is_ours: impl FnOnce(u16) -> bool,
-) -> Option<KeyNote> {
+) -> Option<Hashed> {
     let head = p.head::<HEADERS_LEN>()?;
     let at_12 = u32::from_le_bytes(head.bytes::<12, 4>());
     let at_20 = u32::from_le_bytes(head.bytes::<20, 4>());
@@ -49,8 +48,7 @@ pub(crate) fn key_of_get<P: Packet + ?Sized>(
     if end > l3_end || l3_end > p.len() {
         return None;
     }
-    let key = hash_text(p, HEADERS_LEN, end).ok()?;
-    Some(KeyNote::new(key.hash, HEADERS_LEN, key.len))
+    hash_text(p, HEADERS_LEN, end).ok()
 }
 
 #[cfg(test)]
@@ -84,12 +82,22 @@ mod tests {
     #[test]
     fn a_plain_get_is_recognised() {
         let frame = frame();
-        assert_eq!(
-            key_of_get(frame.as_slice(), is_ours),
-            Some(KeyNote::new(hash_bytes(KEY), HEADERS_LEN, KEY.len()))
-        );
+        let key = Hashed {
+            hash: hash_bytes(KEY),
+            len: KEY.len(),
+            ends_line: true,
+        };
+        assert_eq!(key_of_get(frame.as_slice(), is_ours), Some(key));
         assert_eq!(key_of_get(frame.as_slice(), |_| false), None);
         assert_eq!(key_of_get(&frame[..LEN - 1], is_ours), None);
+    }
+
+    #[test]
+    fn a_get_of_two_keys_does_not_end_with_the_first() {
+        let mut frame = frame();
+        frame[HEADERS_LEN + 4] = b' ';
+        let key = key_of_get(frame.as_slice(), is_ours).expect("a get");
+        assert_eq!((key.len, key.ends_line), (4, false));
     }
 
     #[test]
@@ -106,7 +114,10 @@ mod tests {
                 assert!(is_ours(datagram.dst_port));
                 let end = datagram.payload_end();
                 let general = hash_first_key(frame.as_slice(), datagram.payload_at, end);
-                assert_eq!(general, Ok(KeyHash::Key(key)), "byte {at} = {value}");
+                let Ok(KeyHash::Key(general)) = general else {
+                    panic!("byte {at} = {value}: {general:?}");
+                };
+                assert_eq!(general.hash, key.hash, "byte {at} = {value}");
                 answers += 1;
             }
         }

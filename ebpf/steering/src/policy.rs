@@ -2,6 +2,7 @@
 
 use packet::{Datagram, Packet, Refusal, datagram};
 
+use crate::hash::Hashed;
 use crate::request::{KeyHash, hash_first_key};
 use crate::rss::Tuple;
 use crate::table::{Table, owner_in, slot_of};
@@ -13,7 +14,9 @@ use crate::{Drop, KeyNote, flow, plain};
 pub enum Policy {
     /// By receive queue: whatever the NIC's RSS did. The request is not looked at.
     Rss = 0,
-    /// By the request's first key.
+    /// By the request's first key. Where some keys are hot, gets of one of them alone go to every owner in
+    /// turn: the policy `hot_spread` (ENCP'19, section 3.2). Only the plain shape of a get is spread:
+    /// untagged IPv4 without options, and ASCII.
     Key = 1,
     /// By UDP destination port: the client has computed the partition (MICA, NSDI 2014, s. 4.1).
     Port = 2,
@@ -60,6 +63,10 @@ pub struct Inputs {
     pub ports: u16,
     /// Receive queue on which the frame arrived.
     pub rx_queue: u32,
+    /// Whether the request's first key is hot; [`Policy::Key`] alone looks at it.
+    pub hot: bool,
+    /// How many gets of hot keys were spread before this frame.
+    pub tick: u32,
 }
 
 /// Where the inputs come from. [`Inputs`] holds them; the kernel's shell fetches each one when it
@@ -77,6 +84,12 @@ pub trait Situation {
     fn ports(&self) -> u16;
     /// Receive queue on which the frame arrived.
     fn rx_queue(&self) -> u32;
+    /// Whose turn it is to answer a get of the key of this hash, if that is hot. Where programs do not
+    /// spread, no key is.
+    #[inline(always)]
+    fn turn(&self, _hash: u64) -> Option<u32> {
+        None
+    }
 }
 
 impl Situation for Inputs {
@@ -102,6 +115,10 @@ impl Situation for Inputs {
 
     fn rx_queue(&self) -> u32 {
         self.rx_queue
+    }
+
+    fn turn(&self, _hash: u64) -> Option<u32> {
+        self.hot.then_some(self.tick)
     }
 }
 
@@ -151,8 +168,11 @@ where
     if by_key(inputs.policy())
         && let Some(key) = plain::key_of_get(view, |port| is_ours(inputs, port))
     {
-        note(key);
-        return by_hash(table, inputs, key.hash);
+        note(KeyNote::new(key.hash, plain::HEADERS_LEN, key.len));
+        return match spread(inputs, &key) {
+            Some(turn) => by_turn(inputs, turn),
+            None => by_hash(table, inputs, key.hash),
+        };
     }
     let datagram = match datagram(view) {
         Ok(datagram) => datagram,
@@ -263,6 +283,23 @@ fn by_hash<T: Table + ?Sized>(table: &T, inputs: &impl Situation, hash: u64) -> 
 #[inline(always)]
 const fn by_key(policy: Policy) -> bool {
     matches!(policy, Policy::Key | Policy::Cluster)
+}
+
+/// The turn of a get of one key, where it is to be spread.
+#[inline(always)]
+fn spread(inputs: &impl Situation, key: &Hashed) -> Option<u32> {
+    // Last the policy, for then a program that spreads nothing need not ask for it.
+    let turn = key.ends_line.then(|| inputs.turn(key.hash)).flatten()?;
+    matches!(inputs.policy(), Policy::Key).then_some(turn)
+}
+
+/// All owners in turn.
+#[inline(always)]
+fn by_turn(inputs: &impl Situation, turn: u32) -> Verdict {
+    match turn.checked_rem(inputs.owners()) {
+        Some(owner) => Verdict::Owner(owner as u16),
+        None => Verdict::Drop(Drop::NoOwner),
+    }
 }
 
 /// One of the members of a cluster, the first of which is number 0.

@@ -23,6 +23,8 @@ fn inputs(policy: Policy) -> Inputs {
         server_port: PORT,
         ports: 1,
         rx_queue: RX_QUEUE,
+        hot: false,
+        tick: 0,
     }
 }
 
@@ -130,6 +132,44 @@ fn rss_does_not_look_at_the_request() {
     let frame = fixtures::build::Wrapping::default().frame(b"nonsense");
     let verdict = steer(frame.as_slice(), &table, &inputs(Policy::Rss));
     assert_eq!(verdict, Verdict::Owner((RX_QUEUE % OWNERS) as u16));
+}
+
+#[test]
+fn a_hot_get_goes_to_every_owner_in_turn_and_nothing_else_does() {
+    let table = PartitionTable::even(OWNERS as u16);
+    let verdict = |request: &[u8], hot, tick| {
+        let frame = fixtures::build::Wrapping::default().frame(&fixtures::build::framed(request));
+        let inputs = Inputs {
+            hot,
+            tick,
+            ..inputs(Policy::Key)
+        };
+        steer(frame.as_slice(), &table, &inputs)
+    };
+    let home = Verdict::Owner(table.owner_of(hash_bytes(b"key")));
+    for tick in (0..2 * OWNERS).chain([u32::MAX]) {
+        let turn = Verdict::Owner((tick % OWNERS) as u16);
+        assert_eq!(verdict(b"get key\r\n", true, tick), turn);
+        assert_eq!(verdict(b"get key\r\n", false, tick), home);
+        for other in [
+            b"get key other\r\n".as_slice(),
+            b"gets key\r\n",
+            b"set key 0 0 1\r\nx\r\n",
+            b"delete key\r\n",
+            b"mg key v\r\n",
+        ] {
+            assert_eq!(verdict(other, true, tick), home);
+        }
+        let get =
+            fixtures::build::Wrapping::default().frame(&fixtures::build::framed(b"get key\r\n"));
+        let by_port = Inputs {
+            hot: true,
+            tick,
+            ..inputs(Policy::Port)
+        };
+        let first = steer(get.as_slice(), &table, &by_port);
+        assert_eq!(first, Verdict::Owner(0), "no other policy spreads");
+    }
 }
 
 #[test]

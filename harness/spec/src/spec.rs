@@ -207,6 +207,7 @@ impl Spec {
                 multi_key,
                 xdp: resolved.xdp,
                 steering: resolved.steering,
+                hot_keys: resolved.hot_keys,
             };
         }
         if let Some(workload) = &mut spec.workload {

@@ -72,15 +72,34 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(policy: Policy, queues: u32, owners: u32, ports: u16) -> Option<Self> {
-        let config = SteerConfig {
+        Self::of(&SteerConfig {
             policy,
             queues,
             owners,
             members: members(policy, owners),
             server_port: PORT,
             ports,
-        };
-        let mut steer = loaded(Steer::load(&config))?;
+            hot_keys: 0,
+        })
+    }
+
+    /// With the program that spreads one hot key, on one queue.
+    #[allow(dead_code, reason = "one of the tests that share this module needs it")]
+    pub(crate) fn spreading(owners: u32) -> Option<Self> {
+        Self::of(&SteerConfig {
+            policy: Policy::Key,
+            queues: 1,
+            owners,
+            members: owners,
+            server_port: PORT,
+            ports: 1,
+            hot_keys: 1,
+        })
+    }
+
+    fn of(config: &SteerConfig) -> Option<Self> {
+        let SteerConfig { queues, owners, .. } = *config;
+        let mut steer = loaded(Steer::load(config))?;
         let mut sockets = Vec::new();
         for queue in 0..queues {
             for owner in 0..owners {

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "packet and map access")]
 
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
-use aya_ebpf::maps::Array;
+use aya_ebpf::maps::{Array, PerCpuArray};
 
 use crate::Counters;
 
@@ -27,6 +27,19 @@ pub fn add(counters: &Counters, index: u32, number: u64) {
     if let Some(counter) = counters.get_ptr_mut(index) {
         // SAFETY: the value is this CPU's own, and a program is not preempted by itself here.
         unsafe { *counter += number };
+    }
+}
+
+/// How often this CPU was here before. `None` if there is no room to count.
+#[inline(always)]
+#[must_use]
+pub fn take_turn(turns: &PerCpuArray<u64>) -> Option<u32> {
+    let turns = turns.get_ptr_mut(0)?;
+    // SAFETY: the value is this CPU's own, and a program is not preempted by itself here.
+    unsafe {
+        let turn = *turns;
+        *turns = turn + 1;
+        Some(turn as u32)
     }
 }
 

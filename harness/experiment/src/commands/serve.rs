@@ -192,6 +192,7 @@ fn config(
         multi_key: MultiKey::default(),
         backlog: 0,
         xdp: XdpOptions::default(),
+        hot_keys: 0,
     })
 }
 

@@ -285,6 +285,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         xdp: super::xdp::options(trial),
         regions: None,
         dispatcher: dispatcher(trial.system.steering, placement),
+        hot_keys: trial.system.hot_keys.map_or(0, u32::from),
     })
 }
 

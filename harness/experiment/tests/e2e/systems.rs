@@ -24,6 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("systems::netcache", &[Need::Veth], netcache),
         Case::new("systems::repartition", &[Need::Veth], repartition),
         Case::new("systems::rebalance", &[Need::Veth], rebalance),
+        Case::new("systems::hot_keys", &[Need::Veth], hot_keys),
     ]
 }
 
@@ -329,13 +330,8 @@ fn repartition(bench: &Bench) -> Result<()> {
 fn rebalance(bench: &Bench) -> Result<()> {
     let mut imbalance = BTreeMap::new();
     for trial in smoke(bench, "rebalance")? {
-        let who = trial.who();
-        let unanswered = trial.number("timed_out")? + trial.number("unsent")?;
-        ensure!(unanswered == 0, "{who}: {unanswered} without an answer");
-        let executed = |owner: u8| trial.counter("server", &format!("executed_owner_{owner}"));
-        let (first, second) = (executed(0)? as f64, executed(1)? as f64);
-        let most = first.max(second) * 2.0 / (first + second);
-        imbalance.insert(trial.text("label")?.to_owned(), most);
+        expect_all_answered(&trial)?;
+        imbalance.insert(trial.text("label")?.to_owned(), busier_of_two(&trial)?);
     }
     let (fixed, rebalanced) = (imbalance["fixed"], imbalance["rebalanced"]);
     ensure!(
@@ -343,6 +339,63 @@ fn rebalance(bench: &Bench) -> Result<()> {
         "the busier owner had {rebalanced} of the mean with moves, {fixed} without"
     );
     Ok(())
+}
+
+/// Under skew the owners' loads come together where gets of hot keys are spread: those are answered from
+/// copies, none of them counts as misrouted or shows a wrong value, and nothing is lost.
+fn hot_keys(bench: &Bench) -> Result<()> {
+    let mut imbalance = BTreeMap::new();
+    for trial in smoke(bench, "hot-keys")? {
+        let (who, label) = (trial.who(), trial.text("label")?.to_owned());
+        expect_all_answered(&trial)?;
+        expect_none(&trial, &["misroutes"])?;
+        let wrong = trial.counter("client", "wrong_values")?;
+        ensure!(wrong == 0, "{who}: {wrong} wrong values");
+        let count = |name: &str| trial.counter("server", name);
+        let (spread, forwarded) = (count("hot_spread")?, count("hot_forwarded")?);
+        let (waits, copies) = (count("hot_waits")?, count("hot_copies")?);
+        let handoffs = count("handoffs")?;
+        ensure!(
+            handoffs == forwarded,
+            "{who}: {handoffs} handoffs, {forwarded} gets found no copy"
+        );
+        match label.as_str() {
+            "spread" => ensure!(
+                spread > 10 * forwarded && waits > 0 && copies > 0,
+                "{who}: {spread} gets from copies, {forwarded} without one; {waits} writes waited, \
+                 {copies} items were copied"
+            ),
+            _ => ensure!(
+                spread + forwarded + waits + copies == 0,
+                "{who}: no hot keys"
+            ),
+        }
+        imbalance.insert(label, busier_of_two(&trial)?);
+    }
+    let (homes, spread) = (imbalance["homes"], imbalance["spread"]);
+    ensure!(
+        spread < homes,
+        "the busier owner had {spread} of the mean with hot keys spread, {homes} without"
+    );
+    Ok(())
+}
+
+/// Fails where a request got no answer.
+fn expect_all_answered(trial: &Row) -> Result<()> {
+    let unanswered = trial.number("timed_out")? + trial.number("unsent")?;
+    ensure!(
+        unanswered == 0,
+        "{}: {unanswered} without an answer",
+        trial.who()
+    );
+    Ok(())
+}
+
+/// The load of the busier one of two owners, over their mean.
+fn busier_of_two(trial: &Row) -> Result<f64> {
+    let executed = |owner: u8| trial.counter("server", &format!("executed_owner_{owner}"));
+    let (first, second) = (executed(0)? as f64, executed(1)? as f64);
+    Ok(first.max(second) * 2.0 / (first + second))
 }
 
 /// Runs a shipped smoke spec; its trials, each with a ledger that closes.

@@ -2,6 +2,7 @@
 
 mod bpf;
 mod flood;
+mod hot_keys;
 mod in_kernel;
 mod multi_key;
 mod repartition;
@@ -54,6 +55,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
     flood::saturate(spec, &mut findings);
     repartition::repartition(spec, &mut findings);
     repartition::rebalance(spec, &mut findings);
+    hot_keys::hot_keys(spec, &mut findings);
     truth::stall(spec, &mut findings);
     truth::trace(spec, &mut findings);
     truth::floor(spec, &mut findings);

@@ -256,6 +256,12 @@ impl SystemKind {
         self.traits().multi_key
     }
 
+    /// Whether gets of the hottest keys can be spread over all owners.
+    #[must_use]
+    pub const fn spreads_hot_keys(self) -> bool {
+        self.traits().spreads_hot_keys
+    }
+
     /// Whether a program of its own hashes flows, so that the hash can be chosen.
     #[must_use]
     pub const fn hashes_flows(self) -> bool {

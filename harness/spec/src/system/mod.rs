@@ -211,6 +211,10 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steering: Option<Steerer>,
+    /// Keys of `xdp_steered`, the hottest ones, whose gets are spread over all owners. Default: none.
+    #[garde(inner(range(min = 1, max = 256)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hot_keys: Option<u16>,
 }
 
 /// The mapping form of an entry: what [`SystemSpec`] is read from.
@@ -274,6 +278,10 @@ struct Details {
     /// Who steers requests to the owners of `shenango`. Default: `software`.
     #[serde(default)]
     steering: Option<Steerer>,
+    /// Keys of `xdp_steered`, the hottest ones, whose gets are spread over all owners. Default: none.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 256))]
+    hot_keys: Option<u16>,
 }
 
 /// Either form, for the schema.
@@ -321,6 +329,7 @@ impl From<Details> for SystemSpec {
             multi_key,
             xdp,
             steering,
+            hot_keys,
         } = details;
         Self {
             system,
@@ -341,6 +350,7 @@ impl From<Details> for SystemSpec {
             multi_key,
             xdp,
             steering,
+            hot_keys,
         }
     }
 }
@@ -421,6 +431,9 @@ pub struct System {
     /// Who steers, where a dispatcher may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steering: Option<Steerer>,
+    /// Keys, the hottest ones, whose gets are spread over all owners, where some are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot_keys: Option<u16>,
 }
 
 impl System {
@@ -458,6 +471,7 @@ impl SystemSpec {
             multi_key: None,
             xdp: None,
             steering: None,
+            hot_keys: None,
         }
     }
 
@@ -525,6 +539,7 @@ impl SystemSpec {
             xdp: self.xdp.and_then(Xdp::resolve),
             steering: (self.system.has_dispatcher())
                 .then(|| self.steering.unwrap_or(Steerer::DEFAULT)),
+            hot_keys: self.hot_keys,
         }
     }
 }

@@ -19,5 +19,6 @@ pub(super) const TRAITS: Traits = Traits {
     moves_slots: true,
     multi_key: MultiKey::EVERY_WAY,
     xdp_options: true,
+    spreads_hot_keys: true,
     ..Traits::SERVER
 };

@@ -238,6 +238,18 @@ fn options_belong_to_their_systems() {
         ),
         ("{system: memcached, rebalance: 10 ms}", "memcached has not"),
         ("{system: sphinx, rebalance: 0 s}", "longer than 0"),
+        (
+            "{system: sphinx, hot_keys: 8}",
+            "the program of xdp_steered spreads",
+        ),
+        (
+            "{system: xdp_steered, owners: 1, hot_keys: 8}",
+            "at least 2",
+        ),
+        (
+            "{system: xdp_steered, hot_keys: 8, rebalance: 20 ms}",
+            "not both",
+        ),
         ("{system: minos, io: udp}", "read every receive queue"),
         (
             "{system: sphinx, steering: xdp}",

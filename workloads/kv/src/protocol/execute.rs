@@ -133,19 +133,32 @@ fn delta(shard: &mut impl Store, key: Key<'_>, up: bool, by: u64, now: u32, sink
 
 #[inline]
 fn put_value(item: &Item<'_>, with_cas: bool, sink: &mut impl Sink) {
-    sink.reserve(item.key.len() + item.value.len() + 64);
+    let cas = with_cas.then_some(item.facts.cas);
+    put_found(item.key, item.facts.flags, item.value, cas, sink);
+}
+
+/// One key's part of the reply to a get.
+#[inline]
+pub(crate) fn put_found(
+    key: &[u8],
+    flags: u32,
+    value: &[u8],
+    cas: Option<u64>,
+    sink: &mut impl Sink,
+) {
+    sink.reserve(key.len() + value.len() + 64);
     sink.put(b"VALUE ");
-    sink.put(item.key);
+    sink.put(key);
     sink.put(b" ");
-    sink.put_number(u64::from(item.facts.flags));
+    sink.put_number(u64::from(flags));
     sink.put(b" ");
-    sink.put_number(item.value.len() as u64);
-    if with_cas {
+    sink.put_number(value.len() as u64);
+    if let Some(cas) = cas {
         sink.put(b" ");
-        sink.put_number(item.facts.cas);
+        sink.put_number(cas);
     }
     sink.put(b"\r\n");
-    sink.put(item.value);
+    sink.put(value);
     sink.put(b"\r\n");
 }
 
@@ -194,6 +207,22 @@ impl Single {
         };
         let key = reads.then(|| self.plain_key(request)).flatten()?;
         Key::with_hash(key, self.hash)
+    }
+
+    /// Whether it is a classic `get` of this one key: no other reads are spread over owners.
+    #[must_use]
+    pub fn is_lone_get(&self) -> bool {
+        matches!(
+            self.op,
+            Op::Ascii {
+                op: AsciiOp::Get {
+                    with_cas: false,
+                    touch: None,
+                    end: true,
+                },
+                ..
+            }
+        )
     }
 
     /// Whether it is a meta command.

@@ -71,6 +71,15 @@ impl Global {
         }
     }
 
+    /// Whether it can change what a get finds.
+    #[must_use]
+    pub fn changes_items(&self) -> bool {
+        match self.command {
+            GlobalCommand::Flush { .. } => true,
+            GlobalCommand::Stats(_) => false,
+        }
+    }
+
     /// Writes the reply, once all shards have done their share.
     pub fn answer(&self, gathered: &Gathered, facts: &ServerFacts<'_>, sink: &mut impl Sink) {
         if self.noreply {

@@ -23,6 +23,7 @@ mod meta_exec;
 mod request;
 mod sink;
 
+pub(crate) use execute::put_found;
 pub use execute::{Drained, Stores, answer, drain, execute};
 pub use global::{Gathered, ServerFacts};
 pub use known::{KnownKey, parse_known};

@@ -81,6 +81,9 @@ pub struct ServerConfig {
     /// The thread that allocates cores to the owners, of a system that has one.
     #[serde(default)]
     pub dispatcher: Option<DispatcherConfig>,
+    /// Keys that can be hot at a time, whose gets are spread over all owners; 0 for none.
+    #[serde(default)]
+    pub hot_keys: u32,
 }
 
 const fn one() -> u32 {
@@ -198,6 +201,7 @@ impl ServerConfig {
             queues: self.queues,
             port: self.port,
             tcp: self.tcp,
+            hot_keys: self.hot_keys,
             cpu_per_owner: distinct.len() == self.cores.len(),
         }
     }

@@ -118,6 +118,16 @@ counters! {
     hashes_disagreed,
     /// Single-key requests whose hash was to come with the packet and did not.
     hashes_unnoted,
+    /// Gets of hot keys that this thread answered from its copies.
+    hot_spread,
+    /// Gets of hot keys that were spread to this thread and handed to their owner for want of a copy.
+    hot_forwarded,
+    /// Commands that this thread held until the copies of what they change were gone.
+    hot_waits,
+    /// Hot items of which this thread gave all others a copy.
+    hot_copies,
+    /// Hot items of which this thread called the copies back.
+    hot_withdrawals,
     /// Requests whose queue's NAPI CPU is not the CPU that executes them.
     cross_core_hops,
     /// Rounds in which a full ring to another thread held up receiving.

@@ -6,14 +6,18 @@
 //! by one or by owner (see [`split`]), and their answers are put in key order. Every question is answered, since nothing is lost
 //! between threads, so a job needs no timeout.
 
+mod hot;
 mod split;
 
 use std::sync::Arc;
 
 use steering::slot_of;
 
+pub(crate) use hot::HotGet;
+
 use super::burn::Burn;
 use super::engine::{Access as _, Engine};
+use super::hot::Part;
 use super::message::{Answer, Answered, Ask, Content, Message, Question, Ticket};
 use super::shared::Shared;
 use crate::handoff::mesh::{Notify, Port};
@@ -73,6 +77,8 @@ pub(crate) struct Desk<F, O, E> {
     pub(crate) now: u32,
     /// Injected service time, where there is one.
     pub(crate) burn: Option<Burn>,
+    /// Its part in hot keys, where such are spread.
+    pub(crate) hot: Option<Box<Part<Message<F>>>>,
     jobs: Slots<Job<O>>,
 }
 
@@ -96,6 +102,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
             engine,
             now: 0,
             burn,
+            hot: None,
             jobs,
         }
     }
@@ -108,20 +115,27 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         if let Some(by_slot) = &state.by_slot {
             by_slot[usize::from(slot_of(hash))].one();
         }
+        self.burn_for(hash);
+    }
+
+    /// Burns a key's injected service time.
+    #[inline]
+    pub(crate) fn burn_for(&self, hash: u64) {
         if let Some(burn) = &self.burn {
-            burn.key(hash, &state.counts);
+            burn.key(hash, &self.shared.states[self.me].counts);
         }
     }
 
-    /// Whether jobs wait for answers.
+    /// Whether jobs wait for answers, or requests for copies to go.
     pub(crate) fn waits(&self) -> bool {
-        self.jobs.free.len() != self.jobs.slots.len()
+        let held = self.hot.as_ref().is_some_and(|hot| hot.homes.waits());
+        held || self.jobs.free.len() != self.jobs.slots.len()
     }
 
     /// Executes a request for one key where this thread serves it, its service time included.
     ///
     /// # Errors
-    /// The owner to ask, where it is another thread.
+    /// The owner to ask, where it is another thread, or this one but not before others' copies are gone.
     pub(crate) fn execute(
         &mut self,
         request: &[u8],
@@ -129,10 +143,13 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         sink: &mut impl Sink,
     ) -> Result<(), usize> {
         let hash = single.store_hash(request);
+        if self.waits_for_copies(hash, request, single) {
+            return Err(self.me);
+        }
         let mut shard = self.engine.shard_for(hash, request, single, self.now)?;
         shard.execute(request, single, self.now, sink);
         drop(shard);
-        self.work_on(hash);
+        self.executed(hash, request, single);
         Ok(())
     }
 
@@ -170,16 +187,15 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         let content = match &ask.what {
             Question::One(single) => {
                 let mut bytes = Vec::new();
-                let executed = self.execute(&ask.request[ask.at..], single, &mut bytes);
-                let counts = &self.shared.states[self.me].counts;
-                match executed {
+                let request = &ask.request[ask.at..];
+                let hash = single.store_hash(request);
+                match self.execute(request, single, &mut bytes) {
                     Ok(()) => {
-                        counts.executed(single);
+                        self.shared.states[self.me].counts.executed(single);
                         Answered::Part(Content::Bytes(bytes))
                     }
                     Err(owner) => {
-                        counts.handoffs.one();
-                        self.port.send::<N>(owner, Message::Ask(ask));
+                        self.pass_on::<N>(owner, hash, Message::Ask(ask));
                         return;
                     }
                 }
@@ -188,6 +204,10 @@ impl<F, O, E: Engine> Desk<F, O, E> {
                 Some(pieces) => Answered::Several(pieces),
                 None => return,
             },
+            Question::All(global) if self.waits_for_all_copies(global) => {
+                self.hold_for_all::<N>(Message::Ask(ask));
+                return;
+            }
             Question::All(global) => Answered::Part(Content::Share(self.share(global))),
         };
         let answer = Answer {
@@ -306,16 +326,19 @@ impl<F, O, E: Engine> Desk<F, O, E> {
             0
         };
         let mut gather = Gather::of(others, Closing::Sum(global));
-        // The last place is this thread's own, whether or not it has a shard.
-        let share = self.share(&global);
-        gather.answers.push(Some(Content::Share(share)));
-        if self.me < others {
-            gather.answers[self.me] = Some(Content::Bytes(Vec::new()));
-            gather.missing -= 1;
+        let me = self.me;
+        let waits = self.waits_for_all_copies(&global);
+        if !waits {
+            // The last place is this thread's own, whether or not it has a shard.
+            let share = self.share(&global);
+            gather.answers.push(Some(Content::Share(share)));
+            if me < others {
+                gather.answers[me] = Some(Content::Bytes(Vec::new()));
+                gather.missing -= 1;
+            }
         }
         self.expect(number, gather);
-        let me = self.me;
-        for owner in (0..others).filter(|owner| *owner != me) {
+        for owner in (0..others).filter(|owner| waits || *owner != me) {
             self.ask::<N>(owner, number, owner, request, 0, Question::All(global));
         }
         self.closed_already(number)
@@ -345,7 +368,6 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         at: usize,
         what: Question,
     ) {
-        self.shared.states[self.me].counts.handoffs.one();
         let ticket = Ticket {
             thread: self.me,
             job,
@@ -357,7 +379,17 @@ impl<F, O, E: Engine> Desk<F, O, E> {
             at,
             what,
         };
-        self.port.send::<N>(owner, Message::Ask(ask));
+        match &ask.what {
+            Question::One(single) => {
+                let hash = single.store_hash(&request[at..]);
+                self.pass_on::<N>(owner, hash, Message::Ask(ask));
+            }
+            Question::All(_) if owner == self.me => self.hold_for_all::<N>(Message::Ask(ask)),
+            Question::Several(_) | Question::All(_) => {
+                self.shared.states[self.me].counts.handoffs.one();
+                self.port.send::<N>(owner, Message::Ask(ask));
+            }
+        }
     }
 
     /// Closes a gather that misses nothing; whether it did.

@@ -52,7 +52,7 @@ pub(crate) trait Access {
     /// Stores a value.
     fn store(&mut self, request: &StoreRequest<'_>, now: u32) -> Stored;
 
-    /// Flags and value of the item, if it never expires. Counts nothing.
+    /// Flags and value of the item, if it never expires and no flush is to come. Counts nothing.
     fn lasting(&mut self, key: Key<'_>, now: u32) -> Option<(u32, Vec<u8>)>;
 }
 
@@ -60,7 +60,8 @@ pub(crate) trait Access {
 pub(super) fn lasting(store: &mut impl Store, key: Key<'_>, now: u32) -> Option<(u32, Vec<u8>)> {
     let handle = store.locate(key, now)?;
     let item = store.item(handle);
-    (item.facts.deadline == 0).then(|| (item.facts.flags, item.value.to_vec()))
+    let lasts = item.facts.deadline == 0 && !store.awaits_flush();
+    lasts.then(|| (item.facts.flags, item.value.to_vec()))
 }
 
 impl<S: Store, T: DerefMut<Target = S>> Access for T {

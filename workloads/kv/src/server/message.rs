@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::hot::CopyNews;
 use crate::protocol::{Gathered, Global, Single};
 
 /// A message between two threads. `F` is the token of a received frame.
@@ -22,6 +23,8 @@ pub(crate) enum Message<F> {
     Answer(Answer),
     /// Items of a slot that has changed owners.
     Items(Box<Moved>),
+    /// Something about copies of hot items.
+    Copy(CopyNews),
 }
 
 /// What is remembered of a datagram's arrival.

@@ -18,6 +18,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod engine;
 mod gate;
 mod holder;
+mod hot;
 mod memory;
 pub(crate) mod message;
 mod migrate;
@@ -49,6 +50,7 @@ pub use xdp::{HashReuse, XdpOptions};
 use crate::systems::{Layout, Refusal};
 use cache::Cache;
 use gate::Phase;
+use hot::HotKeys;
 use plane::Plane;
 use rebalance::SlotMove;
 use start::Running;
@@ -151,6 +153,7 @@ pub struct Server {
     /// Requests by slot when the loads were last brought together.
     loads_before: Option<Box<[u64; SLOTS]>>,
     cache: Option<Cache>,
+    hot_keys: Option<HotKeys>,
 }
 
 impl Server {
@@ -174,6 +177,7 @@ impl Server {
             plane,
             loads_before: None,
             cache,
+            hot_keys: None,
         })
     }
 
@@ -211,6 +215,7 @@ impl Server {
             .gate
             .wait_arrived(Phase::Serving, PHASE_LIMIT)
             .map_err(ServerError::Thread)?;
+        self.hot_keys = HotKeys::start(&self.config, shared, &mut self.plane)?;
         match &mut self.cache {
             Some(cache) => cache.start(shared),
             None => Ok(()),
@@ -237,6 +242,9 @@ impl Server {
         self.plane.add_counters(&mut counters)?;
         if let Some(cache) = &self.cache {
             cache.add_counters(&mut counters)?;
+        }
+        if let Some(hot_keys) = &self.hot_keys {
+            hot_keys.add_counters(&mut counters)?;
         }
         Ok(counters)
     }
@@ -286,6 +294,12 @@ impl Server {
                 "{} has no slots to move, each with one owner that is awake",
                 self.config.system
             )));
+        }
+        if self.config.hot_keys > 0 {
+            return Err(ServerError::Config(
+                "slots do not move while hot keys are spread: their copies would not know the new owner"
+                    .to_owned(),
+            ));
         }
         for moves in moves.chunks(MOVED_AT_ONCE) {
             self.running.shared.move_slots(moves)?;
@@ -364,6 +378,7 @@ impl Server {
     pub fn threads(&self) -> Vec<ThreadInfo> {
         let mut threads = self.running.shared.threads();
         threads.extend(self.cache.as_ref().and_then(Cache::thread));
+        threads.extend(self.hot_keys.as_ref().and_then(HotKeys::thread));
         threads
     }
 

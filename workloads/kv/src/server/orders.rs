@@ -1,9 +1,10 @@
-//! What the control thread asks of a worker while it serves: rare, so behind a lock that the
-//! worker looks at only when a flag says so.
+//! What the control thread asks of a worker while it serves, or a worker tells it: rare, so behind a lock
+//! that the reader looks at only when a flag says so.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::hot::KeyBytes;
 use super::rebalance::SlotMove;
 
 /// Something for a worker to do between two rounds.
@@ -11,6 +12,10 @@ use super::rebalance::SlotMove;
 pub(crate) enum Order {
     /// Give slots of the partition table, with their items, to other owners.
     GiveAway(Vec<SlotMove>),
+    /// The key of this hash, which the worker owns, is hot, from now on or still.
+    Heat(u64, KeyBytes),
+    /// It no longer is.
+    Cool(u64),
 }
 
 /// What one worker is asked.

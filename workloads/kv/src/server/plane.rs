@@ -144,6 +144,7 @@ impl Rings {
             members,
             server_port: config.port,
             ports,
+            hot_keys: config.hot_keys,
         };
         let mut steer = Steer::load_with(&program, &config.xdp.of_program())?;
         let last = config.port + (ports - 1);

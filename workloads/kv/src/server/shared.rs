@@ -15,6 +15,7 @@ use super::config::ServerConfig;
 use super::counters::{Count, Counts, LiveCounts};
 use super::dispatcher::Allocation;
 use super::gate::Gate;
+use super::hot::{Counted, Spread};
 use super::orders::{Mailbox, Order};
 use super::quiet::Quiet;
 use super::rebalance::SlotMove;
@@ -51,6 +52,8 @@ pub(crate) struct ThreadState {
     pub(crate) mailbox: Mailbox<Order>,
     /// A cache's questions to it.
     pub(crate) questions: Mailbox<Asked>,
+    /// What it says of the gets that it executed, where keys may be hot.
+    pub(crate) counted: Mailbox<Vec<Counted>>,
 }
 
 /// See the [module](self).
@@ -80,6 +83,8 @@ pub(crate) struct Shared {
     pub(crate) clocks: Option<Arc<Clocks>>,
     /// How gets of several keys are served.
     pub(crate) multi_key: MultiKey,
+    /// The hot keys, where such are spread.
+    pub(crate) spread: Option<Spread>,
     /// Which pages the first partition's items lie on, once it is made.
     pub(crate) pages: OnceLock<Pages>,
     /// What allocating cores came to, where the server does that.
@@ -118,6 +123,7 @@ impl Shared {
             members: config.members() as usize,
             clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
             multi_key: config.multi_key,
+            spread: (config.hot_keys > 0).then(|| Spread::new(config.hot_keys)),
             pages: OnceLock::new(),
             allocation: config.dispatcher.map(|_| Allocation::default()),
             shards: config.shards(),
@@ -351,6 +357,7 @@ impl ThreadState {
             mailbox: Mailbox::default(),
             by_slot: slot_loads.then(|| Box::new(std::array::from_fn(|_| Count::default()))),
             questions: Mailbox::default(),
+            counted: Mailbox::default(),
         }
     }
 

@@ -17,6 +17,7 @@ use super::dispatcher;
 use super::engine::Engine;
 use super::gate::Phase;
 use super::holder;
+use super::hot::Part;
 use super::memory::Memory;
 use super::message::Message;
 use super::migrate::Migrate;
@@ -230,6 +231,8 @@ pub(super) fn ready<F, O, E: Engine>(
     sys::cpu::pin_current(CpuId(cpu)).map_err(|error| format!("pinning to CPU {cpu}: {error}"))?;
     let burn = config.service.map(Burn::new);
     let mut desk = Desk::new(me, Arc::clone(shared), port, make()?, burn);
+    let part = || Box::new(Part::new(shared.owners, config.hot_keys));
+    desk.hot = (config.hot_keys > 0).then(part);
     shared.gate.arrive(me, Phase::Loaded);
     if shared.gate.wait_open(Phase::Preloaded) == Phase::Stopped {
         return Ok(None);

@@ -5,6 +5,8 @@
 //! that frame, so the shorter of the two is copied aside: a get's request is short and its reply
 //! is written in place; a set's request is long, and its reply is written aside and copied.
 
+mod hot;
+
 use std::marker::PhantomData;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -16,9 +18,11 @@ use pktio::worker::{Handler, Woken};
 use super::cache::{Asked, Found};
 use super::desk::{Desk, Job};
 use super::dispatch::Dispatch as _;
-use super::engine::{Access as _, Engine, Use};
+use super::engine::{Access as _, Engine};
 use super::message::{Arrival, Handed, Message};
 use super::migrate::Migrate;
+use super::orders::Order;
+use super::rebalance::SlotMove;
 use super::reuse::Reuse;
 use super::shared::Shared;
 use super::time::UnixClock;
@@ -28,7 +32,6 @@ use crate::protocol::frame::{HEADER_LEN, decode_request};
 use crate::protocol::{self, Immediate, Multi, Parsed, Single};
 use crate::reply::{FrameWriter, Spill, deliver, deliver_bytes};
 use crate::server::counters::LiveCounts;
-use crate::store::Key;
 use crate::systems::{Addressing, Design, MultiKey};
 
 /// Requests up to this many bytes are copied aside so that the reply can be built in place: longer
@@ -100,65 +103,81 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         &self.desk.shared.doorbells[self.desk.me]
     }
 
+    /// Executes a request for one key, if this thread is to. Returns the bytes of the reply that are in
+    /// the frame, where it was built in place.
+    ///
+    /// # Errors
+    /// The thread that is to execute it: another one, or this one later.
+    fn try_here(
+        &mut self,
+        io: &mut I,
+        frame: &mut I::Frame,
+        hash: u64,
+        single: &Single,
+    ) -> Result<Option<usize>, usize> {
+        let desk = &mut self.desk;
+        let now = desk.now;
+        let body = &io.payload(frame)[HEADER_LEN..];
+        if desk.waits_for_copies(hash, body, single) {
+            return Err(desk.me);
+        }
+        let mut shard = desk.engine.shard_for(hash, body, single, now)?;
+        if let Some(owner) = self.dispatch.elsewhere(&mut shard, body, single, now) {
+            return Err(owner);
+        }
+        if body.len() > SHORT {
+            self.reply.clear();
+            shard.execute(body, single, now, &mut self.reply);
+            drop(shard);
+            desk.executed(hash, body, single);
+            return Ok(None);
+        }
+        self.request.clear();
+        self.request.extend_from_slice(body);
+        let mut writer = FrameWriter::new(io.room(frame), &mut self.spill.rest);
+        shard.execute(&self.request, single, now, &mut writer);
+        drop(shard);
+        desk.executed(hash, &self.request, single);
+        Ok(Some(writer.in_frame()))
+    }
+
     /// A request for one key: executed here, or handed to its owner with its frame.
     fn single(&mut self, io: &mut I, mut frame: I::Frame, from: Arrival, single: Single) {
-        let desk = &mut self.desk;
         let hash = single.store_hash(&io.payload(&frame)[HEADER_LEN..]);
-        let now = desk.now;
-        let body = &io.payload(&frame)[HEADER_LEN..];
-        let access = desk.engine.shard_for(hash, body, &single, now);
-        let mut shard = match access.and_then(|mut shard| {
-            let elsewhere = self.dispatch.elsewhere(&mut shard, body, &single, now);
-            elsewhere.map_or(Ok(shard), Err)
-        }) {
-            Ok(shard) => shard,
+        let in_frame = match self.try_here(io, &mut frame, hash, &single) {
+            Ok(in_frame) => in_frame,
             Err(owner) => {
-                desk.shared.states[desk.me].counts.handoffs.one();
                 let handed = Handed {
                     frame,
                     from,
                     single,
                 };
-                desk.port.send::<N>(owner, Message::Request(handed));
+                self.desk
+                    .pass_on::<N>(owner, hash, Message::Request(handed));
                 return;
             }
         };
-        let in_place = body.len() <= SHORT;
-        let mut in_frame = 0;
-        if in_place {
-            self.request.clear();
-            self.request.extend_from_slice(body);
-            let mut writer = FrameWriter::new(io.room(&mut frame), &mut self.spill.rest);
-            shard.execute(&self.request, &single, now, &mut writer);
-            in_frame = writer.in_frame();
-        } else {
-            self.reply.clear();
-            shard.execute(body, &single, now, &mut self.reply);
-        }
-        drop(shard);
         let desk = &self.desk;
-        desk.work_on(hash);
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed(&single);
         finished(&desk.shared, counts, from, self.cpu);
-        if in_place {
-            deliver(
+        match in_frame {
+            Some(in_frame) => deliver(
                 io,
                 frame,
                 from.request_id,
                 in_frame,
                 &mut self.spill,
                 counts,
-            );
-        } else {
-            deliver_bytes(
+            ),
+            None => deliver_bytes(
                 io,
                 frame,
                 from.request_id,
                 &self.reply,
                 &mut self.spill,
                 counts,
-            );
+            ),
         }
     }
 
@@ -173,12 +192,13 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
     ) -> Option<I::Frame> {
         let body = &io.payload(&frame)[HEADER_LEN..];
         let desk = &mut self.desk;
+        let here = |single: Single| {
+            desk.engine.serves(single.hash, single.is_read())
+                && !desk.waits_for_copies(single.hash, body, &single)
+        };
         match desk.shared.multi_key {
             MultiKey::Handoff | MultiKey::Split => {
-                if !multi
-                    .parts(body)
-                    .all(|single| desk.engine.serves(single.hash, single.is_read()))
-                {
+                if !multi.parts(body).all(here) {
                     return Some(frame);
                 }
             }
@@ -269,6 +289,11 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
                 self.desk.engine.adopt(&moved, now);
                 self.desk.shared.table.move_slot(moved.slot, moved.to);
             }
+            Message::Copy(news) => {
+                for released in self.desk.copy_news::<N>(news) {
+                    self.message(io, released);
+                }
+            }
         }
     }
 
@@ -302,18 +327,25 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
 
     fn follow_orders(&mut self) {
         for order in self.desk.shared.states[self.desk.me].mailbox.take() {
-            let super::orders::Order::GiveAway(moves) = order;
-            let now = self.desk.now;
-            for moved in self.desk.engine.give_away(&moves, now) {
-                let to = usize::from(moved.to);
-                self.desk
-                    .port
-                    .send::<N>(to, Message::Items(Box::new(moved)));
-                self.work += 1;
+            match order {
+                Order::GiveAway(moves) => self.give_away(&moves),
+                Order::Heat(hash, key) => self.desk.heat(hash, &key),
+                Order::Cool(hash) => self.desk.cool::<N>(hash),
             }
         }
         for asked in self.desk.shared.states[self.desk.me].questions.take() {
             self.tell(&asked);
+        }
+    }
+
+    fn give_away(&mut self, moves: &[SlotMove]) {
+        let now = self.desk.now;
+        for moved in self.desk.engine.give_away(moves, now) {
+            let to = usize::from(moved.to);
+            self.desk
+                .port
+                .send::<N>(to, Message::Items(Box::new(moved)));
+            self.work += 1;
         }
     }
 
@@ -322,18 +354,11 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         for key in &asked.keys {
             let found = Found {
                 key: Arc::clone(key),
-                value: self.look_up(key),
+                value: self.desk.look_up(key),
             };
             // A cache that has gone wants no answers.
             let _ = asked.answers.send(found);
         }
-    }
-
-    fn look_up(&mut self, key: &[u8]) -> Option<(u32, Vec<u8>)> {
-        let key = Key::new(key)?;
-        let now = self.desk.now;
-        let mut shard = self.desk.engine.shard(key.hash(), Use::Write).ok()?;
-        shard.lasting(key, now)
     }
 }
 
@@ -425,10 +450,15 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
                 let body = &io.payload(&frame)[HEADER_LEN..];
                 let hash = single.store_hash(body);
                 let reads = E::READS_APART && single.key_to_read(body).is_some();
-                if D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash, reads) {
-                    self.counts().misroutes.one();
+                let elsewhere =
+                    D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash, reads);
+                let frame = match elsewhere {
+                    true => self.arrived_elsewhere(io, frame, from, hash, &single),
+                    false => Some(frame),
+                };
+                if let Some(frame) = frame {
+                    self.single(io, frame, from, single);
                 }
-                self.single(io, frame, from, single);
             }
             Parsed::Multi(multi) => {
                 if let Some(frame) = self.local_multi(io, frame, from, &multi) {
@@ -444,6 +474,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
         self.desk.port.publish::<N>();
         self.follow_orders();
         let taken = self.take_messages(io);
+        self.desk.renew_copies::<N>();
         self.desk.port.publish::<N>();
         let rings = self.desk.port.take_rings_made();
         let state = &self.desk.shared.states[self.desk.me];
@@ -480,5 +511,6 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
     fn tick(&mut self, _io: &mut I, now_ns: u64) {
         self.desk.now = self.clock.unix(now_ns);
         self.dispatch.tick(now_ns);
+        self.desk.report_gets(now_ns);
     }
 }

@@ -50,6 +50,8 @@ pub trait Store {
     fn unlink(&mut self, handle: Self::Handle);
     /// Invalidates everything stored until `due`.
     fn flush_all(&mut self, due: Option<u32>, now: u32);
+    /// Whether a flush is still to come, as far as is known here.
+    fn awaits_flush(&self) -> bool;
     /// What was counted.
     fn counters(&self) -> &Counters;
     /// What was counted, to count more.
@@ -128,6 +130,10 @@ impl<M: Items> Store for Shard<M> {
 
     fn flush_all(&mut self, due: Option<u32>, now: u32) {
         Self::flush_all(self, due, now);
+    }
+
+    fn awaits_flush(&self) -> bool {
+        self.flush_due.is_some()
     }
 
     fn counters(&self) -> &Counters {

@@ -60,7 +60,7 @@ pub struct Shard<M = SlabItems> {
     /// Items with a cas number up to this one were flushed.
     flushed_cas: u64,
     /// When a delayed flush is due.
-    flush_due: Option<u32>,
+    pub(super) flush_due: Option<u32>,
 }
 
 /// What a meta command may change of an item in place.

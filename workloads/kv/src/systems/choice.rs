@@ -74,6 +74,8 @@ pub struct SystemChoice {
     pub port: u16,
     /// Whether TCP clients are served too.
     pub tcp: bool,
+    /// Keys whose gets are spread over all owners while they are hot.
+    pub hot_keys: u32,
     /// Whether each owner has a CPU to itself.
     pub cpu_per_owner: bool,
 }
@@ -211,6 +213,17 @@ pub enum Refusal {
         "requests to {0} are not steered by key, so that no copy would reach the other owners; use multi_key: split"
     )]
     CopiesReachNobody(SystemKind),
+    /// Nothing spreads them, or there is nobody to spread them over.
+    #[error(
+        "hot keys are spread by the program of xdp_steered, over at least 2 owners; {system} has \
+         {owners}"
+    )]
+    NoHotKeys {
+        /// The system.
+        system: SystemKind,
+        /// Owners asked for.
+        owners: u32,
+    },
     /// Two spinning threads on one CPU wait for one another's time slices.
     #[error("spinning threads need a CPU each: there are fewer CPUs than owners")]
     SpinNeedsCpus,
@@ -247,6 +260,12 @@ pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
     }
     if !choice.system.engines().contains(&choice.engine) {
         return Err(Refusal::OtherEngine(choice.system));
+    }
+    if choice.hot_keys > 0 && (!choice.system.spreads_hot_keys() || choice.owners < 2) {
+        return Err(Refusal::NoHotKeys {
+            system: choice.system,
+            owners: choice.owners,
+        });
     }
     with_design!(choice.system, D => D::check(choice))
 }

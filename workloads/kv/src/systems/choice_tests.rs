@@ -14,6 +14,7 @@ fn choice(system: SystemKind, io: IoKind, wakeup: Wakeup) -> SystemChoice {
         queues: 2,
         port: 11211,
         tcp: false,
+        hot_keys: 0,
         cpu_per_owner: true,
     }
 }
@@ -171,6 +172,14 @@ fn each_limit_has_its_reason() {
             ..choice(system, IoKind::AfXdp, Wakeup::Eventfd)
         };
         assert_eq!(refuse(other), Refusal::OtherEngine(system));
+    }
+    for (system, owners) in [(SystemKind::Sphinx, 2), (SystemKind::XdpSteered, 1)] {
+        let spread = SystemChoice {
+            hot_keys: 8,
+            owners,
+            ..choice(system, IoKind::AfXdp, Wakeup::Eventfd)
+        };
+        assert_eq!(refuse(spread), Refusal::NoHotKeys { system, owners });
     }
     let crowded = SystemChoice {
         wakeup: Wakeup::Spin,

@@ -169,6 +169,8 @@ pub(crate) trait Design: Send + Sync + 'static {
     const STEERING: Steering;
     /// What places requests, over kernel sockets.
     const PLACEMENT: Placement = Placement::Kernel;
+    /// Its XDP program can spread gets of hot keys over all owners.
+    const SPREADS_HOT_KEYS: bool = false;
     /// What can keep its items, the usual one first.
     const ENGINES: &'static [EngineKind] = &[EngineKind::Slab, EngineKind::Log];
     /// The name in a spec.
@@ -251,6 +253,11 @@ impl SystemKind {
     /// What places its requests with kernel sockets.
     pub const fn placement(self) -> Placement {
         with_design!(self, D => D::PLACEMENT)
+    }
+
+    /// Whether its XDP program can spread gets of hot keys over all owners.
+    pub const fn spreads_hot_keys(self) -> bool {
+        with_design!(self, D => D::SPREADS_HOT_KEYS)
     }
 
     /// Whether requests change threads by design, so that handoffs mean something.

@@ -9,7 +9,8 @@
 //! need Q x K sockets, and each owner polls the Q rings that are its own. The reply is built in
 //! the received frame. The paper treats requests of a single key only (section 4); here a
 //! multi-get goes to the owner of its first key, and what becomes of the keys of other owners is
-//! [`MultiKey`](super::MultiKey)'s: counted handoffs unless told otherwise.
+//! [`MultiKey`](super::MultiKey)'s: counted handoffs unless told otherwise. Section 3.2 spreads the hottest keys over all cores:
+//! [`crate::server::ServerConfig::hot_keys`].
 
 use super::{Addressing, Design, IoKind, Refusal, Steering, SystemChoice};
 use crate::handoff::mesh::SpinPerMessage;
@@ -27,6 +28,7 @@ impl Design for XdpSteered {
     const UDP: bool = false;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
+    const SPREADS_HOT_KEYS: bool = true;
     const NAME: &str = "xdp_steered";
 
     fn check(choice: &SystemChoice) -> Result<(), Refusal> {

@@ -253,8 +253,11 @@ impl<F, E: Engine> TcpThread<F, E> {
                     }
                 }
                 Message::Ask(ask) => self.desk.serve::<N>(ask),
-                // Frames and items go to owners only.
-                Message::Request(_) | Message::Whole { .. } | Message::Items(_) => {}
+                // Frames, items and copies go to owners only.
+                Message::Request(_)
+                | Message::Whole { .. }
+                | Message::Items(_)
+                | Message::Copy(_) => {}
             }
         }
         self.inbound = inbound;

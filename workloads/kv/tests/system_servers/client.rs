@@ -95,6 +95,7 @@ pub(crate) fn config(
         xdp: XdpOptions::default(),
         dispatcher,
         regions: None,
+        hot_keys: 0,
     }
 }
 

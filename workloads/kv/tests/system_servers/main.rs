@@ -5,7 +5,9 @@
 
 mod cable;
 mod client;
+mod coherence;
 mod herd;
+mod hot_keys;
 mod kernel_steering;
 mod loopback;
 mod multi_key;

@@ -35,15 +35,14 @@ impl<F, O, E: Engine> Desk<F, O, E> {
     ) -> Option<Pieces> {
         let mut pieces = Pieces::default();
         for (part, single) in parts {
-            let executed = self.execute(&ask.request[ask.at..], single, &mut pieces.bytes);
-            let counts = &self.shared.states[self.me].counts;
-            match executed {
+            let request = &ask.request[ask.at..];
+            match self.execute(request, single, &mut pieces.bytes) {
                 Ok(()) => {
+                    let counts = &self.shared.states[self.me].counts;
                     counts.executed_multi_key.one();
                     pieces.ends.push((*part, pieces.bytes.len()));
                 }
                 Err(owner) => {
-                    counts.handoffs.one();
                     let one = Ask {
                         ticket: Ticket {
                             part: *part,
@@ -53,7 +52,8 @@ impl<F, O, E: Engine> Desk<F, O, E> {
                         at: ask.at,
                         what: Question::One(*single),
                     };
-                    self.port.send::<N>(owner, Message::Ask(one));
+                    let hash = single.store_hash(request);
+                    self.pass_on::<N>(owner, hash, Message::Ask(one));
                 }
             }
         }

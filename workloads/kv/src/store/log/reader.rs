@@ -345,6 +345,11 @@ impl Store for Reader {
         unreachable!("{ONLY_READS}")
     }
 
+    /// Flushes are the writer's: for all that a reader knows, one is to come.
+    fn awaits_flush(&self) -> bool {
+        true
+    }
+
     fn counters(&self) -> &Counters {
         &self.counters
     }

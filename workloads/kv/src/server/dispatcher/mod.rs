@@ -278,7 +278,7 @@ impl Dispatcher {
                     single,
                 }) => self.hand_over(io, frame, from, single),
                 Message::Ask(ask) => self.desk.serve::<SpinPerBatch>(ask),
-                Message::Items(_) => {}
+                Message::Items(_) | Message::Copy(_) => {}
             }
         }
         self.inbound = inbound;

@@ -10,7 +10,7 @@ use spec::SystemKind;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
-    /// Runs of this fidelity: `loopback`, `veth`, `vm`, `nic` or `model`.
+    /// Runs of this fidelity: `memory`, `loopback`, `veth`, `vm`, `nic` or `model`.
     Fidelity(#[garde(custom(fidelity))] String),
     /// A system by name. One that this version does not have makes the claim untestable.
     System(#[garde(length(min = 1))] String),
@@ -18,7 +18,7 @@ pub enum Need {
     Facility(#[garde(length(min = 1))] String),
 }
 
-const FIDELITIES: [&str; 5] = ["loopback", "veth", "vm", "nic", "model"];
+const FIDELITIES: [&str; 6] = ["memory", "loopback", "veth", "vm", "nic", "model"];
 
 fn fidelity(name: &str, _: &()) -> garde::Result {
     if FIDELITIES.contains(&name) {

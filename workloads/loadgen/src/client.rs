@@ -131,22 +131,7 @@ impl Client {
                 }
             }
         }
-        match config.transport {
-            TransportConfig::Udp { .. } => {}
-            TransportConfig::AfXdp { .. }
-                if config.threads == 1 || config.mode == Mode::Saturate => {}
-            TransportConfig::AfXdp { .. } => {
-                // A reply comes back on the queue that the server chose, which may be any.
-                return refuse("threads: one thread drives all queues of an AF_XDP client".into());
-            }
-            TransportConfig::Memory { .. } if config.mode == Mode::Saturate => {
-                return refuse("mode: a generator saturates AF_XDP queues only".into());
-            }
-            TransportConfig::Memory { .. } if config.threads == 1 => {}
-            TransportConfig::Memory { .. } => {
-                return refuse("threads: one thread writes the requests of a region".into());
-            }
-        }
+        config.check_transport().map_err(ClientError::Config)?;
         match config.protocol {
             Protocol::Ascii => {}
             Protocol::Meta | Protocol::Binary if spec.keys_per_get == 1 => {}

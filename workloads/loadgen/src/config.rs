@@ -118,6 +118,26 @@ impl ClientConfig {
             trace: false,
         }
     }
+
+    /// Whether the transport can carry what the mode and the threads make.
+    pub(crate) fn check_transport(&self) -> Result<(), String> {
+        let saturates = self.mode == Mode::Saturate;
+        match self.transport {
+            TransportConfig::Udp { .. } => Ok(()),
+            TransportConfig::AfXdp { .. } if self.threads == 1 || saturates => Ok(()),
+            // A reply comes back on the queue that the server chose, which may be any.
+            TransportConfig::AfXdp { .. } => {
+                Err("threads: one thread drives all queues of an AF_XDP client".into())
+            }
+            TransportConfig::Memory { .. } if saturates => {
+                Err("mode: a generator saturates AF_XDP queues only".into())
+            }
+            TransportConfig::Memory { .. } if self.threads == 1 => Ok(()),
+            TransportConfig::Memory { .. } => {
+                Err("threads: one thread writes the requests of a region".into())
+            }
+        }
+    }
 }
 
 /// How datagrams are sent and received.

@@ -142,10 +142,13 @@ fn a_need_that_is_not_met_is_named() {
         found_nic.why,
         "missing: runs of fidelity nic (these are veth)"
     );
-    let herd = claim("steering", "needs: [{system: herd}, {facility: a switch}]");
-    let found_herd = found(&herd, 12, |_| QUIET);
-    assert_eq!(found_herd.verdict, NotTestable);
-    assert!(found_herd.why.contains("herd") && found_herd.why.contains("a switch"));
+    let arrakis = claim(
+        "steering",
+        "needs: [{system: arrakis}, {facility: a switch}]",
+    );
+    let found_arrakis = found(&arrakis, 12, |_| QUIET);
+    assert_eq!(found_arrakis.verdict, NotTestable);
+    assert!(found_arrakis.why.contains("arrakis") && found_arrakis.why.contains("a switch"));
 }
 
 #[test]

@@ -72,8 +72,10 @@ pub(super) fn chunks(spec: &Spec, system: &SystemSpec, index: usize, findings: &
     let (_, key) = bounds(&workload.key_size, swept.key_size.as_deref());
     let (_, value) = bounds(&workload.value_size, swept.value_size.as_deref());
     let frame = Bytes(LINK_HEADER + SET_OVERHEAD + key.get() + value.get());
-    let longest = xdp.longest_frame();
-    if frame > longest {
+    let (longest, mtu) = (xdp.longest_frame(), spec.topology.resolve().mtu);
+    // What no datagram carries is refused for that.
+    let fits_mtu = frame.get() <= LINK_HEADER + u64::from(mtu);
+    if fits_mtu && frame > longest {
         let remedy = if system.system.has_xdp_options() {
             "give it `xdp: {chunk: 4 KiB}` or `xdp: {multi_buffer: true}`, or use smaller values"
         } else {

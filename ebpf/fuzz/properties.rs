@@ -1,8 +1,10 @@
 //! What must hold over any frame whatever; shared by the fuzz target and the smoke test.
 
 use packet::datagram;
+use steering::sealed::{Header, Kind};
 use steering::{
-    Inputs, Located, PartitionTable, Policy, Verdict, hash_bytes, hash_key, locate_key, steer,
+    Drop, Inputs, Located, PartitionTable, Policy, Verdict, hash_bytes, hash_key, locate_key,
+    sealed, steer,
 };
 
 const PORT: u16 = 11211;
@@ -10,7 +12,13 @@ const PORT: u16 = 11211;
 /// Panics where a property does not hold.
 pub(crate) fn check(frame: &[u8]) {
     let table = PartitionTable::even(6);
-    for policy in [Policy::Rss, Policy::Key, Policy::Port, Policy::Cluster] {
+    for policy in [
+        Policy::Rss,
+        Policy::Key,
+        Policy::Port,
+        Policy::Cluster,
+        Policy::Token,
+    ] {
         let inputs = Inputs {
             policy,
             owners: 6,
@@ -26,7 +34,28 @@ pub(crate) fn check(frame: &[u8]) {
         if policy == Policy::Key {
             same_as_in_steps(frame, &table, verdict);
         }
+        if policy == Policy::Token {
+            same_token(frame, &table, verdict);
+        }
     }
+}
+
+/// The kernel's reader of a sealed request and that of user space see one token.
+fn same_token(frame: &[u8], table: &PartitionTable, verdict: Verdict) {
+    let Ok(datagram) = datagram(frame) else {
+        return;
+    };
+    if !(PORT..PORT + 6).contains(&datagram.dst_port) {
+        return;
+    }
+    let payload = &frame[datagram.payload_at..datagram.payload_end()];
+    let whole = payload.len() >= sealed::OVERHEAD + 8;
+    let expected = match Header::decode(Kind::Request, payload) {
+        Some(header) if whole => Verdict::Owner(table.owner_of(header.subject)),
+        None if whole => Verdict::Drop(Drop::BadSealedHeader),
+        Some(_) | None => Verdict::Drop(Drop::Truncated),
+    };
+    assert_eq!(verdict, expected);
 }
 
 /// The one-pass decision is that of parsing, locating and hashing one after the other.

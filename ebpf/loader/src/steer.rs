@@ -85,9 +85,12 @@ impl Steer {
         }
         let partitions = match policy {
             Policy::Cluster => owners / members,
-            Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
-                owners
-            }
+            Policy::Rss
+            | Policy::Key
+            | Policy::Port
+            | Policy::FlowToeplitz
+            | Policy::FlowMix
+            | Policy::Token => owners,
         };
         let policy = policy as u32;
         let mut loader = EbpfLoader::new();

@@ -20,6 +20,7 @@ pub mod reason;
 pub mod reply;
 pub mod request;
 pub mod rss;
+pub mod sealed;
 pub mod table;
 mod words;
 

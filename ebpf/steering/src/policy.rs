@@ -5,7 +5,7 @@ use packet::{Datagram, Packet, Refusal, datagram};
 use crate::request::{KeyHash, hash_first_key};
 use crate::rss::Tuple;
 use crate::table::{Table, owner_in, slot_of};
-use crate::{Drop, flow, plain};
+use crate::{Drop, flow, plain, sealed};
 
 /// How an owner is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Policy {
     /// The same with the hash of keys ([`crate::hash`]) over the flow, a few multiplications in place of
     /// a step for each bit.
     FlowMix = 5,
+    /// By the token in the clear part of a sealed request ([`sealed`]): the key is not read.
+    Token = 6,
 }
 
 impl Policy {
@@ -39,6 +41,7 @@ impl Policy {
             3 => Self::Cluster,
             4 => Self::FlowToeplitz,
             5 => Self::FlowMix,
+            6 => Self::Token,
             _ => return None,
         })
     }
@@ -169,6 +172,10 @@ where
         ),
         Policy::FlowToeplitz => by_flow(view, &datagram, table, inputs, flow::toeplitz_hash),
         Policy::FlowMix => by_flow(view, &datagram, table, inputs, flow::mix_hash),
+        Policy::Token => match sealed::token(view, datagram.payload_at, datagram.payload_end()) {
+            Ok(token) => by_hash(table, inputs, token),
+            Err(reason) => Verdict::Drop(reason),
+        },
     }
 }
 
@@ -223,9 +230,12 @@ fn by_hash<T: Table + ?Sized>(table: &T, inputs: &impl Situation, hash: u64) -> 
     match table.entry(slot_of(hash)) {
         Some(entry) => match inputs.policy() {
             Policy::Cluster => by_queue(inputs, owner_in(entry)),
-            Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
-                existing(inputs, owner_in(entry))
-            }
+            Policy::Rss
+            | Policy::Key
+            | Policy::Port
+            | Policy::FlowToeplitz
+            | Policy::FlowMix
+            | Policy::Token => existing(inputs, owner_in(entry)),
         },
         None => Verdict::Drop(Drop::NoOwner),
     }

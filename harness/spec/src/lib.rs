@@ -47,7 +47,8 @@ pub use schema::json_schema;
 pub use service::Service;
 pub use spec::Spec;
 pub use system::{
-    Cache, Clusters, Domain, Engine, FlowHash, Io, Limits, System, SystemKind, SystemSpec, Wakeup,
+    Cache, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, System, SystemKind,
+    SystemSpec, Wakeup,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use trial::{Trial, TrialId, expand};

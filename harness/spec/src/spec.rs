@@ -203,6 +203,7 @@ impl Spec {
                 large_owners: resolved.large_owners,
                 rebalance: resolved.rebalance,
                 flow_hash: resolved.flow_hash,
+                encryption: resolved.encryption,
                 behind: resolved.cache.map(|cache| cache.behind),
                 cache_entries: resolved.cache.map(|cache| cache.entries),
             };

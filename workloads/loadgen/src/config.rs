@@ -57,6 +57,9 @@ pub struct ClientConfig {
     /// Default no.
     #[serde(default)]
     pub echo: bool,
+    /// What it shares with the server, where requests and replies are sealed. Default they are not.
+    #[serde(default)]
+    pub secret: Option<seal::Secret>,
     /// Report every request, not only their counts and histograms. Default no.
     #[serde(default)]
     pub trace: bool,
@@ -110,6 +113,7 @@ impl ClientConfig {
             pacing: Pacing::Sleep,
             mode: Mode::Open,
             echo: false,
+            secret: None,
             trace: false,
         }
     }

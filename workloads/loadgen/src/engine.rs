@@ -11,6 +11,8 @@ use sys::account::Usage;
 use crate::addressing::Destinations;
 use crate::assembly::{Assembly, Gathered};
 use crate::phases::Phases;
+use crate::rules::Rules;
+use crate::sealing::Numbered;
 use crate::supply::{Due, Supply};
 use crate::tally::{Tallied, Tally};
 use crate::trace::{Trace, Witness};
@@ -18,38 +20,6 @@ use crate::transport::{Destination, Transport};
 use crate::window::{Slot, State, Window};
 use crate::wire::frame::{self, Frame};
 use crate::wire::{self, Reading, Step, Verdict};
-use crate::{ClientConfig, Mode, Protocol};
-
-/// What an engine needs to know beyond the schedule.
-#[derive(Debug, Clone)]
-pub(crate) struct Rules {
-    /// This thread's share of the load.
-    pub(crate) mode: Mode,
-    pub(crate) protocol: Protocol,
-    pub(crate) timeout_ns: u64,
-    pub(crate) quiet_ns: u64,
-    pub(crate) linger_ns: u64,
-    pub(crate) interval_ns: u64,
-    pub(crate) echo: bool,
-}
-
-impl Rules {
-    /// The rules of thread `thread` of `config`.
-    pub(crate) const fn new(config: &ClientConfig, thread: u16) -> Self {
-        Self {
-            mode: config.mode.share(thread, config.threads),
-            protocol: config.protocol,
-            timeout_ns: match config.mode {
-                Mode::Open | Mode::Closed { .. } | Mode::Saturate => config.timeout_ns,
-                Mode::Held { .. } => NEVER_NS,
-            },
-            quiet_ns: config.quiet_ns,
-            linger_ns: config.linger_ns,
-            interval_ns: config.interval_ns,
-            echo: config.echo,
-        }
-    }
-}
 
 /// What the engine waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +30,6 @@ pub(crate) enum Next {
     At(u64),
 }
 
-/// A timeout that does not come, and that sums with times and other timeouts do not exceed.
-const NEVER_NS: u64 = u64::MAX / 8;
 /// How long to wait before a full transmit path is tried again, ns.
 const RETRY_NS: u64 = 50_000;
 
@@ -79,6 +47,8 @@ pub(crate) struct Engine<W> {
     assemblies: HashMap<(u16, u16), Assembly>,
     reading: Reading,
     datagram: Vec<u8>,
+    /// What was sealed and is opened, and the key of what is to be sealed.
+    opened: Vec<u8>,
     /// `datagram` holds the next request, which the transmit path did not accept so far.
     encoded: bool,
     blocked: bool,
@@ -126,6 +96,7 @@ impl<W: Witness> Engine<W> {
             assemblies: HashMap::new(),
             reading: Reading::default(),
             datagram: Vec::new(),
+            opened: Vec::new(),
             encoded: false,
             blocked: false,
             heard_ns: 0,
@@ -161,20 +132,13 @@ impl<W: Witness> Engine<W> {
                 break;
             }
             self.forget(planned.flow, now_ns);
-            let Some(id) = self.windows[usize::from(planned.flow)].next_id() else {
+            let Some(number) = self.windows[usize::from(planned.flow)].next_number() else {
                 self.blocked = true;
                 break;
             };
+            let id = number as u16;
             if !self.encoded {
-                self.datagram.clear();
-                let Self {
-                    schedule,
-                    datagram,
-                    rules,
-                    ..
-                } = self;
-                wire::encode(rules.protocol, schedule, &planned, request, id, datagram);
-                self.encoded = true;
+                self.encode(&due, number);
             }
             let to = Destination {
                 flow: planned.flow,
@@ -193,6 +157,38 @@ impl<W: Witness> Engine<W> {
             transport.flush()?;
         }
         Ok(accepted)
+    }
+
+    /// Makes the datagram of a request, which is its flow's of this number.
+    fn encode(&mut self, due: &Due, number: u64) {
+        let Self {
+            schedule,
+            datagram,
+            rules,
+            opened,
+            ..
+        } = self;
+        let Due { index, planned } = due;
+        datagram.clear();
+        let plain = |out: &mut Vec<u8>| {
+            wire::encode(
+                rules.protocol,
+                schedule,
+                planned,
+                *index,
+                number as u16,
+                out,
+            );
+        };
+        match &rules.sealing {
+            None => plain(datagram),
+            Some(sealing) => {
+                let flow = planned.flow;
+                let key = schedule.keyspace().key_bytes(planned.key, opened);
+                sealing.seal(Numbered { flow, number }, key, datagram, plain);
+            }
+        }
+        self.encoded = true;
     }
 
     fn enter(&mut self, due: &Due, id: u16, sent_ns: u64) {
@@ -247,6 +243,22 @@ impl<W: Witness> Engine<W> {
     /// Takes a datagram that came back to `flow`.
     pub(crate) fn on_datagram(&mut self, now_ns: u64, flow: u16, datagram: &[u8]) {
         self.heard_ns = now_ns;
+        let Some(sealing) = &self.rules.sealing else {
+            self.on_plain(now_ns, flow, datagram);
+            return;
+        };
+        let mut room = std::mem::take(&mut self.opened);
+        let window = self.windows.get(usize::from(flow));
+        let is_of = |id, number| window.is_some_and(|window| window.remembers(id, number));
+        match sealing.open(datagram, &mut room, is_of) {
+            Some(plain) => self.on_plain(now_ns, flow, plain),
+            None => self.tally.ledger.unknown += 1,
+        }
+        self.opened = room;
+    }
+
+    /// Takes a datagram in the clear.
+    fn on_plain(&mut self, now_ns: u64, flow: u16, datagram: &[u8]) {
         if frame::is_empty(datagram) {
             self.tally.ledger.empty += 1;
             return;

@@ -15,6 +15,7 @@ mod config;
 mod drive;
 mod engine;
 mod error;
+mod fitting;
 mod gaps;
 mod hold;
 mod latency;
@@ -23,7 +24,9 @@ mod phases;
 mod recording;
 mod rehearsal;
 mod report;
+mod rules;
 mod saturate;
+mod sealing;
 mod supply;
 mod tally;
 #[cfg(test)]

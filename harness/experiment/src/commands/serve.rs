@@ -168,6 +168,7 @@ fn config(
     };
     Ok(ServerConfig {
         cache: None,
+        secret: None,
         system: design,
         io,
         wakeup: waking(system.default_wakeup()),

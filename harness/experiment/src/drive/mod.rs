@@ -6,6 +6,7 @@ mod drain;
 mod merge;
 pub(crate) mod probe;
 pub(crate) mod run;
+mod secret;
 pub(crate) mod stall;
 mod trace;
 pub(crate) mod trial;

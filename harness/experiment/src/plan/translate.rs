@@ -254,6 +254,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         cache: trial.system.cache.map(|cache| CacheConfig {
             entries: cache.entries,
         }),
+        secret: None,
     })
 }
 

@@ -7,7 +7,9 @@
 
 mod bench;
 mod bpf;
+mod capture;
 mod case;
+mod encrypted;
 mod exclusion;
 mod floods;
 mod gates;
@@ -54,6 +56,7 @@ fn cases() -> Vec<Case> {
         steering_counts::cases(),
         kernel_steering::cases(),
         systems::cases(),
+        encrypted::cases(),
         gates::cases(),
         exclusion::cases(),
         restoring::cases(),

@@ -1,6 +1,7 @@
 //! Rules between settings: combinations that no machine could run, each with its reason.
 
 mod bpf;
+mod encryption;
 mod flood;
 mod in_kernel;
 mod repartition;
@@ -21,6 +22,8 @@ pub(crate) type Finding = (String, String);
 /// Bytes of a set request beside key and value: IPv4 and UDP headers (28), memcached's UDP frame
 /// (8), and the longest command line of the three protocols.
 const SET_OVERHEAD: u64 = 28 + 8 + 64;
+/// Bytes that encryption adds to a request: its header and the cipher's tag.
+const SEAL_OVERHEAD: u64 = 24 + 16;
 
 /// Everything that two settings of the spec rule out together.
 pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
@@ -37,6 +40,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         clusters(spec, system, index, &mut findings);
         large_owners(spec, system, index, &mut findings);
         flow_hash(system, index, &mut findings);
+        encryption::encryption(spec, system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);
@@ -392,8 +396,10 @@ fn sizes(spec: &Spec, workload: &WorkloadSpec, findings: &mut Vec<Finding>) {
         .unwrap_or(workload.get_ratio);
     let sets = gets < 1.0;
     let mtu = u64::from(spec.topology.resolve().mtu);
-    if sets && SET_OVERHEAD + key_max.get() + value_max.get() > mtu {
-        let room = Bytes(mtu.saturating_sub(SET_OVERHEAD + key_max.get()));
+    let sealed = (spec.systems.iter()).any(|system| system.encryption.is_some());
+    let overhead = SET_OVERHEAD + if sealed { SEAL_OVERHEAD } else { 0 };
+    if sets && overhead + key_max.get() + value_max.get() > mtu {
+        let room = Bytes(mtu.saturating_sub(overhead + key_max.get()));
         let message = format!(
             "a set of {value_max} does not fit into one datagram, and memcached's UDP takes no \
              longer ones; allowed: at most {room} at MTU {mtu}, or get_ratio 1"

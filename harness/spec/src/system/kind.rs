@@ -180,6 +180,12 @@ impl SystemKind {
         self.traits().drain_refusal
     }
 
+    /// Why it serves no encrypted requests; none where it does.
+    #[must_use]
+    pub const fn encryption_refusal(self) -> Option<&'static str> {
+        self.traits().encryption_refusal
+    }
+
     /// Whether, over AF_XDP, an owner serves the packets of its own queue, so that there must be
     /// a queue for each.
     #[must_use]

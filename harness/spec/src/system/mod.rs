@@ -5,6 +5,7 @@
 //! crate.
 
 mod clusters;
+mod encryption;
 mod kind;
 mod kv_direct;
 mod limits;
@@ -28,6 +29,7 @@ mod xdp_posix;
 mod xdp_steered;
 
 pub use clusters::{Clusters, Domain};
+pub use encryption::Encryption;
 pub use kind::SystemKind;
 pub use limits::Limits;
 pub use netcache::Cache;
@@ -180,6 +182,10 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow_hash: Option<FlowHash>,
+    /// Encrypts requests and replies, and steers by a token of the key. Default: they are in the clear.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// The system behind `netcache`. Default: `xdp_steered`.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -235,6 +241,9 @@ struct Details {
     /// The flow's hash of `programmable_rss`. Default: `mix`.
     #[serde(default)]
     flow_hash: Option<FlowHash>,
+    /// Encrypts requests and replies, and steers by a token of the key. Default: they are in the clear.
+    #[serde(default)]
+    encryption: Option<Encryption>,
     /// The system behind `netcache`. Default: `xdp_steered`.
     #[serde(default)]
     behind: Option<SystemKind>,
@@ -284,6 +293,7 @@ impl From<Details> for SystemSpec {
             large_owners,
             rebalance,
             flow_hash,
+            encryption,
             behind,
             cache_entries,
         } = details;
@@ -301,6 +311,7 @@ impl From<Details> for SystemSpec {
             large_owners,
             rebalance,
             flow_hash,
+            encryption,
             behind,
             cache_entries,
         }
@@ -370,6 +381,9 @@ pub struct System {
     /// The flow's hash, where a program of its own computes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_hash: Option<FlowHash>,
+    /// How requests and replies are encrypted, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// The cache in front of the system that serves, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
@@ -405,6 +419,7 @@ impl SystemSpec {
             large_owners: None,
             rebalance: None,
             flow_hash: None,
+            encryption: None,
             behind: None,
             cache_entries: None,
         }
@@ -459,6 +474,7 @@ impl SystemSpec {
             rebalance: self.rebalance,
             flow_hash: (self.system.hashes_flows())
                 .then(|| self.flow_hash.unwrap_or(FlowHash::Mix)),
+            encryption: self.encryption,
             cache: (self.system.caches()).then(|| Cache {
                 behind: self.serving(),
                 entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),

@@ -16,5 +16,6 @@ pub(super) const TRAITS: Traits = Traits {
     kernel_table: true,
     moves_slots: true,
     needs_programs: true,
+    encryption_refusal: Some("its program reads the key where the kernel looks for the socket"),
     ..Traits::SERVER
 };

@@ -16,5 +16,6 @@ pub(super) const TRAITS: Traits = Traits {
     kernel_table: true,
     moves_slots: true,
     needs_xdp: true,
+    encryption_refusal: Some("its XDP program reads the key to find the owner's CPU"),
     ..Traits::SERVER
 };

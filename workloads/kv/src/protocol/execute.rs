@@ -169,6 +169,17 @@ impl Single {
         }
     }
 
+    /// What `of` makes of the key as the store files it: decoded, where it stands in base64.
+    pub fn of_store_key<T>(&self, request: &[u8], of: impl FnOnce(&[u8]) -> T) -> T {
+        let written = self.key.of(request);
+        match &self.op {
+            Op::Meta(op) if op.base64 => {
+                of(meta::decode_key(written, &mut [0; KEY_LIMIT]).unwrap_or(written))
+            }
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => of(written),
+        }
+    }
+
     /// The key's bytes where they stand as such in the request: not in base64.
     #[must_use]
     pub fn plain_key<'a>(&self, request: &'a [u8]) -> Option<&'a [u8]> {

@@ -195,6 +195,23 @@ pub struct Multi {
     pub(crate) touch: Option<i32>,
 }
 
+impl Single {
+    /// The reply that refuses the request for this reason, a line that begins with `CLIENT_ERROR`.
+    pub(crate) const fn refusal(&self, reason: &'static str) -> Immediate {
+        /// "Invalid arguments" of the binary protocol.
+        const INVALID: u16 = 0x0004;
+        let reply = match &self.op {
+            Op::Ascii { .. } | Op::Meta(_) => ImmediateReply::Line(reason),
+            Op::Binary(op) => ImmediateReply::Binary {
+                head: op.head,
+                status: INVALID,
+                body: reason,
+            },
+        };
+        Immediate { reply }
+    }
+}
+
 /// A request in which every shard takes part.
 #[derive(Debug, Clone, Copy)]
 pub struct Global {

@@ -66,6 +66,9 @@ pub struct ServerConfig {
     /// A cache in front of the steering program; AF_XDP only.
     #[serde(default)]
     pub cache: Option<CacheConfig>,
+    /// What it shares with its clients, who then send nothing but sealed requests. One for each server.
+    #[serde(default)]
+    pub secret: Option<seal::Secret>,
 }
 
 const fn one() -> u32 {
@@ -177,6 +180,7 @@ impl ServerConfig {
             queues: self.queues,
             port: self.port,
             tcp: self.tcp,
+            sealed: self.secret.is_some(),
             cpu_per_owner: distinct.len() == self.cores.len(),
         }
     }

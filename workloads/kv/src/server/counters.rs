@@ -110,6 +110,8 @@ counters! {
     handoffs,
     /// Single-key requests, addressed by client or XDP, that this thread dequeued and does not own.
     misroutes,
+    /// Sealed requests whose token is not that of their key, refused.
+    wrong_tokens,
     /// Requests whose queue's NAPI CPU is not the CPU that executes them.
     cross_core_hops,
     /// Rounds in which a full ring to another thread held up receiving.
@@ -122,6 +124,8 @@ counters! {
     releases_late,
     /// Datagrams that are no request: too short for the frame header, or one of several.
     drop_bad_frame,
+    /// Datagrams that are to be sealed and do not open: not sealed, forged or damaged.
+    drop_bad_seal,
     /// Datagrams that end before the request does.
     drop_incomplete,
     /// Replies of several datagrams whose first found no free frame or socket space.

@@ -125,7 +125,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         single: &Single,
         sink: &mut impl Sink,
     ) -> Result<(), usize> {
-        let hash = single.store_hash(request);
+        let hash = self.shared.route_of(request, single);
         let mut shard = self.engine.shard_for(hash, request, single, self.now)?;
         shard.execute(request, single, self.now, sink);
         drop(shard);

@@ -21,7 +21,7 @@ use super::start::{Parts, Running};
 use super::worker::finished;
 use crate::protocol::frame::{HEADER_LEN, decode_request};
 use crate::protocol::{self, AsciiOp, Op, Parsed, Single};
-use crate::reply::{Spill, deliver_bytes};
+use crate::reply::{Envelope, Spill, deliver_bytes};
 use crate::systems::synthetic::VirtualQueue;
 
 /// A reply that leaves later than this after its time is counted, ns.
@@ -201,7 +201,8 @@ impl<I: DatagramIo> Holder<I> {
                 counts.releases_late.one();
             }
             finished(&self.shared, counts, from, self.cpu);
-            deliver_bytes(io, frame, from.request_id, &reply, &mut self.spill, counts);
+            let envelope = Envelope::new(from, None);
+            deliver_bytes(io, frame, envelope, &reply, &mut self.spill, counts);
             self.free.push(reply);
             released += 1;
         }
@@ -230,6 +231,7 @@ impl<I: DatagramIo> Handler<I> for Holder<I> {
             request_id: header.request_id,
             queue: io.origin(&frame).queue.or(self.own_queue),
             clock: None,
+            sealed: None,
         };
         let mut reply = self.free.pop().unwrap_or_default();
         reply.clear();

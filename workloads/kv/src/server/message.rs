@@ -26,6 +26,8 @@ pub(crate) struct Arrival {
     pub(crate) queue: Option<u16>,
     /// The clock of a cache in the path that it has advanced there.
     pub(crate) clock: Option<u32>,
+    /// Its sender's number of it, where it was sealed and the reply is to be.
+    pub(crate) sealed: Option<u64>,
 }
 
 /// A request that changes threads together with its frame: nothing of it is copied.

@@ -26,6 +26,7 @@ mod preload;
 mod quiet;
 mod readable;
 pub mod rebalance;
+pub(crate) mod sealing;
 mod shared;
 pub mod snapshot;
 mod start;

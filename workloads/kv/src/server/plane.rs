@@ -115,6 +115,7 @@ impl Rings {
         let (policy, ports, members) = match steering {
             Steering::Queue => (Policy::Rss, 1, config.receivers()),
             Steering::Port => (Policy::Port, owners, all),
+            Steering::Key if config.secret.is_some() => (Policy::Token, 1, all),
             Steering::Key => (Policy::Key, 1, all),
             Steering::Cluster => (Policy::Cluster, 1, config.members()),
             Steering::Flow => match config.flow_hash {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pktio::worker::{Control, Live};
+use seal::Seal;
 use steering::PartitionTable;
 use steering::table::{SLOTS, Table, owner_in};
 use sys::mem::Pages;
@@ -20,7 +21,7 @@ use super::rebalance::SlotMove;
 use super::snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
 use super::{PreloadReport, ServerError, ThreadInfo};
 use crate::handoff::doorbell::Doorbell;
-use crate::protocol::ServerFacts;
+use crate::protocol::{ServerFacts, Single};
 
 /// How often the control thread looks whether something it waits for has happened.
 const LOOK_EVERY: Duration = Duration::from_micros(200);
@@ -76,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) members: usize,
     /// What a cache in the path has to know of executed writes; nothing without one.
     pub(crate) clocks: Option<Arc<Clocks>>,
+    /// What opens and seals datagrams, where they are sealed.
+    pub(crate) seal: Option<Arc<Seal>>,
     /// Which pages the first partition's items lie on, once it is made.
     pub(crate) pages: OnceLock<Pages>,
     shards: u32,
@@ -110,6 +113,7 @@ impl Shared {
             owners,
             members: config.members() as usize,
             clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
+            seal: (config.secret.as_ref()).map(|secret| Arc::new(Seal::new(secret))),
             pages: OnceLock::new(),
             shards: config.shards(),
             started: Instant::now(),
@@ -175,6 +179,7 @@ impl Shared {
         let truncated = io.clone().map(|io| io.truncated).sum();
         let lines = [
             ("bad_frame", total.drop_bad_frame, "server: drop_bad_frame"),
+            ("bad_seal", total.drop_bad_seal, "server: drop_bad_seal"),
             (
                 "incomplete_request",
                 total.drop_incomplete,
@@ -291,6 +296,22 @@ impl Shared {
             Err(ServerError::Thread(
                 failure.unwrap_or_else(|| "slots were not handed over".into()),
             ))
+        }
+    }
+
+    /// What the partition table is asked with for a key whose hash is known: that hash, or the key's token
+    /// where requests are sealed.
+    #[inline]
+    pub(crate) fn route(&self, key: &[u8], hash: u64) -> u64 {
+        self.seal.as_ref().map_or(hash, |seal| seal.token(key))
+    }
+
+    /// [`route`](Self::route) for the key of a request.
+    #[inline]
+    pub(crate) fn route_of(&self, request: &[u8], single: &Single) -> u64 {
+        match &self.seal {
+            None => single.store_hash(request),
+            Some(seal) => single.of_store_key(request, |key| seal.token(key)),
         }
     }
 

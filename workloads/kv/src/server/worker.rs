@@ -19,13 +19,14 @@ use super::dispatch::Dispatch as _;
 use super::engine::{Access as _, Engine, Use};
 use super::message::{Arrival, Handed, Message};
 use super::migrate::Migrate;
+use super::sealing::Sealing;
 use super::shared::Shared;
 use super::time::UnixClock;
 use crate::handoff::doorbell::Doorbell;
 use crate::handoff::mesh::Notify;
 use crate::protocol::frame::{HEADER_LEN, decode_request};
 use crate::protocol::{self, Immediate, Multi, Parsed, Single};
-use crate::reply::{FrameWriter, Spill, deliver, deliver_bytes};
+use crate::reply::{Envelope, FrameWriter, Spill, deliver, deliver_bytes};
 use crate::server::counters::LiveCounts;
 use crate::store::Key;
 use crate::systems::{Addressing, Design};
@@ -58,6 +59,7 @@ pub(crate) struct Owner<D: Design, N, I: DatagramIo, E> {
     request: Vec<u8>,
     reply: Vec<u8>,
     spill: Spill,
+    sealing: Option<Sealing>,
     work: u64,
     dispatch: D::Dispatch,
     system: PhantomData<fn() -> N>,
@@ -72,7 +74,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         own_queue: Option<u16>,
         dispatch: D::Dispatch,
     ) -> Self {
+        let seal = desk.shared.seal.clone();
         Self {
+            sealing: seal.map(|seal| Sealing::new(seal, desk.me)),
             desk,
             cpu,
             own_queue,
@@ -98,9 +102,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
     /// A request for one key: executed here, or handed to its owner with its frame.
     fn single(&mut self, io: &mut I, mut frame: I::Frame, from: Arrival, single: Single) {
         let desk = &mut self.desk;
-        let hash = single.store_hash(&io.payload(&frame)[HEADER_LEN..]);
         let now = desk.now;
         let body = &io.payload(&frame)[HEADER_LEN..];
+        let hash = desk.shared.route_of(body, &single);
         let access = desk.engine.shard_for(hash, body, &single, now);
         let mut shard = match access.and_then(|mut shard| {
             let elsewhere = self.dispatch.elsewhere(&mut shard, body, &single, now);
@@ -120,10 +124,11 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         };
         let in_place = body.len() <= SHORT;
         let mut in_frame = 0;
+        let envelope = Envelope::new(from, self.sealing.as_mut());
         if in_place {
             self.request.clear();
             self.request.extend_from_slice(body);
-            let mut writer = FrameWriter::new(io.room(&mut frame), &mut self.spill.rest);
+            let mut writer = FrameWriter::new(io.room(&mut frame), &envelope, &mut self.spill.rest);
             shard.execute(&self.request, &single, now, &mut writer);
             in_frame = writer.in_frame();
         } else {
@@ -137,23 +142,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         counts.executed(&single);
         finished(&desk.shared, counts, from, self.cpu);
         if in_place {
-            deliver(
-                io,
-                frame,
-                from.request_id,
-                in_frame,
-                &mut self.spill,
-                counts,
-            );
+            deliver(io, frame, envelope, in_frame, &mut self.spill, counts);
         } else {
-            deliver_bytes(
-                io,
-                frame,
-                from.request_id,
-                &self.reply,
-                &mut self.spill,
-                counts,
-            );
+            deliver_bytes(io, frame, envelope, &self.reply, &mut self.spill, counts);
         }
     }
 
@@ -167,10 +158,10 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
     ) -> Option<I::Frame> {
         let body = &io.payload(&frame)[HEADER_LEN..];
         let desk = &mut self.desk;
-        if !multi
-            .parts(body)
-            .all(|single| desk.engine.serves(single.hash, single.is_read()))
-        {
+        if !multi.parts(body).all(|single| {
+            let hash = desk.shared.route_of(body, &single);
+            desk.engine.serves(hash, single.is_read())
+        }) {
             return Some(frame);
         }
         let mut keys = 0;
@@ -185,14 +176,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         counts.executed_multi.one();
         counts.executed_multi_key.add(keys);
         finished(&desk.shared, counts, from, self.cpu);
-        deliver_bytes(
-            io,
-            frame,
-            from.request_id,
-            &self.reply,
-            &mut self.spill,
-            counts,
-        );
+        let envelope = Envelope::new(from, self.sealing.as_mut());
+        deliver_bytes(io, frame, envelope, &self.reply, &mut self.spill, counts);
         None
     }
 
@@ -203,14 +188,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed_immediate.one();
         finished(&desk.shared, counts, from, self.cpu);
-        deliver_bytes(
-            io,
-            frame,
-            from.request_id,
-            &self.reply,
-            &mut self.spill,
-            counts,
-        );
+        let envelope = Envelope::new(from, self.sealing.as_mut());
+        deliver_bytes(io, frame, envelope, &self.reply, &mut self.spill, counts);
     }
 
     /// Everything that may need other threads.
@@ -231,14 +210,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
             return;
         }
         finished(&self.desk.shared, counts, from, self.cpu);
-        deliver_bytes(
-            io,
-            frame,
-            from.request_id,
-            &job.output,
-            &mut self.spill,
-            counts,
-        );
+        let envelope = Envelope::new(from, self.sealing.as_mut());
+        deliver_bytes(io, frame, envelope, &job.output, &mut self.spill, counts);
     }
 
     fn message(&mut self, io: &mut I, message: Message<I::Frame>) {
@@ -323,8 +296,11 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
 
     fn look_up(&mut self, key: &[u8]) -> Option<(u32, Vec<u8>)> {
         let key = Key::new(key)?;
-        let now = self.desk.now;
-        let mut shard = self.desk.engine.shard(key.hash(), Use::Write).ok()?;
+        let (now, hash) = (
+            self.desk.now,
+            self.desk.shared.route(key.bytes(), key.hash()),
+        );
+        let mut shard = self.desk.engine.shard(hash, Use::Write).ok()?;
         shard.lasting(key, now)
     }
 }
@@ -339,12 +315,21 @@ pub(super) fn finished(shared: &Shared, counts: &LiveCounts, from: Arrival, cpu:
 }
 
 impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Owner<D, N, I, E> {
-    fn frame(&mut self, io: &mut I, frame: I::Frame) {
+    fn frame(&mut self, io: &mut I, mut frame: I::Frame) {
         self.relieve(io);
         self.work += 1;
-        let counts = self.counts();
-        counts.requests_received.one();
         let shared = &self.desk.shared;
+        let counts = &shared.states[self.desk.me].counts;
+        counts.requests_received.one();
+        let mut opened = None;
+        if let Some(sealing) = &self.sealing {
+            opened = sealing.open(io, &mut frame);
+            if opened.is_none() {
+                counts.drop_bad_seal.one();
+                io.release(frame);
+                return;
+            }
+        }
         let clock = shared.clock_of(io.payload(&frame));
         let Ok((header, body)) = decode_request(io.payload(&frame)) else {
             counts.drop_bad_frame.one();
@@ -356,6 +341,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
             request_id: header.request_id,
             queue: io.origin(&frame).queue.or(self.own_queue),
             clock,
+            sealed: opened.map(|header| header.number),
         };
         let Ok(command) = protocol::parse(body) else {
             counts.drop_incomplete.one();
@@ -363,13 +349,20 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
             io.release(frame);
             return;
         };
+        if let (Some(sealing), Some(header)) = (&self.sealing, opened)
+            && let Some(refusal) = sealing.refusal(body, &command.parsed, header.subject)
+        {
+            counts.wrong_tokens.one();
+            self.immediate(io, frame, from, &refusal);
+            return;
+        }
         if command.consumed + command.swallow < body.len() {
             self.job(io, frame, from);
             return;
         }
         match command.parsed {
             Parsed::Single(single) => {
-                let hash = single.store_hash(body);
+                let hash = shared.route_of(body, &single);
                 let reads = E::READS_APART && single.key_to_read(body).is_some();
                 if D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash, reads) {
                     self.counts().misroutes.one();

@@ -147,6 +147,8 @@ pub(crate) trait Design: Send + Sync + 'static {
     const BATCHES: bool = true;
     /// There is no store: replies are held until virtual departure times.
     const HOLDS_REPLIES: bool = false;
+    /// It serves sealed requests: they reach its threads without anybody reading the key.
+    const SEALS: bool = false;
     /// Who chose the arrival thread.
     const ADDRESSING: Addressing;
     /// The XDP policy, over AF_XDP.

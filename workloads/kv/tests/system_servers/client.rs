@@ -84,6 +84,7 @@ pub(crate) fn config(
         flow_hash: FlowHash::Mix,
         backlog: 0,
         cache: None,
+        secret: None,
     }
 }
 

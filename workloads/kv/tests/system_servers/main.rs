@@ -10,6 +10,7 @@ mod loopback;
 mod netcache;
 mod overload;
 mod scenario;
+mod sealed;
 mod service;
 mod tcp;
 mod veth;

@@ -90,9 +90,11 @@ impl Steer {
             | Policy::Port
             | Policy::FlowToeplitz
             | Policy::FlowMix
-            | Policy::Token => owners,
+            | Policy::Token
+            | Policy::Function
+            | Policy::Argument(_) => owners,
         };
-        let policy = policy as u32;
+        let policy = policy.number();
         let mut loader = EbpfLoader::new();
         loader
             .override_global("POLICY", &policy, true)

@@ -19,6 +19,7 @@ pub mod policy;
 pub mod reason;
 pub mod reply;
 pub mod request;
+pub mod rpc;
 pub mod rss;
 pub mod sealed;
 pub mod table;

@@ -36,11 +36,13 @@ pub enum Drop {
     NoOwner = 11,
     /// Where requests are to be sealed: not a sealed request, or of another version.
     BadSealedHeader = 12,
+    /// Where requests are to be calls: not a call, or of another version, or its lengths are impossible.
+    BadRpcHeader = 13,
 }
 
 impl Drop {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Truncated,
         Self::BadUdpLength,
         Self::Fragment,
@@ -54,6 +56,7 @@ impl Drop {
         Self::BadBinaryHeader,
         Self::NoOwner,
         Self::BadSealedHeader,
+        Self::BadRpcHeader,
     ];
 
     /// The name in results: `drop_<name>` is a column.
@@ -73,6 +76,7 @@ impl Drop {
             Self::BadBinaryHeader => "bad_binary_header",
             Self::NoOwner => "no_owner",
             Self::BadSealedHeader => "bad_sealed_header",
+            Self::BadRpcHeader => "bad_rpc_header",
         }
     }
 

@@ -4,7 +4,7 @@
 mod fixtures;
 
 use fixtures::build::PORT;
-use fixtures::table::{Expected, fixtures, sealed};
+use fixtures::table::{Expected, by_argument, by_function, fixtures, sealed};
 use packet::datagram;
 use steering::table::owner_in;
 use steering::{
@@ -32,7 +32,11 @@ fn every_packet_gets_its_verdict() {
     let mut wrong = Vec::new();
     let by_key = fixtures().into_iter().map(|it| (Policy::Key, it));
     let by_token = sealed().into_iter().map(|it| (Policy::Token, it));
-    for (policy, fixture) in by_key.chain(by_token) {
+    let function = by_function().into_iter().map(|it| (Policy::Function, it));
+    let argument = by_argument()
+        .into_iter()
+        .map(|it| (Policy::Argument(1), it));
+    for (policy, fixture) in by_key.chain(by_token).chain(function).chain(argument) {
         let expected = match &fixture.expected {
             Expected::Key(key) => Verdict::Owner(table.owner_of(hash_bytes(key))),
             Expected::Token(token) => Verdict::Owner(table.owner_of(*token)),
@@ -76,7 +80,7 @@ fn the_located_key_is_the_key() {
 
 #[test]
 fn every_reason_has_a_fixture() {
-    let fixtures = [fixtures(), sealed()].concat();
+    let fixtures = [fixtures(), sealed(), by_function(), by_argument()].concat();
     for reason in Drop::ALL {
         let known = fixtures
             .iter()

@@ -47,12 +47,12 @@ pub use schema::json_schema;
 pub use service::Service;
 pub use spec::Spec;
 pub use system::{
-    Cache, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, System, SystemKind,
+    Cache, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, SteerBy, System, SystemKind,
     SystemSpec, Wakeup,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use trial::{Trial, TrialId, expand};
 pub use units::{Bytes, Count, Duration, Rate, Share, UnitError};
 pub use workload::{
-    Arrivals, Popularity, SizeSpec, WeightedSize, WireProtocol, Workload, WorkloadSpec,
+    Arrivals, Calls, Popularity, SizeSpec, WeightedSize, WireProtocol, Workload, WorkloadSpec,
 };

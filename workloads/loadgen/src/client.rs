@@ -80,6 +80,11 @@ impl Client {
         match config.mode {
             Mode::Open => {}
             Mode::Saturate => {
+                if matches!(config.protocol, Protocol::Rpc(_)) {
+                    return refuse(
+                        "protocol: replies are counted by memcached's first bytes".into(),
+                    );
+                }
                 if config.secret.is_some() {
                     return refuse(
                         "secret: a generator that saturates repeats its frames, and a sealed request \
@@ -147,8 +152,8 @@ impl Client {
         }
         match config.protocol {
             Protocol::Ascii => {}
-            Protocol::Meta | Protocol::Binary if spec.keys_per_get == 1 => {}
-            Protocol::Meta | Protocol::Binary => {
+            Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) if spec.keys_per_get == 1 => {}
+            Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) => {
                 return refuse("keys_per_get: a multi-get needs the ASCII protocol".into());
             }
         }

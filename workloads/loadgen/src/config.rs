@@ -245,6 +245,20 @@ pub enum Protocol {
     Meta,
     /// The binary protocol.
     Binary,
+    /// Calls of the RPC service.
+    Rpc(Calls),
+}
+
+/// Which functions are called, for a get and for a set of the workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Calls {
+    /// `get` and `set`.
+    Store,
+    /// `add` of 0 and of 1.
+    Count,
+    /// `echo` of the key's value, and `spin`, which uses CPU time.
+    Compute,
 }
 
 /// What decides when a request is sent.

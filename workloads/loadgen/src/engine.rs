@@ -263,7 +263,8 @@ impl<W: Witness> Engine<W> {
             self.tally.ledger.empty += 1;
             return;
         }
-        let found = frame::parse(datagram).and_then(|frame| {
+        let Rules { protocol, echo, .. } = self.rules;
+        let found = wire::parse(protocol, echo, datagram).and_then(|frame| {
             let slot = self.windows.get_mut(usize::from(flow))?.get_mut(frame.id)?;
             Some((frame, slot))
         });

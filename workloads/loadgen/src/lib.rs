@@ -39,7 +39,7 @@ mod wire;
 
 pub use client::{Armed, Client};
 pub use config::{
-    Addressing, ClientConfig, Learns, Mode, Pacing, Protocol, QueueChoice, TransportConfig,
+    Addressing, Calls, ClientConfig, Learns, Mode, Pacing, Protocol, QueueChoice, TransportConfig,
 };
 pub use error::ClientError;
 pub use gaps::Gaps;

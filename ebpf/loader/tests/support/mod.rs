@@ -64,7 +64,9 @@ pub(crate) fn members(policy: Policy, owners: u32) -> u32 {
         | Policy::Port
         | Policy::FlowToeplitz
         | Policy::FlowMix
-        | Policy::Token => owners,
+        | Policy::Token
+        | Policy::Function
+        | Policy::Argument(_) => owners,
     }
 }
 

@@ -11,7 +11,7 @@ use programs::ctx::{Frame, count, rx_queue};
 use programs::{Counters, counters, license, partition_table, setting, situation};
 use steering::{Policy, Situation as _, Verdict, layout, steer};
 
-setting!(POLICY: u32 = Policy::Key as u32);
+setting!(POLICY: u32 = Policy::Key.number());
 setting!(MEMBERS: u32 = 1);
 situation!(
     XdpContext,

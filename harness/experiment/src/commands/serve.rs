@@ -169,6 +169,7 @@ fn config(
     Ok(ServerConfig {
         cache: None,
         secret: None,
+        rpc: None,
         system: design,
         io,
         wakeup: waking(system.default_wakeup()),

@@ -7,6 +7,7 @@
 
 mod bench;
 mod bpf;
+mod calls;
 mod capture;
 mod case;
 mod encrypted;
@@ -57,6 +58,7 @@ fn cases() -> Vec<Case> {
         kernel_steering::cases(),
         systems::cases(),
         encrypted::cases(),
+        calls::cases(),
         gates::cases(),
         exclusion::cases(),
         restoring::cases(),

@@ -5,6 +5,7 @@ mod encryption;
 mod flood;
 mod in_kernel;
 mod repartition;
+mod rpc;
 mod truth;
 
 use std::collections::BTreeMap;
@@ -41,11 +42,13 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         large_owners(spec, system, index, &mut findings);
         flow_hash(system, index, &mut findings);
         encryption::encryption(spec, system, index, &mut findings);
+        rpc::system(spec, system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);
         in_kernel::cache(spec, system, index, &mut findings);
     }
+    rpc::workload(spec, &mut findings);
     disturb(spec, &mut findings);
     flood::drain(spec, &mut findings);
     flood::saturate(spec, &mut findings);

@@ -6,6 +6,7 @@
 
 mod clusters;
 mod encryption;
+mod flow_hash;
 mod kind;
 mod kv_direct;
 mod limits;
@@ -22,6 +23,7 @@ mod rss_shared;
 mod seastar;
 mod shared_something;
 mod sphinx;
+mod steer_by;
 mod synthetic;
 mod traits;
 mod xdp_cpumap;
@@ -30,9 +32,11 @@ mod xdp_steered;
 
 pub use clusters::{Clusters, Domain};
 pub use encryption::Encryption;
+pub use flow_hash::FlowHash;
 pub use kind::SystemKind;
 pub use limits::Limits;
 pub use netcache::Cache;
+pub use steer_by::SteerBy;
 
 use std::fmt;
 
@@ -116,18 +120,6 @@ impl Wakeup {
     }
 }
 
-/// Which hash of a flow chooses, where a program of the system's own computes it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum FlowHash {
-    /// The one that a NIC has, under the published key.
-    Toeplitz,
-    /// A multiplication for each word, as keys are hashed.
-    Mix,
-}
-
 /// One entry of `systems`: its name alone, or a mapping with details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Validate)]
 pub struct SystemSpec {
@@ -186,6 +178,11 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
+    /// What steers calls of `workload.protocol: rpc`: `function`, or `{argument: N}`, 0 being the tenant and
+    /// 1 the key. Default: `{argument: 1}`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steer_by: Option<SteerBy>,
     /// The system behind `netcache`. Default: `xdp_steered`.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -244,6 +241,10 @@ struct Details {
     /// Encrypts requests and replies, and steers by a token of the key. Default: they are in the clear.
     #[serde(default)]
     encryption: Option<Encryption>,
+    /// What steers calls of `workload.protocol: rpc`: `function`, or `{argument: N}`, 0 being the tenant and
+    /// 1 the key. Default: `{argument: 1}`.
+    #[serde(default)]
+    steer_by: Option<SteerBy>,
     /// The system behind `netcache`. Default: `xdp_steered`.
     #[serde(default)]
     behind: Option<SystemKind>,
@@ -294,6 +295,7 @@ impl From<Details> for SystemSpec {
             rebalance,
             flow_hash,
             encryption,
+            steer_by,
             behind,
             cache_entries,
         } = details;
@@ -312,6 +314,7 @@ impl From<Details> for SystemSpec {
             rebalance,
             flow_hash,
             encryption,
+            steer_by,
             behind,
             cache_entries,
         }
@@ -384,6 +387,9 @@ pub struct System {
     /// How requests and replies are encrypted, where they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
+    /// What steers calls; none stands for the key, and for systems and workloads without such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steer_by: Option<SteerBy>,
     /// The cache in front of the system that serves, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
@@ -420,6 +426,7 @@ impl SystemSpec {
             rebalance: None,
             flow_hash: None,
             encryption: None,
+            steer_by: None,
             behind: None,
             cache_entries: None,
         }
@@ -475,6 +482,7 @@ impl SystemSpec {
             flow_hash: (self.system.hashes_flows())
                 .then(|| self.flow_hash.unwrap_or(FlowHash::Mix)),
             encryption: self.encryption,
+            steer_by: self.steer_by,
             cache: (self.system.caches()).then(|| Cache {
                 behind: self.serving(),
                 entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),

@@ -1,5 +1,6 @@
 //! What a reader of a message gets: place, offending text, what is allowed.
 
+mod calls;
 mod choices;
 mod floods;
 
@@ -254,6 +255,10 @@ fn options_belong_to_their_systems() {
             "choose the port themselves",
         ),
         ("{system: sphinx, encryption: tls}", "`token`"),
+        (
+            "{system: sphinx, steer_by: function}",
+            "`steer_by` belongs to `workload.protocol: rpc`",
+        ),
         ("{system: minos, io: udp}", "read every receive queue"),
         (
             "{system: rss_shared, flow_hash: mix}",

@@ -5,7 +5,7 @@ use super::request::{
     AsciiOp, Immediate, ImmediateReply, Incomplete, Multi, Op, Parsed, Request, Single, Span,
 };
 use super::sink::Sink;
-use super::{binary_exec, global, line, meta, meta_exec};
+use super::{binary_exec, global, line, meta, meta_exec, rpc};
 use crate::store::{
     DeltaError, Item, Items, KEY_LIMIT, Key, Shard, Store, StoreRequest, Stored, Striped, deadline,
 };
@@ -26,6 +26,7 @@ pub fn execute(
         Op::Ascii { op, noreply: true } => ascii(shard, request, single, op, now, &mut Silence),
         Op::Meta(op) => meta_exec::execute(shard, request, single, op, now, sink),
         Op::Binary(op) => binary_exec::execute(shard, request, single, op, now, sink),
+        Op::Rpc(op) => rpc::execute(shard, request, single, op, now, sink),
     }
 }
 
@@ -165,7 +166,7 @@ impl Single {
                 meta::decode_key(self.key.of(request), &mut [0; KEY_LIMIT])
                     .map_or(self.hash, steering::hash::hash_bytes)
             }
-            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => self.hash,
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) | Op::Rpc(_) => self.hash,
         }
     }
 
@@ -176,7 +177,7 @@ impl Single {
             Op::Meta(op) if op.base64 => {
                 of(meta::decode_key(written, &mut [0; KEY_LIMIT]).unwrap_or(written))
             }
-            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => of(written),
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) | Op::Rpc(_) => of(written),
         }
     }
 
@@ -185,7 +186,9 @@ impl Single {
     pub fn plain_key<'a>(&self, request: &'a [u8]) -> Option<&'a [u8]> {
         match &self.op {
             Op::Meta(op) if op.base64 => None,
-            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => Some(self.key.of(request)),
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) | Op::Rpc(_) => {
+                Some(self.key.of(request))
+            }
         }
     }
 
@@ -202,6 +205,7 @@ impl Single {
                         .all(|word| !matches!(word[0], b'T' | b'N' | b'R'))
             }
             Op::Binary(op) => matches!(op.command, BinaryCommand::Get { .. }),
+            Op::Rpc(op) => op.is_read() && op.is_about_an_item(),
         };
         let key = reads.then(|| self.plain_key(request)).flatten()?;
         Key::with_hash(key, self.hash)
@@ -212,7 +216,7 @@ impl Single {
     pub fn is_meta(&self) -> bool {
         match &self.op {
             Op::Meta(_) => true,
-            Op::Ascii { .. } | Op::Binary(_) => false,
+            Op::Ascii { .. } | Op::Binary(_) | Op::Rpc(_) => false,
         }
     }
 
@@ -233,6 +237,13 @@ impl Single {
                 | BinaryCommand::TooLarge { .. }
                 | BinaryCommand::Delete
                 | BinaryCommand::Delta { .. } => None,
+            },
+            Op::Rpc(op) => match op.call {
+                rpc::Call::Set { value } => Some(value.len),
+                rpc::Call::Get
+                | rpc::Call::Add { .. }
+                | rpc::Call::Echo { .. }
+                | rpc::Call::Spin { .. } => None,
             },
             Op::Ascii { .. } | Op::Meta(_) => None,
         }
@@ -258,6 +269,8 @@ impl Single {
                 }
             }
             Op::Ascii { .. } => {}
+            // A call is alone in its datagram.
+            Op::Rpc(_) => debug_assert_eq!(at, 0),
         }
         self
     }
@@ -270,6 +283,15 @@ impl Single {
             Op::Ascii { op, .. } => matches!(op, AsciiOp::Get { touch: None, .. }),
             Op::Meta(op) => matches!(op.verb, MetaVerb::Get | MetaVerb::Debug),
             Op::Binary(op) => matches!(op.command, BinaryCommand::Get { .. }),
+            Op::Rpc(op) => op.is_read(),
+        }
+    }
+
+    /// What of a call names its owner.
+    pub(crate) const fn rpc(&self) -> Option<&rpc::RpcOp> {
+        match &self.op {
+            Op::Rpc(op) => Some(op),
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => None,
         }
     }
 }
@@ -301,6 +323,7 @@ impl Immediate {
         match self.reply {
             ImmediateReply::Nothing => {}
             ImmediateReply::Line(line) => put_line(line, sink),
+            ImmediateReply::Rpc(status) => sink.put(&[status as u8]),
             ImmediateReply::Binary { head, status, body } => {
                 let value = body.as_bytes();
                 binary_exec::Response {

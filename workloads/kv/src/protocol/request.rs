@@ -4,6 +4,7 @@
 //! sends the frame and this small `Copy` description along, and the owner executes it without
 //! parsing again.
 
+use super::rpc::{RpcOp, Status};
 use crate::store::StoreMode;
 
 /// A range of a request's bytes.
@@ -86,6 +87,7 @@ pub(crate) enum Op {
     Ascii { op: AsciiOp, noreply: bool },
     Meta(MetaOp),
     Binary(BinaryOp),
+    Rpc(RpcOp),
 }
 
 /// The classic text commands.
@@ -207,6 +209,7 @@ impl Single {
                 status: INVALID,
                 body: reason,
             },
+            Op::Rpc(_) => ImmediateReply::Rpc(Status::BadArgument),
         };
         Immediate { reply }
     }
@@ -260,6 +263,8 @@ pub(crate) enum ImmediateReply {
     Nothing,
     /// A line of text, without its end of line.
     Line(&'static str),
+    /// Of a call: a status without a result.
+    Rpc(Status),
     /// A binary response with a text as its body.
     Binary {
         head: BinaryHead,

@@ -9,16 +9,17 @@ use pktio::DatagramIo;
 use crate::protocol::Sink;
 use steering::sealed;
 
-use crate::protocol::frame::{DATA_LIMIT, FrameHeader, HEADER_LEN};
+use crate::protocol::frame::{DATA_LIMIT, HEADER_LEN};
 use crate::server::counters::LiveCounts;
 use crate::server::message::Arrival;
 use crate::server::sealing::Sealing;
+use crate::server::wire::Head;
 
-/// What the data of a reply are wrapped in: memcached's frame header, and a seal where the request had
+/// What the data of a reply are wrapped in: memcached's frame header or a call's, and a seal where the request had
 /// one. No datagram is longer for being sealed.
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
-    request_id: u16,
+    head: Head,
     /// What seals, and the number of the request.
     seal: Option<(&'a mut Sealing, u64)>,
 }
@@ -27,8 +28,8 @@ impl<'a> Envelope<'a> {
     /// The envelope of a reply to what arrived so.
     pub(crate) fn new(from: Arrival, sealing: Option<&'a mut Sealing>) -> Self {
         Self {
-            request_id: from.request_id,
-            seal: sealing.zip(from.sealed),
+            head: from.head,
+            seal: sealing.zip(from.sealed.map(|sealed| sealed.number)),
         }
     }
 
@@ -65,13 +66,8 @@ impl<'a> Envelope<'a> {
 
     /// Finishes the datagram that has `len` bytes of data in `room`; returns its length.
     fn finish(&mut self, sequence: u16, total: u16, room: &mut [u8], len: usize) -> usize {
-        let header = FrameHeader {
-            request_id: self.request_id,
-            sequence,
-            total,
-        };
         let at = self.front();
-        room[at..at + HEADER_LEN].copy_from_slice(&header.encode());
+        room[at..at + HEADER_LEN].copy_from_slice(&self.head.answer(sequence, total));
         match &mut self.seal {
             None => HEADER_LEN + len,
             Some((sealing, answers)) => sealing.close(*answers, room, HEADER_LEN + len),

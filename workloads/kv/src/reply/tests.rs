@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use pktio::{IoCounters, Origin};
 
 use super::*;
-use crate::protocol::frame::PAYLOAD_LIMIT;
+use crate::protocol::frame::{FrameHeader, PAYLOAD_LIMIT};
 
 /// I/O into vectors; refuses the n-th datagram where told.
 #[derive(Default)]
@@ -69,7 +69,7 @@ impl DatagramIo for Fake {
 }
 
 const FROM: Arrival = Arrival {
-    request_id: 7,
+    head: Head::Memcached(7),
     queue: None,
     clock: None,
     sealed: None,

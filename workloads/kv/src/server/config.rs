@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
+use super::wire::SteerBy;
 use crate::systems::{
     Design, EngineKind, FlowHash, IoKind, Layout, Placement, Refusal, SystemChoice, SystemKind,
     Wakeup, validate, with_design,
@@ -69,6 +70,9 @@ pub struct ServerConfig {
     /// What it shares with its clients, who then send nothing but sealed requests. One for each server.
     #[serde(default)]
     pub secret: Option<seal::Secret>,
+    /// Its clients call functions, steered so, in place of sending memcached's requests.
+    #[serde(default)]
+    pub rpc: Option<SteerBy>,
 }
 
 const fn one() -> u32 {
@@ -181,6 +185,7 @@ impl ServerConfig {
             port: self.port,
             tcp: self.tcp,
             sealed: self.secret.is_some(),
+            rpc: self.rpc.is_some(),
             cpu_per_owner: distinct.len() == self.cores.len(),
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use steering::slot_of;
 
-use super::burn::Burn;
+use super::burn::{self, Burn};
 use super::engine::{Access as _, Engine};
 use super::message::{Answer, Ask, Content, Message, Question, Ticket};
 use super::shared::Shared;
@@ -100,13 +100,16 @@ impl<F, O, E: Engine> Desk<F, O, E> {
     /// Accounts for a key that was executed: its slot's load, and the injected service time, which
     /// is burnt. Call it without any lock held, so that only the key's own thread is kept busy.
     #[inline]
-    pub(crate) fn work_on(&self, hash: u64) {
+    pub(crate) fn work_on(&self, hash: u64, single: &Single) {
         let state = &self.shared.states[self.me];
         if let Some(by_slot) = &state.by_slot {
             by_slot[usize::from(slot_of(hash))].one();
         }
         if let Some(burn) = &self.burn {
             burn.key(hash, &state.counts);
+        }
+        if let Some(op) = single.rpc() {
+            burn::spin_for(op.spin_ns(), &state.counts);
         }
     }
 
@@ -129,7 +132,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         let mut shard = self.engine.shard_for(hash, request, single, self.now)?;
         shard.execute(request, single, self.now, sink);
         drop(shard);
-        self.work_on(hash);
+        self.work_on(hash, single);
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use super::gate::Phase;
 use super::message::Arrival;
 use super::shared::Shared;
 use super::start::{Parts, Running};
+use super::wire::Head;
 use super::worker::finished;
 use crate::protocol::frame::{HEADER_LEN, decode_request};
 use crate::protocol::{self, AsciiOp, Op, Parsed, Single};
@@ -177,7 +178,9 @@ impl<I: DatagramIo> Holder<I> {
                     reply.extend_from_slice(b"STORED\r\n");
                 }
             }
-            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => reply.extend_from_slice(NO_STORE),
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) | Op::Rpc(_) => {
+                reply.extend_from_slice(NO_STORE);
+            }
         }
     }
 
@@ -228,7 +231,7 @@ impl<I: DatagramIo> Handler<I> for Holder<I> {
             return;
         };
         let from = Arrival {
-            request_id: header.request_id,
+            head: Head::Memcached(header.request_id),
             queue: io.origin(&frame).queue.or(self.own_queue),
             clock: None,
             sealed: None,

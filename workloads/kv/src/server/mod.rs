@@ -32,6 +32,7 @@ pub mod snapshot;
 mod start;
 pub(crate) mod stores;
 pub(crate) mod time;
+pub(crate) mod wire;
 mod worker;
 
 use std::time::{Duration, Instant};
@@ -48,6 +49,7 @@ use plane::Plane;
 use rebalance::SlotMove;
 use start::Running;
 use steering::SLOTS;
+pub use wire::SteerBy;
 
 /// Slots that change owners in one go.
 const MOVED_AT_ONCE: usize = 32;

@@ -10,6 +10,7 @@ use pktio::DatagramIo;
 use seal::Seal;
 use steering::sealed::{Header, Kind};
 
+use super::message::Sealed;
 use crate::protocol::{Immediate, Parsed};
 
 /// What a thread answers whose client has steered by another key than it asks for.
@@ -37,12 +38,18 @@ impl Sealing {
 
     /// Opens a received datagram in its frame, whose payload is the plain request then; `None` where it
     /// does not open.
-    pub(crate) fn open<I: DatagramIo>(&self, io: &mut I, frame: &mut I::Frame) -> Option<Header> {
+    pub(crate) fn open<I: DatagramIo>(&self, io: &mut I, frame: &mut I::Frame) -> Option<Sealed> {
         let len = io.payload(frame).len();
         let datagram = io.room(frame).get_mut(..len)?;
         let opened = self.seal.open(Kind::Request, datagram).ok()?;
         io.shorten(frame, opened.len);
-        Some(opened.header)
+        let Header {
+            number, subject, ..
+        } = opened.header;
+        Some(Sealed {
+            number,
+            token: subject,
+        })
     }
 
     /// Seals a datagram of the reply to the request of this number, as [`Seal::close`] does.

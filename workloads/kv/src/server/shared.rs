@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use pktio::worker::{Control, Live};
 use seal::Seal;
 use steering::PartitionTable;
+use steering::hash::hash_bytes;
 use steering::table::{SLOTS, Table, owner_in};
 use sys::mem::Pages;
 
@@ -19,6 +20,7 @@ use super::orders::{Mailbox, Order};
 use super::quiet::Quiet;
 use super::rebalance::SlotMove;
 use super::snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
+use super::wire::SteerBy;
 use super::{PreloadReport, ServerError, ThreadInfo};
 use crate::handoff::doorbell::Doorbell;
 use crate::protocol::{ServerFacts, Single};
@@ -79,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) clocks: Option<Arc<Clocks>>,
     /// What opens and seals datagrams, where they are sealed.
     pub(crate) seal: Option<Arc<Seal>>,
+    /// How calls are steered, where the datagrams are calls.
+    pub(crate) rpc: Option<SteerBy>,
     /// Which pages the first partition's items lie on, once it is made.
     pub(crate) pages: OnceLock<Pages>,
     shards: u32,
@@ -114,6 +118,7 @@ impl Shared {
             members: config.members() as usize,
             clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
             seal: (config.secret.as_ref()).map(|secret| Arc::new(Seal::new(secret))),
+            rpc: config.rpc,
             pages: OnceLock::new(),
             shards: config.shards(),
             started: Instant::now(),
@@ -309,9 +314,35 @@ impl Shared {
     /// [`route`](Self::route) for the key of a request.
     #[inline]
     pub(crate) fn route_of(&self, request: &[u8], single: &Single) -> u64 {
-        match &self.seal {
-            None => single.store_hash(request),
-            Some(seal) => single.of_store_key(request, |key| seal.token(key)),
+        match (&self.seal, self.rpc, single.rpc()) {
+            (None, None, _) | (None, Some(_), None) => single.store_hash(request),
+            (Some(seal), ..) => single.of_store_key(request, |key| seal.token(key)),
+            (None, Some(by), Some(op)) => match by {
+                SteerBy::Tenant => hash_bytes(op.tenant.of(request)),
+                // What touches no item is executed where it arrives.
+                SteerBy::Function if !op.is_about_an_item() => hash_bytes(op.name.of(request)),
+                SteerBy::Function | SteerBy::Key => single.hash,
+            },
+        }
+    }
+
+    /// What names the owner to whom a request for one key is steered. It differs from
+    /// [`route_of`](Self::route_of) where functions have owners, and items have others.
+    #[inline]
+    pub(crate) fn steered_by(&self, request: &[u8], single: &Single) -> u64 {
+        match (self.rpc, single.rpc()) {
+            (Some(SteerBy::Function), Some(op)) => hash_bytes(op.name.of(request)),
+            (Some(SteerBy::Tenant | SteerBy::Key) | None, _) | (Some(_), None) => {
+                self.route_of(request, single)
+            }
+        }
+    }
+
+    /// [`route`](Self::route) for a key of the workload's, by its number.
+    pub(crate) fn route_of_id(&self, id: u32, key: &[u8], hash: u64) -> u64 {
+        match self.rpc {
+            Some(SteerBy::Tenant) => hash_bytes(&model::tenant_of(id)),
+            Some(SteerBy::Function | SteerBy::Key) | None => self.route(key, hash),
         }
     }
 

@@ -180,7 +180,7 @@ where
         let mine = |id: u32, hash: u64| {
             shared.is_member(me, hash) && id as usize % shared.members == me % shared.members
         };
-        let route = |key: &[u8], hash: u64| shared.route(key, hash);
+        let route = |id, key: &[u8], hash| shared.route_of_id(id, key, hash);
         let now = super::time::UnixClock::new().unix(sys::clock::now_ns());
         shared.add_preloaded(preload(&mut desk.engine, plan, now, route, mine)?);
     }

@@ -22,10 +22,11 @@ use super::migrate::Migrate;
 use super::sealing::Sealing;
 use super::shared::Shared;
 use super::time::UnixClock;
+use super::wire::{self, Unread};
 use crate::handoff::doorbell::Doorbell;
 use crate::handoff::mesh::Notify;
-use crate::protocol::frame::{HEADER_LEN, decode_request};
-use crate::protocol::{self, Immediate, Multi, Parsed, Single};
+use crate::protocol::frame::HEADER_LEN;
+use crate::protocol::{Immediate, Multi, Parsed, Single};
 use crate::reply::{Envelope, FrameWriter, Spill, deliver, deliver_bytes};
 use crate::server::counters::LiveCounts;
 use crate::store::Key;
@@ -104,7 +105,11 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let desk = &mut self.desk;
         let now = desk.now;
         let body = &io.payload(&frame)[HEADER_LEN..];
-        let hash = desk.shared.route_of(body, &single);
+        // A sealed request's token was compared with its key's where it arrived.
+        let hash = from.sealed.map_or_else(
+            || desk.shared.route_of(body, &single),
+            |sealed| sealed.token,
+        );
         let access = desk.engine.shard_for(hash, body, &single, now);
         let mut shard = match access.and_then(|mut shard| {
             let elsewhere = self.dispatch.elsewhere(&mut shard, body, &single, now);
@@ -137,7 +142,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         }
         drop(shard);
         let desk = &self.desk;
-        desk.work_on(hash);
+        desk.work_on(hash, &single);
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed(&single);
         finished(&desk.shared, counts, from, self.cpu);
@@ -331,26 +336,27 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
             }
         }
         let clock = shared.clock_of(io.payload(&frame));
-        let Ok((header, body)) = decode_request(io.payload(&frame)) else {
-            counts.drop_bad_frame.one();
-            shared.dealt_with(clock);
-            io.release(frame);
-            return;
+        let (head, command) = match wire::read(shared.rpc, io.payload(&frame)) {
+            Ok(read) => read,
+            Err(unread) => {
+                match unread {
+                    Unread::BadFrame => counts.drop_bad_frame.one(),
+                    Unread::Incomplete => counts.drop_incomplete.one(),
+                }
+                shared.dealt_with(clock);
+                io.release(frame);
+                return;
+            }
         };
+        let body = &io.payload(&frame)[HEADER_LEN..];
         let from = Arrival {
-            request_id: header.request_id,
+            head,
             queue: io.origin(&frame).queue.or(self.own_queue),
             clock,
-            sealed: opened.map(|header| header.number),
+            sealed: opened,
         };
-        let Ok(command) = protocol::parse(body) else {
-            counts.drop_incomplete.one();
-            shared.dealt_with(clock);
-            io.release(frame);
-            return;
-        };
-        if let (Some(sealing), Some(header)) = (&self.sealing, opened)
-            && let Some(refusal) = sealing.refusal(body, &command.parsed, header.subject)
+        if let (Some(sealing), Some(sealed)) = (&self.sealing, opened)
+            && let Some(refusal) = sealing.refusal(body, &command.parsed, sealed.token)
         {
             counts.wrong_tokens.one();
             self.immediate(io, frame, from, &refusal);
@@ -362,7 +368,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
         }
         match command.parsed {
             Parsed::Single(single) => {
-                let hash = shared.route_of(body, &single);
+                let hash =
+                    opened.map_or_else(|| shared.steered_by(body, &single), |sealed| sealed.token);
                 let reads = E::READS_APART && single.key_to_read(body).is_some();
                 if D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash, reads) {
                     self.counts().misroutes.one();

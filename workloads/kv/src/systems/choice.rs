@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::wires::{self, WireRefusal};
 use super::{Design, SystemKind, with_design};
 
 /// How a server's threads exchange packets with the kernel.
@@ -74,6 +75,8 @@ pub struct SystemChoice {
     pub tcp: bool,
     /// Whether requests are sealed.
     pub sealed: bool,
+    /// Whether requests are calls.
+    pub rpc: bool,
     /// Whether each owner has a CPU to itself.
     pub cpu_per_owner: bool,
 }
@@ -118,16 +121,9 @@ pub enum Refusal {
         "TCP needs the kernel's stack, which io: af_xdp bypasses; use io: udp, or switch tcp off"
     )]
     TcpNeedsKernelSockets,
-    /// What chooses the owner's socket, or the port to send to, reads or knows the key.
-    #[error(
-        "{0} is steered by what stands in the request, or by its clients' knowledge of the key's hash; \
-         sealed requests show a token only: use xdp_steered, or a system whose threads open them \
-         (sphinx, seastar, rss_shared)"
-    )]
-    CannotSteerSealed(SystemKind),
-    /// The seal is one of datagrams.
-    #[error("sealed requests are datagrams, and a TCP client could not send any; switch tcp off")]
-    SealedOverTcp,
+    /// It does not serve such datagrams.
+    #[error(transparent)]
+    Wire(#[from] WireRefusal),
     /// Some owner would never receive anything.
     #[error(
         "{system} over af_xdp steers by receive queue: {owners} owners need at least as many queues, and there are {queues}"
@@ -216,12 +212,7 @@ pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
         IoKind::AfXdp if choice.tcp => return Err(Refusal::TcpNeedsKernelSockets),
         IoKind::AfXdp => {}
     }
-    if choice.sealed && choice.tcp {
-        return Err(Refusal::SealedOverTcp);
-    }
-    if choice.sealed && !with_design!(choice.system, D => D::SEALS) {
-        return Err(Refusal::CannotSteerSealed(choice.system));
-    }
+    wires::serves(choice)?;
     if !choice.system.engines().contains(&choice.engine) {
         return Err(Refusal::OtherEngine(choice.system));
     }
@@ -306,6 +297,7 @@ mod tests {
             port: 11211,
             tcp: false,
             sealed: false,
+            rpc: false,
             cpu_per_owner: true,
         }
     }
@@ -417,25 +409,6 @@ mod tests {
             ..synthetic
         };
         assert_eq!(refuse(tcp), Refusal::SyntheticHasNoStore);
-        let sealed = SystemChoice {
-            sealed: true,
-            ..base
-        };
-        assert_eq!(validate(&sealed), Ok(()));
-        let over_tcp = SystemChoice {
-            io: IoKind::Udp,
-            tcp: true,
-            ..sealed
-        };
-        assert_eq!(refuse(over_tcp), Refusal::SealedOverTcp);
-        let unread = SystemChoice {
-            system: SystemKind::SharedSomething,
-            ..sealed
-        };
-        assert_eq!(
-            refuse(unread),
-            Refusal::CannotSteerSealed(SystemKind::SharedSomething)
-        );
         let clusters = |owners, clusters, queues| SystemChoice {
             system: SystemKind::SharedSomething,
             owners,

@@ -25,7 +25,7 @@ impl Design for XdpSteered {
     type Dispatch = Here;
     type Stores = OneEach;
     const UDP: bool = false;
-    const SEALS: bool = true;
+    const OTHER_WIRES: bool = true;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
     const NAME: &str = "xdp_steered";

@@ -85,6 +85,7 @@ pub(crate) fn config(
         backlog: 0,
         cache: None,
         secret: None,
+        rpc: None,
     }
 }
 

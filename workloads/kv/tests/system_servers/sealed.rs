@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kv::protocol::frame::{FrameHeader, HEADER_LEN as FRAME, PAYLOAD_LIMIT};
 use kv::server::{Server, ServerConfig, ServerError};
-use kv::systems::{IoKind, Refusal, SystemKind, Wakeup, validate};
+use kv::systems::{IoKind, Refusal, SystemKind, Wakeup, WireRefusal, validate};
 use seal::{Seal, Secret};
 use steering::sealed::{HEADER_LEN, Header, Kind, OVERHEAD};
 
@@ -259,12 +259,15 @@ fn what_cannot_be_steered_by_token_is_refused() {
             ..sealed(system, own_address(), &secret)
         };
         let refusal = Server::load(&config).map(drop).expect_err("refused");
-        let expected = Refusal::CannotSteerSealed(system);
+        let expected = Refusal::Wire(WireRefusal::CannotSteerSealed(system));
         assert!(matches!(refusal, ServerError::Refused(it) if it == expected));
     }
     let over_tcp = ServerConfig {
         tcp: true,
         ..sealed(SystemKind::Sphinx, own_address(), &secret)
     };
-    assert_eq!(validate(&over_tcp.choice()), Err(Refusal::SealedOverTcp));
+    assert_eq!(
+        validate(&over_tcp.choice()),
+        Err(Refusal::Wire(WireRefusal::SealedOverTcp))
+    );
 }

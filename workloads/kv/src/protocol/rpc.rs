@@ -170,7 +170,13 @@ pub(super) fn execute(
             Some(_) => put(Status::TooLong, b"", sink),
             None => put(Status::NotFound, b"", sink),
         },
-        Call::Set { value } => put(set(shard, key, value.of(request), now), b"", sink),
+        Call::Set { value } => {
+            let status = match set(shard, key, value.of(request), now) {
+                Ok(()) => Status::Ok,
+                Err(failed) => failed,
+            };
+            put(status, b"", sink);
+        }
         Call::Add { by } => add(shard, key, by, now, sink),
         Call::Echo { bytes } => match bytes.of(request) {
             bytes if bytes.len() <= LONGEST_RESULT => put(Status::Ok, bytes, sink),
@@ -184,10 +190,7 @@ pub(super) fn execute(
 fn add(shard: &mut impl Store, key: Key<'_>, by: u64, now: u32, sink: &mut impl Sink) {
     let number = match shard.delta(key, true, by, 0, now) {
         Ok(delta) => Ok(delta.number),
-        Err(DeltaError::NotFound) => match set(shard, key, by.to_string().as_bytes(), now) {
-            Status::Ok => Ok(by),
-            failed => Err(failed),
-        },
+        Err(DeltaError::NotFound) => set(shard, key, by.to_string().as_bytes(), now).map(|()| by),
         Err(DeltaError::NonNumeric | DeltaError::Exists) => Err(Status::BadArgument),
         Err(DeltaError::NoMemory) => Err(Status::NoMemory),
     };
@@ -197,12 +200,12 @@ fn add(shard: &mut impl Store, key: Key<'_>, by: u64, now: u32, sink: &mut impl 
     }
 }
 
-fn set(shard: &mut impl Store, key: Key<'_>, value: &[u8], now: u32) -> Status {
+fn set(shard: &mut impl Store, key: Key<'_>, value: &[u8], now: u32) -> Result<(), Status> {
     match shard.store(&StoreRequest::set(key, value), now) {
-        Stored::Stored { .. } => Status::Ok,
-        Stored::TooLarge => Status::TooLong,
+        Stored::Stored { .. } => Ok(()),
+        Stored::TooLarge => Err(Status::TooLong),
         Stored::NotStored | Stored::Exists | Stored::NotFound | Stored::NoMemory => {
-            Status::NoMemory
+            Err(Status::NoMemory)
         }
     }
 }
@@ -216,6 +219,9 @@ fn put(status: Status, result: &[u8], sink: &mut impl Sink) {
 mod tests {
     use super::*;
     use crate::store::{Shard, ShardConfig};
+
+    /// Function, arguments, and how the call ends.
+    type Case<'a> = (&'a [u8], &'a [&'a [u8]], Status);
 
     fn body(name: &[u8], arguments: &[&[u8]]) -> Vec<u8> {
         let lengths: Vec<usize> = arguments.iter().map(|it| it.len()).collect();
@@ -266,7 +272,7 @@ mod tests {
         let long = [b'k'; 251];
         let too_long = LONGEST_SPIN_NS + 1;
         let too_long = too_long.to_be_bytes();
-        let cases: [(&[u8], &[&[u8]], Status); 8] = [
+        let cases: [Case<'_>; 8] = [
             (b"gets", &[b"t", b"k"], Status::NoFunction),
             (b"get", &[b"t"], Status::NoFunction),
             (b"get", &[b"t", b"k", b"v"], Status::NoFunction),

@@ -1,8 +1,10 @@
 //! What must hold over any frame whatever; shared by the fuzz target and the smoke test.
 
 use packet::datagram;
+use steering::sealed::{Header, Kind};
 use steering::{
-    Inputs, Located, PartitionTable, Policy, Verdict, hash_bytes, hash_key, locate_key, steer,
+    Drop, Inputs, Located, PartitionTable, Policy, Verdict, hash_bytes, hash_key, locate_key, rpc,
+    sealed, steer,
 };
 
 const PORT: u16 = 11211;
@@ -10,7 +12,15 @@ const PORT: u16 = 11211;
 /// Panics where a property does not hold.
 pub(crate) fn check(frame: &[u8]) {
     let table = PartitionTable::even(6);
-    for policy in [Policy::Rss, Policy::Key, Policy::Port, Policy::Cluster] {
+    for policy in [
+        Policy::Rss,
+        Policy::Key,
+        Policy::Port,
+        Policy::Cluster,
+        Policy::Token,
+        Policy::Function,
+        Policy::Argument(2),
+    ] {
         let inputs = Inputs {
             policy,
             owners: 6,
@@ -25,10 +35,84 @@ pub(crate) fn check(frame: &[u8]) {
         if let Verdict::Owner(owner) = verdict {
             assert!(owner < 6);
         }
-        if policy == Policy::Key {
-            same_as_in_steps(frame, &table, verdict);
+        match policy {
+            Policy::Key => same_as_in_steps(frame, &table, verdict),
+            Policy::Token => same_token(frame, &table, verdict),
+            Policy::Function => same_call(frame, &table, 0, verdict),
+            Policy::Argument(number) => same_call(frame, &table, 1 + usize::from(number), verdict),
+            Policy::Rss
+            | Policy::Port
+            | Policy::Cluster
+            | Policy::FlowToeplitz
+            | Policy::FlowMix => {}
         }
     }
+}
+
+/// The kernel's reader of a sealed request and that of user space see one token.
+fn same_token(frame: &[u8], table: &PartitionTable, verdict: Verdict) {
+    let Ok(datagram) = datagram(frame) else {
+        return;
+    };
+    if !(PORT..PORT + 6).contains(&datagram.dst_port) {
+        return;
+    }
+    let payload = &frame[datagram.payload_at..datagram.payload_end()];
+    let whole = payload.len() >= sealed::OVERHEAD + 8;
+    let expected = match Header::decode(Kind::Request, payload) {
+        Some(header) if whole => Verdict::Owner(table.owner_of(header.subject)),
+        None if whole => Verdict::Drop(Drop::BadSealedHeader),
+        Some(_) | None => Verdict::Drop(Drop::Truncated),
+    };
+    assert_eq!(verdict, expected);
+}
+
+/// A call is steered by its part of this number, the name or an argument, where slices find it, too.
+fn same_call(frame: &[u8], table: &PartitionTable, part: usize, verdict: Verdict) {
+    let Ok(datagram) = datagram(frame) else {
+        return;
+    };
+    if !(PORT..PORT + 6).contains(&datagram.dst_port) {
+        return;
+    }
+    let payload = &frame[datagram.payload_at..datagram.payload_end()];
+    let steers = call_parts(payload).map(|parts| parts.get(part).copied());
+    match (verdict, steers) {
+        (Verdict::Drop(Drop::EmptyKey), Some(Some(part))) => assert!(part.is_empty()),
+        (Verdict::Drop(Drop::KeyTooLong), Some(Some(part))) => assert!(part.len() > 250),
+        (Verdict::Drop(reason), None) => {
+            assert!(matches!(reason, Drop::Truncated | Drop::BadRpcHeader));
+        }
+        (Verdict::Owner(owner), Some(Some(part))) => {
+            assert_eq!(owner, table.owner_of(hash_bytes(part)));
+        }
+        (Verdict::Owner(owner), Some(None)) => assert_eq!(owner, 3),
+        (verdict, steers) => panic!("{verdict:?} of {steers:?}"),
+    }
+}
+
+/// Name and arguments of a call, cut out one after the other.
+fn call_parts(payload: &[u8]) -> Option<Vec<&[u8]>> {
+    rpc::call_id(rpc::Kind::Call, payload)?;
+    let (header, mut rest) = payload.split_at_checked(rpc::HEADER_LEN)?;
+    let (name, count) = (usize::from(header[8]), usize::from(header[9]));
+    if !(1..=rpc::LONGEST_NAME).contains(&name) || count > rpc::MOST_ARGUMENTS {
+        return None;
+    }
+    let lengths = header[12..].chunks_exact(2);
+    let mut lengths: Vec<usize> = lengths
+        .map(|pair| usize::from(u16::from_be_bytes([pair[0], pair[1]])))
+        .collect();
+    if lengths.split_off(count).iter().any(|len| *len > 0) {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for len in std::iter::once(name).chain(lengths) {
+        let (part, behind) = rest.split_at_checked(len)?;
+        parts.push(part);
+        rest = behind;
+    }
+    Some(parts)
 }
 
 /// The one-pass decision is that of parsing, locating and hashing one after the other.

@@ -118,7 +118,13 @@ impl Steer {
         }
         match config.policy {
             Policy::Key | Policy::Cluster => {}
-            Policy::Rss | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
+            Policy::Rss
+            | Policy::Port
+            | Policy::FlowToeplitz
+            | Policy::FlowMix
+            | Policy::Token
+            | Policy::Function
+            | Policy::Argument(_) => {
                 return Err(Error::BadConfig("only policies by key have keys to note"));
             }
         }
@@ -172,15 +178,20 @@ impl Steer {
         }
         let partitions = match policy {
             Policy::Cluster => owners / members,
-            Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
-                owners
-            }
+            Policy::Rss
+            | Policy::Key
+            | Policy::Port
+            | Policy::FlowToeplitz
+            | Policy::FlowMix
+            | Policy::Token
+            | Policy::Function
+            | Policy::Argument(_) => owners,
         };
         let spreads = hot_keys > 0;
         if spreads && policy != Policy::Key {
             return Err(Error::BadConfig("keys are hot where they choose the owner"));
         }
-        let policy = policy as u32;
+        let policy = policy.number();
         let mut loader = EbpfLoader::new();
         loader
             .override_global("POLICY", &policy, true)

@@ -8,8 +8,12 @@ mod fixtures;
 #[path = "support/requests.rs"]
 mod requests;
 
+#[path = "support/other_requests.rs"]
+mod other_requests;
+
 use fixtures::build::{PORT, Wrapping, binary, framed};
-use fixtures::table::{Expected, fixtures};
+use fixtures::table::{Expected, by_argument, by_function, fixtures, sealed};
+use other_requests::{call_of, sealed_request};
 use packet::datagram;
 use proptest::prelude::*;
 use requests::{request, runner, scattered};
@@ -19,13 +23,17 @@ use steering::{
 use support::{NOWHERE, Rig};
 
 const OWNERS: u32 = 5;
-const POLICIES: [Policy; 6] = [
+const POLICIES: [Policy; 10] = [
     Policy::Rss,
     Policy::Key,
     Policy::Port,
     Policy::Cluster,
     Policy::FlowToeplitz,
     Policy::FlowMix,
+    Policy::Token,
+    Policy::Function,
+    Policy::Argument(0),
+    Policy::Argument(1),
 ];
 /// The kernel wants at least a link header.
 const SHORTEST: usize = 14;
@@ -47,7 +55,14 @@ fn inputs(policy: Policy, ports: u16) -> Inputs {
 fn partitions(policy: Policy, owners: u32) -> u32 {
     match policy {
         Policy::Cluster => owners / support::members(policy, owners),
-        Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => owners,
+        Policy::Rss
+        | Policy::Key
+        | Policy::Port
+        | Policy::FlowToeplitz
+        | Policy::FlowMix
+        | Policy::Token
+        | Policy::Function
+        | Policy::Argument(_) => owners,
     }
 }
 
@@ -59,7 +74,8 @@ fn fixtures_get_the_same_verdict() {
         };
         let table = PartitionTable::even(partitions(policy, OWNERS) as u16);
         let mut run = 0;
-        for fixture in fixtures().into_iter().filter(|f| f.frame.len() >= SHORTEST) {
+        let all = [fixtures(), sealed(), by_function(), by_argument()].concat();
+        for fixture in all.into_iter().filter(|f| f.frame.len() >= SHORTEST) {
             let expected = steer(fixture.frame.as_slice(), &table, &inputs(policy, 1));
             let got = rig.verdict(&fixture.frame, NOWHERE);
             assert_eq!(got, expected, "{policy:?}, {}", fixture.description);
@@ -117,8 +133,13 @@ fn wrapping() -> impl Strategy<Value = Wrapping> {
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let mutations = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
     let cut = prop::option::weighted(0.2, any::<prop::sample::Index>());
-    (wrapping(), request(), mutations, cut).prop_map(|(wrapping, request, mutations, cut)| {
-        let mut frame = wrapping.frame(&framed(&request));
+    let payload = prop_oneof![
+        2 => request().prop_map(|it| framed(&it)),
+        1 => sealed_request(),
+        1 => call_of(),
+    ];
+    (wrapping(), payload, mutations, cut).prop_map(|(wrapping, payload, mutations, cut)| {
+        let mut frame = wrapping.frame(&payload);
         for (at, byte) in mutations {
             let at = at.index(frame.len());
             frame[at] = byte;
@@ -142,7 +163,7 @@ fn random_packets_get_the_same_verdict() {
         let rig = std::cell::RefCell::new(rig);
         let cases = match policy {
             Policy::Key => 4000,
-            Policy::Cluster => 1000,
+            Policy::Cluster | Policy::Token | Policy::Function | Policy::Argument(_) => 1000,
             Policy::Port | Policy::Rss | Policy::FlowToeplitz | Policy::FlowMix => 500,
         };
         let result = runner(cases).run(&frame(), |frame| {

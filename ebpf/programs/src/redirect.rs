@@ -6,7 +6,7 @@
 #[macro_export]
 macro_rules! redirecting {
     ($policy:expr $(, $turn:expr)?) => {
-        $crate::setting!(POLICY: u32 = steering::Policy::Key as u32);
+        $crate::setting!(POLICY: u32 = steering::Policy::Key.number());
         $crate::setting!(MEMBERS: u32 = 1);
         $crate::setting!(BURN_ROUNDS: u32 = 0);
         $crate::situation!(

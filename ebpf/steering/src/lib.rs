@@ -20,7 +20,9 @@ pub mod policy;
 pub mod reason;
 pub mod reply;
 pub mod request;
+pub mod rpc;
 pub mod rss;
+pub mod sealed;
 pub mod table;
 mod words;
 

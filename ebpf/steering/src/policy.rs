@@ -6,31 +6,53 @@ use crate::hash::Hashed;
 use crate::request::{KeyHash, hash_first_key};
 use crate::rss::Tuple;
 use crate::table::{Table, owner_in, slot_of};
-use crate::{Drop, KeyNote, flow, plain};
+use crate::{Drop, KeyNote, flow, plain, rpc, sealed};
 
 /// How an owner is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
 pub enum Policy {
     /// By receive queue: whatever the NIC's RSS did. The request is not looked at.
-    Rss = 0,
+    Rss,
     /// By the request's first key. Where some keys are hot, gets of one of them alone go to every owner in
     /// turn: the policy `hot_spread` (ENCP'19, section 3.2). Only the plain shape of a get is spread:
     /// untagged IPv4 without options, and ASCII.
-    Key = 1,
+    Key,
     /// By UDP destination port: the client has computed the partition (MICA, NSDI 2014, s. 4.1).
-    Port = 2,
+    Port,
     /// By the request's first key to a cluster of owners, and by receive queue to one of them
     /// (ENCP'19, section 4, "shared-something").
-    Cluster = 3,
+    Cluster,
     /// By the flow, as RSS does, but decided here: the Toeplitz hash names the slot of the table.
-    FlowToeplitz = 4,
+    FlowToeplitz,
     /// The same with the hash of keys ([`crate::hash`]) over the flow, a few multiplications in place of
     /// a step for each bit.
-    FlowMix = 5,
+    FlowMix,
+    /// By the token in the clear part of a sealed request ([`sealed`]): the key is not read.
+    Token,
+    /// By the name of the function that is called ([`rpc`]).
+    Function,
+    /// By the argument of this number, from 0 on, of the function that is called.
+    Argument(u8),
 }
 
 impl Policy {
+    /// Its number, by which the kernel's program is told.
+    #[inline(always)]
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Rss => 0,
+            Self::Key => 1,
+            Self::Port => 2,
+            Self::Cluster => 3,
+            Self::FlowToeplitz => 4,
+            Self::FlowMix => 5,
+            Self::Token => 6,
+            Self::Function => 7,
+            Self::Argument(number) => 8 + number as u32,
+        }
+    }
+
     /// The policy of a number; `None` if there is none.
     #[inline(always)]
     #[must_use]
@@ -42,6 +64,9 @@ impl Policy {
             3 => Self::Cluster,
             4 => Self::FlowToeplitz,
             5 => Self::FlowMix,
+            6 => Self::Token,
+            7 => Self::Function,
+            8..12 => Self::Argument((number - 8) as u8),
             _ => return None,
         })
     }
@@ -198,6 +223,18 @@ where
         }
         Policy::FlowToeplitz => by_flow(view, &datagram, table, inputs, flow::toeplitz_hash),
         Policy::FlowMix => by_flow(view, &datagram, table, inputs, flow::mix_hash),
+        Policy::Token => {
+            let token = sealed::token(view, datagram.payload_at, datagram.payload_end());
+            by_found(table, inputs, token.map(Some))
+        }
+        Policy::Function => {
+            let found = rpc::hash_function(view, datagram.payload_at, datagram.payload_end());
+            by_found(table, inputs, found)
+        }
+        Policy::Argument(number) => {
+            let (at, end) = (datagram.payload_at, datagram.payload_end());
+            by_found(table, inputs, rpc::hash_argument(view, at, end, number))
+        }
     }
 }
 
@@ -234,12 +271,27 @@ where
     T: Table + ?Sized,
     S: Situation,
 {
-    match hash_first_key(view, payload_at, payload_end) {
-        Ok(KeyHash::Key(key)) => {
+    let found = hash_first_key(view, payload_at, payload_end);
+    let hash = found.map(|found| match found {
+        KeyHash::Key(key) => {
             note(key);
-            by_hash(table, inputs, key.hash)
+            Some(key.hash)
         }
-        Ok(KeyHash::Keyless) => by_queue(inputs, 0),
+        KeyHash::Keyless => None,
+    });
+    by_found(table, inputs, hash)
+}
+
+/// Decides by the hash that was found, if the request has what is hashed.
+#[inline(always)]
+fn by_found<T: Table + ?Sized>(
+    table: &T,
+    inputs: &impl Situation,
+    found: Result<Option<u64>, Drop>,
+) -> Verdict {
+    match found {
+        Ok(Some(hash)) => by_hash(table, inputs, hash),
+        Ok(None) => by_queue(inputs, 0),
         Err(reason) => Verdict::Drop(reason),
     }
 }
@@ -272,9 +324,14 @@ fn by_hash<T: Table + ?Sized>(table: &T, inputs: &impl Situation, hash: u64) -> 
     match table.entry(slot_of(hash)) {
         Some(entry) => match inputs.policy() {
             Policy::Cluster => by_queue(inputs, owner_in(entry)),
-            Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => {
-                existing(inputs, owner_in(entry))
-            }
+            Policy::Rss
+            | Policy::Key
+            | Policy::Port
+            | Policy::FlowToeplitz
+            | Policy::FlowMix
+            | Policy::Token
+            | Policy::Function
+            | Policy::Argument(_) => existing(inputs, owner_in(entry)),
         },
         None => Verdict::Drop(Drop::NoOwner),
     }
@@ -327,5 +384,20 @@ fn existing(inputs: &impl Situation, owner: u32) -> Verdict {
         Verdict::Owner(owner as u16)
     } else {
         Verdict::Drop(Drop::NoOwner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_of_one_policy() {
+        let mut known = 0;
+        while let Some(policy) = Policy::of(known) {
+            assert_eq!(policy.number(), known);
+            known += 1;
+        }
+        assert_eq!(known, 12);
     }
 }

@@ -34,11 +34,15 @@ pub enum Drop {
     BadBinaryHeader = 10,
     /// The table or the port names an owner that does not exist.
     NoOwner = 11,
+    /// Where requests are to be sealed: not a sealed request, or of another version.
+    BadSealedHeader = 12,
+    /// Where requests are to be calls: not a call, or of another version, or its lengths are impossible.
+    BadRpcHeader = 13,
 }
 
 impl Drop {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Truncated,
         Self::BadUdpLength,
         Self::Fragment,
@@ -51,6 +55,8 @@ impl Drop {
         Self::BadKeyByte,
         Self::BadBinaryHeader,
         Self::NoOwner,
+        Self::BadSealedHeader,
+        Self::BadRpcHeader,
     ];
 
     /// The name in results: `drop_<name>` is a column.
@@ -69,6 +75,8 @@ impl Drop {
             Self::BadKeyByte => "bad_key_byte",
             Self::BadBinaryHeader => "bad_binary_header",
             Self::NoOwner => "no_owner",
+            Self::BadSealedHeader => "bad_sealed_header",
+            Self::BadRpcHeader => "bad_rpc_header",
         }
     }
 

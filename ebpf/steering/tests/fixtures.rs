@@ -4,7 +4,7 @@
 mod fixtures;
 
 use fixtures::build::PORT;
-use fixtures::table::{Expected, fixtures};
+use fixtures::table::{Expected, by_argument, by_function, fixtures, sealed};
 use packet::datagram;
 use steering::table::owner_in;
 use steering::{
@@ -32,14 +32,21 @@ fn inputs(policy: Policy) -> Inputs {
 fn every_packet_gets_its_verdict() {
     let table = PartitionTable::even(OWNERS as u16);
     let mut wrong = Vec::new();
-    for fixture in fixtures() {
+    let by_key = fixtures().into_iter().map(|it| (Policy::Key, it));
+    let by_token = sealed().into_iter().map(|it| (Policy::Token, it));
+    let function = by_function().into_iter().map(|it| (Policy::Function, it));
+    let argument = by_argument()
+        .into_iter()
+        .map(|it| (Policy::Argument(1), it));
+    for (policy, fixture) in by_key.chain(by_token).chain(function).chain(argument) {
         let expected = match &fixture.expected {
             Expected::Key(key) => Verdict::Owner(table.owner_of(hash_bytes(key))),
+            Expected::Token(token) => Verdict::Owner(table.owner_of(*token)),
             Expected::Keyless => Verdict::Owner((RX_QUEUE % OWNERS) as u16),
             Expected::Pass => Verdict::Pass,
             Expected::Drop(reason) => Verdict::Drop(*reason),
         };
-        let verdict = steer(fixture.frame.as_slice(), &table, &inputs(Policy::Key));
+        let verdict = steer(fixture.frame.as_slice(), &table, &inputs(policy));
         if verdict != expected {
             wrong.push(format!(
                 "{}: {verdict:?}, not {expected:?}",
@@ -67,6 +74,7 @@ fn the_located_key_is_the_key() {
             },
             Expected::Keyless => assert_eq!(located, Ok(Located::Keyless)),
             Expected::Drop(reason) => assert_eq!(located, Err(reason), "{}", fixture.description),
+            Expected::Token(_) => panic!("{}: there are no tokens here", fixture.description),
             Expected::Pass => {}
         }
     }
@@ -74,7 +82,7 @@ fn the_located_key_is_the_key() {
 
 #[test]
 fn every_reason_has_a_fixture() {
-    let fixtures = fixtures();
+    let fixtures = [fixtures(), sealed(), by_function(), by_argument()].concat();
     for reason in Drop::ALL {
         let known = fixtures
             .iter()

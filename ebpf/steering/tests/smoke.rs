@@ -6,12 +6,12 @@ mod fixtures;
 #[path = "../../fuzz/properties.rs"]
 mod properties;
 
-use fixtures::table::{Expected, fixtures};
+use fixtures::table::{Expected, by_argument, by_function, fixtures, sealed};
 
 #[test]
 fn fixtures_cut_and_changed() {
     let mut steered = 0;
-    for fixture in fixtures() {
+    for fixture in [fixtures(), sealed(), by_function(), by_argument()].concat() {
         steered += u32::from(matches!(fixture.expected, Expected::Key(_)));
         assert!(!fixture.description.is_empty());
         let mut frame = fixture.frame;

@@ -47,12 +47,12 @@ pub use schema::json_schema;
 pub use service::Service;
 pub use spec::Spec;
 pub use system::{
-    Cache, Clusters, Domain, Engine, FlowHash, Io, Limits, MultiKey, Steerer, System, SystemKind,
-    SystemSpec, Wakeup, Xdp, XdpMode,
+    Cache, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, MultiKey, SteerBy, Steerer,
+    System, SystemKind, SystemSpec, Wakeup, Xdp, XdpMode,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use trial::{Trial, TrialId, expand};
 pub use units::{Bytes, Count, Duration, Rate, Share, UnitError};
 pub use workload::{
-    Arrivals, Popularity, SizeSpec, WeightedSize, WireProtocol, Workload, WorkloadSpec,
+    Arrivals, Calls, Popularity, SizeSpec, WeightedSize, WireProtocol, Workload, WorkloadSpec,
 };

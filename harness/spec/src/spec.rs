@@ -202,6 +202,8 @@ impl Spec {
                 large_owners: resolved.large_owners,
                 rebalance: resolved.rebalance,
                 flow_hash: resolved.flow_hash,
+                encryption: resolved.encryption,
+                steer_by: resolved.steer_by,
                 behind: resolved.cache.map(|cache| cache.behind),
                 cache_entries: resolved.cache.map(|cache| cache.entries),
                 multi_key,
@@ -216,6 +218,7 @@ impl Spec {
             workload.flows = Some(resolved.flows);
             workload.protocol = Some(resolved.protocol);
             workload.multi_get = Some(resolved.multi_get);
+            workload.calls = resolved.calls;
             workload.seed = workload.seed.or(Some(self.seed()));
         }
         spec

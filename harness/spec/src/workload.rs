@@ -100,6 +100,8 @@ pub enum WireProtocol {
     Meta,
     /// The binary protocol.
     Binary,
+    /// Calls of functions by a small protocol of its own (docs/rpc.md).
+    Rpc,
 }
 
 impl WireProtocol {
@@ -110,8 +112,21 @@ impl WireProtocol {
             Self::Ascii => "ascii",
             Self::Meta => "meta",
             Self::Binary => "binary",
+            Self::Rpc => "rpc",
         }
     }
+}
+
+/// Which functions are called for a get and for a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Calls {
+    /// `get` and `set`.
+    Store,
+    /// `add` of 0 and of 1.
+    Count,
+    /// `echo` and `spin`.
+    Compute,
 }
 
 /// The `workload` section as it is written.
@@ -149,6 +164,10 @@ pub struct WorkloadSpec {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<WireProtocol>,
+    /// Functions that are called with `protocol: rpc`. Default: `store`.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Calls>,
     /// Keys per get request. Default: 1.
     #[garde(inner(range(min = 1, max = 100)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,6 +208,9 @@ pub struct Workload {
     pub flows: u16,
     /// The wire protocol.
     pub protocol: WireProtocol,
+    /// Functions that are called, where the protocol has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Calls>,
     /// Keys per get request.
     pub multi_get: u16,
 }
@@ -206,6 +228,12 @@ impl WorkloadSpec {
             arrivals: self.arrivals.unwrap_or(Arrivals::Poisson),
             flows: self.flows.unwrap_or(1024),
             protocol: self.protocol.unwrap_or(WireProtocol::Ascii),
+            calls: match self.protocol {
+                Some(WireProtocol::Rpc) => self.calls.or(Some(Calls::Store)),
+                None | Some(WireProtocol::Ascii | WireProtocol::Meta | WireProtocol::Binary) => {
+                    None
+                }
+            },
             multi_get: self.multi_get.unwrap_or(1),
         }
     }

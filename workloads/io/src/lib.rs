@@ -87,6 +87,10 @@ pub trait DatagramIo: Send {
     /// the request's bytes, of a request that is longer the first of them, until they are overwritten.
     fn room<'a>(&'a mut self, frame: &'a mut Self::Frame) -> &'a mut [u8];
 
+    /// From now on the payload is its first `len` bytes, for what was received is longer than the request:
+    /// it was sealed.
+    fn shorten(&self, frame: &mut Self::Frame, len: usize);
+
     /// Sends a datagram of a reply that takes several to where `frame` came from; the last goes by
     /// [`reply`](Self::reply), with no other frame's in between. Returns false (and counts it) when
     /// there is no frame or no room.

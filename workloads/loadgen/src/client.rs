@@ -4,17 +4,18 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use model::{Op, Schedule};
+use model::Schedule;
 use sys::account::Usage;
 use sys::cpu::{CpuId, Pinned};
 
 use crate::addressing::Destinations;
 use crate::af_xdp::{AfXdpPlan, AfXdpTransport};
 use crate::drive::{Clock, collect, drive, load};
-use crate::engine::{Engine, Rules};
+use crate::engine::Engine;
 use crate::hold::{Arrival, Hold};
 use crate::memory::MemoryTransport;
 use crate::phases::Phases;
+use crate::rules::Rules;
 use crate::saturate::Saturator;
 use crate::scatter::{self, Scattering};
 use crate::tally::Tallied;
@@ -22,9 +23,7 @@ use crate::trace::{Recorder, Trace, Witness};
 use crate::transport::Transport;
 use crate::udp::{UdpPlan, UdpTransport};
 use crate::window::MOST_AWAITED;
-use crate::{
-    ClientConfig, ClientError, ClientReport, Losses, Mode, Protocol, TransportConfig, wire,
-};
+use crate::{ClientConfig, ClientError, ClientReport, Losses, Mode, Protocol, TransportConfig};
 
 /// A client whose configuration and schedule fit each other.
 #[derive(Debug)]
@@ -76,12 +75,27 @@ impl Client {
         {
             return refuse("cpus: one for each thread, or none".into());
         }
+        if config.echo && config.secret.is_some() {
+            return refuse("echo: a reflector seals no replies".into());
+        }
         if config.timeout_ns == 0 || config.interval_ns == 0 {
             return refuse("timeout_ns and interval_ns must be above 0".into());
         }
         match config.mode {
             Mode::Open => {}
             Mode::Saturate => {
+                if matches!(config.protocol, Protocol::Rpc(_)) {
+                    return refuse(
+                        "protocol: replies are counted by memcached's first bytes".into(),
+                    );
+                }
+                if config.secret.is_some() {
+                    return refuse(
+                        "secret: a generator that saturates repeats its frames, and a sealed request \
+                         may be sent once"
+                            .into(),
+                    );
+                }
                 if config.trace {
                     return refuse("trace: a generator that saturates matches no replies".into());
                 }
@@ -134,8 +148,8 @@ impl Client {
         config.check_transport().map_err(ClientError::Config)?;
         match config.protocol {
             Protocol::Ascii => {}
-            Protocol::Meta | Protocol::Binary if spec.keys_per_get == 1 => {}
-            Protocol::Meta | Protocol::Binary => {
+            Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) if spec.keys_per_get == 1 => {}
+            Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) => {
                 return refuse("keys_per_get: a multi-get needs the ASCII protocol".into());
             }
         }
@@ -214,39 +228,6 @@ impl Client {
             client: self,
             transports,
         })
-    }
-
-    /// Every request must leave in one frame: memcached takes no request of several datagrams,
-    /// and steering sees no key in an IP fragment.
-    fn check_requests(&self, transport: &impl Transport) -> Result<(), ClientError> {
-        let room = transport.max_payload();
-        let schedule = &*self.schedule;
-        let keys = schedule.keyspace();
-        let bound = |planned: &&model::Planned| match planned.op {
-            Op::Set => keys.key_len(planned.key) + planned.value_len as usize,
-            Op::Get => {
-                let further = schedule.further_keys(planned).iter();
-                keys.key_len(planned.key) + further.map(|id| keys.key_len(*id) + 1).sum::<usize>()
-            }
-        };
-        // Sets carry about 30 bytes that gets do not; the longest of each kind settles it.
-        for op in [Op::Get, Op::Set] {
-            let longest = schedule
-                .requests
-                .iter()
-                .filter(|p| p.op == op)
-                .max_by_key(bound);
-            let Some(longest) = longest else { continue };
-            let mut datagram = Vec::new();
-            wire::encode(self.config.protocol, schedule, longest, 0, 0, &mut datagram);
-            if datagram.len() > room {
-                return Err(ClientError::Config(format!(
-                    "the longest {op:?} takes {} bytes and one frame holds {room}",
-                    datagram.len()
-                )));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -61,6 +61,9 @@ pub struct ClientConfig {
     /// How gets of several keys are sent. Default: each as one datagram.
     #[serde(default)]
     pub scatter: Option<Scatter>,
+    /// What it shares with the server, where requests and replies are sealed. Default they are not.
+    #[serde(default)]
+    pub secret: Option<seal::Secret>,
     /// Report every request, not only their counts and histograms. Default no.
     #[serde(default)]
     pub trace: bool,
@@ -115,6 +118,7 @@ impl ClientConfig {
             mode: Mode::Open,
             echo: false,
             scatter: None,
+            secret: None,
             trace: false,
         }
     }
@@ -292,6 +296,20 @@ pub enum Protocol {
     Meta,
     /// The binary protocol.
     Binary,
+    /// Calls of the RPC service.
+    Rpc(Calls),
+}
+
+/// Which functions are called, for a get and for a set of the workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Calls {
+    /// `get` and `set`.
+    Store,
+    /// `add` of 0 and of 1.
+    Count,
+    /// `echo` of the key's value, and `spin`, which uses CPU time.
+    Compute,
 }
 
 /// What decides when a request is sent.

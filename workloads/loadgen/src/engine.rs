@@ -14,52 +14,16 @@ use sys::account::Usage;
 use crate::addressing::Destinations;
 use crate::assembly::Assembly;
 use crate::phases::Phases;
-use crate::scatter::{Part, Scattering};
+use crate::rules::Rules;
+use crate::scatter::Part;
+use crate::sealing::Numbered;
 use crate::supply::{Due, Supply};
 use crate::tally::{Tallied, Tally};
 use crate::trace::{Trace, Witness};
 use crate::transport::{Destination, Transport};
 use crate::window::{Slot, State, Window};
 use crate::wire::{self, Reading};
-use crate::{ClientConfig, Mode, Protocol};
 use gathered::{Begun, Scattered};
-
-/// What an engine needs to know beyond the schedule.
-#[derive(Debug, Clone)]
-pub(crate) struct Rules {
-    /// This thread's share of the load.
-    pub(crate) mode: Mode,
-    pub(crate) protocol: Protocol,
-    pub(crate) timeout_ns: u64,
-    pub(crate) quiet_ns: u64,
-    pub(crate) linger_ns: u64,
-    pub(crate) interval_ns: u64,
-    pub(crate) echo: bool,
-    pub(crate) scatter: Option<Arc<Scattering>>,
-}
-
-impl Rules {
-    /// The rules of thread `thread` of `config`, whose gets are scattered by `scatter`.
-    pub(crate) const fn new(
-        config: &ClientConfig,
-        thread: u16,
-        scatter: Option<Arc<Scattering>>,
-    ) -> Self {
-        Self {
-            mode: config.mode.share(thread, config.threads),
-            protocol: config.protocol,
-            timeout_ns: match config.mode {
-                Mode::Open | Mode::Closed { .. } | Mode::Saturate => config.timeout_ns,
-                Mode::Held { .. } => NEVER_NS,
-            },
-            quiet_ns: config.quiet_ns,
-            linger_ns: config.linger_ns,
-            interval_ns: config.interval_ns,
-            echo: config.echo,
-            scatter,
-        }
-    }
-}
 
 /// What the engine waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +34,6 @@ pub(crate) enum Next {
     At(u64),
 }
 
-/// A timeout that does not come, and that sums with times and other timeouts do not exceed.
-const NEVER_NS: u64 = u64::MAX / 8;
 /// How long to wait before a full transmit path is tried again, ns.
 const RETRY_NS: u64 = 50_000;
 
@@ -93,6 +55,8 @@ pub(crate) struct Engine<W> {
     begun: Option<Begun>,
     reading: Reading,
     datagram: Vec<u8>,
+    /// What was sealed and is opened, and the key of what is to be sealed.
+    opened: Vec<u8>,
     /// `datagram` holds the next request, which the transmit path did not accept so far.
     encoded: bool,
     blocked: bool,
@@ -142,6 +106,7 @@ impl<W: Witness> Engine<W> {
             begun: None,
             reading: Reading::default(),
             datagram: Vec::new(),
+            opened: Vec::new(),
             encoded: false,
             blocked: false,
             heard_ns: 0,
@@ -177,13 +142,14 @@ impl<W: Witness> Engine<W> {
                 break;
             }
             self.forget(planned.flow, now_ns);
-            let Some(id) = self.windows[usize::from(planned.flow)].next_id() else {
+            let Some(number) = self.windows[usize::from(planned.flow)].next_number() else {
                 self.blocked = true;
                 break;
             };
+            let id = number as u16;
             let part = self.next_part(&planned);
             if !self.encoded {
-                self.encode(&planned, request, id, part);
+                self.encode(&due, number, part);
             }
             let mut addressed = planned;
             addressed.key = part.map_or(planned.key, |part| part.first);
@@ -208,21 +174,34 @@ impl<W: Witness> Engine<W> {
         Ok(accepted)
     }
 
-    fn encode(&mut self, planned: &Planned, request: u32, id: u16, part: Option<Part>) {
-        self.datagram.clear();
+    /// Makes the datagram of a request or of a part of it, which is its flow's of this number.
+    fn encode(&mut self, due: &Due, number: u64, part: Option<Part>) {
         let Self {
             schedule,
             datagram,
             rules,
+            opened,
             ..
         } = self;
-        match (part, &rules.scatter) {
+        let Due { index, planned } = due;
+        let id = number as u16;
+        datagram.clear();
+        let plain = |out: &mut Vec<u8>| match (part, &rules.scatter) {
             (Some(part), Some(scatter)) => {
                 let keys = scatter.asked(schedule, planned, part);
-                wire::encode_get(schedule.keyspace(), keys, id, datagram);
+                wire::encode_get(schedule.keyspace(), keys, id, out);
             }
             (None, _) | (_, None) => {
-                wire::encode(rules.protocol, schedule, planned, request, id, datagram);
+                wire::encode(rules.protocol, schedule, planned, *index, id, out);
+            }
+        };
+        match &rules.sealing {
+            None => plain(datagram),
+            Some(sealing) => {
+                let flow = planned.flow;
+                let first = part.map_or(planned.key, |part| part.first);
+                let key = schedule.keyspace().key_bytes(first, opened);
+                sealing.seal(Numbered { flow, number }, key, datagram, plain);
             }
         }
         self.encoded = true;

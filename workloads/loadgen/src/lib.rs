@@ -15,6 +15,7 @@ mod config;
 mod drive;
 mod engine;
 mod error;
+mod fitting;
 mod gaps;
 mod hold;
 mod latency;
@@ -24,8 +25,10 @@ mod phases;
 mod recording;
 mod rehearsal;
 mod report;
+mod rules;
 mod saturate;
 mod scatter;
+mod sealing;
 mod supply;
 mod tally;
 #[cfg(test)]
@@ -38,7 +41,7 @@ mod wire;
 
 pub use client::{Armed, Client};
 pub use config::{
-    Addressing, ClientConfig, Holds, Learns, Mode, Pacing, Protocol, QueueChoice, Scatter,
+    Addressing, Calls, ClientConfig, Holds, Learns, Mode, Pacing, Protocol, QueueChoice, Scatter,
     TransportConfig,
 };
 pub use error::ClientError;

@@ -8,8 +8,9 @@ use sys::account::Usage;
 
 use crate::client::Monotonic;
 use crate::drive::{Clock, drive};
-use crate::engine::{Engine, Rules};
+use crate::engine::Engine;
 use crate::phases::Phases;
+use crate::rules::Rules;
 use crate::supply::Supply;
 use crate::transport::{Destination, Transport, headers_len};
 use crate::wire::frame::HEADER;

@@ -43,17 +43,25 @@ pub(crate) struct Slot {
 /// The remembered requests of one flow.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    first: u16,
+    /// How many requests were forgotten: the first slot's is the next one.
+    first: u64,
     slots: VecDeque<Slot>,
 }
 
 impl Window {
-    /// The id of the next request; `None` when all are in use.
-    pub(crate) fn next_id(&self) -> Option<u16> {
-        (self.slots.len() < MOST_AWAITED).then(|| self.first.wrapping_add(self.slots.len() as u16))
+    /// The number of the next request, which counts the flow's from 0 on; `None` when all ids are in
+    /// use. Its id is the lower half.
+    pub(crate) fn next_number(&self) -> Option<u64> {
+        (self.slots.len() < MOST_AWAITED).then(|| self.first + self.slots.len() as u64)
     }
 
-    /// Enters the request whose id [`next_id`](Self::next_id) gave.
+    /// Whether `id` is that of the remembered request of this number.
+    pub(crate) fn remembers(&self, id: u16, number: u64) -> bool {
+        let sent = self.first + self.slots.len() as u64;
+        (self.first..sent).contains(&number) && number as u16 == id
+    }
+
+    /// Enters the request whose number [`next_number`](Self::next_number) gave.
     pub(crate) fn push(&mut self, slot: Slot) {
         debug_assert!(self.slots.len() < MOST_AWAITED);
         self.slots.push_back(slot);
@@ -61,14 +69,15 @@ impl Window {
 
     /// The slot of `id`.
     pub(crate) fn get_mut(&mut self, id: u16) -> Option<&mut Slot> {
-        self.slots.get_mut(usize::from(id.wrapping_sub(self.first)))
+        self.slots
+            .get_mut(usize::from(id.wrapping_sub(self.first as u16)))
     }
 
     /// Forgets the oldest slot when `may_forget` allows it, and returns it with its id.
     pub(crate) fn forget(&mut self, may_forget: impl Fn(&Slot) -> bool) -> Option<(u16, Slot)> {
         let slot = self.slots.pop_front_if(|slot| may_forget(slot))?;
-        let id = self.first;
-        self.first = id.wrapping_add(1);
+        let id = self.first as u16;
+        self.first += 1;
         Some((id, slot))
     }
 }
@@ -89,8 +98,9 @@ mod tests {
     fn ids_wrap_and_still_find_their_slots() {
         let mut window = Window::default();
         for request in 0..200_000u32 {
-            let id = window.next_id().unwrap();
+            let id = window.next_number().unwrap() as u16;
             assert_eq!(id, request as u16);
+            assert_eq!(window.next_number(), Some(u64::from(request)));
             window.push(Slot { request, ..SLOT });
             if request >= 100 {
                 let (id, slot) = window.forget(|_| true).unwrap();
@@ -98,19 +108,28 @@ mod tests {
             }
             let middle = (request - request.min(50)) as u16;
             assert_eq!(window.get_mut(middle).unwrap().request as u16, middle);
+            let number = u64::from(request - request.min(50));
+            assert!(window.remembers(middle, number));
+            assert!(!window.remembers(middle, number + 65_536));
+            assert!(!window.remembers(middle, number.wrapping_sub(65_536)));
+            assert!(!window.remembers(middle.wrapping_add(1), number));
         }
-        assert!(window.get_mut(window.next_id().unwrap()).is_none());
+        assert!(
+            window
+                .get_mut(window.next_number().unwrap() as u16)
+                .is_none()
+        );
     }
 
     #[test]
     fn a_full_window_gives_no_id_until_one_is_forgotten() {
         let mut window = Window::default();
-        while window.next_id().is_some() {
+        while window.next_number().is_some() {
             window.push(SLOT);
         }
         assert!(window.forget(|_| false).is_none());
-        assert!(window.next_id().is_none());
+        assert!(window.next_number().is_none());
         assert_eq!(window.forget(|_| true).unwrap().0, 0);
-        assert_eq!(window.next_id(), Some(MOST_AWAITED as u16));
+        assert_eq!(window.next_number(), Some(MOST_AWAITED as u64));
     }
 }

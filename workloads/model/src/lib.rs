@@ -20,6 +20,7 @@ mod service;
 mod size;
 mod spec;
 pub mod stream;
+mod tenant;
 mod value;
 
 pub use arrivals::{Arrivals, Clockwork};
@@ -31,4 +32,5 @@ pub use schedule::{Op, Planned, Schedule};
 pub use service::{Service, ServiceTimes};
 pub use size::{Size, Weighted};
 pub use spec::{SpecError, WorkloadSpec};
+pub use tenant::tenant_of;
 pub use value::{value_bytes, value_into, value_version, verify_value};

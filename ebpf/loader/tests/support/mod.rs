@@ -59,7 +59,14 @@ pub(crate) fn xdp_socket() -> OwnedFd {
 pub(crate) fn members(policy: Policy, owners: u32) -> u32 {
     match policy {
         Policy::Cluster => 2,
-        Policy::Rss | Policy::Key | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => owners,
+        Policy::Rss
+        | Policy::Key
+        | Policy::Port
+        | Policy::FlowToeplitz
+        | Policy::FlowMix
+        | Policy::Token
+        | Policy::Function
+        | Policy::Argument(_) => owners,
     }
 }
 

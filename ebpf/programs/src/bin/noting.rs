@@ -14,7 +14,7 @@ use steering::{KeyNote, Policy, layout, slot_of, steer_noting};
 /// Only policies that hash keys have any to note.
 #[inline(always)]
 fn by_key(number: u32) -> Policy {
-    if number == Policy::Cluster as u32 {
+    if number == Policy::Cluster.number() {
         Policy::Cluster
     } else {
         Policy::Key

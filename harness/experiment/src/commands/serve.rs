@@ -171,6 +171,8 @@ fn config(
         cache: None,
         regions: None,
         dispatcher: dispatcher(None, placement),
+        secret: None,
+        rpc: None,
         system: design,
         io,
         wakeup: waking(system.default_wakeup()),

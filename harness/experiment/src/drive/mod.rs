@@ -7,6 +7,7 @@ mod merge;
 pub(crate) mod probe;
 mod regions;
 pub(crate) mod run;
+mod secret;
 pub(crate) mod stall;
 mod trace;
 pub(crate) mod trial;

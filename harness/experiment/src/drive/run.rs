@@ -5,7 +5,7 @@ use record::{FailureStatus, RunFolder, TrialRecord};
 use spec::Trial;
 
 use super::trial::{self, Patience};
-use super::{capacity, probe};
+use super::{capacity, probe, secret};
 use crate::doctor;
 use crate::interrupt::{self, Interrupted};
 use crate::plan::{self, Machine, Plan, Refusal};
@@ -75,7 +75,7 @@ impl Steps<'_> {
             return Ok(Taken::Recorded(known));
         }
         self.progress.begin(&what(trial));
-        let plan = match self.plan(trial)? {
+        let mut plan = match self.plan(trial)? {
             Ok(plan) => plan,
             Err(refusal) => {
                 let reason = refusal.to_string();
@@ -83,6 +83,7 @@ impl Steps<'_> {
                 return Ok(Taken::Refused(reason));
             }
         };
+        secret::share(&mut plan)?;
         match trial::run(&plan, sequence, self.patience) {
             Ok(data) => {
                 let record = self.folder.record_trial(&data)?;

@@ -4,13 +4,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use kv::server::{CacheConfig, DispatcherConfig, Preload, ServerConfig, Steerer};
+use kv::server::{CacheConfig, DispatcherConfig, Preload, ServerConfig, SteerBy, Steerer};
 use kv::systems::{
     Clients, EngineKind, FlowHash, IoKind, MultiKey as Several, SystemKind as Design,
     Wakeup as Waking,
 };
 use loadgen::{
-    Addressing, ClientConfig, Holds, Learns, Mode, Protocol, QueueChoice, Scatter, TransportConfig,
+    Addressing, Calls, ClientConfig, Holds, Learns, Mode, Protocol, QueueChoice, Scatter,
+    TransportConfig,
 };
 use spec::{
     Arrivals, ClientIo, Engine, Io, LoadPoint, MultiKey, Pattern, Popularity, Service, SizeSpec,
@@ -116,6 +117,7 @@ pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
         arrivals,
         flows,
         protocol: _,
+        calls: _,
         multi_get,
     } = &trial.workload;
     model::WorkloadSpec {
@@ -268,9 +270,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         port,
         tcp: false,
         memory_bytes: trial.system.memory.0,
-        preload: Some(Preload {
-            workload: workload(trial),
-        }),
+        preload: preload(trial),
         backlog: held(trial),
         service: service(trial),
         servers: trial.system.servers.map_or(1, u32::from),
@@ -286,6 +286,8 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         regions: None,
         dispatcher: dispatcher(trial.system.steering, placement),
         hot_keys: trial.system.hot_keys.map_or(0, u32::from),
+        secret: None,
+        rpc: steer_by(trial),
     })
 }
 
@@ -299,6 +301,26 @@ pub(crate) fn dispatcher(
         spec::Steerer::Xdp => Steerer::Xdp,
     };
     (placement.dispatcher).map(|cpu| DispatcherConfig { cpu, steering })
+}
+
+/// What steers calls, where the requests are calls.
+fn steer_by(trial: &Trial) -> Option<SteerBy> {
+    let by = || match trial.system.steer_by.unwrap_or(spec::SteerBy::DEFAULT) {
+        spec::SteerBy::Function => SteerBy::Function,
+        spec::SteerBy::Argument(0) => SteerBy::Tenant,
+        spec::SteerBy::Argument(_) => SteerBy::Key,
+    };
+    trial.workload.calls.map(|_| by())
+}
+
+/// What the store holds before the first request: all keys, but where their values are counters.
+fn preload(trial: &Trial) -> Option<Preload> {
+    match trial.workload.calls {
+        Some(spec::Calls::Count) => None,
+        None | Some(spec::Calls::Store | spec::Calls::Compute) => Some(Preload {
+            workload: workload(trial),
+        }),
+    }
 }
 
 /// Requests that the server's sockets hold before its threads begin.
@@ -403,6 +425,11 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
             WireProtocol::Ascii => Protocol::Ascii,
             WireProtocol::Meta => Protocol::Meta,
             WireProtocol::Binary => Protocol::Binary,
+            WireProtocol::Rpc => Protocol::Rpc(match trial.workload.calls {
+                None | Some(spec::Calls::Store) => Calls::Store,
+                Some(spec::Calls::Count) => Calls::Count,
+                Some(spec::Calls::Compute) => Calls::Compute,
+            }),
         },
         mode: match trial.load {
             LoadPoint::Closed(depth) => Mode::Closed { depth },

@@ -7,8 +7,11 @@
 
 mod bench;
 mod bpf;
+mod calls;
+mod capture;
 mod case;
 mod chunks;
+mod encrypted;
 mod exclusion;
 mod floods;
 mod gates;
@@ -64,6 +67,8 @@ fn cases() -> Vec<Case> {
         kernel_steering::cases(),
         systems::cases(),
         multi_key::cases(),
+        encrypted::cases(),
+        calls::cases(),
         gates::cases(),
         exclusion::cases(),
         restoring::cases(),

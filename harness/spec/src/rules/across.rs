@@ -1,11 +1,13 @@
 //! Rules between settings: combinations that no machine could run, each with its reason.
 
 mod bpf;
+mod encryption;
 mod flood;
 mod hot_keys;
 mod in_kernel;
 mod multi_key;
 mod repartition;
+mod rpc;
 mod swept;
 mod truth;
 mod xdp;
@@ -25,6 +27,8 @@ pub(crate) type Finding = (String, String);
 /// Bytes of a set request beside key and value: IPv4 and UDP headers (28), memcached's UDP frame
 /// (8), and the longest command line of the three protocols.
 const SET_OVERHEAD: u64 = 28 + 8 + 64;
+/// Bytes that encryption adds to a request: its header and the cipher's tag.
+const SEAL_OVERHEAD: u64 = 24 + 16;
 
 /// Everything that two settings of the spec rule out together.
 pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
@@ -43,6 +47,8 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         flow_hash(system, index, &mut findings);
         multi_key::multi_key(spec, system, index, &mut findings);
         steering(system, index, &mut findings);
+        encryption::encryption(spec, system, index, &mut findings);
+        rpc::system(spec, system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);
@@ -50,6 +56,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         xdp::options(spec, system, index, &mut findings);
         xdp::chunks(spec, system, index, &mut findings);
     }
+    rpc::workload(spec, &mut findings);
     disturb(spec, &mut findings);
     flood::drain(spec, &mut findings);
     flood::saturate(spec, &mut findings);
@@ -451,8 +458,10 @@ fn sizes(spec: &Spec, workload: &WorkloadSpec, findings: &mut Vec<Finding>) {
         .unwrap_or(workload.get_ratio);
     let sets = gets < 1.0;
     let mtu = u64::from(spec.topology.resolve().mtu);
-    if sets && SET_OVERHEAD + key_max.get() + value_max.get() > mtu {
-        let room = Bytes(mtu.saturating_sub(SET_OVERHEAD + key_max.get()));
+    let sealed = (spec.systems.iter()).any(|system| system.encryption.is_some());
+    let overhead = SET_OVERHEAD + if sealed { SEAL_OVERHEAD } else { 0 };
+    if sets && overhead + key_max.get() + value_max.get() > mtu {
+        let room = Bytes(mtu.saturating_sub(overhead + key_max.get()));
         let message = format!(
             "a set of {value_max} does not fit into one datagram, and memcached's UDP takes no \
              longer ones; allowed: at most {room} at MTU {mtu}, or get_ratio 1"

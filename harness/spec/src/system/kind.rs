@@ -188,6 +188,25 @@ impl SystemKind {
         self.traits().drain_refusal
     }
 
+    /// Why it serves no encrypted requests; none where it does.
+    #[must_use]
+    pub const fn encryption_refusal(self) -> Option<&'static str> {
+        self.traits().encryption_refusal
+    }
+
+    /// Whether it serves calls of `protocol: rpc`: what reads requests before its threads do can be
+    /// exchanged, or there is nothing that does, as for encrypted ones.
+    #[must_use]
+    pub const fn serves_calls(self) -> bool {
+        self.encryption_refusal().is_none()
+    }
+
+    /// Whether calls have owners in it.
+    #[must_use]
+    pub const fn steers_calls(self) -> bool {
+        self.serves_calls() && self.moves_slots()
+    }
+
     /// Whether, over AF_XDP, an owner serves the packets of its own queue, so that there must be
     /// a queue for each.
     #[must_use]

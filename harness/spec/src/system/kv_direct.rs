@@ -28,5 +28,6 @@ pub(super) const TRAITS: Traits = Traits {
     fixed_owners: Some(0),
     limits: Some(&LIMITS),
     needs_xdp: true,
+    encryption_refusal: Some("its XDP program would have to decrypt, and hold the keys"),
     ..Traits::SERVER
 };

@@ -14,5 +14,6 @@ pub(super) const TRAITS: Traits = Traits {
     service_refusal: Some("memcached is an external process, whose threads are its own"),
     engines: &[],
     engine_reason: "memcached is an external process with a store of its own",
+    encryption_refusal: Some("it understands no sealed datagrams"),
     ..Traits::SERVER
 };

@@ -7,6 +7,9 @@ use super::{Engine, MultiKey};
 pub(super) const MICA: Traits = Traits {
     engines: &[Engine::Log],
     engine_reason: "others than the writer read, which only the log's versions allow",
+    encryption_refusal: Some(
+        "its clients choose the port themselves, so that a token has nothing to steer",
+    ),
     ..Traits::SERVER
 };
 

@@ -17,5 +17,6 @@ pub(super) const TRAITS: Traits = Traits {
     default_wakeup: Some(Wakeup::Eventfd),
     large_owners: true,
     needs_xdp: true,
+    encryption_refusal: Some("it steers by size, of which a token says nothing"),
     ..Traits::SERVER
 };

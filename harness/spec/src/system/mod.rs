@@ -5,6 +5,8 @@
 //! crate.
 
 mod clusters;
+mod encryption;
+mod flow_hash;
 mod herd;
 mod kind;
 mod kv_direct;
@@ -24,6 +26,7 @@ mod seastar;
 mod shared_something;
 mod shenango;
 mod sphinx;
+mod steer_by;
 mod steerer;
 mod synthetic;
 mod traits;
@@ -33,10 +36,13 @@ mod xdp_posix;
 mod xdp_steered;
 
 pub use clusters::{Clusters, Domain};
+pub use encryption::Encryption;
+pub use flow_hash::FlowHash;
 pub use kind::SystemKind;
 pub use limits::Limits;
 pub use multi_key::MultiKey;
 pub use netcache::Cache;
+pub use steer_by::SteerBy;
 pub use steerer::Steerer;
 pub use xdp::{Xdp, XdpMode};
 
@@ -125,18 +131,6 @@ impl Wakeup {
     }
 }
 
-/// Which hash of a flow chooses, where a program of the system's own computes it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum FlowHash {
-    /// The one that a NIC has, under the published key.
-    Toeplitz,
-    /// A multiplication for each word, as keys are hashed.
-    Mix,
-}
-
 /// One entry of `systems`: its name alone, or a mapping with details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Validate)]
 pub struct SystemSpec {
@@ -191,6 +185,15 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow_hash: Option<FlowHash>,
+    /// Encrypts requests and replies, and steers by a token of the key. Default: they are in the clear.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+    /// What steers calls of `workload.protocol: rpc`: `function`, or `{argument: N}`, 0 being the tenant and
+    /// 1 the key. Default: `{argument: 1}`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steer_by: Option<SteerBy>,
     /// The system behind `netcache`. Default: `xdp_steered`.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -262,6 +265,13 @@ struct Details {
     /// The flow's hash of `programmable_rss`. Default: `mix`.
     #[serde(default)]
     flow_hash: Option<FlowHash>,
+    /// Encrypts requests and replies, and steers by a token of the key. Default: they are in the clear.
+    #[serde(default)]
+    encryption: Option<Encryption>,
+    /// What steers calls of `workload.protocol: rpc`: `function`, or `{argument: N}`, 0 being the tenant and
+    /// 1 the key. Default: `{argument: 1}`.
+    #[serde(default)]
+    steer_by: Option<SteerBy>,
     /// The system behind `netcache`. Default: `xdp_steered`.
     #[serde(default)]
     behind: Option<SystemKind>,
@@ -324,6 +334,8 @@ impl From<Details> for SystemSpec {
             large_owners,
             rebalance,
             flow_hash,
+            encryption,
+            steer_by,
             behind,
             cache_entries,
             multi_key,
@@ -345,6 +357,8 @@ impl From<Details> for SystemSpec {
             large_owners,
             rebalance,
             flow_hash,
+            encryption,
+            steer_by,
             behind,
             cache_entries,
             multi_key,
@@ -418,6 +432,12 @@ pub struct System {
     /// The flow's hash, where a program of its own computes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_hash: Option<FlowHash>,
+    /// How requests and replies are encrypted, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+    /// What steers calls; none stands for the key, and for systems and workloads without such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steer_by: Option<SteerBy>,
     /// The cache in front of the system that serves, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
@@ -466,6 +486,8 @@ impl SystemSpec {
             large_owners: None,
             rebalance: None,
             flow_hash: None,
+            encryption: None,
+            steer_by: None,
             behind: None,
             cache_entries: None,
             multi_key: None,
@@ -531,6 +553,8 @@ impl SystemSpec {
             rebalance: self.rebalance,
             flow_hash: (self.system.hashes_flows())
                 .then(|| self.flow_hash.unwrap_or(FlowHash::Mix)),
+            encryption: self.encryption,
+            steer_by: self.steer_by,
             cache: (self.system.caches()).then(|| Cache {
                 behind: self.serving(),
                 entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),

@@ -18,6 +18,7 @@ pub(super) const TRAITS: Traits = Traits {
     drain_refusal: Some("answers inside NAPI what it holds, where nothing can be held back"),
     caches: true,
     needs_xdp: true,
+    encryption_refusal: Some("a cache in the path reads keys and values"),
     ..Traits::SERVER
 };
 

@@ -14,5 +14,8 @@ pub(super) const TRAITS: Traits = Traits {
                 by flow is rss_shared",
     hashes_flows: true,
     needs_xdp: true,
+    encryption_refusal: Some(
+        "it steers by flow, as rss_shared does, and a token changes nothing in that",
+    ),
     ..Traits::SERVER
 };

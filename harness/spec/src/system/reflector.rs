@@ -17,5 +17,6 @@ pub(super) const TRAITS: Traits = Traits {
     needs_xdp: true,
     engines: &[],
     engine_reason: "reflector keeps nothing",
+    encryption_refusal: Some("it sends back what comes, and opens nothing"),
     ..Traits::SERVER
 };

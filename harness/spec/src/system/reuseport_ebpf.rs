@@ -17,5 +17,6 @@ pub(super) const TRAITS: Traits = Traits {
     moves_slots: true,
     multi_key: MultiKey::EVERY_WAY,
     needs_programs: true,
+    encryption_refusal: Some("its program reads the key where the kernel looks for the socket"),
     ..Traits::SERVER
 };

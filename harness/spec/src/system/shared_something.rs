@@ -17,5 +17,6 @@ pub(super) const TRAITS: Traits = Traits {
     needs_xdp: true,
     engines: &[Engine::Slab],
     engine_reason: "a cluster shares the store of rss_shared in its usual form",
+    encryption_refusal: Some("its XDP program finds the cluster by the key itself"),
     ..Traits::SERVER
 };

@@ -16,5 +16,6 @@ pub(super) const TRAITS: Traits = Traits {
     is_virtual: true,
     engines: &[],
     engine_reason: "synthetic keeps nothing",
+    encryption_refusal: Some("it has no store whose owner a token could name"),
     ..Traits::SERVER
 };

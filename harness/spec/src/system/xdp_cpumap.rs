@@ -17,5 +17,6 @@ pub(super) const TRAITS: Traits = Traits {
     moves_slots: true,
     multi_key: MultiKey::EVERY_WAY,
     needs_xdp: true,
+    encryption_refusal: Some("its XDP program reads the key to find the owner's CPU"),
     ..Traits::SERVER
 };

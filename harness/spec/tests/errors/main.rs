@@ -1,5 +1,6 @@
 //! What a reader of a message gets: place, offending text, what is allowed.
 
+mod calls;
 mod choices;
 mod floods;
 mod multi_key;
@@ -249,6 +250,27 @@ fn options_belong_to_their_systems() {
         (
             "{system: xdp_steered, hot_keys: 8, rebalance: 20 ms}",
             "not both",
+        ),
+        (
+            "{system: kv_direct, encryption: token}",
+            "hold the keys; allowed: rss_shared, sphinx, seastar, xdp_steered",
+        ),
+        (
+            "{system: netcache, encryption: token}",
+            "reads keys and values",
+        ),
+        (
+            "{system: memcached, encryption: token}",
+            "understands no sealed datagrams",
+        ),
+        (
+            "{system: mica_crew, encryption: token}",
+            "choose the port themselves",
+        ),
+        ("{system: sphinx, encryption: tls}", "`token`"),
+        (
+            "{system: sphinx, steer_by: function}",
+            "`steer_by` belongs to `workload.protocol: rpc`",
         ),
         ("{system: minos, io: udp}", "read every receive queue"),
         (

@@ -40,6 +40,10 @@ const LAYERS: &[Layer] = &[
         without: &["aya", "kv", "loadgen", "model"],
     },
     Layer {
+        folder: "workloads/seal",
+        without: MACHINE,
+    },
+    Layer {
         folder: "workloads/kv",
         without: &["loadgen", "aya"],
     },

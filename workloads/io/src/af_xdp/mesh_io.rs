@@ -172,6 +172,12 @@ impl DatagramIo for MeshIo {
         frame_bytes_mut(&self.umem, at, self.room_len(&frame.layout))
     }
 
+    fn shorten(&self, frame: &mut MeshFrame, len: usize) {
+        self.check(frame);
+        let payload_len = &mut frame.layout.payload_len;
+        *payload_len = (*payload_len).min(u16::try_from(len).unwrap_or(u16::MAX));
+    }
+
     fn send_copy(&mut self, frame: &MeshFrame, payload: &[u8]) -> bool {
         self.check(frame);
         assert!(

@@ -211,6 +211,10 @@ impl DatagramIo for UdpIo {
         &mut frame.buffer
     }
 
+    fn shorten(&self, frame: &mut UdpFrame, len: usize) {
+        frame.len = frame.len.min(u32::try_from(len).unwrap_or(u32::MAX));
+    }
+
     fn send_copy(&mut self, frame: &UdpFrame, payload: &[u8]) -> bool {
         let mut buffer = fresh(&mut self.free, &self.homes, usize::from(self.owner));
         buffer[..payload.len()].copy_from_slice(payload);

@@ -5,7 +5,7 @@ use super::request::{
     AsciiOp, Immediate, ImmediateReply, Incomplete, Multi, Op, Parsed, Request, Single, Span,
 };
 use super::sink::Sink;
-use super::{binary_exec, global, line, meta, meta_exec};
+use super::{binary_exec, global, line, meta, meta_exec, rpc};
 use crate::store::{
     DeltaError, Item, Items, KEY_LIMIT, Key, Shard, Store, StoreRequest, Stored, Striped, deadline,
 };
@@ -26,6 +26,7 @@ pub fn execute(
         Op::Ascii { op, noreply: true } => ascii(shard, request, single, op, now, &mut Silence),
         Op::Meta(op) => meta_exec::execute(shard, request, single, op, now, sink),
         Op::Binary(op) => binary_exec::execute(shard, request, single, op, now, sink),
+        Op::Rpc(op) => rpc::execute(shard, request, single, op, now, sink),
     }
 }
 
@@ -178,7 +179,18 @@ impl Single {
                 meta::decode_key(self.key.of(request), &mut [0; KEY_LIMIT])
                     .map_or(self.hash, steering::hash::hash_bytes)
             }
-            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => self.hash,
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) | Op::Rpc(_) => self.hash,
+        }
+    }
+
+    /// What `of` makes of the key as the store files it: decoded, where it stands in base64.
+    pub fn of_store_key<T>(&self, request: &[u8], of: impl FnOnce(&[u8]) -> T) -> T {
+        let written = self.key.of(request);
+        match &self.op {
+            Op::Meta(op) if op.base64 => {
+                of(meta::decode_key(written, &mut [0; KEY_LIMIT]).unwrap_or(written))
+            }
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) | Op::Rpc(_) => of(written),
         }
     }
 
@@ -187,7 +199,9 @@ impl Single {
     pub fn plain_key<'a>(&self, request: &'a [u8]) -> Option<&'a [u8]> {
         match &self.op {
             Op::Meta(op) if op.base64 => None,
-            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => Some(self.key.of(request)),
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) | Op::Rpc(_) => {
+                Some(self.key.of(request))
+            }
         }
     }
 
@@ -204,6 +218,7 @@ impl Single {
                         .all(|word| !matches!(word[0], b'T' | b'N' | b'R'))
             }
             Op::Binary(op) => matches!(op.command, BinaryCommand::Get { .. }),
+            Op::Rpc(op) => op.is_read() && op.is_about_an_item(),
         };
         let key = reads.then(|| self.plain_key(request)).flatten()?;
         Key::with_hash(key, self.hash)
@@ -230,7 +245,7 @@ impl Single {
     pub fn is_meta(&self) -> bool {
         match &self.op {
             Op::Meta(_) => true,
-            Op::Ascii { .. } | Op::Binary(_) => false,
+            Op::Ascii { .. } | Op::Binary(_) | Op::Rpc(_) => false,
         }
     }
 
@@ -251,6 +266,13 @@ impl Single {
                 | BinaryCommand::TooLarge { .. }
                 | BinaryCommand::Delete
                 | BinaryCommand::Delta { .. } => None,
+            },
+            Op::Rpc(op) => match op.call {
+                rpc::Call::Set { value } => Some(value.len),
+                rpc::Call::Get
+                | rpc::Call::Add { .. }
+                | rpc::Call::Echo { .. }
+                | rpc::Call::Spin { .. } => None,
             },
             Op::Ascii { .. } | Op::Meta(_) => None,
         }
@@ -276,6 +298,8 @@ impl Single {
                 }
             }
             Op::Ascii { .. } => {}
+            // A call is alone in its datagram.
+            Op::Rpc(_) => debug_assert_eq!(at, 0),
         }
         self
     }
@@ -288,6 +312,15 @@ impl Single {
             Op::Ascii { op, .. } => matches!(op, AsciiOp::Get { touch: None, .. }),
             Op::Meta(op) => matches!(op.verb, MetaVerb::Get | MetaVerb::Debug),
             Op::Binary(op) => matches!(op.command, BinaryCommand::Get { .. }),
+            Op::Rpc(op) => op.is_read(),
+        }
+    }
+
+    /// What of a call names its owner.
+    pub(crate) const fn rpc(&self) -> Option<&rpc::RpcOp> {
+        match &self.op {
+            Op::Rpc(op) => Some(op),
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => None,
         }
     }
 }
@@ -319,6 +352,7 @@ impl Immediate {
         match self.reply {
             ImmediateReply::Nothing => {}
             ImmediateReply::Line(line) => put_line(line, sink),
+            ImmediateReply::Rpc(status) => sink.put(&[status as u8]),
             ImmediateReply::Binary { head, status, body } => {
                 let value = body.as_bytes();
                 binary_exec::Response {

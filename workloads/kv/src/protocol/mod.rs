@@ -1,4 +1,5 @@
-//! The memcached protocols: ASCII, meta and binary, over datagrams and streams.
+//! The memcached protocols: ASCII, meta and binary, over datagrams and streams; and an RPC service, over
+//! datagrams.
 //!
 //! Parsing and execution are apart, so that a partitioned server can send a request to the owner
 //! of its key in between: [`parse`] cuts one request from a buffer and says who must take part
@@ -21,6 +22,7 @@ mod line;
 mod meta;
 mod meta_exec;
 mod request;
+mod rpc;
 mod sink;
 
 pub(crate) use execute::put_found;
@@ -29,6 +31,8 @@ pub use global::{Gathered, ServerFacts};
 pub use known::{KnownKey, parse_known};
 pub(crate) use request::{AsciiOp, Op};
 pub use request::{Global, Immediate, Incomplete, Multi, Parsed, Request, Single, Span};
+pub use rpc::Status as RpcStatus;
+pub(crate) use rpc::parse as parse_call;
 pub use sink::{Decimal, Sink};
 
 /// The version that is reported: that of the memcached whose semantics these are, then the

@@ -4,6 +4,7 @@
 //! sends the frame and this small `Copy` description along, and the owner executes it without
 //! parsing again.
 
+use super::rpc::{RpcOp, Status};
 use crate::store::StoreMode;
 
 /// A range of a request's bytes.
@@ -92,6 +93,7 @@ pub(crate) enum Op {
     Ascii { op: AsciiOp, noreply: bool },
     Meta(MetaOp),
     Binary(BinaryOp),
+    Rpc(RpcOp),
 }
 
 /// The classic text commands.
@@ -201,6 +203,24 @@ pub struct Multi {
     pub(crate) touch: Option<i32>,
 }
 
+impl Single {
+    /// The reply that refuses the request for this reason, a line that begins with `CLIENT_ERROR`.
+    pub(crate) const fn refusal(&self, reason: &'static str) -> Immediate {
+        /// "Invalid arguments" of the binary protocol.
+        const INVALID: u16 = 0x0004;
+        let reply = match &self.op {
+            Op::Ascii { .. } | Op::Meta(_) => ImmediateReply::Line(reason),
+            Op::Binary(op) => ImmediateReply::Binary {
+                head: op.head,
+                status: INVALID,
+                body: reason,
+            },
+            Op::Rpc(_) => ImmediateReply::Rpc(Status::BadArgument),
+        };
+        Immediate { reply }
+    }
+}
+
 /// A request in which every shard takes part.
 #[derive(Debug, Clone, Copy)]
 pub struct Global {
@@ -249,6 +269,8 @@ pub(crate) enum ImmediateReply {
     Nothing,
     /// A line of text, without its end of line.
     Line(&'static str),
+    /// Of a call: a status without a result.
+    Rpc(Status),
     /// A binary response with a text as its body.
     Binary {
         head: BinaryHead,

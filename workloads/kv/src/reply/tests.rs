@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use pktio::{IoCounters, Origin};
 
 use super::*;
+use crate::protocol::frame::{FrameHeader, PAYLOAD_LIMIT};
 
 /// I/O into vectors; refuses the n-th datagram where told.
 #[derive(Default)]
@@ -32,6 +33,9 @@ impl DatagramIo for Fake {
     }
     fn room<'a>(&'a mut self, frame: &'a mut Vec<u8>) -> &'a mut [u8] {
         frame
+    }
+    fn shorten(&self, frame: &mut Vec<u8>, len: usize) {
+        frame.truncate(len);
     }
     fn send_copy(&mut self, _frame: &Vec<u8>, payload: &[u8]) -> bool {
         if self.refuse_copy == Some(self.sent.len()) {
@@ -64,15 +68,23 @@ impl DatagramIo for Fake {
     }
 }
 
+const FROM: Arrival = Arrival {
+    head: Head::Memcached(7),
+    queue: None,
+    clock: None,
+    sealed: None,
+};
+
 fn send(io: &mut Fake, pieces: &[&[u8]], counts: &LiveCounts) {
     let mut frame = vec![0xee; 1500];
     let mut spill = Spill::default();
-    let mut writer = FrameWriter::new(&mut frame, &mut spill.rest);
+    let envelope = Envelope::new(FROM, None);
+    let mut writer = FrameWriter::new(&mut frame, &envelope, &mut spill.rest);
     for piece in pieces {
         writer.put(piece);
     }
     let in_frame = writer.in_frame();
-    deliver(io, frame, 7, in_frame, &mut spill, counts);
+    deliver(io, frame, envelope, in_frame, &mut spill, counts);
 }
 
 #[test]
@@ -152,7 +164,7 @@ fn a_reply_beyond_the_format_is_named() {
     deliver_bytes(
         &mut io,
         vec![0; 1500],
-        1,
+        Envelope::new(FROM, None),
         &huge,
         &mut Spill::default(),
         &counts,

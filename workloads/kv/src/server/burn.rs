@@ -31,6 +31,14 @@ impl Burn {
     }
 }
 
+/// Burns the time that a call asks for, and counts it.
+pub(crate) fn spin_for(time_ns: u32, counts: &LiveCounts) {
+    if time_ns > 0 {
+        let used_ns = spin(u64::from(time_ns), sys::clock::now_ns);
+        counts.service_ns.add(used_ns);
+    }
+}
+
 /// Spins until `time_ns` of CPU are used; returns how much was.
 fn spin(time_ns: u64, now_ns: impl Fn() -> u64) -> u64 {
     let mut used_ns = 0;

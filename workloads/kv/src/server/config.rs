@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
 use super::dispatcher::DispatcherConfig;
+use super::wire::SteerBy;
 use super::xdp::XdpOptions;
 use crate::systems::{
     Design, EngineKind, FlowHash, IoKind, Layout, MultiKey, Placement, Refusal, SystemChoice,
@@ -84,6 +85,12 @@ pub struct ServerConfig {
     /// Keys that can be hot at a time, whose gets are spread over all owners; 0 for none.
     #[serde(default)]
     pub hot_keys: u32,
+    /// What it shares with its clients, who then send nothing but sealed requests. One for each server.
+    #[serde(default)]
+    pub secret: Option<seal::Secret>,
+    /// Its clients call functions, steered so, in place of sending memcached's requests.
+    #[serde(default)]
+    pub rpc: Option<SteerBy>,
 }
 
 const fn one() -> u32 {
@@ -202,6 +209,8 @@ impl ServerConfig {
             port: self.port,
             tcp: self.tcp,
             hot_keys: self.hot_keys,
+            sealed: self.secret.is_some(),
+            rpc: self.rpc.is_some(),
             cpu_per_owner: distinct.len() == self.cores.len(),
         }
     }

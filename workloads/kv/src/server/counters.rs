@@ -128,6 +128,8 @@ counters! {
     hot_copies,
     /// Hot items of which this thread called the copies back.
     hot_withdrawals,
+    /// Sealed requests whose token is not that of their key, refused.
+    wrong_tokens,
     /// Requests whose queue's NAPI CPU is not the CPU that executes them.
     cross_core_hops,
     /// Rounds in which a full ring to another thread held up receiving.
@@ -140,6 +142,8 @@ counters! {
     releases_late,
     /// Datagrams that are no request: too short for the frame header, or one of several.
     drop_bad_frame,
+    /// Datagrams that are to be sealed and do not open: not sealed, forged or damaged.
+    drop_bad_seal,
     /// Datagrams that end before the request does.
     drop_incomplete,
     /// Replies of several datagrams whose first found no free frame or socket space.

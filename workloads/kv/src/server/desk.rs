@@ -15,7 +15,7 @@ use steering::slot_of;
 
 pub(crate) use hot::HotGet;
 
-use super::burn::Burn;
+use super::burn::{self, Burn};
 use super::engine::{Access as _, Engine};
 use super::hot::Part;
 use super::message::{Answer, Answered, Ask, Content, Message, Question, Ticket};
@@ -110,7 +110,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
     /// Accounts for a key that was executed: its slot's load, and the injected service time, which
     /// is burnt. Call it without any lock held, so that only the key's own thread is kept busy.
     #[inline]
-    pub(crate) fn work_on(&self, hash: u64) {
+    pub(crate) fn work_on(&self, hash: u64, single: &Single) {
         let state = &self.shared.states[self.me];
         if let Some(by_slot) = &state.by_slot {
             by_slot[usize::from(slot_of(hash))].one();
@@ -123,6 +123,9 @@ impl<F, O, E: Engine> Desk<F, O, E> {
     pub(crate) fn burn_for(&self, hash: u64) {
         if let Some(burn) = &self.burn {
             burn.key(hash, &self.shared.states[self.me].counts);
+        }
+        if let Some(op) = single.rpc() {
+            burn::spin_for(op.spin_ns(), &state.counts);
         }
     }
 
@@ -142,7 +145,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         single: &Single,
         sink: &mut impl Sink,
     ) -> Result<(), usize> {
-        let hash = single.store_hash(request);
+        let hash = self.shared.route_of(request, single);
         if self.waits_for_copies(hash, request, single) {
             return Err(self.me);
         }

@@ -98,7 +98,8 @@ pub(crate) trait Engine: Send {
     /// a command does.
     const READS_APART: bool = false;
 
-    /// The shard that holds keys of this hash, for this use of it, or the owner to ask.
+    /// The shard that holds keys of this hash, for this use of it, or the owner to ask. Here and below
+    /// the hash is what the partition table is asked with ([`Shared::route`]).
     ///
     /// # Errors
     /// The owner, where it is another thread.
@@ -157,6 +158,11 @@ impl<M: Items> Owned<M> {
             shared,
             given: Vec::new(),
         }
+    }
+
+    /// What all threads share.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// The shard, whoever owns its keys now.

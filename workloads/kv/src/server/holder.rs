@@ -18,10 +18,11 @@ use super::gate::Phase;
 use super::message::Arrival;
 use super::shared::Shared;
 use super::start::{Parts, Running};
+use super::wire::Head;
 use super::worker::finished;
 use crate::protocol::frame::{HEADER_LEN, decode_request};
 use crate::protocol::{self, AsciiOp, Op, Parsed, Single};
-use crate::reply::{Spill, deliver_bytes};
+use crate::reply::{Envelope, Spill, deliver_bytes};
 use crate::systems::synthetic::VirtualQueue;
 
 /// A reply that leaves later than this after its time is counted, ns.
@@ -177,7 +178,9 @@ impl<I: DatagramIo> Holder<I> {
                     reply.extend_from_slice(b"STORED\r\n");
                 }
             }
-            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) => reply.extend_from_slice(NO_STORE),
+            Op::Ascii { .. } | Op::Meta(_) | Op::Binary(_) | Op::Rpc(_) => {
+                reply.extend_from_slice(NO_STORE);
+            }
         }
     }
 
@@ -201,7 +204,8 @@ impl<I: DatagramIo> Holder<I> {
                 counts.releases_late.one();
             }
             finished(&self.shared, counts, from, self.cpu);
-            deliver_bytes(io, frame, from.request_id, &reply, &mut self.spill, counts);
+            let envelope = Envelope::new(from, None);
+            deliver_bytes(io, frame, envelope, &reply, &mut self.spill, counts);
             self.free.push(reply);
             released += 1;
         }
@@ -227,9 +231,10 @@ impl<I: DatagramIo> Handler<I> for Holder<I> {
             return;
         };
         let from = Arrival {
-            request_id: header.request_id,
+            head: Head::Memcached(header.request_id),
             queue: io.origin(&frame).queue.or(self.own_queue),
             clock: None,
+            sealed: None,
         };
         let mut reply = self.free.pop().unwrap_or_default();
         reply.clear();

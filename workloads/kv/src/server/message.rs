@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::hot::CopyNews;
+use super::wire::Head;
 use crate::protocol::{Gathered, Global, Single};
 
 /// A message between two threads. `F` is the token of a received frame.
@@ -30,12 +31,23 @@ pub(crate) enum Message<F> {
 /// What is remembered of a datagram's arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arrival {
-    /// The request id that the reply echoes.
-    pub(crate) request_id: u16,
+    /// What the reply repeats.
+    pub(crate) head: Head,
     /// The receive queue, where it is known.
     pub(crate) queue: Option<u16>,
     /// The clock of a cache in the path that it has advanced there.
     pub(crate) clock: Option<u32>,
+    /// What was read of its clear part, where it was sealed and the reply is to be.
+    pub(crate) sealed: Option<Sealed>,
+}
+
+/// The clear part of a sealed request, which is genuine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    /// Its sender's number of it.
+    pub(crate) number: u64,
+    /// The token, which is that of its (first) key if it has one.
+    pub(crate) token: u64,
 }
 
 /// A request that changes threads together with its frame: nothing of it is copied.

@@ -5,6 +5,8 @@
 //! receiving shard, as if each item had just been stored, so that a client's older number is
 //! stale. (Shards count on their own, so it could match by chance, as after a restart.)
 
+use steering::slot_of;
+
 use super::engine::{Clustered, Common, Owned};
 use super::message::{Moved, MovedItem};
 use super::readable::{CommonLog, Crew};
@@ -24,16 +26,19 @@ impl<M: Items> Migrate for Owned<M> {
     fn give_away(&mut self, moves: &[SlotMove], now: u32) -> Vec<Moved> {
         let mut moved: Vec<Moved> = moves.iter().map(without_items).collect();
         let slots: Vec<u16> = moves.iter().map(|(slot, _)| *slot).collect();
-        self.shard_mut().take_slots(&slots, now, |slot, item| {
-            if let Some(moved) = moved.iter_mut().find(|moved| moved.slot == slot) {
-                moved.items.push(MovedItem {
-                    key: item.key.to_vec(),
-                    value: item.value.to_vec(),
-                    flags: item.facts.flags,
-                    deadline: item.facts.deadline,
-                });
-            }
-        });
+        let shared = self.shared();
+        let slot_of = |key: Key<'_>| slot_of(shared.route(key.bytes(), key.hash()));
+        self.shard_mut()
+            .take_slots(&slots, slot_of, now, |slot, item| {
+                if let Some(moved) = moved.iter_mut().find(|moved| moved.slot == slot) {
+                    moved.items.push(MovedItem {
+                        key: item.key.to_vec(),
+                        value: item.value.to_vec(),
+                        flags: item.facts.flags,
+                        deadline: item.facts.deadline,
+                    });
+                }
+            });
         for (slot, to) in moves {
             self.give(*slot, usize::from(*to));
         }

@@ -30,11 +30,13 @@ mod quiet;
 mod readable;
 pub mod rebalance;
 mod reuse;
+pub(crate) mod sealing;
 mod shared;
 pub mod snapshot;
 mod start;
 pub(crate) mod stores;
 pub(crate) mod time;
+pub(crate) mod wire;
 mod worker;
 mod xdp;
 
@@ -55,6 +57,7 @@ use plane::Plane;
 use rebalance::SlotMove;
 use start::Running;
 use steering::SLOTS;
+pub use wire::SteerBy;
 
 /// Slots that change owners in one go.
 const MOVED_AT_ONCE: usize = 32;

@@ -130,7 +130,7 @@ impl Rings {
             Steering::Key if targets.start > 0 => (Policy::Rss, 1, 1),
             Steering::Queue => (Policy::Rss, 1, config.receivers()),
             Steering::Port => (Policy::Port, owners, all),
-            Steering::Key => (Policy::Key, 1, all),
+            Steering::Key => (key_policy(config), 1, all),
             Steering::Cluster => (Policy::Cluster, 1, config.members()),
             Steering::Flow => match config.flow_hash {
                 FlowHash::Toeplitz => (Policy::FlowToeplitz, 1, all),
@@ -385,6 +385,15 @@ fn add_drops(counters: &mut ServerCounters, drops: &Drops) {
     counters
         .related
         .push(("tx_invalid_descriptors".to_owned(), related.tx_invalid));
+}
+
+/// What names the owner of a request, where its key does in memcached's.
+fn key_policy(config: &ServerConfig) -> Policy {
+    match (config.secret.is_some(), config.rpc) {
+        (true, _) => Policy::Token,
+        (false, Some(by)) => by.policy(),
+        (false, None) => Policy::Key,
+    }
 }
 
 fn owners(config: &ServerConfig) -> Result<u16, ServerError> {

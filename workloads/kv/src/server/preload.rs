@@ -9,7 +9,8 @@ use super::engine::{Access as _, Engine, Use};
 use crate::store::{Key, Store, StoreRequest, Stored};
 
 /// Stores the keys of the workload that `mine` says belong to this thread, with version 0 of their
-/// values. `mine` sees the key's number and its hash.
+/// values. `mine` sees the key's number and what `route` makes of number, key and hash: what the
+/// partition table is asked with.
 ///
 /// # Errors
 /// When the workload names no keys.
@@ -17,6 +18,7 @@ pub(crate) fn preload<E: Engine>(
     engine: &mut E,
     preload: &Preload,
     now: u32,
+    route: impl Fn(u32, &[u8], u64) -> u64,
     mine: impl Fn(u32, u64) -> bool,
 ) -> Result<PreloadReport, String> {
     let space = KeySpace::new(&preload.workload).map_err(|error| error.to_string())?;
@@ -27,13 +29,13 @@ pub(crate) fn preload<E: Engine>(
     for id in 0..space.len() {
         let bytes = space.key_bytes(id, &mut key_buffer);
         let hash = hash_bytes(bytes);
-        if !mine(id, hash) {
+        let routed = route(id, bytes, hash);
+        if !mine(id, routed) {
             continue;
         }
         let value = model::value_bytes(id, 0, space.value_len(id), &mut value_buffer);
-        let (Some(key), Ok(mut shard)) =
-            (Key::with_hash(bytes, hash), engine.shard(hash, Use::Write))
-        else {
+        let shard = engine.shard(routed, Use::Write);
+        let (Some(key), Ok(mut shard)) = (Key::with_hash(bytes, hash), shard) else {
             report.refused += 1;
             continue;
         };

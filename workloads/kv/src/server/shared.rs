@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pktio::worker::{Control, Live};
+use seal::Seal;
 use steering::PartitionTable;
+use steering::hash::hash_bytes;
 use steering::table::{SLOTS, Table, owner_in};
 use sys::mem::Pages;
 
@@ -20,9 +22,10 @@ use super::orders::{Mailbox, Order};
 use super::quiet::Quiet;
 use super::rebalance::SlotMove;
 use super::snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
+use super::wire::SteerBy;
 use super::{PreloadReport, ServerError, ThreadInfo};
 use crate::handoff::doorbell::Doorbell;
-use crate::protocol::ServerFacts;
+use crate::protocol::{ServerFacts, Single};
 use crate::systems::MultiKey;
 
 /// How often the control thread looks whether something it waits for has happened.
@@ -85,6 +88,10 @@ pub(crate) struct Shared {
     pub(crate) multi_key: MultiKey,
     /// The hot keys, where such are spread.
     pub(crate) spread: Option<Spread>,
+    /// What opens and seals datagrams, where they are sealed.
+    pub(crate) seal: Option<Arc<Seal>>,
+    /// How calls are steered, where the datagrams are calls.
+    pub(crate) rpc: Option<SteerBy>,
     /// Which pages the first partition's items lie on, once it is made.
     pub(crate) pages: OnceLock<Pages>,
     /// What allocating cores came to, where the server does that.
@@ -124,6 +131,8 @@ impl Shared {
             clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
             multi_key: config.multi_key,
             spread: (config.hot_keys > 0).then(|| Spread::new(config.hot_keys)),
+            seal: (config.secret.as_ref()).map(|secret| Arc::new(Seal::new(secret))),
+            rpc: config.rpc,
             pages: OnceLock::new(),
             allocation: config.dispatcher.map(|_| Allocation::default()),
             shards: config.shards(),
@@ -190,6 +199,7 @@ impl Shared {
         let truncated = io.clone().map(|io| io.truncated).sum();
         let lines = [
             ("bad_frame", total.drop_bad_frame, "server: drop_bad_frame"),
+            ("bad_seal", total.drop_bad_seal, "server: drop_bad_seal"),
             (
                 "incomplete_request",
                 total.drop_incomplete,
@@ -309,6 +319,48 @@ impl Shared {
             Err(ServerError::Thread(
                 failure.unwrap_or_else(|| "slots were not handed over".into()),
             ))
+        }
+    }
+
+    /// What the partition table is asked with for a key whose hash is known: that hash, or the key's token
+    /// where requests are sealed.
+    #[inline]
+    pub(crate) fn route(&self, key: &[u8], hash: u64) -> u64 {
+        self.seal.as_ref().map_or(hash, |seal| seal.token(key))
+    }
+
+    /// [`route`](Self::route) for the key of a request.
+    #[inline]
+    pub(crate) fn route_of(&self, request: &[u8], single: &Single) -> u64 {
+        match (&self.seal, self.rpc, single.rpc()) {
+            (None, None, _) | (None, Some(_), None) => single.store_hash(request),
+            (Some(seal), ..) => single.of_store_key(request, |key| seal.token(key)),
+            (None, Some(by), Some(op)) => match by {
+                SteerBy::Tenant => hash_bytes(op.tenant.of(request)),
+                // What touches no item is executed where it arrives.
+                SteerBy::Function if !op.is_about_an_item() => hash_bytes(op.name.of(request)),
+                SteerBy::Function | SteerBy::Key => single.hash,
+            },
+        }
+    }
+
+    /// What names the owner to whom a request for one key is steered. It differs from
+    /// [`route_of`](Self::route_of) where functions have owners, and items have others.
+    #[inline]
+    pub(crate) fn steered_by(&self, request: &[u8], single: &Single) -> u64 {
+        match (self.rpc, single.rpc()) {
+            (Some(SteerBy::Function), Some(op)) => hash_bytes(op.name.of(request)),
+            (Some(SteerBy::Tenant | SteerBy::Key) | None, _) | (Some(_), None) => {
+                self.route_of(request, single)
+            }
+        }
+    }
+
+    /// [`route`](Self::route) for a key of the workload's, by its number.
+    pub(crate) fn route_of_id(&self, id: u32, key: &[u8], hash: u64) -> u64 {
+        match self.rpc {
+            Some(SteerBy::Tenant) => hash_bytes(&model::tenant_of(id)),
+            Some(SteerBy::Function | SteerBy::Key) | None => self.route(key, hash),
         }
     }
 

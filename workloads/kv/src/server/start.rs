@@ -242,7 +242,8 @@ pub(super) fn ready<F, O, E: Engine>(
             shared.is_member(me, hash) && id as usize % shared.members == me % shared.members
         };
         let now = super::time::UnixClock::new().unix(sys::clock::now_ns());
-        shared.add_preloaded(preload(&mut desk.engine, plan, now, mine)?);
+        let route = |id, key: &[u8], hash| shared.route_of_id(id, key, hash);
+        shared.add_preloaded(preload(&mut desk.engine, plan, now, route, mine)?);
     }
     shared.gate.arrive(me, Phase::Preloaded);
     if shared.gate.wait_open(Phase::Serving) == Phase::Stopped {

@@ -24,13 +24,15 @@ use super::migrate::Migrate;
 use super::orders::Order;
 use super::rebalance::SlotMove;
 use super::reuse::Reuse;
+use super::sealing::Sealing;
 use super::shared::Shared;
 use super::time::UnixClock;
+use super::wire::{self, Unread};
 use crate::handoff::doorbell::Doorbell;
 use crate::handoff::mesh::Notify;
-use crate::protocol::frame::{HEADER_LEN, decode_request};
-use crate::protocol::{self, Immediate, Multi, Parsed, Single};
-use crate::reply::{FrameWriter, Spill, deliver, deliver_bytes};
+use crate::protocol::frame::HEADER_LEN;
+use crate::protocol::{Immediate, Multi, Parsed, Single};
+use crate::reply::{Envelope, FrameWriter, Spill, deliver, deliver_bytes};
 use crate::server::counters::LiveCounts;
 use crate::systems::{Addressing, Design, MultiKey};
 
@@ -62,6 +64,7 @@ pub(crate) struct Owner<D: Design, N, I: DatagramIo, E> {
     request: Vec<u8>,
     reply: Vec<u8>,
     spill: Spill,
+    sealing: Option<Sealing>,
     work: u64,
     dispatch: D::Dispatch,
     reuse: Option<Reuse>,
@@ -79,7 +82,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         dispatch: D::Dispatch,
         reuse: Option<Reuse>,
     ) -> Self {
+        let seal = desk.shared.seal.clone();
         Self {
+            sealing: seal.map(|seal| Sealing::new(seal, desk.me)),
             desk,
             cpu,
             own_queue,
@@ -112,6 +117,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         &mut self,
         io: &mut I,
         frame: &mut I::Frame,
+        from: Arrival,
         hash: u64,
         single: &Single,
     ) -> Result<Option<usize>, usize> {
@@ -134,7 +140,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         }
         self.request.clear();
         self.request.extend_from_slice(body);
-        let mut writer = FrameWriter::new(io.room(frame), &mut self.spill.rest);
+        let envelope = Envelope::new(from, self.sealing.as_mut());
+        let mut writer = FrameWriter::new(io.room(frame), &envelope, &mut self.spill.rest);
         shard.execute(&self.request, single, now, &mut writer);
         drop(shard);
         desk.executed(hash, &self.request, single);
@@ -143,8 +150,13 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
 
     /// A request for one key: executed here, or handed to its owner with its frame.
     fn single(&mut self, io: &mut I, mut frame: I::Frame, from: Arrival, single: Single) {
-        let hash = single.store_hash(&io.payload(&frame)[HEADER_LEN..]);
-        let in_frame = match self.try_here(io, &mut frame, hash, &single) {
+        let body = &io.payload(&frame)[HEADER_LEN..];
+        // A sealed request's token was compared with its key's where it arrived.
+        let hash = from.sealed.map_or_else(
+            || self.desk.shared.route_of(body, &single),
+            |sealed| sealed.token,
+        );
+        let in_frame = match self.try_here(io, &mut frame, from, hash, &single) {
             Ok(in_frame) => in_frame,
             Err(owner) => {
                 let handed = Handed {
@@ -161,23 +173,12 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed(&single);
         finished(&desk.shared, counts, from, self.cpu);
+        let envelope = Envelope::new(from, self.sealing.as_mut());
         match in_frame {
-            Some(in_frame) => deliver(
-                io,
-                frame,
-                from.request_id,
-                in_frame,
-                &mut self.spill,
-                counts,
-            ),
-            None => deliver_bytes(
-                io,
-                frame,
-                from.request_id,
-                &self.reply,
-                &mut self.spill,
-                counts,
-            ),
+            Some(in_frame) => {
+                deliver(io, frame, envelope, in_frame, &mut self.spill, counts);
+            }
+            None => deliver_bytes(io, frame, envelope, &self.reply, &mut self.spill, counts),
         }
     }
 
@@ -193,8 +194,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let body = &io.payload(&frame)[HEADER_LEN..];
         let desk = &mut self.desk;
         let here = |single: Single| {
-            desk.engine.serves(single.hash, single.is_read())
-                && !desk.waits_for_copies(single.hash, body, &single)
+            let hash = desk.shared.route_of(body, &single);
+            desk.engine.serves(hash, single.is_read())
+                && !desk.waits_for_copies(hash, body, &single)
         };
         match desk.shared.multi_key {
             MultiKey::Handoff | MultiKey::Split => {
@@ -216,14 +218,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         counts.executed_multi.one();
         counts.executed_multi_key.add(keys);
         finished(&desk.shared, counts, from, self.cpu);
-        deliver_bytes(
-            io,
-            frame,
-            from.request_id,
-            &self.reply,
-            &mut self.spill,
-            counts,
-        );
+        let envelope = Envelope::new(from, self.sealing.as_mut());
+        deliver_bytes(io, frame, envelope, &self.reply, &mut self.spill, counts);
         None
     }
 
@@ -234,14 +230,8 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed_immediate.one();
         finished(&desk.shared, counts, from, self.cpu);
-        deliver_bytes(
-            io,
-            frame,
-            from.request_id,
-            &self.reply,
-            &mut self.spill,
-            counts,
-        );
+        let envelope = Envelope::new(from, self.sealing.as_mut());
+        deliver_bytes(io, frame, envelope, &self.reply, &mut self.spill, counts);
     }
 
     /// Whether messages to other threads wait for room.
@@ -265,7 +255,14 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
 
     fn finish_job(&mut self, io: &mut I, job: Job<Waiting<I::Frame>>) {
         let desk = &self.desk;
-        answer_job(io, job, &desk.shared, desk.me, self.cpu, &mut self.spill);
+        answer_job(
+            io,
+            job,
+            &desk.shared,
+            (desk.me, self.cpu),
+            &mut self.spill,
+            self.sealing.as_mut(),
+        );
     }
 
     fn message(&mut self, io: &mut I, message: Message<I::Frame>) {
@@ -376,9 +373,9 @@ pub(super) fn answer_job<I: DatagramIo>(
     io: &mut I,
     job: Job<Waiting<I::Frame>>,
     shared: &Shared,
-    me: usize,
-    cpu: u32,
+    (me, cpu): (usize, u32),
     spill: &mut Spill,
+    sealing: Option<&mut Sealing>,
 ) {
     let Waiting { frame, from } = job.origin;
     let counts = &shared.states[me].counts;
@@ -389,55 +386,85 @@ pub(super) fn answer_job<I: DatagramIo>(
         return;
     }
     finished(shared, counts, from, cpu);
-    deliver_bytes(io, frame, from.request_id, &job.output, spill, counts);
+    let envelope = Envelope::new(from, sealing);
+    deliver_bytes(io, frame, envelope, &job.output, spill, counts);
 }
 
 /// Takes a received datagram in; gives it back with its first request and whether that is all of it.
 /// What is no request is counted and dropped. `own_queue` is the receive queue where the I/O cannot tell;
-/// `reuse` takes the kernel's note of the key, where there may be one.
+/// `reuse` takes the kernel's note of the key, where there may be one; `sealing` opens what is sealed.
 #[inline]
 pub(super) fn open<I: DatagramIo>(
     io: &mut I,
-    frame: I::Frame,
+    mut frame: I::Frame,
     shared: &Shared,
     counts: &LiveCounts,
     own_queue: Option<u16>,
     reuse: &mut Option<Reuse>,
+    sealing: Option<&Sealing>,
 ) -> Option<(I::Frame, Arrival, Parsed, bool)> {
     counts.requests_received.one();
-    let clock = shared.clock_of(io.payload(&frame));
-    let Ok((header, body)) = decode_request(io.payload(&frame)) else {
-        counts.drop_bad_frame.one();
-        shared.dealt_with(clock);
-        io.release(frame);
-        return None;
+    let mut sealed = None;
+    if let Some(sealing) = sealing {
+        sealed = sealing.open(io, &mut frame);
+        if sealed.is_none() {
+            counts.drop_bad_seal.one();
+            io.release(frame);
+            return None;
+        }
+    }
+    let payload = io.payload(&frame);
+    let clock = shared.clock_of(payload);
+    let read = match reuse {
+        None => wire::read(shared.rpc, payload),
+        Some(reuse) => wire::read_with(payload, |body| {
+            reuse.parse(body, io.key_note(&frame), counts)
+        }),
+    };
+    let (head, command) = match read {
+        Ok(read) => read,
+        Err(unread) => {
+            match unread {
+                Unread::BadFrame => counts.drop_bad_frame.one(),
+                Unread::Incomplete => counts.drop_incomplete.one(),
+            }
+            shared.dealt_with(clock);
+            io.release(frame);
+            return None;
+        }
     };
     let from = Arrival {
-        request_id: header.request_id,
+        head,
         queue: io.origin(&frame).queue.or(own_queue),
         clock,
+        sealed,
     };
-    let parsed = match reuse {
-        None => protocol::parse(body),
-        Some(reuse) => reuse.parse(body, io.key_note(&frame), counts),
-    };
-    let Ok(command) = parsed else {
-        counts.drop_incomplete.one();
-        shared.dealt_with(clock);
-        io.release(frame);
-        return None;
-    };
+    let body = &io.payload(&frame)[HEADER_LEN..];
+    if let (Some(sealing), Some(sealed)) = (sealing, sealed)
+        && let Some(refusal) = sealing.refusal(body, &command.parsed, sealed.token)
+    {
+        counts.wrong_tokens.one();
+        return Some((frame, from, Parsed::Immediate(refusal), true));
+    }
     let all = command.consumed + command.swallow >= body.len();
     Some((frame, from, command.parsed, all))
 }
 
 impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Owner<D, N, I, E> {
-    fn frame(&mut self, io: &mut I, frame: I::Frame) {
+    fn frame(&mut self, io: &mut I, mut frame: I::Frame) {
         self.relieve(io);
         self.work += 1;
         let shared = &self.desk.shared;
         let counts = &shared.states[self.desk.me].counts;
-        let opened = open(io, frame, shared, counts, self.own_queue, &mut self.reuse);
+        let opened = open(
+            io,
+            frame,
+            shared,
+            counts,
+            self.own_queue,
+            &mut self.reuse,
+            self.sealing.as_ref(),
+        );
         let Some((frame, from, parsed, all)) = opened else {
             return;
         };
@@ -448,7 +475,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
         match parsed {
             Parsed::Single(single) => {
                 let body = &io.payload(&frame)[HEADER_LEN..];
-                let hash = single.store_hash(body);
+                let hash = from
+                    .sealed
+                    .map_or_else(|| shared.steered_by(body, &single), |sealed| sealed.token);
                 let reads = E::READS_APART && single.key_to_read(body).is_some();
                 let elsewhere =
                     D::ADDRESSING == Addressing::Key && !self.desk.engine.serves(hash, reads);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::wires::{self, WireRefusal};
 use super::{Design, SystemKind, with_design};
 
 /// How a server's threads exchange packets with the kernel.
@@ -76,6 +77,10 @@ pub struct SystemChoice {
     pub tcp: bool,
     /// Keys whose gets are spread over all owners while they are hot.
     pub hot_keys: u32,
+    /// Whether requests are sealed.
+    pub sealed: bool,
+    /// Whether requests are calls.
+    pub rpc: bool,
     /// Whether each owner has a CPU to itself.
     pub cpu_per_owner: bool,
 }
@@ -118,6 +123,9 @@ pub enum Refusal {
     /// AF_XDP bypasses the kernel's TCP.
     #[error("TCP needs the kernel's stack and its sockets; use io: udp, or switch tcp off")]
     TcpNeedsKernelSockets,
+    /// It does not serve such datagrams.
+    #[error(transparent)]
+    Wire(#[from] WireRefusal),
     /// Some owner would never receive anything.
     #[error(
         "{system} over af_xdp steers by receive queue: {owners} owners need at least as many queues, and there are {queues}"
@@ -258,6 +266,7 @@ pub fn validate(choice: &SystemChoice) -> Result<(), Refusal> {
     if !memory && choice.io == IoKind::Memory {
         return Err(Refusal::RequestsComeByPackets(choice.system));
     }
+    wires::serves(choice)?;
     if !choice.system.engines().contains(&choice.engine) {
         return Err(Refusal::OtherEngine(choice.system));
     }

@@ -15,6 +15,8 @@ fn choice(system: SystemKind, io: IoKind, wakeup: Wakeup) -> SystemChoice {
         port: 11211,
         tcp: false,
         hot_keys: 0,
+        sealed: false,
+        rpc: false,
         cpu_per_owner: true,
     }
 }

@@ -20,9 +20,12 @@ pub mod shared_something;
 pub mod shenango;
 pub mod sphinx;
 pub mod synthetic;
+mod wires;
 pub mod xdp_cpumap;
 pub mod xdp_posix;
 pub mod xdp_steered;
+
+pub use wires::WireRefusal;
 
 pub use choice::{EngineKind, FlowHash, IoKind, Refusal, SystemChoice, Wakeup, validate};
 pub use multi_key::MultiKey;
@@ -163,6 +166,8 @@ pub(crate) trait Design: Send + Sync + 'static {
     const DISPATCHED: bool = false;
     /// There is no store: replies are held until virtual departure times.
     const HOLDS_REPLIES: bool = false;
+    /// It serves sealed requests and calls: what steers them can be exchanged, or reads none of them.
+    const OTHER_WIRES: bool = false;
     /// Who chose the arrival thread.
     const ADDRESSING: Addressing;
     /// The XDP policy, over AF_XDP.

@@ -19,6 +19,7 @@ impl Design for RssShared {
     type Dispatch = Here;
     type Stores = OneForAll;
     const BATCHES: bool = false;
+    const OTHER_WIRES: bool = true;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "rss_shared";

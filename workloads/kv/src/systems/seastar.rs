@@ -19,6 +19,7 @@ impl Design for Seastar {
     type Dispatch = Here;
     type Stores = OneEach;
     const SLEEPS: bool = false;
+    const OTHER_WIRES: bool = true;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "seastar";

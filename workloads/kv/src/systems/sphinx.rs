@@ -29,6 +29,7 @@ impl Design for Sphinx {
     type Polling = SpinPerMessage;
     type Dispatch = Here;
     type Stores = OneEach;
+    const OTHER_WIRES: bool = true;
     const ADDRESSING: Addressing = Addressing::Flow;
     const STEERING: Steering = Steering::Queue;
     const NAME: &str = "sphinx";

@@ -26,6 +26,7 @@ impl Design for XdpSteered {
     type Dispatch = Here;
     type Stores = OneEach;
     const UDP: bool = false;
+    const OTHER_WIRES: bool = true;
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
     const SPREADS_HOT_KEYS: bool = true;

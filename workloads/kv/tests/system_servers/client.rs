@@ -96,6 +96,8 @@ pub(crate) fn config(
         dispatcher,
         regions: None,
         hot_keys: 0,
+        secret: None,
+        rpc: None,
     }
 }
 

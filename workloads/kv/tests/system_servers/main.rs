@@ -14,6 +14,7 @@ mod multi_key;
 mod netcache;
 mod overload;
 mod scenario;
+mod sealed;
 mod service;
 mod tcp;
 mod veth;

@@ -3,20 +3,38 @@
 use super::Engine;
 use super::gathered::Found;
 use crate::assembly::{Assembly, Gathered};
+use crate::rules::Rules;
 use crate::trace::Witness;
 use crate::window::State;
 use crate::wire::frame::{self, Frame};
-use crate::wire::{Reading, Step, Verdict};
+use crate::wire::{self, Reading, Step, Verdict};
 
 impl<W: Witness> Engine<W> {
     /// Takes a datagram that came back to `flow`.
     pub(crate) fn on_datagram(&mut self, now_ns: u64, flow: u16, datagram: &[u8]) {
         self.heard_ns = now_ns;
+        let Some(sealing) = &self.rules.sealing else {
+            self.on_plain(now_ns, flow, datagram);
+            return;
+        };
+        let mut room = std::mem::take(&mut self.opened);
+        let window = self.windows.get(usize::from(flow));
+        let is_of = |id, number| window.is_some_and(|window| window.remembers(id, number));
+        match sealing.open(datagram, &mut room, is_of) {
+            Some(plain) => self.on_plain(now_ns, flow, plain),
+            None => self.tally.ledger.unknown += 1,
+        }
+        self.opened = room;
+    }
+
+    /// Takes a datagram in the clear.
+    fn on_plain(&mut self, now_ns: u64, flow: u16, datagram: &[u8]) {
         if frame::is_empty(datagram) {
             self.tally.ledger.empty += 1;
             return;
         }
-        let found = frame::parse(datagram).and_then(|frame| {
+        let Rules { protocol, echo, .. } = self.rules;
+        let found = wire::parse(protocol, echo, datagram).and_then(|frame| {
             let slot = self.windows.get_mut(usize::from(flow))?.get_mut(frame.id)?;
             Some((frame, slot))
         });

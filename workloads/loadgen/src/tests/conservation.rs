@@ -10,8 +10,9 @@ use super::server::{Cut, Server};
 use super::workload;
 use crate::addressing::Destinations;
 use crate::drive::drive;
-use crate::engine::{Engine, Rules};
+use crate::engine::Engine;
 use crate::phases::Phases;
+use crate::rules::Rules;
 use crate::tally::Tallied;
 use crate::trace::{Recorder, Trace};
 use crate::{Mode, Pacing, Protocol, Recording};
@@ -39,6 +40,7 @@ pub(super) fn rules(protocol: Protocol, mode: Mode) -> Rules {
         interval_ns: 500_000,
         echo: false,
         scatter: None,
+        sealing: None,
     }
 }
 

@@ -11,7 +11,8 @@ use super::server::{Cut, Server};
 use super::workload;
 use crate::addressing::Destinations;
 use crate::drive::drive;
-use crate::engine::{Engine, Rules};
+use crate::engine::Engine;
+use crate::rules::Rules;
 use crate::scatter::Scattering;
 use crate::tally::Tallied;
 use crate::{

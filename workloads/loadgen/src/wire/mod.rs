@@ -4,12 +4,14 @@ mod ascii;
 mod binary;
 pub(crate) mod frame;
 mod meta;
+mod rpc;
 
 use model::{KeySpace, Op, Planned, Schedule, verify_value};
+use steering::rpc::Kind;
 
 use crate::Protocol;
 
-/// Appends the datagram of a request to `out`: frame header and command.
+/// Appends the datagram of a request to `out`: frame header and command, or call.
 pub(crate) fn encode(
     protocol: Protocol,
     schedule: &Schedule,
@@ -18,8 +20,14 @@ pub(crate) fn encode(
     id: u16,
     out: &mut Vec<u8>,
 ) {
-    out.extend_from_slice(&frame::header(id));
     match protocol {
+        Protocol::Ascii | Protocol::Meta | Protocol::Binary => {
+            out.extend_from_slice(&frame::header(id));
+        }
+        Protocol::Rpc(_) => {}
+    }
+    match protocol {
+        Protocol::Rpc(calls) => rpc::encode(calls, schedule, planned, version, id, out),
         Protocol::Ascii => ascii::encode(schedule, planned, version, out),
         Protocol::Meta => meta::encode(schedule, planned, version, out),
         Protocol::Binary => binary::encode(schedule, planned, version, id, out),
@@ -35,6 +43,16 @@ pub(crate) fn encode_get(
 ) {
     out.extend_from_slice(&frame::header(id));
     ascii::encode_get(keyspace, keys, out);
+}
+
+/// Reads a datagram that came back: a reply, or the request itself where there is an `echo`. `None` for
+/// what can be neither.
+pub(crate) fn parse(protocol: Protocol, echo: bool, datagram: &[u8]) -> Option<frame::Frame<'_>> {
+    match protocol {
+        Protocol::Ascii | Protocol::Meta | Protocol::Binary => frame::parse(datagram),
+        Protocol::Rpc(_) if echo => rpc::parse(Kind::Call, datagram),
+        Protocol::Rpc(_) => rpc::parse(Kind::Reply, datagram),
+    }
 }
 
 /// Appends the value that a set stores.
@@ -108,6 +126,7 @@ impl Reading {
             Protocol::Ascii => ascii::read(self, schedule, planned, body),
             Protocol::Meta => Step::Done(meta::read(self, planned, body)),
             Protocol::Binary => Step::Done(binary::read(self, planned, id, body)),
+            Protocol::Rpc(calls) => Step::Done(rpc::read(self, calls, planned, body)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Rules of systems that spread gets of hot keys over all owners.
 
-use super::{Finding, owners};
+use super::{Finding, owners, rpc};
 use crate::load::LoadPoint;
 use crate::spec::Spec;
 
@@ -26,6 +26,11 @@ pub(super) fn hot_keys(spec: &Spec, findings: &mut Vec<Finding>) {
             "the program that spreads keys does not note them: have `hot_keys` or `xdp.hash_reuse`, not \
              both"
                 .to_owned()
+        } else if system.encryption.is_some() {
+            "the program that spreads keys reads them: have `hot_keys` or `encryption`, not both"
+                .to_owned()
+        } else if (spec.workload.as_ref()).is_some_and(rpc::calls_functions) {
+            "gets of memcached's are spread, calls are not: leave `hot_keys` out".to_owned()
         } else if drains(spec) {
             "in a drain no key is hot yet, for none has been asked for before: leave `hot_keys` out"
                 .to_owned()

@@ -87,7 +87,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         if let Some(hot) = &mut self.hot {
             hot.executed(hash, request, single);
         }
-        self.work_on(hash);
+        self.work_on(hash, single);
     }
 
     /// Takes in what another owner says of copies; returns the requests that need wait no longer.
@@ -148,7 +148,8 @@ impl<F, O, E: Engine> Desk<F, O, E> {
     /// Flags and value of an item of this thread's that never expires.
     pub(crate) fn look_up(&mut self, key: &[u8]) -> Option<(u32, Vec<u8>)> {
         let key = Key::new(key)?;
-        let mut shard = self.engine.shard(key.hash(), Use::Write).ok()?;
+        let hash = self.shared.route(key.bytes(), key.hash());
+        let mut shard = self.engine.shard(hash, Use::Write).ok()?;
         shard.lasting(key, self.now)
     }
 

@@ -8,7 +8,7 @@ use super::{Owner, finished};
 use crate::handoff::mesh::Notify;
 use crate::protocol::Single;
 use crate::protocol::frame::HEADER_LEN;
-use crate::reply::deliver_bytes;
+use crate::reply::{Envelope, deliver_bytes};
 use crate::server::desk::HotGet;
 use crate::server::engine::Engine;
 use crate::server::message::Arrival;
@@ -56,6 +56,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         counts.executed(single);
         counts.hot_spread.one();
         finished(&desk.shared, counts, from, self.cpu);
-        deliver_bytes(io, frame, from.request_id, reply, &mut self.spill, counts);
+        let envelope = Envelope::new(from, self.sealing.as_mut());
+        deliver_bytes(io, frame, envelope, reply, &mut self.spill, counts);
     }
 }

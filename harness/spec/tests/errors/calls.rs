@@ -1,0 +1,59 @@
+//! Workloads that call functions.
+
+use spec::Spec;
+
+use crate::GOOD;
+
+/// The good spec with calls and another system; what is wrong with it, if anything is.
+fn fault(system: &str, further: &str) -> Option<String> {
+    let text = GOOD.replace("- sphinx", &format!("- {system}"));
+    let text = text.replace(
+        "  get_ratio",
+        &format!("  protocol: rpc\n{further}  get_ratio"),
+    );
+    Spec::parse(&text, "x").err().map(|error| error.to_string())
+}
+
+#[test]
+fn calls_are_steered_by_what_they_have() {
+    for steer_by in ["function", "{argument: 0}", "{argument: 1}"] {
+        for system in ["xdp_steered", "sphinx", "seastar"] {
+            let entry = format!("{{system: {system}, label: calls, steer_by: {steer_by}}}");
+            assert_eq!(fault(&entry, "  calls: compute\n"), None, "{entry}");
+        }
+    }
+    assert_eq!(fault("rss_shared", ""), None);
+}
+
+#[test]
+fn what_calls_rule_out_is_refused() {
+    let cases = [
+        ("memcached", "", "serves no calls"),
+        (
+            "kv_direct",
+            "",
+            "allowed: rss_shared, sphinx, seastar, xdp_steered",
+        ),
+        ("mica_erew", "", "serves no calls"),
+        (
+            "{system: rss_shared, steer_by: function}",
+            "",
+            "steers by nothing in a request",
+        ),
+        (
+            "{system: sphinx, steer_by: {argument: 2}}",
+            "",
+            "not all functions have an argument 2",
+        ),
+        ("{system: sphinx, encryption: token}", "", "calls are not"),
+        ("{system: sphinx, rebalance: 10 ms}", "", "do not move"),
+        ("sphinx", "  multi_get: 4\n", "a call names one key"),
+    ];
+    for (system, further, expected) in cases {
+        let message = fault(system, further).unwrap_or_default();
+        assert!(message.contains(expected), "{system} {further}: {message}");
+    }
+    let text = GOOD.replace("  get_ratio", "  calls: store\n  get_ratio");
+    let message = Spec::parse(&text, "x").expect_err("no calls").to_string();
+    assert!(message.contains("belongs to `workload.protocol: rpc`"));
+}

@@ -116,7 +116,7 @@ impl<W: Witness> Engine<W> {
         }
     }
 
-    /// Sends what is due, at most `budget` requests; returns how many the transmit path accepted.
+    /// Sends what is due, at most `budget` datagrams; returns how many the transmit path accepted.
     pub(crate) fn send_due(
         &mut self,
         clock: &mut impl FnMut() -> u64,

@@ -10,12 +10,12 @@
 //!
 //! What decides is the delay in the queues, looked at every 5 us as Shenango does: an owner whose
 //! oldest request has waited from one look to the next is granted a core, and an owner that finds
-//! nothing gives its core back ([`dispatcher`](crate::server::dispatcher)). The store is partitioned,
+//! nothing gives its core back (`server/dispatcher`). The store is partitioned,
 //! so a core is granted to one owner, and a request is executed by its owner or waits; Shenango steers
 //! by flow to any core of an application. An owner has a home among the cores, and where several share
 //! one it is lent to them in turns. A request for keys of several owners is gathered by the dispatcher.
 //!
-//! [`Steerer`]: crate::server::dispatcher::Steerer
+//! [`Steerer`]: crate::server::Steerer
 
 use super::{Addressing, Design, EngineKind, IoKind, Refusal, Steering, SystemChoice, Wakeup};
 use crate::handoff::mesh::SpinPerBatch;

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use model::{Planned, Schedule};
+use model::Schedule;
 use sys::account::Usage;
 
 use crate::addressing::Destinations;

@@ -144,7 +144,7 @@ fn check(config: &ClientConfig) -> Result<(), ClientError> {
     let refuse = |reason: &str| Err(ClientError::Config(format!("scatter: {reason}")));
     match config.protocol {
         Protocol::Ascii => {}
-        Protocol::Meta | Protocol::Binary => {
+        Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) => {
             return refuse("only the ASCII protocol has gets of several keys");
         }
     }

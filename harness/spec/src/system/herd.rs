@@ -19,5 +19,8 @@ pub(super) const TRAITS: Traits = Traits {
         "its requests wait in the client's regions, which hold 1024 for each owner",
     ),
     moves_slots: true,
+    encryption_refusal: Some(
+        "its clients write to whom the hash of the key names, and nothing on the way could read it",
+    ),
     ..Traits::SERVER
 };

@@ -23,5 +23,6 @@ pub(super) const TRAITS: Traits = Traits {
     ),
     dispatcher: true,
     needs_xdp: true,
+    encryption_refusal: Some("its dispatcher reads the key to find the owner"),
     ..Traits::SERVER
 };

@@ -97,6 +97,10 @@ impl DatagramIo for RegionIo {
         &mut frame.bytes
     }
 
+    fn shorten(&self, frame: &mut RegionFrame, len: usize) {
+        frame.len = frame.len.min(len);
+    }
+
     /// A slot holds one datagram.
     fn send_copy(&mut self, _frame: &RegionFrame, _payload: &[u8]) -> bool {
         self.counters.no_frame += 1;

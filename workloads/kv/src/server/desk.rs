@@ -116,6 +116,9 @@ impl<F, O, E: Engine> Desk<F, O, E> {
             by_slot[usize::from(slot_of(hash))].one();
         }
         self.burn_for(hash);
+        if let Some(op) = single.rpc() {
+            burn::spin_for(op.spin_ns(), &state.counts);
+        }
     }
 
     /// Burns a key's injected service time.
@@ -123,9 +126,6 @@ impl<F, O, E: Engine> Desk<F, O, E> {
     pub(crate) fn burn_for(&self, hash: u64) {
         if let Some(burn) = &self.burn {
             burn.key(hash, &self.shared.states[self.me].counts);
-        }
-        if let Some(op) = single.rpc() {
-            burn::spin_for(op.spin_ns(), &state.counts);
         }
     }
 

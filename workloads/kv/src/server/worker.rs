@@ -451,7 +451,7 @@ pub(super) fn open<I: DatagramIo>(
 }
 
 impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Owner<D, N, I, E> {
-    fn frame(&mut self, io: &mut I, mut frame: I::Frame) {
+    fn frame(&mut self, io: &mut I, frame: I::Frame) {
         self.relieve(io);
         self.work += 1;
         let shared = &self.desk.shared;

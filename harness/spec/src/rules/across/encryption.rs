@@ -33,6 +33,13 @@ pub(super) fn encryption(
                 .to_owned(),
         );
     }
+    if system.xdp.is_some_and(|xdp| xdp.multi_buffer) {
+        find(
+            "a sealed request is opened in its one frame: have `encryption` or `xdp.multi_buffer`, not \
+             both"
+                .to_owned(),
+        );
+    }
     if spec.saturates() {
         find(
             "a generator that saturates repeats its frames, and a sealed request may be sent once: \

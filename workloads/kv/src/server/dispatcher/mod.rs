@@ -257,7 +257,14 @@ impl Dispatcher {
 
     fn answer(&mut self, io: &mut MeshIo, job: Job<Waiting<MeshFrame>>) {
         let desk = &self.desk;
-        answer_job(io, job, &desk.shared, desk.me, self.cpu, &mut self.spill);
+        answer_job(
+            io,
+            job,
+            &desk.shared,
+            (desk.me, self.cpu),
+            &mut self.spill,
+            None,
+        );
     }
 
     fn take_messages(&mut self, io: &mut MeshIo) -> usize {
@@ -365,7 +372,7 @@ impl Handler<MeshIo> for Dispatcher {
         self.work += 1;
         let shared = Arc::clone(&self.desk.shared);
         let counts = &shared.states[self.desk.me].counts;
-        match open(io, frame, &shared, counts, None, &mut None) {
+        match open(io, frame, &shared, counts, None, &mut None, None) {
             None => {}
             Some((frame, from, Parsed::Single(single), true)) => {
                 self.hand_over(io, frame, from, single);

@@ -3,7 +3,23 @@
 use model::Op;
 
 use crate::transport::Transport;
-use crate::{Client, ClientError, wire};
+use crate::{Client, ClientConfig, ClientError, Mode, Protocol, wire};
+
+/// Why datagrams of this kind cannot be sent or read so; nothing where they can.
+pub(crate) const fn wire_refusal(config: &ClientConfig) -> Option<&'static str> {
+    let sealed = config.secret.is_some();
+    match (config.mode, config.protocol) {
+        (Mode::Saturate, Protocol::Rpc(_)) => {
+            Some("protocol: replies are counted by memcached's first bytes")
+        }
+        (Mode::Saturate, _) if sealed => Some(
+            "secret: a generator that saturates repeats its frames, and a sealed request may be sent once",
+        ),
+        (_, Protocol::Rpc(_)) if sealed => Some("secret: calls are not sealed"),
+        (_, _) if config.echo && sealed => Some("echo: a reflector seals no replies"),
+        (_, _) => None,
+    }
+}
 
 impl Client {
     /// Every request must leave in one frame: memcached takes no request of several datagrams,

@@ -238,27 +238,6 @@ fn options_belong_to_their_systems() {
         ),
         ("{system: memcached, rebalance: 10 ms}", "memcached has not"),
         ("{system: sphinx, rebalance: 0 s}", "longer than 0"),
-        (
-            "{system: kv_direct, encryption: token}",
-            "hold the keys; allowed: rss_shared, sphinx, seastar, xdp_steered",
-        ),
-        (
-            "{system: netcache, encryption: token}",
-            "reads keys and values",
-        ),
-        (
-            "{system: memcached, encryption: token}",
-            "understands no sealed datagrams",
-        ),
-        (
-            "{system: mica_crew, encryption: token}",
-            "choose the port themselves",
-        ),
-        ("{system: sphinx, encryption: tls}", "`token`"),
-        (
-            "{system: sphinx, steer_by: function}",
-            "`steer_by` belongs to `workload.protocol: rpc`",
-        ),
         ("{system: minos, io: udp}", "read every receive queue"),
         (
             "{system: rss_shared, flow_hash: mix}",

@@ -72,9 +72,7 @@ impl Client {
         {
             return refuse("cpus: one for each thread, or none".into());
         }
-        if let Some(reason) = fitting::wire_refusal(&config) {
-            return refuse(reason.into());
-        }
+        fitting::check_wire(&config)?;
         if config.timeout_ns == 0 || config.interval_ns == 0 {
             return refuse("timeout_ns and interval_ns must be above 0".into());
         }

@@ -5,20 +5,24 @@ use model::Op;
 use crate::transport::Transport;
 use crate::{Client, ClientConfig, ClientError, Mode, Protocol, wire};
 
-/// Why datagrams of this kind cannot be sent or read so; nothing where they can.
-pub(crate) const fn wire_refusal(config: &ClientConfig) -> Option<&'static str> {
+/// Whether datagrams of this kind can be sent and read so.
+///
+/// # Errors
+/// The reason why not.
+pub(crate) fn check_wire(config: &ClientConfig) -> Result<(), ClientError> {
     let sealed = config.secret.is_some();
-    match (config.mode, config.protocol) {
+    let reason = match (config.mode, config.protocol) {
         (Mode::Saturate, Protocol::Rpc(_)) => {
-            Some("protocol: replies are counted by memcached's first bytes")
+            "protocol: replies are counted by memcached's first bytes"
         }
-        (Mode::Saturate, _) if sealed => Some(
-            "secret: a generator that saturates repeats its frames, and a sealed request may be sent once",
-        ),
-        (_, Protocol::Rpc(_)) if sealed => Some("secret: calls are not sealed"),
-        (_, _) if config.echo && sealed => Some("echo: a reflector seals no replies"),
-        (_, _) => None,
-    }
+        (Mode::Saturate, _) if sealed => {
+            "secret: a generator that saturates repeats its frames, and a sealed request may be sent once"
+        }
+        (_, Protocol::Rpc(_)) if sealed => "secret: calls are not sealed",
+        (_, _) if config.echo && sealed => "echo: a reflector seals no replies",
+        (_, _) => return Ok(()),
+    };
+    Err(ClientError::Config(reason.into()))
 }
 
 impl Client {

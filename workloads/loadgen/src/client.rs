@@ -12,6 +12,7 @@ use crate::addressing::Destinations;
 use crate::af_xdp::{AfXdpPlan, AfXdpTransport};
 use crate::drive::{Clock, collect, drive, load};
 use crate::engine::Engine;
+use crate::fitting;
 use crate::hold::{Arrival, Hold};
 use crate::memory::MemoryTransport;
 use crate::phases::Phases;
@@ -75,27 +76,13 @@ impl Client {
         {
             return refuse("cpus: one for each thread, or none".into());
         }
-        if config.echo && config.secret.is_some() {
-            return refuse("echo: a reflector seals no replies".into());
-        }
+        fitting::check_wire(&config)?;
         if config.timeout_ns == 0 || config.interval_ns == 0 {
             return refuse("timeout_ns and interval_ns must be above 0".into());
         }
         match config.mode {
             Mode::Open => {}
             Mode::Saturate => {
-                if matches!(config.protocol, Protocol::Rpc(_)) {
-                    return refuse(
-                        "protocol: replies are counted by memcached's first bytes".into(),
-                    );
-                }
-                if config.secret.is_some() {
-                    return refuse(
-                        "secret: a generator that saturates repeats its frames, and a sealed request \
-                         may be sent once"
-                            .into(),
-                    );
-                }
                 if config.trace {
                     return refuse("trace: a generator that saturates matches no replies".into());
                 }

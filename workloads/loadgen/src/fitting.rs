@@ -3,7 +3,27 @@
 use model::Op;
 
 use crate::transport::Transport;
-use crate::{Client, ClientError, wire};
+use crate::{Client, ClientConfig, ClientError, Mode, Protocol, wire};
+
+/// Whether datagrams of this kind can be sent and read so.
+///
+/// # Errors
+/// The reason why not.
+pub(crate) fn check_wire(config: &ClientConfig) -> Result<(), ClientError> {
+    let sealed = config.secret.is_some();
+    let reason = match (config.mode, config.protocol) {
+        (Mode::Saturate, Protocol::Rpc(_)) => {
+            "protocol: replies are counted by memcached's first bytes"
+        }
+        (Mode::Saturate, _) if sealed => {
+            "secret: a generator that saturates repeats its frames, and a sealed request may be sent once"
+        }
+        (_, Protocol::Rpc(_)) if sealed => "secret: calls are not sealed",
+        (_, _) if config.echo && sealed => "echo: a reflector seals no replies",
+        (_, _) => return Ok(()),
+    };
+    Err(ClientError::Config(reason.into()))
+}
 
 impl Client {
     /// Every request must leave in one frame: memcached takes no request of several datagrams,

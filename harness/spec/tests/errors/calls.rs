@@ -1,8 +1,8 @@
-//! Workloads that call functions.
+//! Requests that are encrypted, and workloads that call functions.
 
 use spec::Spec;
 
-use crate::GOOD;
+use crate::{GOOD, expect_refused};
 
 /// The good spec with calls and another system; what is wrong with it, if anything is.
 fn fault(system: &str, further: &str) -> Option<String> {
@@ -56,4 +56,31 @@ fn what_calls_rule_out_is_refused() {
     let text = GOOD.replace("  get_ratio", "  calls: store\n  get_ratio");
     let message = Spec::parse(&text, "x").expect_err("no calls").to_string();
     assert!(message.contains("belongs to `workload.protocol: rpc`"));
+}
+
+#[test]
+fn wires_belong_to_systems_that_serve_them() {
+    expect_refused(&[
+        (
+            "{system: kv_direct, encryption: token}",
+            "hold the keys; allowed: rss_shared, sphinx, seastar, xdp_steered",
+        ),
+        (
+            "{system: netcache, encryption: token}",
+            "reads keys and values",
+        ),
+        (
+            "{system: memcached, encryption: token}",
+            "understands no sealed datagrams",
+        ),
+        (
+            "{system: mica_crew, encryption: token}",
+            "choose the port themselves",
+        ),
+        ("{system: sphinx, encryption: tls}", "`token`"),
+        (
+            "{system: sphinx, steer_by: function}",
+            "`steer_by` belongs to `workload.protocol: rpc`",
+        ),
+    ]);
 }

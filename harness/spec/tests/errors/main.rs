@@ -239,39 +239,6 @@ fn options_belong_to_their_systems() {
         ),
         ("{system: memcached, rebalance: 10 ms}", "memcached has not"),
         ("{system: sphinx, rebalance: 0 s}", "longer than 0"),
-        (
-            "{system: sphinx, hot_keys: 8}",
-            "the program of xdp_steered spreads",
-        ),
-        (
-            "{system: xdp_steered, owners: 1, hot_keys: 8}",
-            "at least 2",
-        ),
-        (
-            "{system: xdp_steered, hot_keys: 8, rebalance: 20 ms}",
-            "not both",
-        ),
-        (
-            "{system: kv_direct, encryption: token}",
-            "hold the keys; allowed: rss_shared, sphinx, seastar, xdp_steered",
-        ),
-        (
-            "{system: netcache, encryption: token}",
-            "reads keys and values",
-        ),
-        (
-            "{system: memcached, encryption: token}",
-            "understands no sealed datagrams",
-        ),
-        (
-            "{system: mica_crew, encryption: token}",
-            "choose the port themselves",
-        ),
-        ("{system: sphinx, encryption: tls}", "`token`"),
-        (
-            "{system: sphinx, steer_by: function}",
-            "`steer_by` belongs to `workload.protocol: rpc`",
-        ),
         ("{system: minos, io: udp}", "read every receive queue"),
         (
             "{system: sphinx, steering: xdp}",

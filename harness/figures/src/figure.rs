@@ -23,6 +23,8 @@ pub enum Figure {
     CpuCost,
     /// Handoffs, wakeups and cross-core hops per request.
     Crossings,
+    /// How unevenly owners are loaded, over the skew of the keys.
+    Imbalance,
     /// Where the offered requests ended.
     Ledger,
     /// Capacity searches: what was tried and the brackets.
@@ -43,7 +45,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
@@ -51,6 +53,7 @@ impl Figure {
         Self::ClosedLoop,
         Self::CpuCost,
         Self::Crossings,
+        Self::Imbalance,
         Self::Ledger,
         Self::Capacity,
         Self::Comparison,
@@ -71,6 +74,7 @@ impl Figure {
             Self::ClosedLoop => "closed_loop",
             Self::CpuCost => "cpu_cost",
             Self::Crossings => "crossings",
+            Self::Imbalance => "imbalance",
             Self::Ledger => "ledger",
             Self::Capacity => "capacity",
             Self::Comparison => "comparison",
@@ -91,6 +95,7 @@ impl Figure {
             Self::ClosedLoop => plot::closed_loop::draw(run),
             Self::CpuCost => plot::cpu_cost::draw(run),
             Self::Crossings => plot::crossings::draw(run),
+            Self::Imbalance => plot::imbalance::draw(run),
             Self::Ledger => plot::ledger::draw(run),
             Self::Capacity => plot::capacity::draw(run),
             Self::Comparison => plot::comparison::draw(run),
@@ -145,6 +150,9 @@ pub enum Skip {
     /// The run is no A/A or A/B of enough blocks.
     #[error("the run does not compare one system with itself over many blocks (aa_ab.csv)")]
     NoRepeats,
+    /// No system was recorded at two skews with the loads of its owners.
+    #[error("the run has no system at several skews whose owners tell their loads")]
+    NoSkews,
     /// Every probe was refused.
     #[error("every probe of the run was refused")]
     NoProbeRan,

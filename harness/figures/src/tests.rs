@@ -63,6 +63,7 @@ fn from_tables() -> impl Iterator<Item = Figure> {
         Figure::AaAb,
         Figure::Drain,
         Figure::Saturation,
+        Figure::Imbalance,
     ];
     Figure::ALL
         .into_iter()
@@ -372,6 +373,7 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             | Figure::Ledger
             | Figure::Drain
             | Figure::Saturation
+            | Figure::Imbalance
             | Figure::Comparison => Skip::NoTrials,
         };
         assert_eq!(outcome, Outcome::Skipped(expected));

@@ -41,6 +41,7 @@ fn every_figure_is_drawn_from_the_recorded_run() {
             Figure::Stall,
             Figure::AaAb,
             Figure::Capacity,
+            Figure::Imbalance,
         ];
         if elsewhere.contains(&one.figure) {
             continue;

@@ -18,6 +18,7 @@ fn steer(note: Option<Notes>, cost_ns: u32) -> Option<Steer> {
         members: 2,
         server_port: PORT,
         ports: 1,
+        hot_keys: 0,
     };
     loaded(Steer::load_with(&config, &SteerOptions { note, cost_ns }))
 }

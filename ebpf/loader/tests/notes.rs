@@ -40,6 +40,7 @@ impl Noting {
             members: support::members(policy, OWNERS),
             server_port: PORT,
             ports: 1,
+            hot_keys: 0,
         };
         let note = Some(Notes { corrupt_slot });
         let mut steer = loaded(Steer::load_with(
@@ -87,10 +88,19 @@ fn expected(policy: Policy, frame: &[u8]) -> (bool, Option<KeyNote>) {
         server_port: PORT,
         ports: 1,
         rx_queue: 0,
+        hot: false,
+        tick: 0,
     };
     let partitions = match policy {
         Policy::Cluster => OWNERS / support::members(policy, OWNERS),
-        Policy::Key | Policy::Rss | Policy::Port | Policy::FlowToeplitz | Policy::FlowMix => OWNERS,
+        Policy::Key
+        | Policy::Rss
+        | Policy::Port
+        | Policy::FlowToeplitz
+        | Policy::FlowMix
+        | Policy::Token
+        | Policy::Function
+        | Policy::Argument(_) => OWNERS,
     };
     let table = PartitionTable::even(partitions as u16);
     let mut noted = None;
@@ -185,6 +195,7 @@ fn a_policy_without_keys_has_nothing_to_note() {
         members: 1,
         server_port: PORT,
         ports: 1,
+        hot_keys: 0,
     };
     let options = SteerOptions {
         note: Some(Notes::default()),

@@ -25,6 +25,8 @@ pub enum Figure {
     Crossings,
     /// Latency, CPU time and handoffs against what was swept.
     OverSweep,
+    /// How unevenly owners are loaded, over the skew of the keys.
+    Imbalance,
     /// Where the offered requests ended.
     Ledger,
     /// Capacity searches: what was tried and the brackets.
@@ -45,7 +47,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
@@ -54,6 +56,7 @@ impl Figure {
         Self::CpuCost,
         Self::Crossings,
         Self::OverSweep,
+        Self::Imbalance,
         Self::Ledger,
         Self::Capacity,
         Self::Comparison,
@@ -75,6 +78,7 @@ impl Figure {
             Self::CpuCost => "cpu_cost",
             Self::Crossings => "crossings",
             Self::OverSweep => "over_sweep",
+            Self::Imbalance => "imbalance",
             Self::Ledger => "ledger",
             Self::Capacity => "capacity",
             Self::Comparison => "comparison",
@@ -96,6 +100,7 @@ impl Figure {
             Self::CpuCost => plot::cpu_cost::draw(run),
             Self::Crossings => plot::crossings::draw(run),
             Self::OverSweep => plot::over_sweep::draw(run),
+            Self::Imbalance => plot::imbalance::draw(run),
             Self::Ledger => plot::ledger::draw(run),
             Self::Capacity => plot::capacity::draw(run),
             Self::Comparison => plot::comparison::draw(run),
@@ -153,6 +158,9 @@ pub enum Skip {
     /// The run is no A/A or A/B of enough blocks.
     #[error("the run does not compare one system with itself over many blocks (aa_ab.csv)")]
     NoRepeats,
+    /// No system was recorded at two skews with the loads of its owners.
+    #[error("the run has no system at several skews whose owners tell their loads")]
+    NoSkews,
     /// Every probe was refused.
     #[error("every probe of the run was refused")]
     NoProbeRan,

@@ -9,6 +9,7 @@ pub(crate) mod cpu_cost;
 pub(crate) mod crossings;
 pub(crate) mod drain;
 pub(crate) mod ground_truth;
+pub(crate) mod imbalance;
 pub(crate) mod latency_cdf;
 pub(crate) mod latency_over_load;
 pub(crate) mod latency_over_time;

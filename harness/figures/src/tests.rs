@@ -64,6 +64,7 @@ fn from_tables() -> impl Iterator<Item = Figure> {
         Figure::Drain,
         Figure::Saturation,
         Figure::OverSweep,
+        Figure::Imbalance,
     ];
     Figure::ALL
         .into_iter()
@@ -374,6 +375,7 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             | Figure::Drain
             | Figure::Saturation
             | Figure::OverSweep
+            | Figure::Imbalance
             | Figure::Comparison => Skip::NoTrials,
         };
         assert_eq!(outcome, Outcome::Skipped(expected));

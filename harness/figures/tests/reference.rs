@@ -42,6 +42,7 @@ fn every_figure_is_drawn_from_the_recorded_run() {
             Figure::AaAb,
             Figure::Capacity,
             Figure::OverSweep,
+            Figure::Imbalance,
         ];
         if elsewhere.contains(&one.figure) {
             continue;

@@ -35,7 +35,7 @@ const HEAD: [&str; 20] = [
 ];
 
 /// Columns after the drops.
-const TAIL: [&str; 27] = [
+const TAIL: [&str; 31] = [
     "remainder",
     "p50_ns",
     "p90_ns",
@@ -63,6 +63,10 @@ const TAIL: [&str; 27] = [
     "first_idle_ns",
     "replies_measured",
     "requests_executed",
+    "imbalance",
+    "imbalance_expected",
+    "imbalance_bound",
+    "cache_hit_ratio",
 ];
 
 /// The last columns.
@@ -123,6 +127,11 @@ fn cell<T: ToString>(value: Option<T>) -> String {
 /// One decimal is below anything measured in nanoseconds.
 pub(crate) fn decimal(value: Option<f64>) -> String {
     value.map(|value| format!("{value:.1}")).unwrap_or_default()
+}
+
+/// Four decimals tell ratios of some thousand requests apart.
+fn ratio(value: Option<f64>) -> String {
+    value.map(|value| format!("{value:.4}")).unwrap_or_default()
 }
 
 /// `trials.csv`: a column `drop_<reason>` for each reason that any trial of the run names.
@@ -227,9 +236,7 @@ fn after_drops(record: &TrialRecord) -> Vec<String> {
         per_reply(both),
         per_reply(cost.server_cpu_ns),
         per_reply(cost.napi_cpu_ns),
-        cost.ksoftirqd_share
-            .map(|share| format!("{share:.4}"))
-            .unwrap_or_default(),
+        ratio(cost.ksoftirqd_share),
         per_reply(cost.client_cpu_ns),
         per_reply(cost.client_napi_cpu_ns),
         per_reply(cost.load_cpu_ns),
@@ -241,6 +248,10 @@ fn after_drops(record: &TrialRecord) -> Vec<String> {
         cell(record.drain.and_then(|drain| drain.first_idle_ns)),
         cost.replies_measured.to_string(),
         cost.requests_executed.to_string(),
+        ratio(record.imbalance.map(|it| it.measured)),
+        ratio(record.imbalance.and_then(|it| it.expected)),
+        ratio(record.imbalance.and_then(|it| it.bound)),
+        ratio(record.cache_hit_ratio),
     ]
 }
 

@@ -76,6 +76,19 @@ pub struct Cost {
     pub unaccounted_share: Option<f64>,
 }
 
+/// How unevenly the owners were loaded in the measure phase: the most loaded one over the mean.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Imbalance {
+    /// By requests executed.
+    pub measured: f64,
+    /// By the popularity of the trial's keys and the partition table as the trial begins; empty where a
+    /// key has no one owner.
+    pub expected: Option<f64>,
+    /// What no table gets below, for the most popular key has one owner: max(1, owners x its share).
+    pub bound: Option<f64>,
+}
+
 /// How long a server took for what waited in its sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -127,6 +140,12 @@ pub struct TrialRecord {
     pub send_lag: Percentiles,
     /// Where requests went inside the server.
     pub steering: Steering,
+    /// How unevenly its owners were loaded, where they tell what they executed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imbalance: Option<Imbalance>,
+    /// Of the gets that reached a cache in the path, the share that it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_hit_ratio: Option<f64>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -189,6 +208,10 @@ pub struct TrialData {
     pub send_lag: Histogram<u64>,
     /// Where requests went inside the server.
     pub steering: Steering,
+    /// How unevenly its owners were loaded, where they tell what they executed.
+    pub imbalance: Option<Imbalance>,
+    /// Of the gets that reached a cache in the path, the share that it answered.
+    pub cache_hit_ratio: Option<f64>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -240,6 +263,8 @@ impl TrialData {
             untimed_answers: None,
             send_lag: nothing,
             steering: Steering::default(),
+            imbalance: None,
+            cache_hit_ratio: None,
             cost: Cost::default(),
             drain: None,
             machine: None,
@@ -278,6 +303,8 @@ impl TrialData {
             latency: latency.percentiles(),
             send_lag: Distribution::new(&self.send_lag, 0).percentiles(),
             steering: self.steering,
+            imbalance: self.imbalance,
+            cache_hit_ratio: self.cache_hit_ratio,
             cost: self.cost,
             drain: self.drain,
             machine: self.machine.clone(),

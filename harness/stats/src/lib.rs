@@ -8,6 +8,7 @@
 //! - [`estimate`], [`compare`], [`judge`]: numbers over blocks, with intervals, and verdicts.
 //! - [`series`]: values inside one trial: the law they follow, drift, autocorrelation.
 //! - [`queue`]: what queueing theory says a measurement must show.
+//! - [`skew`]: what skewed popularity does to the loads of owners.
 //! - [`truth`]: traced requests against what is known to be true of them.
 
 mod blocks;
@@ -20,6 +21,7 @@ mod random;
 mod ranks;
 pub mod series;
 mod share;
+pub mod skew;
 pub mod truth;
 
 pub use blocks::*;

@@ -2,7 +2,7 @@
 //!
 //!     cargo bench -p steerbench-seal
 
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use seal::{Seal, Secret};
 use steering::sealed::{HEADER_LEN, Header, Kind, OVERHEAD};
 
@@ -22,7 +22,7 @@ fn costs(criterion: &mut Criterion) {
     });
     for len in LENGTHS {
         let mut room = vec![0; OVERHEAD + len];
-        criterion.bench_function(BenchmarkId::new("seal", len), |bencher| {
+        criterion.bench_function(&format!("seal/{len}"), |bencher| {
             bencher.iter(|| {
                 header.number += 1;
                 seal.close(&header, &mut room, len)
@@ -30,7 +30,7 @@ fn costs(criterion: &mut Criterion) {
         });
         room[HEADER_LEN..HEADER_LEN + len].fill(b'x');
         seal.close(&header, &mut room, len);
-        criterion.bench_function(BenchmarkId::new("open", len), |bencher| {
+        criterion.bench_function(&format!("open/{len}"), |bencher| {
             bencher.iter_batched_ref(
                 || room.clone(),
                 |datagram| seal.open(Kind::Request, datagram).expect("sealed"),

@@ -52,7 +52,7 @@ pub(crate) enum Request {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Deployment {
     /// One of our systems.
-    Ours(ServerConfig),
+    Ours(Box<ServerConfig>),
     /// Debian's memcached.
     Memcached(External),
     /// No server: what comes is sent back.

@@ -15,6 +15,7 @@ use sys::account::HardwareCounts;
 use sys::environment::Reading;
 
 use super::cost::cost;
+use super::skew::imbalance;
 use super::trial::Driven;
 use crate::agents::repartition::Repartitioned;
 use crate::agents::serving::Counts;
@@ -120,6 +121,8 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
             cross_core_hops: counts.cross_core_hops,
             misroutes: counts.misroutes,
         },
+        imbalance: imbalance(&plan.trial, &counts.related),
+        cache_hit_ratio: cache_hit_ratio(&counts.related),
         cost,
         drain: drain.map(|drain| drain.times),
         machine: Some(evidence.machine),
@@ -136,6 +139,16 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         trace: (report.trace.as_ref()).map(|trace| trace_rows(trace, services(&plan.trial))),
         smells,
     }
+}
+
+/// Of the gets that a cache in the path saw, the share that it answered.
+fn cache_hit_ratio(counted: &[(String, u64)]) -> Option<f64> {
+    let count = |name: &str| {
+        let found = counted.iter().find(|(other, _)| other == name);
+        found.map(|(_, requests)| *requests as f64)
+    };
+    let (hits, passed) = (count("netcache_hits")?, count("netcache_gets_passed")?);
+    (hits + passed > 0.0).then(|| hits / (hits + passed))
 }
 
 fn interval(interval: &loadgen::Interval) -> Interval {
@@ -315,6 +328,17 @@ mod tests {
             .map(|row| row.value)
             .collect();
         assert_eq!(values, [60, 7]);
+    }
+
+    #[test]
+    fn a_cache_that_saw_no_get_has_no_hit_ratio() {
+        let counted = |hits, passed| {
+            let name = |of: &str, count| (format!("netcache_{of}"), count);
+            [name("hits", hits), name("gets_passed", passed)]
+        };
+        assert_eq!(cache_hit_ratio(&counted(3, 1)), Some(0.75));
+        assert_eq!(cache_hit_ratio(&counted(0, 0)), None);
+        assert_eq!(cache_hit_ratio(&[]), None);
     }
 
     #[test]

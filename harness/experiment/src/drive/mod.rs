@@ -8,6 +8,7 @@ pub(crate) mod probe;
 mod regions;
 pub(crate) mod run;
 mod secret;
+pub(crate) mod skew;
 pub(crate) mod stall;
 mod trace;
 pub(crate) mod trial;

@@ -26,9 +26,9 @@ pub(super) fn shared(plan: &Plan) -> Result<(Cow<'_, Plan>, Option<Regions>)> {
     plan.client.transport = TransportConfig::Memory {
         path: regions.path(),
     };
-    plan.server = Deployment::Ours(kv::server::ServerConfig {
+    plan.server = Deployment::Ours(Box::new(kv::server::ServerConfig {
         regions: Some(regions.path()),
-        ..server.clone()
-    });
+        ..server.as_ref().clone()
+    }));
     Ok((Cow::Owned(plan), Some(regions)))
 }

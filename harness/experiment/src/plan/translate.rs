@@ -258,7 +258,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         TopologyKind::Veth | TopologyKind::Nic => Some(SERVER.device.to_owned()),
         TopologyKind::Loopback | TopologyKind::Memory => None,
     };
-    Deployment::Ours(ServerConfig {
+    Deployment::Ours(Box::new(ServerConfig {
         system,
         io: io(trial.system.io),
         wakeup: waking(trial.system.wakeup),
@@ -288,7 +288,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         hot_keys: trial.system.hot_keys.map_or(0, u32::from),
         secret: None,
         rpc: steer_by(trial),
-    })
+    }))
 }
 
 /// The thread that allocates cores, where the placement has a CPU for one.

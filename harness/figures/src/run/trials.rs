@@ -249,6 +249,11 @@ impl Trials {
         Ok((0..frame.height()).map(row).collect())
     }
 
+    /// Whether the table has this column: runs recorded by an earlier version lack some.
+    pub(crate) fn has_column(&self, name: &str) -> bool {
+        self.valid.column(name).is_ok()
+    }
+
     /// The columns named `drop_<reason>`.
     pub(crate) fn drop_columns(&self) -> Vec<String> {
         let names = self.valid.get_column_names();

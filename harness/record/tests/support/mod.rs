@@ -2,8 +2,9 @@
 
 use hdrhistogram::Histogram;
 use record::{
-    Activity, Cost, CounterRow, DeviceState, DropCount, Hardware, Interval, Ledger, Machine,
-    ProgramRuns, RoleHardware, RunFolder, RunId, RunRecord, Steering, Timestamp, TrialData,
+    Activity, Cost, CounterRow, DeviceState, DropCount, Hardware, Imbalance, Interval, Ledger,
+    Machine, ProgramRuns, RoleHardware, RunFolder, RunId, RunRecord, Steering, Timestamp,
+    TrialData,
 };
 use serde_json::json;
 use spec::{Spec, Trial, expand};
@@ -79,6 +80,12 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             misroutes: Some(0),
             ..Steering::default()
         },
+        imbalance: Some(Imbalance {
+            measured: 1.25,
+            expected: Some(1.2),
+            bound: Some(1.125),
+        }),
+        cache_hit_ratio: Some(0.5),
         cost: Cost {
             dispatcher_cpu_ns: None,
             dispatcher_empty_ns: None,

@@ -140,6 +140,7 @@ impl Rig {
                     members: u32::from(config.owners),
                     server_port: PORT,
                     ports: config.owners,
+                    hot_keys: 0,
                 };
                 let mut steer = Steer::load_with(&steering, options).unwrap();
                 let attached = steer.attach(config.ifindex).unwrap();

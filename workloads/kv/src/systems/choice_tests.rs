@@ -99,6 +99,21 @@ fn the_legal_combinations_are_exactly_these() {
 }
 
 #[test]
+fn hot_keys_need_who_spreads_them_and_over_whom() {
+    for (system, owners) in [(SystemKind::Sphinx, 2), (SystemKind::XdpSteered, 1)] {
+        let spread = SystemChoice {
+            hot_keys: 8,
+            owners,
+            ..choice(system, IoKind::AfXdp, Wakeup::Eventfd)
+        };
+        assert_eq!(
+            validate(&spread),
+            Err(Refusal::NoHotKeys { system, owners })
+        );
+    }
+}
+
+#[test]
 fn each_limit_has_its_reason() {
     let base = choice(SystemKind::Sphinx, IoKind::AfXdp, Wakeup::Eventfd);
     let refuse = |choice: SystemChoice| validate(&choice).unwrap_err();
@@ -174,14 +189,6 @@ fn each_limit_has_its_reason() {
             ..choice(system, IoKind::AfXdp, Wakeup::Eventfd)
         };
         assert_eq!(refuse(other), Refusal::OtherEngine(system));
-    }
-    for (system, owners) in [(SystemKind::Sphinx, 2), (SystemKind::XdpSteered, 1)] {
-        let spread = SystemChoice {
-            hot_keys: 8,
-            owners,
-            ..choice(system, IoKind::AfXdp, Wakeup::Eventfd)
-        };
-        assert_eq!(refuse(spread), Refusal::NoHotKeys { system, owners });
     }
     let crowded = SystemChoice {
         wakeup: Wakeup::Spin,

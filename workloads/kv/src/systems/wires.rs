@@ -66,6 +66,7 @@ mod tests {
             tcp: false,
             sealed: false,
             rpc: false,
+            hot_keys: 0,
             cpu_per_owner: true,
         };
         let sealed = SystemChoice {

@@ -7,6 +7,9 @@ use super::KeyBytes;
 use super::by_hash::ByHash;
 use super::census::Counted;
 
+/// Gets that a rival must have beyond twice a hot key's: chance alone gives few gets to anybody.
+const MARGIN: u64 = 4;
+
 /// What an interval changes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
@@ -47,7 +50,7 @@ impl Chosen {
     }
 
     /// Ends an interval in which the owners counted this, each for itself. A key takes another one's
-    /// place only with twice its gets, so that two that are alike do not take turns; where there is
+    /// place only with more than twice its gets, so that two that are alike do not take turns; where there is
     /// room, a key stays.
     pub(super) fn interval(&mut self, counted: impl IntoIterator<Item = Counted>) -> Changes {
         self.scores.retain(|_, score| {
@@ -63,7 +66,7 @@ impl Chosen {
             score.gets += u64::from(gets);
         }
         let weight = |score: &Score| match score.is_hot {
-            true => 2 * score.gets,
+            true => 2 * score.gets + MARGIN,
             false => score.gets,
         };
         let mut ranked: Vec<_> = (self.scores.iter())
@@ -133,7 +136,7 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(chosen.interval(counted(&[])), Changes::default());
         }
-        let changes = chosen.interval(counted(&[(2, 1), (3, 1)]));
+        let changes = chosen.interval(counted(&[(2, 5), (3, 5)]));
         assert_eq!((heated(&changes), changes.cool), (vec![3, 2], vec![1]));
     }
 }

@@ -1,7 +1,9 @@
 //! Work that is injected into the steering program changes its time and none of its decisions.
 
+#[expect(dead_code, reason = "this target needs a part of what the tests share")]
 mod support;
 
+#[expect(dead_code, reason = "this target needs a part of what the tests share")]
 #[path = "../../fixtures/mod.rs"]
 mod fixtures;
 

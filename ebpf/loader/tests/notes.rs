@@ -1,10 +1,13 @@
 //! The notes of keys in packets' metadata: what the kernel writes is what user space computes.
 
+#[expect(dead_code, reason = "this target needs a part of what the tests share")]
 mod support;
 
+#[expect(dead_code, reason = "this target needs a part of what the tests share")]
 #[path = "../../fixtures/mod.rs"]
 mod fixtures;
 
+#[expect(dead_code, reason = "this target needs a part of what the tests share")]
 #[path = "support/requests.rs"]
 mod requests;
 

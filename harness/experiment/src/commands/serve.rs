@@ -63,7 +63,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Outcome> {
     };
     let mut server = Agent::<Request, Answer>::start("server", lab.server_host())?;
     server.ask(
-        &Request::Load(Box::new(Deployment::Ours(config.clone()))),
+        &Request::Load(Box::new(Deployment::Ours(Box::new(config.clone())))),
         PATIENCE,
     )?;
     server.ask(&Request::Attach(None), PATIENCE)?;

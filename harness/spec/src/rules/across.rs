@@ -14,7 +14,6 @@ mod xdp;
 
 use std::collections::BTreeMap;
 
-use crate::probe::Probe;
 use crate::spec::Spec;
 use crate::system::{Clusters, Io, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
@@ -73,7 +72,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         swept::large_share(spec, workload, &mut findings);
     }
     swept::cache_entries(spec, &mut findings);
-    repeats(spec, &mut findings);
+    swept::repeats(spec, &mut findings);
     findings
 }
 
@@ -478,48 +477,4 @@ fn bounds(size: &crate::workload::SizeSpec, swept: Option<&[Bytes]>) -> (Bytes, 
     let min = swept.iter().min().copied().unwrap_or(zero);
     let max = swept.iter().max().copied().unwrap_or(zero);
     (min, max)
-}
-
-/// A value listed twice would be the same trial twice.
-fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
-    let mut list = |path: &str, items: Vec<String>| {
-        for (index, item) in items.iter().enumerate() {
-            if items[..index].contains(item) {
-                findings.push((
-                    format!("{path}[{index}]"),
-                    format!("`{item}` is listed twice"),
-                ));
-            }
-        }
-    };
-    fn texts<T: ToString>(values: Option<&Vec<T>>) -> Vec<String> {
-        values
-            .into_iter()
-            .flatten()
-            .map(ToString::to_string)
-            .collect()
-    }
-    if let Some(load) = &spec.load {
-        list("load.rates", texts(Some(&load.rates)));
-        list("load.closed", texts(Some(&load.closed)));
-        list("load.drain", texts(Some(&load.drain)));
-    }
-    if let Some(sweep) = &spec.sweep {
-        list("sweep.theta", texts(sweep.theta.as_ref()));
-        list("sweep.get_ratio", texts(sweep.get_ratio.as_ref()));
-        list("sweep.keys", texts(sweep.keys.as_ref()));
-        list("sweep.key_size", texts(sweep.key_size.as_ref()));
-        list("sweep.value_size", texts(sweep.value_size.as_ref()));
-        list("sweep.large_share", texts(sweep.large_share.as_ref()));
-        list("sweep.flows", texts(sweep.flows.as_ref()));
-        list("sweep.multi_get", texts(sweep.multi_get.as_ref()));
-        list("sweep.queues", texts(sweep.queues.as_ref()));
-        list("sweep.steering_cost", texts(sweep.steering_cost.as_ref()));
-        list("sweep.owners", texts(sweep.owners.as_ref()));
-        list("sweep.cache_entries", texts(sweep.cache_entries.as_ref()));
-    }
-    let kinds = spec.probes.iter().map(|probe| match probe {
-        Probe::Wakeup(_) => "wakeup".to_owned(),
-    });
-    list("probes", kinds.collect());
 }

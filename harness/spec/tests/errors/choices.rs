@@ -272,3 +272,21 @@ fn a_sweep_needs_what_it_varies() {
         assert!(message.contains(expected), "{sweep}: {message}");
     }
 }
+
+#[test]
+fn the_same_trial_twice_is_refused() {
+    let message = message("5 kreq/s, 15 kreq/s", "5 kreq/s, 5000 req/s");
+    assert!(
+        message.starts_with("small.yaml:17:21: load.rates[1]: `5 kreq/s` is listed twice"),
+        "{message}"
+    );
+    let message = super::message(
+        "  - sphinx",
+        "  - sphinx\n  - {system: sphinx, wakeup: spin}",
+    );
+    assert!(
+        message
+            .starts_with("small.yaml:7:5: systems[1]: the label `sphinx` is taken by systems[0]"),
+        "{message}"
+    );
+}

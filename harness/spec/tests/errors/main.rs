@@ -393,24 +393,6 @@ fn values_out_of_range_are_refused_where_they_stand() {
 }
 
 #[test]
-fn the_same_trial_twice_is_refused() {
-    let message = message("5 kreq/s, 15 kreq/s", "5 kreq/s, 5000 req/s");
-    assert!(
-        message.starts_with("small.yaml:17:21: load.rates[1]: `5 kreq/s` is listed twice"),
-        "{message}"
-    );
-    let message = self::message(
-        "  - sphinx",
-        "  - sphinx\n  - {system: sphinx, wakeup: spin}",
-    );
-    assert!(
-        message
-            .starts_with("small.yaml:7:5: systems[1]: the label `sphinx` is taken by systems[0]"),
-        "{message}"
-    );
-}
-
-#[test]
 fn several_problems_are_reported_together() {
     let text = GOOD
         .replace("owners: 2", "owners: 0")

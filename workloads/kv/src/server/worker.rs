@@ -5,7 +5,10 @@
 //! that frame, so the shorter of the two is copied aside: a get's request is short and its reply
 //! is written in place; a set's request is long, and its reply is written aside and copied.
 
+mod datagram;
 mod hot;
+
+pub(super) use datagram::{answer_job, finished, open};
 
 use std::marker::PhantomData;
 use std::os::fd::RawFd;
@@ -25,9 +28,7 @@ use super::orders::Order;
 use super::rebalance::SlotMove;
 use super::reuse::Reuse;
 use super::sealing::Sealing;
-use super::shared::Shared;
 use super::time::UnixClock;
-use super::wire::{self, Unread};
 use crate::handoff::doorbell::Doorbell;
 use crate::handoff::mesh::Notify;
 use crate::protocol::frame::HEADER_LEN;
@@ -357,97 +358,6 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
             let _ = asked.answers.send(found);
         }
     }
-}
-
-/// Counts a request datagram whose execution is complete.
-pub(super) fn finished(shared: &Shared, counts: &LiveCounts, from: Arrival, cpu: u32) {
-    counts.requests_executed.one();
-    shared.dealt_with(from.clock);
-    if shared.napi.hopped(from.queue, cpu) {
-        counts.cross_core_hops.one();
-    }
-}
-
-/// Sends what a job came to, from thread `me` on `cpu`; an incomplete request without any is dropped.
-pub(super) fn answer_job<I: DatagramIo>(
-    io: &mut I,
-    job: Job<Waiting<I::Frame>>,
-    shared: &Shared,
-    (me, cpu): (usize, u32),
-    spill: &mut Spill,
-    sealing: Option<&mut Sealing>,
-) {
-    let Waiting { frame, from } = job.origin;
-    let counts = &shared.states[me].counts;
-    if job.incomplete && job.output.is_empty() {
-        counts.drop_incomplete.one();
-        shared.dealt_with(from.clock);
-        io.release(frame);
-        return;
-    }
-    finished(shared, counts, from, cpu);
-    let envelope = Envelope::new(from, sealing);
-    deliver_bytes(io, frame, envelope, &job.output, spill, counts);
-}
-
-/// Takes a received datagram in; gives it back with its first request and whether that is all of it.
-/// What is no request is counted and dropped. `own_queue` is the receive queue where the I/O cannot tell;
-/// `reuse` takes the kernel's note of the key, where there may be one; `sealing` opens what is sealed.
-#[inline]
-pub(super) fn open<I: DatagramIo>(
-    io: &mut I,
-    mut frame: I::Frame,
-    shared: &Shared,
-    counts: &LiveCounts,
-    own_queue: Option<u16>,
-    reuse: &mut Option<Reuse>,
-    sealing: Option<&Sealing>,
-) -> Option<(I::Frame, Arrival, Parsed, bool)> {
-    counts.requests_received.one();
-    let mut sealed = None;
-    if let Some(sealing) = sealing {
-        sealed = sealing.open(io, &mut frame);
-        if sealed.is_none() {
-            counts.drop_bad_seal.one();
-            io.release(frame);
-            return None;
-        }
-    }
-    let payload = io.payload(&frame);
-    let clock = shared.clock_of(payload);
-    let read = match reuse {
-        None => wire::read(shared.rpc, payload),
-        Some(reuse) => wire::read_with(payload, |body| {
-            reuse.parse(body, io.key_note(&frame), counts)
-        }),
-    };
-    let (head, command) = match read {
-        Ok(read) => read,
-        Err(unread) => {
-            match unread {
-                Unread::BadFrame => counts.drop_bad_frame.one(),
-                Unread::Incomplete => counts.drop_incomplete.one(),
-            }
-            shared.dealt_with(clock);
-            io.release(frame);
-            return None;
-        }
-    };
-    let from = Arrival {
-        head,
-        queue: io.origin(&frame).queue.or(own_queue),
-        clock,
-        sealed,
-    };
-    let body = &io.payload(&frame)[HEADER_LEN..];
-    if let (Some(sealing), Some(sealed)) = (sealing, sealed)
-        && let Some(refusal) = sealing.refusal(body, &command.parsed, sealed.token)
-    {
-        counts.wrong_tokens.one();
-        return Some((frame, from, Parsed::Immediate(refusal), true));
-    }
-    let all = command.consumed + command.swallow >= body.len();
-    Some((frame, from, command.parsed, all))
 }
 
 impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Owner<D, N, I, E> {

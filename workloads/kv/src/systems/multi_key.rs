@@ -44,7 +44,8 @@ impl MultiKey {
             Layout::ReadAnywhere | Layout::Shared | Layout::Clustered => false,
         };
         let steered = match with_design!(system, D => D::ADDRESSING) {
-            Addressing::Key => true,
+            // A dispatcher gathers such gets itself, whoever steers the others.
+            Addressing::Key => !with_design!(system, D => D::DISPATCHED),
             Addressing::Flow => false,
         };
         match self {
@@ -76,6 +77,8 @@ mod tests {
                 Sphinx,
                 Seastar,
                 MicaErew,
+                Herd,
+                Shenango,
                 XdpSteered,
                 ReuseportEbpf,
                 XdpPosix,
@@ -84,7 +87,14 @@ mod tests {
         );
         assert_eq!(
             with(MultiKey::Duplicate),
-            [MicaErew, XdpSteered, ReuseportEbpf, XdpPosix, XdpCpumap]
+            [
+                MicaErew,
+                Herd,
+                XdpSteered,
+                ReuseportEbpf,
+                XdpPosix,
+                XdpCpumap
+            ]
         );
     }
 }

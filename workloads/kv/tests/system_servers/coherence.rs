@@ -13,6 +13,9 @@ use kv::systems::SystemKind;
 /// Keys that are asked for.
 pub(crate) const KEYS: usize = 16;
 
+/// Gets of a reader after which one key takes another's place among those that it asks for.
+const HOT_FOR: usize = 1_000;
+
 pub(crate) fn client() -> Client {
     Client::new(CLIENT, SERVER, SystemKind::XdpSteered)
 }
@@ -64,11 +67,12 @@ pub(crate) fn values_never_go_back(sets: u64) {
     let read = |reader: usize| {
         let mut client = client();
         let mut seen = [0; KEYS];
-        let mut turn = reader;
+        let (mut turn, mut gets) = (reader, 0);
         while writing.load(Ordering::Acquire) > 0 {
             turn = turn.wrapping_mul(5).wrapping_add(3);
             // The hot ones change, so that items come and go.
-            let id = (turn / 7 % 5 + turn / 4096) % KEYS;
+            let id = (turn / 7 % 5 + gets / HOT_FOR) % KEYS;
+            gets += 1;
             let known = answered[id].load(Ordering::Acquire).max(seen[id]);
             let version = get(&mut client, id);
             assert!(version >= known, "key {id}: {version} after {known}");

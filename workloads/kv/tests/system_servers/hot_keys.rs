@@ -48,7 +48,7 @@ fn heat(server: &Server, id: usize) {
 
 fn nobody_reads_an_older_value(wakeup: Wakeup) {
     let Some(rig) = rig(wakeup) else { return };
-    let talk = || values_never_go_back(6_000);
+    let talk = || values_never_go_back(12_000);
     rig.cable.client.run(talk).expect("enter");
     let after = counters(&rig.server);
     let total = after.total();

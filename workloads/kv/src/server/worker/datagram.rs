@@ -3,8 +3,8 @@
 use pktio::DatagramIo;
 
 use super::Waiting;
-use crate::protocol::frame::HEADER_LEN;
 use crate::protocol::Parsed;
+use crate::protocol::frame::HEADER_LEN;
 use crate::reply::{Envelope, Spill, deliver_bytes};
 use crate::server::counters::LiveCounts;
 use crate::server::desk::Job;

@@ -6,7 +6,7 @@ use aya::maps::{HashMap, MapData, MapError, PerCpuArray, PerCpuValues};
 use crate::Result;
 use crate::object::{self, map_error};
 
-/// See the [module](self).
+/// The hot keys of the kernel's program.
 pub struct HotKeys {
     hashes: HashMap<MapData, u64, u64>,
     turns: PerCpuArray<MapData, u64>,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Bytes, Duration};
 
-/// See the [module](self). Nothing of it is done by default.
+/// What a steering program does beside steering. Nothing of it is done by default.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema,
 )]

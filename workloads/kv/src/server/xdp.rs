@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ServerError;
 
-/// See the [module](self). What is by default, every server over AF_XDP can have; the rest only one whose
+/// What is by default, every server over AF_XDP can have; the rest only one whose
 /// program steers by key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -103,7 +103,7 @@ impl UdpTransport {
             tv_nsec: (timeout_ns % 1_000_000_000) as _,
         };
         let mut events = [MaybeUninit::<Event>::uninit(); EVENTS];
-        // rustix calls epoll_pwait2, so that the timeout keeps its nanoseconds.
+        // rustix calls epoll_pwait2 (by its feature linux_5_11), so that the timeout keeps its nanoseconds.
         match epoll::wait(&self.epoll, &mut events, Some(&timeout)) {
             Ok((events, _)) => self
                 .ready

@@ -13,6 +13,7 @@ mod other_requests;
 
 use fixtures::build::{PORT, Wrapping, binary, framed};
 use fixtures::table::{Expected, by_argument, by_function, fixtures, sealed};
+use loader::SteerConfig;
 use other_requests::{call_of, sealed_request};
 use packet::datagram;
 use proptest::prelude::*;
@@ -186,7 +187,15 @@ fn first_key(frame: &[u8]) -> Option<u64> {
 
 #[test]
 fn gets_of_hot_keys_are_spread_alike() {
-    let Some(mut rig) = Rig::spreading(OWNERS) else {
+    let Some(mut rig) = Rig::of(&SteerConfig {
+        policy: Policy::Key,
+        queues: 1,
+        owners: OWNERS,
+        members: OWNERS,
+        server_port: PORT,
+        ports: 1,
+        hot_keys: 1,
+    }) else {
         return;
     };
     let table = scattered(OWNERS);

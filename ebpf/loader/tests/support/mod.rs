@@ -90,21 +90,8 @@ impl Rig {
         })
     }
 
-    /// With the program that spreads one hot key, on one queue.
-    #[allow(dead_code, reason = "one of the tests that share this module needs it")]
-    pub(crate) fn spreading(owners: u32) -> Option<Self> {
-        Self::of(&SteerConfig {
-            policy: Policy::Key,
-            queues: 1,
-            owners,
-            members: owners,
-            server_port: PORT,
-            ports: 1,
-            hot_keys: 1,
-        })
-    }
-
-    fn of(config: &SteerConfig) -> Option<Self> {
+    /// With the program of this configuration, on sockets that nobody reads.
+    pub(crate) fn of(config: &SteerConfig) -> Option<Self> {
         let SteerConfig { queues, owners, .. } = *config;
         let mut steer = loaded(Steer::load(config))?;
         let mut sockets = Vec::new();

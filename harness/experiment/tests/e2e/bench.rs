@@ -138,6 +138,14 @@ impl Bench {
         self.start(command)?.wait(within)
     }
 
+    /// `check` refuses this spec, and tells `told`.
+    pub(crate) fn expect_refused(&self, spec: &str, told: &[&str], within: Duration) -> Result<()> {
+        let path = self.spec("refused", spec)?;
+        let checked = self.finish(self.experiment(["check"]).arg(&path), within)?;
+        checked.expect_code(2)?;
+        checked.expect_told(told)
+    }
+
     /// The living process of this case whose command line has `what`.
     pub(crate) fn process(&self, what: &str) -> Option<u32> {
         let all = self.processes();

@@ -92,11 +92,7 @@ phases: {{warmup: 0 s, measure: 100 ms, timeout: 50 ms}}
         ),
     ];
     for (text, reason) in cases {
-        let path = bench.spec("refused", &text)?;
-        let mut check = bench.experiment(["check"]);
-        let checked = bench.finish(check.arg(&path), MINUTE)?;
-        checked.expect_code(2)?;
-        checked.expect_told(&[reason])?;
+        bench.expect_refused(&text, &[reason], MINUTE)?;
     }
     Ok(())
 }

@@ -270,10 +270,7 @@ load: {{rates: [2 kreq/s]}}
 phases: {{warmup: 50 ms, measure: 300 ms, timeout: 200 ms}}
 "
         );
-        let spec = bench.spec(system, &text)?;
-        let refused = bench.finish(bench.experiment(["check"]).arg(&spec), LIMIT)?;
-        refused.expect_code(2)?;
-        refused.expect_told(&[system, "needs XDP, which loopback has not"])?;
+        bench.expect_refused(&text, &[system, "needs XDP, which loopback has not"], LIMIT)?;
     }
     Ok(())
 }

@@ -1,0 +1,2 @@
+//! Packet processing in user space by spatial partitions of queues and CPUs, after NetSlices
+//! (Marian, Lee, Weatherspoon, ANCS 2012).

@@ -2,13 +2,15 @@
 //!
 //! A server thread owns one [`DatagramIo`]; the same store runs over kernel sockets ([`udp`]) and
 //! over AF_XDP ([`af_xdp`]), so that an experiment can tell steering from kernel bypass; and over memory
-//! that it shares with its client ([`region`]). The loop
-//! that drives either is [`worker::run`]; the generator's side of AF_XDP is [`client`]. What was
-//! lost is read from named counters ([`drops`]), never computed by subtraction.
+//! that it shares with its client ([`region`]). A thread that forwards packets owns one [`FrameIo`].
+//! Both are a [`BatchIo`], which is what the loop that drives them needs ([`worker::run`]); the
+//! generator's side of AF_XDP is [`client`]. What was lost is read from named counters ([`drops`]), never
+//! computed by subtraction.
 
 pub mod af_xdp;
 pub mod client;
 pub mod drops;
+pub mod frame;
 pub mod region;
 pub mod udp;
 
@@ -19,6 +21,8 @@ use std::io;
 use std::os::fd::RawFd;
 
 use steering::KeyNote;
+
+pub use frame::FrameIo;
 
 /// Where a received datagram arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,22 +59,56 @@ pub struct IoCounters {
     pub frame_bytes: u64,
 }
 
-/// One server thread's batched, non-blocking datagram I/O.
+/// One thread's batched, non-blocking packet I/O.
 ///
-/// A [`Frame`](DatagramIo::Frame) owns a received datagram until it is given back with
-/// [`reply`](DatagramIo::reply) or [`release`](DatagramIo::release). It may be sent to another
-/// thread of the same server and given back through that thread's I/O: this is how software
-/// steering hands a request to its owner without copying.
-pub trait DatagramIo: Send {
-    /// A received datagram that was not yet answered.
+/// A [`Frame`](BatchIo::Frame) owns what was received until it is given back: with
+/// [`release`](BatchIo::release), or by sending it ([`DatagramIo::reply`], [`FrameIo::send`]).
+pub trait BatchIo: Send {
+    /// A received packet that nothing was decided about yet.
     type Frame: Send + 'static;
 
     /// Appends what has arrived, at most one batch, to `out`; returns how many.
     ///
     /// # Errors
-    /// When the socket or ring is unusable; never for one bad datagram.
+    /// When the socket or ring is unusable; never for one bad packet.
     fn receive(&mut self, out: &mut Vec<Self::Frame>) -> io::Result<usize>;
 
+    /// Gives a frame back of which nothing is sent (noreply, dropped).
+    fn release(&mut self, frame: Self::Frame);
+
+    /// Pushes queued packets out and recycles frames.
+    ///
+    /// # Errors
+    /// When the socket or ring is unusable.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Flushes, and waits for locks where [`flush`](Self::flush) only tries them: call it before
+    /// sleeping. False when something could not be given back yet, so that the thread must not
+    /// sleep: a sleeper that holds frames starves the threads that share its queue.
+    ///
+    /// # Errors
+    /// When the socket or ring is unusable.
+    fn settle(&mut self) -> io::Result<bool>;
+
+    /// Whether packets still wait for the transmit path to take them.
+    fn has_backlog(&self) -> bool;
+
+    /// Tells the counters that packet arrival woke the thread after it really slept.
+    fn woken_by_packet(&mut self);
+
+    /// Descriptors whose readability means that a packet arrived.
+    fn readable(&self) -> Vec<RawFd>;
+
+    /// What was counted so far.
+    fn counters(&self) -> IoCounters;
+}
+
+/// One server thread's datagrams and the replies to them.
+///
+/// A frame may be sent to another
+/// thread of the same server and given back through that thread's I/O: this is how software
+/// steering hands a request to its owner without copying.
+pub trait DatagramIo: BatchIo {
     /// Where the frame arrived.
     fn origin(&self, frame: &Self::Frame) -> Origin;
 
@@ -98,33 +136,4 @@ pub trait DatagramIo: Send {
 
     /// Queues the first `len` bytes of the frame's room as the reply, or as its last datagram.
     fn reply(&mut self, frame: Self::Frame, len: usize);
-
-    /// Gives a frame back without a reply (noreply, dropped).
-    fn release(&mut self, frame: Self::Frame);
-
-    /// Pushes queued replies out and recycles frames.
-    ///
-    /// # Errors
-    /// When the socket or ring is unusable.
-    fn flush(&mut self) -> io::Result<()>;
-
-    /// Flushes, and waits for locks where [`flush`](Self::flush) only tries them: call it before
-    /// sleeping. False when something could not be given back yet, so that the thread must not
-    /// sleep: a sleeper that holds frames starves the threads that share its queue.
-    ///
-    /// # Errors
-    /// When the socket or ring is unusable.
-    fn settle(&mut self) -> io::Result<bool>;
-
-    /// Whether replies still wait for the transmit path to take them.
-    fn has_backlog(&self) -> bool;
-
-    /// Tells the counters that packet arrival woke the thread after it really slept.
-    fn woken_by_packet(&mut self);
-
-    /// Descriptors whose readability means that a datagram arrived.
-    fn readable(&self) -> Vec<RawFd>;
-
-    /// What was counted so far.
-    fn counters(&self) -> IoCounters;
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use sys::clock::now_ns;
 
 use crate::wait::{PollSet, SleepMeter, drain_eventfd};
-use crate::{DatagramIo, IoCounters};
+use crate::{BatchIo, IoCounters};
 
 /// What a worker does when there is no work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +45,13 @@ pub enum Woken {
 }
 
 /// The work of one thread.
-pub trait Handler<I: DatagramIo> {
-    /// Serves one received frame: it must reply to it, release it, or pass it to another thread.
+pub trait Handler<I: BatchIo> {
+    /// Serves one received frame: it must send it on or reply to it, release it, keep it for
+    /// [`batch_done`](Self::batch_done), or pass it to another thread.
     fn frame(&mut self, io: &mut I, frame: I::Frame);
+
+    /// Called when all frames of a batch were handed over: what is cheaper for many of them at once is done here.
+    fn batch_done(&mut self, _io: &mut I) {}
 
     /// Takes work from other threads, a bounded amount; returns how many items it took.
     fn inbox(&mut self, io: &mut I) -> usize;
@@ -241,7 +245,7 @@ impl Live {
 ///
 /// # Errors
 /// When the I/O or the wait fails; never for one datagram.
-pub fn run<I: DatagramIo, H: Handler<I>>(
+pub fn run<I: BatchIo, H: Handler<I>>(
     io: &mut I,
     handler: &mut H,
     mode: WaitMode,
@@ -295,7 +299,7 @@ pub fn run<I: DatagramIo, H: Handler<I>>(
     Ok(worker.counters)
 }
 
-struct Worker<'a, I: DatagramIo> {
+struct Worker<'a, I: BatchIo> {
     poll: PollSet,
     meter: SleepMeter,
     batch: Vec<I::Frame>,
@@ -303,12 +307,15 @@ struct Worker<'a, I: DatagramIo> {
     live: &'a Live,
 }
 
-impl<I: DatagramIo> Worker<'_, I> {
+impl<I: BatchIo> Worker<'_, I> {
     /// One pass; whether it found work.
     fn round<H: Handler<I>>(&mut self, io: &mut I, handler: &mut H) -> io::Result<bool> {
         let received = io.receive(&mut self.batch)?;
         for frame in self.batch.drain(..) {
             handler.frame(io, frame);
+        }
+        if received > 0 {
+            handler.batch_done(io);
         }
         let taken = handler.inbox(io);
         io.flush()?;

@@ -1,5 +1,6 @@
 //! The loop over UDP on loopback: why it woke, when it published, what it accounted for.
 
+use crate::DatagramIo as _;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;

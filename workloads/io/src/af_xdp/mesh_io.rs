@@ -12,7 +12,7 @@ use super::lane::{Lane, Part};
 use super::mesh::MeshConfig;
 use super::umem::{HEADROOM, Umem};
 use super::wire::{self, Headers, Layout};
-use crate::{DatagramIo, IoCounters, Origin};
+use crate::{BatchIo, DatagramIo, IoCounters, Origin};
 
 /// Datagrams taken from one RX ring per call: enough to pay for the system calls of a flush,
 /// few enough that the other queues do not wait long.
@@ -131,7 +131,7 @@ impl MeshIo {
     }
 }
 
-impl DatagramIo for MeshIo {
+impl BatchIo for MeshIo {
     type Frame = MeshFrame;
 
     fn receive(&mut self, out: &mut Vec<MeshFrame>) -> io::Result<usize> {
@@ -145,6 +145,47 @@ impl DatagramIo for MeshIo {
         Ok(received)
     }
 
+    fn release(&mut self, frame: MeshFrame) {
+        self.check(&frame);
+        self.begun = false;
+        self.lanes[usize::from(frame.queue)].give_back(frame.addr);
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        for lane in &mut self.lanes {
+            self.counters.frame_returns += lane.flush()?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> io::Result<bool> {
+        let mut settled = true;
+        for lane in &mut self.lanes {
+            let (done, returned) = lane.settle()?;
+            settled &= done;
+            self.counters.frame_returns += returned;
+        }
+        Ok(settled)
+    }
+
+    fn has_backlog(&self) -> bool {
+        self.lanes.iter().any(Lane::has_backlog)
+    }
+
+    fn woken_by_packet(&mut self) {
+        self.counters.wakeups_kernel += 1;
+    }
+
+    fn readable(&self) -> Vec<RawFd> {
+        self.lanes.iter().map(Lane::raw).collect()
+    }
+
+    fn counters(&self) -> IoCounters {
+        self.counters.clone()
+    }
+}
+
+impl DatagramIo for MeshIo {
     fn origin(&self, frame: &MeshFrame) -> Origin {
         Origin {
             queue: Some(frame.queue),
@@ -223,45 +264,6 @@ impl DatagramIo for MeshIo {
             self.counters.transmit_refused += 1;
         }
         self.begun = false;
-    }
-
-    fn release(&mut self, frame: MeshFrame) {
-        self.check(&frame);
-        self.begun = false;
-        self.lanes[usize::from(frame.queue)].give_back(frame.addr);
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        for lane in &mut self.lanes {
-            self.counters.frame_returns += lane.flush()?;
-        }
-        Ok(())
-    }
-
-    fn settle(&mut self) -> io::Result<bool> {
-        let mut settled = true;
-        for lane in &mut self.lanes {
-            let (done, returned) = lane.settle()?;
-            settled &= done;
-            self.counters.frame_returns += returned;
-        }
-        Ok(settled)
-    }
-
-    fn has_backlog(&self) -> bool {
-        self.lanes.iter().any(Lane::has_backlog)
-    }
-
-    fn woken_by_packet(&mut self) {
-        self.counters.wakeups_kernel += 1;
-    }
-
-    fn readable(&self) -> Vec<RawFd> {
-        self.lanes.iter().map(Lane::raw).collect()
-    }
-
-    fn counters(&self) -> IoCounters {
-        self.counters.clone()
     }
 }
 

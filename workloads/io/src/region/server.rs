@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use super::{ROOM, Regions, slot};
-use crate::{DatagramIo, IoCounters, Origin};
+use crate::{BatchIo, DatagramIo, IoCounters, Origin};
 
 /// Requests taken per call.
 const BATCH: usize = 32;
@@ -47,7 +47,7 @@ impl RegionIo {
     }
 }
 
-impl DatagramIo for RegionIo {
+impl BatchIo for RegionIo {
     type Frame = RegionFrame;
 
     fn receive(&mut self, out: &mut Vec<RegionFrame>) -> io::Result<usize> {
@@ -82,6 +82,35 @@ impl DatagramIo for RegionIo {
         Ok(received)
     }
 
+    fn release(&mut self, frame: RegionFrame) {
+        slot::release(self.regions.slot(frame.owner, frame.slot));
+        self.free.push(frame.bytes);
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn settle(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn has_backlog(&self) -> bool {
+        false
+    }
+
+    fn woken_by_packet(&mut self) {}
+
+    fn readable(&self) -> Vec<RawFd> {
+        Vec::new()
+    }
+
+    fn counters(&self) -> IoCounters {
+        self.counters.clone()
+    }
+}
+
+impl DatagramIo for RegionIo {
     fn origin(&self, frame: &RegionFrame) -> Origin {
         Origin {
             queue: None,
@@ -112,32 +141,5 @@ impl DatagramIo for RegionIo {
         slot::answer(words, frame.tag, &frame.bytes[..len]);
         self.counters.transmitted += 1;
         self.free.push(frame.bytes);
-    }
-
-    fn release(&mut self, frame: RegionFrame) {
-        slot::release(self.regions.slot(frame.owner, frame.slot));
-        self.free.push(frame.bytes);
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn settle(&mut self) -> io::Result<bool> {
-        Ok(true)
-    }
-
-    fn has_backlog(&self) -> bool {
-        false
-    }
-
-    fn woken_by_packet(&mut self) {}
-
-    fn readable(&self) -> Vec<RawFd> {
-        Vec::new()
-    }
-
-    fn counters(&self) -> IoCounters {
-        self.counters.clone()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::*;
-use crate::DatagramIo;
+use crate::{BatchIo as _, DatagramIo as _};
 
 const BASE: u16 = 11211;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::batch::{self, BATCH, Incoming, Outgoing, Peer};
 use super::pool::{Buffer, Homes};
-use crate::{DatagramIo, IoCounters, Origin, wait};
+use crate::{BatchIo, DatagramIo, IoCounters, Origin, wait};
 
 /// How often a full send buffer is waited for, 1 ms each, before a reply is discarded and counted.
 const FULL_WAITS: u32 = 20;
@@ -185,7 +185,7 @@ fn is_full(error: &io::Error) -> bool {
     )
 }
 
-impl DatagramIo for UdpIo {
+impl BatchIo for UdpIo {
     type Frame = UdpFrame;
 
     fn receive(&mut self, out: &mut Vec<UdpFrame>) -> io::Result<usize> {
@@ -196,6 +196,44 @@ impl DatagramIo for UdpIo {
         Ok(received)
     }
 
+    fn release(&mut self, frame: UdpFrame) {
+        self.recycle(frame.buffer, frame.home);
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send_queued();
+        for (owner, buffers) in self.away.iter_mut().enumerate() {
+            if !buffers.is_empty() {
+                self.homes.try_give_back(owner, buffers);
+            }
+        }
+        Ok(())
+    }
+
+    /// Buffers that could not be given back yet starve nobody: their home allocates others.
+    fn settle(&mut self) -> io::Result<bool> {
+        self.flush()?;
+        Ok(true)
+    }
+
+    fn has_backlog(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    fn woken_by_packet(&mut self) {
+        self.counters.wakeups_kernel += 1;
+    }
+
+    fn readable(&self) -> Vec<RawFd> {
+        self.own().iter().map(AsRawFd::as_raw_fd).collect()
+    }
+
+    fn counters(&self) -> IoCounters {
+        self.counters.clone()
+    }
+}
+
+impl DatagramIo for UdpIo {
     fn origin(&self, frame: &UdpFrame) -> Origin {
         Origin {
             queue: None,
@@ -245,41 +283,5 @@ impl DatagramIo for UdpIo {
             peer,
             last: true,
         });
-    }
-
-    fn release(&mut self, frame: UdpFrame) {
-        self.recycle(frame.buffer, frame.home);
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.send_queued();
-        for (owner, buffers) in self.away.iter_mut().enumerate() {
-            if !buffers.is_empty() {
-                self.homes.try_give_back(owner, buffers);
-            }
-        }
-        Ok(())
-    }
-
-    /// Buffers that could not be given back yet starve nobody: their home allocates others.
-    fn settle(&mut self) -> io::Result<bool> {
-        self.flush()?;
-        Ok(true)
-    }
-
-    fn has_backlog(&self) -> bool {
-        !self.outgoing.is_empty()
-    }
-
-    fn woken_by_packet(&mut self) {
-        self.counters.wakeups_kernel += 1;
-    }
-
-    fn readable(&self) -> Vec<RawFd> {
-        self.own().iter().map(AsRawFd::as_raw_fd).collect()
-    }
-
-    fn counters(&self) -> IoCounters {
-        self.counters.clone()
     }
 }

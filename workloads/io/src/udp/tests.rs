@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::DatagramIo;
 use crate::drops::Drop;
+use crate::{BatchIo as _, DatagramIo as _};
 
 const LOCAL4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOCAL6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);

@@ -10,9 +10,9 @@
 //!
 //! So `rx_queue_N_drops` = the sum of the sockets' losses + frames lost to a wrong socket.
 
-use pktio::DatagramIo;
 use pktio::af_xdp::{MeshConfig, MeshIo};
 use pktio::drops::Drop;
+use pktio::{BatchIo as _, DatagramIo};
 
 use crate::rig::{PORT, Rig, rig};
 

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use pktio::DatagramIo;
 use pktio::client::{Flow, Protocol};
 use pktio::drops::Drop;
 use pktio::udp::{Sharding, UdpConfig, UdpFrame, UdpGroup, UdpIo};
+use pktio::{BatchIo as _, DatagramIo};
 
 use crate::rig::{PORT, Rig, SERVER, rig};
 

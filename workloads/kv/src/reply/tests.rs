@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use pktio::{IoCounters, Origin};
+use pktio::{BatchIo, IoCounters, Origin};
 
 use super::*;
 use crate::protocol::frame::{FrameHeader, PAYLOAD_LIMIT};
@@ -16,27 +16,60 @@ struct Fake {
     refuse_copy: Option<usize>,
 }
 
-impl DatagramIo for Fake {
+impl BatchIo for Fake {
     type Frame = Vec<u8>;
 
     fn receive(&mut self, _out: &mut Vec<Vec<u8>>) -> io::Result<usize> {
         Ok(0)
     }
+
+    fn release(&mut self, _frame: Vec<u8>) {
+        self.released += 1;
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn settle(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn has_backlog(&self) -> bool {
+        false
+    }
+
+    fn woken_by_packet(&mut self) {}
+
+    fn readable(&self) -> Vec<RawFd> {
+        Vec::new()
+    }
+
+    fn counters(&self) -> IoCounters {
+        IoCounters::default()
+    }
+}
+
+impl DatagramIo for Fake {
     fn origin(&self, _frame: &Vec<u8>) -> Origin {
         Origin {
             queue: None,
             port: 0,
         }
     }
+
     fn payload<'a>(&'a self, frame: &'a Vec<u8>) -> &'a [u8] {
         frame
     }
+
     fn room<'a>(&'a mut self, frame: &'a mut Vec<u8>) -> &'a mut [u8] {
         frame
     }
+
     fn shorten(&self, frame: &mut Vec<u8>, len: usize) {
         frame.truncate(len);
     }
+
     fn send_copy(&mut self, _frame: &Vec<u8>, payload: &[u8]) -> bool {
         if self.refuse_copy == Some(self.sent.len()) {
             return false;
@@ -44,27 +77,9 @@ impl DatagramIo for Fake {
         self.sent.push(payload.to_vec());
         true
     }
+
     fn reply(&mut self, frame: Vec<u8>, len: usize) {
         self.sent.push(frame[..len].to_vec());
-    }
-    fn release(&mut self, _frame: Vec<u8>) {
-        self.released += 1;
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-    fn settle(&mut self) -> io::Result<bool> {
-        Ok(true)
-    }
-    fn has_backlog(&self) -> bool {
-        false
-    }
-    fn woken_by_packet(&mut self) {}
-    fn readable(&self) -> Vec<RawFd> {
-        Vec::new()
-    }
-    fn counters(&self) -> IoCounters {
-        IoCounters::default()
     }
 }
 

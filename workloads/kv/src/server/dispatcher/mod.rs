@@ -16,7 +16,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pktio::DatagramIo as _;
+use pktio::{BatchIo as _, DatagramIo as _};
 use pktio::af_xdp::{MeshFrame, MeshIo, RxWatch};
 use pktio::worker::{self, Handler, WaitMode, Woken};
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,39 @@
+//! Whole frames between ports: the I/O of packet processors.
+//!
+//! A port is a device that a thread forwards from and to. Back ends differ in what they copy; they agree
+//! in what becomes of a frame: it was received or allocated, and it is sent or released, and each of
+//! these is counted.
+
+mod view;
+
+use crate::BatchIo;
+
+pub use view::{FrameMut, NoRoom};
+
+/// One of the devices that a thread forwards between, by its place in the thread's list of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Port(pub u16);
+
+/// One thread's whole frames, link header first, over one or more ports.
+///
+/// Frames are sent on a port in the order of the calls; a back end never reorders what went by one port.
+pub trait FrameIo: BatchIo {
+    /// How many ports there are; their numbers count from 0.
+    fn ports(&self) -> u16;
+
+    /// The port by which the frame came, or for which it was allocated.
+    fn port(&self, frame: &Self::Frame) -> Port;
+
+    /// The frame's bytes, from the link header to the last byte before the frame check sequence, and the
+    /// room around them. At least 64 bytes lie free in front of a received frame.
+    fn view<'a>(&'a mut self, frame: &'a mut Self::Frame) -> FrameMut<'a>;
+
+    /// An empty frame, with at least 64 bytes of headroom, for what a processor sends of its own (an ICMP error,
+    /// a repair packet) by `port`. Nothing (and counts it in [`IoCounters::no_frame`](crate::IoCounters::no_frame))
+    /// when there is none free.
+    fn allocate(&mut self, port: Port) -> Option<Self::Frame>;
+
+    /// Queues the frame for transmission by `port`. What the transmit path does not take in the end is
+    /// counted in [`IoCounters::transmit_refused`](crate::IoCounters::transmit_refused).
+    fn send(&mut self, frame: Self::Frame, port: Port);
+}

@@ -35,7 +35,7 @@ const HEAD: [&str; 20] = [
 ];
 
 /// Columns after the drops.
-const TAIL: [&str; 31] = [
+const TAIL: [&str; 32] = [
     "remainder",
     "p50_ns",
     "p90_ns",
@@ -67,6 +67,7 @@ const TAIL: [&str; 31] = [
     "imbalance_expected",
     "imbalance_bound",
     "cache_hit_ratio",
+    "unused_bytes_per_request",
 ];
 
 /// The last columns.
@@ -252,6 +253,7 @@ fn after_drops(record: &TrialRecord) -> Vec<String> {
         ratio(record.imbalance.and_then(|it| it.expected)),
         ratio(record.imbalance.and_then(|it| it.bound)),
         ratio(record.cache_hit_ratio),
+        ratio(record.unused_packet_memory),
     ]
 }
 

@@ -12,6 +12,7 @@ use crate::latency::{Distribution, Percentiles};
 use crate::ledger::Ledger;
 use crate::machine::{Activity, Machine, ProgramRuns, RoleHardware};
 use crate::smell::{Severity, Smell};
+use crate::steering::SteeringStep;
 use crate::time::Timestamp;
 use crate::trace::{StallSeen, TraceRow};
 
@@ -146,6 +147,9 @@ pub struct TrialRecord {
     /// Of the gets that reached a cache in the path, the share that it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_hit_ratio: Option<f64>,
+    /// Bytes of packet memory that a received request took and left unused, on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unused_packet_memory: Option<f64>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -212,6 +216,8 @@ pub struct TrialData {
     pub imbalance: Option<Imbalance>,
     /// Of the gets that reached a cache in the path, the share that it answered.
     pub cache_hit_ratio: Option<f64>,
+    /// Bytes of packet memory that a received request took and left unused, on average.
+    pub unused_packet_memory: Option<f64>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -226,6 +232,8 @@ pub struct TrialData {
     pub obtained: Value,
     /// The measure phase in steps.
     pub intervals: Vec<Interval>,
+    /// Where requests went in its course, where partitions change owners in it.
+    pub steering_steps: Option<Vec<SteeringStep>>,
     /// The topology's devices with everything attached; they go to `run.json`.
     pub devices: Vec<DeviceState>,
     /// Every counter that was read.
@@ -265,6 +273,7 @@ impl TrialData {
             steering: Steering::default(),
             imbalance: None,
             cache_hit_ratio: None,
+            unused_packet_memory: None,
             cost: Cost::default(),
             drain: None,
             machine: None,
@@ -272,6 +281,7 @@ impl TrialData {
             programs: Vec::new(),
             obtained: Value::Null,
             intervals: Vec::new(),
+            steering_steps: None,
             devices: Vec::new(),
             counters: Vec::new(),
             stall: None,
@@ -305,6 +315,7 @@ impl TrialData {
             steering: self.steering,
             imbalance: self.imbalance,
             cache_hit_ratio: self.cache_hit_ratio,
+            unused_packet_memory: self.unused_packet_memory,
             cost: self.cost,
             drain: self.drain,
             machine: self.machine.clone(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use page::{PAGE, documented};
 use record::{
     FailureStatus, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunRecord,
-    Timestamp, TraceRow, TrialRecord,
+    SteeringStep, Timestamp, TraceRow, TrialRecord,
 };
 use support::{create, data, histogram, trials};
 
@@ -26,6 +26,13 @@ fn recorded(output: &Path) -> RunFolder {
         sent_ns: Some(1),
         reply_ns: None,
         service_ns: None,
+    }]);
+    data.steering_steps = Some(vec![SteeringStep {
+        start_ns: 0,
+        length_ns: 20_000_000,
+        requests_executed: 9,
+        handoffs: None,
+        misroutes: Some(1),
     }]);
     folder.record_trial(&data).expect("recorded");
     let cell = ProbeRecord {
@@ -85,6 +92,7 @@ fn every_column_is_documented_and_in_order() {
             trial.join("intervals.csv"),
         ),
         ("trials/<trial_id>/latency.csv", trial.join("latency.csv")),
+        ("trials/<trial_id>/steering.csv", trial.join("steering.csv")),
         ("trials/<trial_id>/trace.csv", trial.join("trace.csv")),
         ("trials/<trial_id>/counters.csv", trial.join("counters.csv")),
     ] {

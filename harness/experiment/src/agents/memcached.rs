@@ -327,6 +327,7 @@ impl Running {
             pinned: self.pinned()?,
             empty_polling_ns: None,
             repartitioned: None,
+            steering_steps: None,
         })
     }
 
@@ -351,6 +352,7 @@ impl Running {
                 pinned: self.pinned()?,
                 empty_polling_ns: None,
                 repartitioned: None,
+                steering_steps: None,
             },
             drain_ns: empty_ns.saturating_sub(from_ns),
             first_idle_ns: None,

@@ -16,6 +16,7 @@ pub(crate) mod repartition;
 mod rig;
 pub(crate) mod server;
 pub(crate) mod serving;
+mod timeline;
 pub(crate) mod window;
 
 use std::io::{self, BufReader};

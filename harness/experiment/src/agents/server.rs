@@ -18,6 +18,7 @@ use super::in_kernel::lost_replies;
 use super::repartition::SlotMoves;
 use super::rig::{self, Rig};
 use super::serving::{Answer, Counts, Deployment, DispatcherUsed, Drained, Measured, Request};
+use super::timeline::Timeline;
 use super::window::Window;
 
 /// How long requests may still be under way in the server after the last timeout.
@@ -172,6 +173,9 @@ impl ServerRole {
         let cpu_before = CpuSnapshot::of_threads(threads.iter().copied())?;
         let dispatcher_before = of_dispatcher()?;
         let (before, polled_before) = (self.counts()?, self.empty_polling()?);
+        let timeline = moves
+            .map(|_| Timeline::start(self.server()?.watch(), window))
+            .transpose()?;
         let repartitioned = moves
             .map(|moves| moves.during(self.server()?, window))
             .transpose()?;
@@ -179,7 +183,11 @@ impl ServerRole {
         let cpu_after = CpuSnapshot::of_threads(threads.iter().copied())?;
         let dispatcher_used = of_dispatcher()?.since(&dispatcher_before).total;
         let (after, polled_after) = (self.counts()?, self.empty_polling()?);
-        let spins = self.server()?.config().spins();
+        let config = self.server()?.config();
+        let (spins, system) = (config.spins(), config.system);
+        let steering_steps = timeline
+            .map(|timeline| timeline.finish(window, system))
+            .transpose()?;
         let empty_polling_ns = spins.then(|| polled_after.saturating_sub(polled_before));
         Ok(Measured {
             counts: after.since(&before),
@@ -192,6 +200,7 @@ impl ServerRole {
             pinned: self.pinned()?,
             empty_polling_ns,
             repartitioned,
+            steering_steps,
         })
     }
 
@@ -234,6 +243,7 @@ impl ServerRole {
                 pinned: self.pinned()?,
                 empty_polling_ns: spins.then_some(polled),
                 repartitioned: None,
+                steering_steps: None,
             },
             drain_ns: busy.max().unwrap_or(0).saturating_sub(from_ns),
             first_idle_ns: idle

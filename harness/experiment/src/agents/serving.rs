@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use kv::server::{DropLine, ServerConfig, ThreadInfo};
+use record::SteeringStep;
 use serde::{Deserialize, Serialize};
 use spec::Disturb;
 use sys::account::{HardwareCounts, Usage};
@@ -159,6 +160,8 @@ pub(crate) struct Measured {
     pub(crate) empty_polling_ns: Option<u64>,
     /// What moving slots took, where some were to be moved.
     pub(crate) repartitioned: Option<Repartitioned>,
+    /// Where requests went in its course, where slots were to be moved.
+    pub(crate) steering_steps: Option<Vec<SteeringStep>>,
 }
 
 /// What the thread that allocates cores used.

@@ -123,6 +123,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         },
         imbalance: imbalance(&plan.trial, &counts.related),
         cache_hit_ratio: cache_hit_ratio(&counts.related),
+        unused_packet_memory: unused_packet_memory(&counts.related),
         cost,
         drain: drain.map(|drain| drain.times),
         machine: Some(evidence.machine),
@@ -133,6 +134,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         programs: evidence.programs,
         obtained: obtained(plan, &evidence.obtained, &report),
         intervals: report.intervals.iter().map(interval).collect(),
+        steering_steps: measured.steering_steps.clone(),
         devices,
         counters,
         stall,
@@ -143,12 +145,23 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
 
 /// Of the gets that a cache in the path saw, the share that it answered.
 fn cache_hit_ratio(counted: &[(String, u64)]) -> Option<f64> {
-    let count = |name: &str| {
-        let found = counted.iter().find(|(other, _)| other == name);
-        found.map(|(_, requests)| *requests as f64)
-    };
-    let (hits, passed) = (count("netcache_hits")?, count("netcache_gets_passed")?);
-    (hits + passed > 0.0).then(|| hits / (hits + passed))
+    let hits = count(counted, "netcache_hits")?;
+    ratio(hits, hits + count(counted, "netcache_gets_passed")?)
+}
+
+/// Bytes of chunks that were no frame's, by request.
+fn unused_packet_memory(counted: &[(String, u64)]) -> Option<f64> {
+    let unused = count(counted, "umem_bytes_wasted")?;
+    ratio(unused, count(counted, "requests_received")?)
+}
+
+fn count(counted: &[(String, u64)], name: &str) -> Option<f64> {
+    let found = counted.iter().find(|(other, _)| other == name);
+    found.map(|(_, count)| *count as f64)
+}
+
+fn ratio(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
 }
 
 fn interval(interval: &loadgen::Interval) -> Interval {
@@ -339,6 +352,15 @@ mod tests {
         assert_eq!(cache_hit_ratio(&counted(3, 1)), Some(0.75));
         assert_eq!(cache_hit_ratio(&counted(0, 0)), None);
         assert_eq!(cache_hit_ratio(&[]), None);
+    }
+
+    #[test]
+    fn unused_packet_memory_is_told_by_request() {
+        let counted = [("umem_bytes_wasted", 5_700), ("requests_received", 3)];
+        let counted = counted.map(|(name, count)| (name.to_owned(), count));
+        assert_eq!(unused_packet_memory(&counted), Some(1_900.0));
+        assert_eq!(unused_packet_memory(&counted[..1]), None);
+        assert_eq!(unused_packet_memory(&counted[1..]), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::columns::{self, Column};
 use crate::error::RecordError;
 use crate::hlog;
 use crate::interval::{self, Interval};
+use crate::steering::{self, SteeringStep};
 use crate::table::Rows;
 use crate::trace::{self, TraceRow};
 
@@ -48,11 +49,23 @@ pub(super) fn write_intervals(
 ) -> Result<(), RecordError> {
     let length_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
     let columns = interval::columns(intervals, length_ns);
-    write_csv(
-        &folder.join("intervals.csv"),
-        &columns::rows(&columns, intervals.len()),
-    )?;
-    write_parquet(&folder.join("intervals.parquet"), "intervals", &columns)
+    write_table(folder, "intervals", &columns, intervals.len())
+}
+
+pub(super) fn write_steering(folder: &Path, steps: &[SteeringStep]) -> Result<(), RecordError> {
+    write_table(folder, "steering", &steering::columns(steps), steps.len())
+}
+
+/// `<name>.csv` and `<name>.parquet`, of so many rows.
+fn write_table(
+    folder: &Path,
+    name: &str,
+    columns: &[Column],
+    rows: usize,
+) -> Result<(), RecordError> {
+    let csv = folder.join(name).with_extension("csv");
+    write_csv(&csv, &columns::rows(columns, rows))?;
+    write_parquet(&csv.with_extension("parquet"), name, columns)
 }
 
 fn write_parquet(path: &Path, name: &str, columns: &[Column]) -> Result<(), RecordError> {

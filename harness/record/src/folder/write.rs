@@ -12,7 +12,9 @@ use hdrhistogram::Histogram;
 use spec::{Trial, TrialId};
 
 use super::RunFolder;
-use super::files::{write_csv, write_hlog, write_intervals, write_json, write_trace};
+use super::files::{
+    write_csv, write_hlog, write_intervals, write_json, write_steering, write_trace,
+};
 use super::place::{UNFINISHED, remove, remove_unfinished, replace};
 use crate::capacity::CapacityRecord;
 use crate::device;
@@ -111,6 +113,9 @@ impl RunFolder {
             );
             write_csv(&folder.join("counters.csv"), &counters.collect())?;
             write_intervals(folder, &data.intervals, measure)?;
+            if let Some(steps) = &data.steering_steps {
+                write_steering(folder, steps)?;
+            }
             if let Some(trace) = &data.trace {
                 write_trace(folder, trace)?;
             }

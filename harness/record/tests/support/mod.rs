@@ -86,6 +86,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             bound: Some(1.125),
         }),
         cache_hit_ratio: Some(0.5),
+        unused_packet_memory: Some(1_900.0),
         cost: Cost {
             dispatcher_cpu_ns: None,
             dispatcher_empty_ns: None,
@@ -129,6 +130,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
                 latency: histogram((1..=2450).map(|index| index * 200)),
             },
         ],
+        steering_steps: None,
         devices: vec![DeviceState {
             host: "server host".to_owned(),
             device: json!({"driver": "veth"}),

@@ -36,10 +36,12 @@ pub mod snapshot;
 mod start;
 pub(crate) mod stores;
 pub(crate) mod time;
+mod watch;
 pub(crate) mod wire;
 mod worker;
 mod xdp;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use cache::CacheConfig;
@@ -47,6 +49,7 @@ pub use config::{Preload, ServerConfig};
 pub use counters::Counts;
 pub use dispatcher::{DispatcherConfig, Steerer};
 pub use snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
+pub use watch::Watch;
 pub use xdp::{HashReuse, XdpOptions};
 
 use crate::systems::{Layout, Refusal};
@@ -250,6 +253,12 @@ impl Server {
             hot_keys.add_counters(&mut counters)?;
         }
         Ok(counters)
+    }
+
+    /// What reads the threads' counters while somebody else holds the server.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        Watch(Arc::clone(&self.running.shared))
     }
 
     /// Waits until no request is in a socket, a ring or a thread. New arrivals keep it waiting.

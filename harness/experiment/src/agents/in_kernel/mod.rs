@@ -146,6 +146,7 @@ impl Loaded {
             pinned: Vec::new(),
             empty_polling_ns: None,
             repartitioned: None,
+            steering_steps: None,
         })
     }
 }

@@ -17,6 +17,8 @@ pub enum Figure {
     LatencyOverLoad,
     /// Latency in the course of the measure phase.
     LatencyOverTime,
+    /// Requests that reached a thread which is not the owner, in the course of the measure phase.
+    MisroutesOverTime,
     /// Latency and throughput of closed loops against their depth.
     ClosedLoop,
     /// CPU time per request by component.
@@ -47,11 +49,12 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
         Self::LatencyOverTime,
+        Self::MisroutesOverTime,
         Self::ClosedLoop,
         Self::CpuCost,
         Self::Crossings,
@@ -74,6 +77,7 @@ impl Figure {
             Self::LatencyCdf => "latency_cdf",
             Self::LatencyOverLoad => "latency_over_load",
             Self::LatencyOverTime => "latency_over_time",
+            Self::MisroutesOverTime => "misroutes_over_time",
             Self::ClosedLoop => "closed_loop",
             Self::CpuCost => "cpu_cost",
             Self::Crossings => "crossings",
@@ -96,6 +100,7 @@ impl Figure {
             Self::LatencyCdf => plot::latency_cdf::draw(run),
             Self::LatencyOverLoad => plot::latency_over_load::draw(run),
             Self::LatencyOverTime => plot::latency_over_time::draw(run),
+            Self::MisroutesOverTime => plot::misroutes_over_time::draw(run),
             Self::ClosedLoop => plot::closed_loop::draw(run),
             Self::CpuCost => plot::cpu_cost::draw(run),
             Self::Crossings => plot::crossings::draw(run),
@@ -143,6 +148,9 @@ pub enum Skip {
     /// No valid open-loop trial has more than one interval.
     #[error("no valid trial of the run has several intervals")]
     NoIntervals,
+    /// No valid trial of the run moved slots.
+    #[error("no valid trial of the run moved slots (repartition, rebalance)")]
+    NoMoves,
     /// The run has no probes.csv, or an empty one.
     #[error("the run recorded no probes")]
     NoProbes,

@@ -15,6 +15,7 @@ pub(crate) mod latency_over_load;
 pub(crate) mod latency_over_time;
 pub(crate) mod ledger;
 mod lines;
+pub(crate) mod misroutes_over_time;
 pub(crate) mod notification_time;
 pub(crate) mod over_sweep;
 pub(crate) mod saturation;

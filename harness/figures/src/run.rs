@@ -21,7 +21,7 @@ pub(crate) use names::{micros, rate};
 pub(crate) use probes::{Probe, Probes};
 use record::{CapacityRecord, RunFolder};
 
-pub(crate) use intervals::Step;
+pub(crate) use intervals::{SteeringStep, Step};
 use trials::Loop;
 pub(crate) use trials::{Cell, Trials};
 

@@ -111,6 +111,7 @@ impl Synthetic<'_> {
         let folder = run.join("trials").join(&id);
         write_latency(&folder, &rows, lost);
         write_intervals(&folder, base * drift * 1e3, lost > 0);
+        write_steering(&folder, system == "mica_erew");
         let percentile = |share: f64| nearest_rank(&rows, lost, share);
         let on_veth = topology == "veth";
         let cost = |ns: f64| {
@@ -276,6 +277,21 @@ fn write_intervals(folder: &Path, p50_ns: f64, lost: bool) {
         .unwrap();
     }
     fs::write(folder.join("intervals.csv"), text).unwrap();
+}
+
+/// Slots change owners 200 ms into the phase; a client that has to know of it does so after 300 ms more.
+fn write_steering(folder: &Path, stale: bool) {
+    let mut text = "start_ns,length_ns,requests_executed,handoffs,misroutes\n".to_owned();
+    for step in 0..50u64 {
+        let misroutes = match step {
+            10 => 2,
+            11..25 if stale => 50,
+            _ => 0,
+        };
+        let start_ns = step * 20_000_000;
+        writeln!(text, "{start_ns},20000000,100,,{misroutes}").unwrap();
+    }
+    fs::write(folder.join("steering.csv"), text).unwrap();
 }
 
 fn probes(run: &Path) {

@@ -368,6 +368,7 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             Figure::LatencyCdf
             | Figure::LatencyOverLoad
             | Figure::LatencyOverTime
+            | Figure::MisroutesOverTime
             | Figure::ClosedLoop
             | Figure::CpuCost
             | Figure::Crossings

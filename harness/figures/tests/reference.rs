@@ -43,6 +43,7 @@ fn every_figure_is_drawn_from_the_recorded_run() {
             Figure::Capacity,
             Figure::OverSweep,
             Figure::Imbalance,
+            Figure::MisroutesOverTime,
         ];
         if elsewhere.contains(&one.figure) {
             continue;

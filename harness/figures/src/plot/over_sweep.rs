@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use polars::prelude::{Expr, col};
+use polars::prelude::col;
 use stats::Estimate;
 
 use crate::canvas::axis::Axis;
@@ -26,57 +26,92 @@ struct Quantity {
     name: &'static str,
     /// Title and file both.
     unit: &'static str,
-    value: fn() -> Expr,
+    /// The column of trials.csv, over `per` where there is one.
+    column: &'static str,
+    per: Option<&'static str>,
     /// What an estimate of the table is multiplied by.
     scale: f64,
     /// An empty cell lies beyond the timeout; the axis is logarithmic.
     latency: bool,
 }
 
-const fn percentile(name: &'static str, value: fn() -> Expr) -> Quantity {
+const fn percentile(name: &'static str, column: &'static str) -> Quantity {
     Quantity {
         name,
         unit: "µs",
-        value,
+        column,
+        per: None,
         scale: 1e-3,
         latency: true,
     }
 }
 
-const CPU: Quantity = Quantity {
-    name: "server's CPU time",
-    unit: "ns/request",
-    value: || col("cpu_ns_per_request"),
-    scale: 1.0,
-    latency: false,
-};
+/// A column as it stands, times `scale`.
+const fn plain(
+    name: &'static str,
+    unit: &'static str,
+    column: &'static str,
+    scale: f64,
+) -> Quantity {
+    Quantity {
+        name,
+        unit,
+        column,
+        per: None,
+        scale,
+        latency: false,
+    }
+}
+
+const CPU: Quantity = plain("server's CPU time", "ns/request", "cpu_ns_per_request", 1.0);
 
 const HANDOFFS: Quantity = Quantity {
-    name: "handoffs",
-    unit: "per request",
-    value: || col("handoffs") / col("requests_executed"),
-    scale: 1.0,
-    latency: false,
+    per: Some("requests_executed"),
+    ..plain("handoffs", "per request", "handoffs", 1.0)
 };
 
-const ACHIEVED: Quantity = Quantity {
-    name: "answered",
-    unit: "kreq/s",
-    value: || col("achieved_rps"),
-    scale: 1e-3,
-    latency: false,
-};
+const ACHIEVED: Quantity = plain("answered", "kreq/s", "achieved_rps", 1e-3);
 
 /// Where the client sends, or waits for replies.
 const LATENCIES: [Quantity; 4] = [
-    percentile("median latency", || col("p50_ns")),
-    percentile("99th percentile", || col("p99_ns")),
+    percentile("median latency", "p50_ns"),
+    percentile("99th percentile", "p99_ns"),
     CPU,
     HANDOFFS,
 ];
 
 /// Where requests wait before the clock starts, a latency says nothing.
 const DRAINED: [Quantity; 3] = [ACHIEVED, CPU, HANDOFFS];
+
+/// What only some systems have: drawn where a trial has it.
+const OF_SOME: [Quantity; 2] = [
+    plain(
+        "hits of the cache in the path",
+        "% of gets",
+        "cache_hit_ratio",
+        100.0,
+    ),
+    plain(
+        "CPU time of the dispatcher",
+        "ns/request",
+        "dispatcher_cpu_ns_per_request",
+        1.0,
+    ),
+];
+
+/// What packets take of their memory, and what that does to the rate: drawn where their size is swept.
+const OF_PACKETS: [Quantity; 2] = [
+    plain(
+        "packet memory left unused",
+        "B/request",
+        "unused_bytes_per_request",
+        1.0,
+    ),
+    ACHIEVED,
+];
+
+/// Panels side by side.
+const ACROSS: usize = 4;
 
 const LEAD: &str = "Each row sweeps one quantity and keeps the rest of its heading. CPU time is that of the server's \
                     threads and NAPI. Series are moved a little sideways to keep marks apart.";
@@ -111,37 +146,49 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let Some((trials, quantities)) = swept else {
         return Ok(Drawing::Skipped(Skip::NoSweep));
     };
-    let values: Vec<Expr> = quantities
-        .iter()
-        .map(|quantity| (quantity.value)())
-        .collect();
-    let cells = trials.cells(&values)?;
+    let mut quantities: Vec<&Quantity> = quantities.iter().collect();
+    quantities.extend(further(trials));
+    let value = |quantity: &&Quantity| match quantity.per {
+        None => col(quantity.column),
+        Some(per) => col(quantity.column) / col(per),
+    };
+    let cells = trials.cells(&quantities.iter().map(value).collect::<Vec<_>>())?;
     let rows = rows(trials, &cells);
     let title = ("What changes with what is swept", LEAD);
     let legend = facets::legend(trials, true);
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
+    let columns = quantities.len().min(ACROSS);
+    let lines = quantities.len().div_ceil(columns);
+    let heading = |(at, row): (usize, &Row<'_>)| (at * lines, row.heading.clone());
     let grid = Grid {
-        rows: rows.len(),
-        columns: quantities.len(),
+        rows: rows.len() * lines,
+        columns,
         row_height: 260.0,
-        headings: rows
-            .iter()
-            .map(|row| row.heading.clone())
-            .enumerate()
-            .collect(),
+        headings: rows.iter().enumerate().map(heading).collect(),
         ..Grid::default()
     };
     let mut page = Page::lay_out(&around, &grid);
     for (at, row) in rows.iter().enumerate() {
-        for (nth, quantity) in quantities.iter().enumerate() {
-            let place = page.panels[at * quantities.len() + nth];
+        for (nth, quantity) in quantities.iter().copied().enumerate() {
+            let place = page.panels[at * lines * columns + nth];
             panel(&mut page.scene, place, trials, row, (nth, quantity));
         }
     }
     Ok(Drawing::picture(
         page.scene,
-        data(trials, &rows, quantities),
+        data(trials, &rows, &quantities),
     ))
+}
+
+/// What is drawn besides, if it was recorded.
+fn further(trials: &Trials) -> impl Iterator<Item = &'static Quantity> {
+    let of_packets = if axes(trials).contains("value_size") {
+        OF_PACKETS.as_slice()
+    } else {
+        &[]
+    };
+    let further = OF_SOME.iter().chain(of_packets);
+    further.filter(|quantity| trials.has_values(quantity.column))
 }
 
 /// The swept quantities of which at least two values were recorded.
@@ -265,13 +312,13 @@ fn across(row: &Row<'_>) -> Axis {
     }
 }
 
-fn data(trials: &Trials, rows: &[Row<'_>], quantities: &[Quantity]) -> Data {
+fn data(trials: &Trials, rows: &[Row<'_>], quantities: &[&Quantity]) -> Data {
     let mut data = Data::by_cell([
         "load", "swept", "at", "quantity", "unit", "value", "low", "high", "blocks", "spread",
     ]);
     for row in rows {
         for (value, cell) in &row.cells {
-            for (nth, quantity) in quantities.iter().enumerate() {
+            for (nth, quantity) in quantities.iter().copied().enumerate() {
                 let what = [
                     row.axis.clone(),
                     value.to_string(),

@@ -1,4 +1,4 @@
-//! The measure phase of a trial in steps.
+//! The measure phase of a trial in steps: what clients saw, and where the server's requests went.
 
 use std::path::Path;
 
@@ -29,25 +29,65 @@ pub(super) fn read(folder: &Path) -> Result<Option<Vec<Step>>> {
 }
 
 fn steps(frame: DataFrame) -> PolarsResult<Vec<Step>> {
-    let names = ["start_ns", "requests", "p50_ns", "p99_ns"];
-    let numbers = names.map(|name| col(name).strict_cast(DataType::Float64));
-    let frame = frame.lazy().select(numbers).collect()?;
-    let columns: Vec<&Float64Chunked> = names
-        .iter()
-        .map(|name| frame.column(name)?.f64())
-        .collect::<PolarsResult<_>>()?;
-    let [start, requests, p50, p99] = [0, 1, 2, 3].map(|column: usize| columns[column]);
+    let [start, requests, p50, p99] = numbers(frame, ["start_ns", "requests", "p50_ns", "p99_ns"])?;
     let missing = || polars_err!(ComputeError: "a row has no start_ns");
-    (0..frame.height())
+    (0..start.len())
         .map(|row| {
-            let due = requests.get(row).is_some_and(|requests| requests > 0.0);
-            let rank =
-                |column: &Float64Chunked| due.then(|| column.get(row).unwrap_or(f64::INFINITY));
+            let due = requests[row].is_some_and(|requests| requests > 0.0);
+            let rank = |column: &[Option<f64>]| due.then(|| column[row].unwrap_or(f64::INFINITY));
             Ok(Step {
-                start_ns: start.get(row).ok_or_else(missing)?,
-                p50_ns: rank(p50),
-                p99_ns: rank(p99),
+                start_ns: start[row].ok_or_else(missing)?,
+                p50_ns: rank(&p50),
+                p99_ns: rank(&p99),
             })
         })
         .collect()
+}
+
+/// Where requests went in one step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct SteeringStep {
+    /// Its start, ns since the start of the measure phase.
+    pub(crate) start_ns: f64,
+    /// Requests executed.
+    pub(crate) executed: f64,
+    /// Of them, taken by a thread that is not the owner; `None` where keys have no owner.
+    pub(crate) misroutes: Option<f64>,
+}
+
+/// The steps in `folder/steering.csv`; `None` when there is no such file.
+pub(super) fn read_steering(folder: &Path) -> Result<Option<Vec<SteeringStep>>> {
+    let path = folder.join("steering.csv");
+    let frame = table::read(&path)?;
+    let steps = frame.map(steering_steps).transpose();
+    steps.map_err(Error::table(&path))
+}
+
+fn steering_steps(frame: DataFrame) -> PolarsResult<Vec<SteeringStep>> {
+    let [start, executed, misroutes] =
+        numbers(frame, ["start_ns", "requests_executed", "misroutes"])?;
+    let missing = || polars_err!(ComputeError: "a row lacks start_ns or requests_executed");
+    let rows = start.into_iter().zip(executed).zip(misroutes);
+    rows.map(|((start_ns, executed), misroutes)| {
+        Ok(SteeringStep {
+            start_ns: start_ns.ok_or_else(missing)?,
+            executed: executed.ok_or_else(missing)?,
+            misroutes,
+        })
+    })
+    .collect()
+}
+
+/// The named columns as numbers.
+fn numbers<const N: usize>(
+    frame: DataFrame,
+    names: [&str; N],
+) -> PolarsResult<[Vec<Option<f64>>; N]> {
+    let columns = names.map(|name| col(name).strict_cast(DataType::Float64));
+    let frame = frame.lazy().select(columns).collect()?;
+    let mut values = names.map(|_| Vec::new());
+    for (values, name) in values.iter_mut().zip(names) {
+        *values = frame.column(name)?.f64()?.iter().collect();
+    }
+    Ok(values)
 }

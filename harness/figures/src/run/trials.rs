@@ -7,7 +7,7 @@ use polars::prelude::*;
 use stats::Histogram;
 
 use super::floor::{FLOOR_LABEL, Floor};
-use super::intervals::{self, Step};
+use super::intervals::{self, SteeringStep, Step};
 use super::series::{Series, Setting};
 use super::swept::Swept;
 use super::{histogram, table};
@@ -254,6 +254,12 @@ impl Trials {
         self.valid.column(name).is_ok()
     }
 
+    /// Whether a valid trial has a value in the column.
+    pub(crate) fn has_values(&self, name: &str) -> bool {
+        let column = self.valid.column(name);
+        column.is_ok_and(|column| column.null_count() < column.len())
+    }
+
     /// The columns named `drop_<reason>`.
     pub(crate) fn drop_columns(&self) -> Vec<String> {
         let names = self.valid.get_column_names();
@@ -347,11 +353,23 @@ impl Trials {
 
     /// The intervals of each block of a cell, for the blocks that recorded any.
     pub(crate) fn intervals(&self, cell: &Cell) -> Result<Vec<Vec<Step>>> {
-        let folders = cell
-            .trial_ids
-            .iter()
-            .map(|id| self.run.join("trials").join(id));
-        let read: Result<Vec<_>> = folders.map(|folder| intervals::read(&folder)).collect();
+        self.of_blocks(cell, intervals::read)
+    }
+
+    /// Where the requests of each block of a cell went, for the blocks that recorded it.
+    pub(crate) fn steering(&self, cell: &Cell) -> Result<Vec<Vec<SteeringStep>>> {
+        self.of_blocks(cell, intervals::read_steering)
+    }
+
+    /// What `read` finds in the folders of a cell's trials.
+    fn of_blocks<T>(
+        &self,
+        cell: &Cell,
+        read: impl Fn(&Path) -> Result<Option<T>>,
+    ) -> Result<Vec<T>> {
+        let ids = cell.trial_ids.iter();
+        let folders = ids.map(|id| self.run.join("trials").join(id));
+        let read: Result<Vec<_>> = folders.map(|folder| read(&folder)).collect();
         Ok(read?.into_iter().flatten().collect())
     }
 

@@ -79,6 +79,9 @@ pub enum Paper {
     /// Didona, Zwaenepoel: Size-aware Sharding For Improving Tail Latencies in In-memory Key-value
     /// Stores, NSDI 2019.
     Minos19,
+    /// Ousterhout, Fried, Behrens, Belay, Balakrishnan: Shenango: Achieving High CPU Efficiency for
+    /// Latency-sensitive Datacenter Workloads, NSDI 2019.
+    Shenango19,
 }
 
 impl Paper {
@@ -91,6 +94,7 @@ impl Paper {
             Self::Mica14 => "MICA, NSDI'14",
             Self::Netcache17 => "NetCache, SOSP'17",
             Self::Minos19 => "Minos, NSDI'19",
+            Self::Shenango19 => "Shenango, NSDI'19",
         }
     }
 
@@ -117,6 +121,10 @@ impl Paper {
             Self::Minos19 => {
                 "Didona, Zwaenepoel: Size-aware Sharding For Improving Tail Latencies in In-memory \
                  Key-value Stores"
+            }
+            Self::Shenango19 => {
+                "Ousterhout, Fried, Behrens, Belay, Balakrishnan: Shenango: Achieving High CPU \
+                 Efficiency for Latency-sensitive Datacenter Workloads"
             }
         }
     }

@@ -65,6 +65,8 @@ const SHIPPED: &[(&str, &str)] = &[
     shipped!("polling-notifies-sooner.yaml"),
     shipped!("posix-sockets-configuration.yaml"),
     shipped!("several-keys-have-no-owner.yaml"),
+    shipped!("shenango-latency-of-dedicated-cores.yaml"),
+    shipped!("shenango-offload-ends-software-steering.yaml"),
     shipped!("size-aware-needs-queues.yaml"),
     shipped!("skew-overloads-owners.yaml"),
     shipped!("software-steering-hands-off.yaml"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use record::{ProbeRecord, ProbeStatus, RunFolder, Severity, Smell, TrialRecord};
+use spec::Sweep;
 
 use super::{Table, capacity, shortfall};
 
@@ -77,12 +78,12 @@ pub(crate) fn trial_row(record: &TrialRecord) -> String {
     )
 }
 
-/// Trials of one label at one point of load and workload.
+/// Trials of one label at one load and one combination of swept values, which stand in a column of their own.
 fn cells(run: &RunFolder) -> Table {
-    let mut table = Table::new(&[
-        "label",
-        "io",
-        ">load",
+    let sweep = run.run().spec.sweep.as_ref();
+    let mut titles = vec!["label", "io", ">load"];
+    titles.extend(sweep.map(|_| "swept"));
+    titles.extend([
         ">answered",
         ">p50",
         ">p99",
@@ -93,29 +94,29 @@ fn cells(run: &RunFolder) -> Table {
         ">hops/req",
         ">valid",
     ]);
+    let mut table = Table::new(&titles);
+    let order = sweep.map(|sweep| in_order(run, sweep)).unwrap_or_default();
     let mut groups: BTreeMap<_, Vec<&TrialRecord>> = BTreeMap::new();
     for record in run.trials().iter().filter(|it| !it.trial.is_floor()) {
         let trial = &record.trial;
         let key = (
             trial.load,
-            format!("{:?}", trial.workload),
+            sweep.and_then(|sweep| order.iter().position(|swept| *swept == sweep.of(trial))),
             trial.system.label.clone(),
             trial.system.io,
         );
         groups.entry(key).or_default().push(record);
     }
-    for ((_, _, label, io), records) in groups {
-        let load = records[0].trial.load;
+    for ((load, swept, label, io), records) in groups {
         let valid = records.iter().filter(|record| record.valid).count();
         let usable: Vec<&TrialRecord> = records
             .iter()
             .copied()
             .filter(|record| record.valid)
             .collect();
-        table.row(vec![
-            label,
-            io.name().to_owned(),
-            load.to_string(),
+        let mut row = vec![label, io.name().to_owned(), load.to_string()];
+        row.extend(swept.map(|at| order[at].clone()));
+        row.extend([
             percent(median(&usable, |r| {
                 Some(ratio(r.ledger.answered, r.ledger.offered))
             })),
@@ -130,8 +131,21 @@ fn cells(run: &RunFolder) -> Table {
             })),
             format!("{valid}/{}", records.len()),
         ]);
+        table.row(row);
     }
     table
+}
+
+/// The combinations of swept values in the order of the spec.
+fn in_order(run: &RunFolder, sweep: &Sweep) -> Vec<String> {
+    let mut order = Vec::new();
+    for trial in spec::expand(&run.run().spec) {
+        let swept = sweep.of(&trial);
+        if !order.contains(&swept) {
+            order.push(swept);
+        }
+    }
+    order
 }
 
 fn probes(probes: &[ProbeRecord]) -> Table {

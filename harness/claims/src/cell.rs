@@ -31,7 +31,8 @@ pub struct ServerCell {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wakeup: Option<Wakeup>,
-    /// The label, where several labels fit the rest.
+    /// The label, where several labels fit the rest. Trials with an option that changes how the system steers or
+    /// serves ([`System::is_plain`]) are named by their label only.
     #[garde(inner(length(min = 1)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -141,10 +142,10 @@ impl ServerCell {
             && system.system == self.system
             && system.io == self.io()
             && self.woken(system)
-            && self
-                .label
-                .as_ref()
-                .is_none_or(|label| *label == system.label)
+            && match &self.label {
+                Some(label) => *label == system.label,
+                None => system.is_plain(),
+            }
             && self.with.fit(trial)
     }
 }

@@ -68,6 +68,30 @@ fn two_labels_of_one_system_must_be_told_apart() {
 }
 
 #[test]
+fn a_variant_of_a_system_is_named_by_its_label() {
+    let bound = |label: &str| {
+        claim(
+            "steering",
+            &format!(
+                "test: {{bound: {{metric: p50_ns, of: {{server: {{system: xdp_steered{label}}}}}, \
+                 limits: {{at_least: 1}}}}}}"
+            ),
+        )
+    };
+    let systems = "{system: xdp_steered, label: plain}, \
+                   {system: xdp_steered, label: sealed, encryption: token}";
+    let (_output, folder) = run(&spec_of(10, systems, "5 kreq/s"), |trial| {
+        assert_eq!(trial.system.is_plain(), trial.system.label != "sealed");
+        QUIET
+    });
+    let runs = [folder];
+    for label in ["", ", label: sealed"] {
+        let found = finding(&bound(label), &runs);
+        assert_eq!((found.verdict, found.blocks), (Reproduced, 10), "{label}");
+    }
+}
+
+#[test]
 fn invalid_trials_stay_out() {
     let order = claim(
         "steering",

@@ -286,6 +286,21 @@ impl System {
     pub fn serving(&self) -> SystemKind {
         self.cache.map_or(self.system, |cache| cache.behind)
     }
+
+    /// Whether nothing is switched on that would change how it steers or serves: it is what its paper describes.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let plain_program = self
+            .xdp
+            .is_none_or(|xdp| !xdp.hash_reuse && !xdp.multi_buffer && xdp.cost.is_none());
+        let by_software = self.steering.is_none_or(|by| by == Steerer::Software);
+        plain_program
+            && by_software
+            && self.multi_key.is_none()
+            && self.rebalance.is_none()
+            && self.encryption.is_none()
+            && self.hot_keys.is_none()
+    }
 }
 
 impl SystemSpec {

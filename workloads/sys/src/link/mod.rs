@@ -22,6 +22,7 @@ use crate::netlink::{Connection, errno};
 
 pub use address::{add_address, add_neighbour};
 pub use mac::MacAddress;
+pub(crate) use read::from_message;
 pub use read::{
     Link, LinkStatistics, XdpAttachment, XdpMode, await_running, get, ifindex, list, statistics,
 };

@@ -26,6 +26,8 @@ pub struct PortState {
     pub v4: Option<Ipv4Addr>,
     /// The same for IPv6.
     pub v6: Option<Ipv6Addr>,
+    /// The same for sources that have no meaning beyond the link (RFC 6724, 5, rule 2), if it has such an address.
+    pub link_local: Option<Ipv6Addr>,
 }
 
 /// What is known of a neighbour's hardware address.

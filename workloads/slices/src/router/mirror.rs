@@ -36,6 +36,7 @@ struct Shared {
     published: Arc<Published>,
     stop: AtomicBool,
     reread: AtomicU64,
+    lost: AtomicU64,
     unresolvable: AtomicU64,
     failure: Mutex<Option<String>>,
 }
@@ -62,6 +63,7 @@ impl Mirror {
             published: Published::new(model.fib()),
             stop: AtomicBool::new(false),
             reread: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             unresolvable: AtomicU64::new(0),
             failure: Mutex::new(None),
         });
@@ -100,6 +102,12 @@ impl Mirror {
     #[must_use]
     pub fn read_again(&self) -> u64 {
         self.shared.reread.load(Ordering::Relaxed)
+    }
+
+    /// How often reports of changes were lost.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
     }
 
     /// Neighbours that the kernel refused to resolve.
@@ -151,6 +159,7 @@ impl Shared {
         let mut changes = Vec::new();
         let heard = monitor.hear(&mut changes)?;
         let (mut changed, mut read_again) = (false, heard == Heard::Lost);
+        self.lost.fetch_add(read_again.into(), Ordering::Relaxed);
         for change in changes {
             let effect = model.apply(change).map_err(io::Error::other)?;
             changed |= effect.changed;

@@ -95,7 +95,7 @@ fn headers_that_are_unsound_are_dropped_by_name() {
 #[test]
 fn addresses_that_no_packet_has_are_dropped() {
     for source in [
-        [0, 1, 2, 3],
+        [0; 4],
         [127, 0, 0, 1],
         [224, 0, 0, 1],
         [255; 4],
@@ -110,7 +110,7 @@ fn addresses_that_no_packet_has_are_dropped() {
             "{source:?}"
         );
     }
-    for to in ["0.0.0.0", "0.1.2.3", "127.0.0.1"] {
+    for to in ["0.0.0.0", "127.0.0.1"] {
         let frame = v4(to, UDP, b"", same);
         assert_eq!(
             outcome(&frame),

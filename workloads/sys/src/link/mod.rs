@@ -78,6 +78,15 @@ pub fn quiet(name: &str) -> io::Result<()> {
         .doing(|| format!("switch address resolution off on {name}"))
 }
 
+/// Has the kernel resolve the addresses of neighbours on the link, as it does on links that are not [`quiet`].
+///
+/// # Errors
+/// As [`set_up`].
+pub fn resolve_neighbours(name: &str) -> io::Result<()> {
+    set_flags(name, LinkFlags::empty(), LinkFlags::Noarp)
+        .doing(|| format!("switch address resolution on on {name}"))
+}
+
 /// Changes the MTU in bytes (without the Ethernet header).
 ///
 /// # Errors

@@ -12,6 +12,8 @@ use super::{Onward, onto_link};
 /// The header of an IPv4 packet in a frame, found sound.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::router) struct Header {
+    /// Type of service.
+    pub(in crate::router) class: u8,
     /// Bytes of the header, 20 to 60.
     pub(in crate::router) len: usize,
     /// Bytes of header and payload together; they lie inside the frame.
@@ -34,7 +36,7 @@ impl Header {
             .ok_or(Drop::Truncated)?;
         let [
             version_len,
-            _,
+            class,
             t1,
             t0,
             _,
@@ -58,6 +60,7 @@ impl Header {
             return Err(Drop::Version);
         }
         let header = Self {
+            class,
             len: usize::from(version_len & 0x0f) * 4,
             total_len: usize::from(u16::from_be_bytes([t1, t0])),
             position: u16::from_be_bytes([p1, p0]),
@@ -89,8 +92,8 @@ impl Header {
     }
 }
 
-/// What no packet is to have as an address (RFC 1812, 5.3.7). Addresses from 240/4 on are forwarded, as Linux
-/// forwards them, but for the limited broadcast.
+/// What no packet is to have as an address (RFC 1812, 5.3.7). As Linux does it: the rest of net 0 is forwarded (since 5.3), and so is
+/// what is reserved from 240/4 on, but for the limited broadcast.
 #[inline(always)]
 fn checked(fib: &Fib, header: &Header) -> Result<(), Verdict> {
     let (src, dst) = (header.src, header.dst);
@@ -116,7 +119,7 @@ fn checked(fib: &Fib, header: &Header) -> Result<(), Verdict> {
 }
 
 const fn is_this(address: u32) -> bool {
-    address >> 24 == 0
+    address == 0
 }
 
 const fn is_loopback(address: u32) -> bool {

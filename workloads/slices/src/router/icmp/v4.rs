@@ -15,8 +15,9 @@ const LONGEST: usize = 576;
 const ICMP_LEN: usize = 8;
 const ROOM: usize = MIN_HEADER_LEN + ICMP_LEN;
 const ICMP: u8 = 1;
-/// Internetwork control (RFC 1812, 4.3.2.5).
+/// An error is of internetwork control, and else of the packet's type of service (RFC 1812, 4.3.2.5).
 const PRECEDENCE: u8 = 0xc0;
+const SERVICE: u8 = 0x1e;
 
 /// Type and code.
 const fn code(report: Report) -> (u8, u8) {
@@ -67,11 +68,10 @@ pub(super) fn error(
     let packet = enclose(port, frame, quoted, ROOM)?;
     let len = (packet.len() as u16).to_be_bytes();
     let (kind, code) = code(report);
+    let class = PRECEDENCE | (header.class & SERVICE);
     let mtu = (mtu.min(u16::MAX.into()) as u16).to_be_bytes();
     // Not to be fragmented, so that its identification may be 0 (RFC 6864, 4.1).
-    packet[..12].copy_from_slice(&[
-        0x45, PRECEDENCE, len[0], len[1], 0, 0, 0x40, 0, HOPS, ICMP, 0, 0,
-    ]);
+    packet[..12].copy_from_slice(&[0x45, class, len[0], len[1], 0, 0, 0x40, 0, HOPS, ICMP, 0, 0]);
     packet[12..16].copy_from_slice(&source.octets());
     packet[16..20].copy_from_slice(&header.src.to_be_bytes());
     packet[20..28].copy_from_slice(&[kind, code, 0, 0, 0, 0, mtu[0], mtu[1]]);

@@ -83,7 +83,9 @@ pub(super) fn error(
     mtu: u32,
 ) -> Result<(), Drop> {
     let header = Header::read(frame.bytes())?;
-    let source = port.v6.ok_or(Drop::NoErrorSource)?;
+    let near = header.src.is_unicast_link_local();
+    let source = port.link_local.filter(|_| near).or(port.v6);
+    let source = source.ok_or(Drop::NoErrorSource)?;
     let quoted = header.total_len.min(LEAST_MTU as usize - ROOM);
     let packet = enclose(port, frame, quoted, ROOM)?;
     let payload_len = packet.len() - HEADER_LEN;

@@ -4,7 +4,7 @@ mod hops;
 mod routes;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use pktio::frame::Port;
@@ -192,13 +192,15 @@ impl Model {
                 IpAddr::V6(address) => Some(address),
             })
         };
+        let link_local = v6().find(Ipv6Addr::is_unicast_link_local);
         let wide = v6().find(|address| !address.is_unicast_link_local());
         Some(PortState {
             device,
             mac: link.mac?.0,
             mtu: link.mtu,
             v4,
-            v6: wide.or_else(|| v6().next()),
+            v6: wide.or(link_local),
+            link_local,
         })
     }
 

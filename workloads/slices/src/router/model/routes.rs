@@ -152,20 +152,22 @@ enum GivesWay {
 /// them with each that comes; the others of the same prefix and priority stand beside it.
 fn gives_way(told: &[Route], route: &Route, standing: Standing) -> GivesWay {
     let v6 = route.destination.is_ipv6();
-    let in_place = match standing {
-        Standing::Beside => v6 && route.hops.len() > 1,
-        Standing::InPlace => true,
-    };
-    if !in_place {
-        return GivesWay::None;
-    }
-    if v6 && has_gateway(route) {
-        return GivesWay::AllWithGateways;
-    }
-    let place = told
+    let reached_alike = |other: &Route| !v6 || has_gateway(other) == has_gateway(route);
+    let rival = |other: &Route| rivals(other, route);
+    let alike = told
         .iter()
-        .position(|other| rivals(other, route) && !(v6 && has_gateway(other)));
-    place.map_or(GivesWay::None, GivesWay::One)
+        .position(|other| rival(other) && reached_alike(other));
+    let ways = v6 && has_gateway(route);
+    match (standing, alike) {
+        (Standing::Beside, Some(_)) if ways && route.hops.len() > 1 => GivesWay::AllWithGateways,
+        (Standing::Beside, _) => GivesWay::None,
+        (Standing::InPlace, Some(_)) if ways => GivesWay::AllWithGateways,
+        (Standing::InPlace, Some(place)) => GivesWay::One(place),
+        (Standing::InPlace, None) => told
+            .iter()
+            .position(rival)
+            .map_or(GivesWay::None, GivesWay::One),
+    }
 }
 
 fn rivals(one: &Route, other: &Route) -> bool {

@@ -121,6 +121,12 @@ fn a_route_takes_the_place_of_another() {
     assert_eq!(port_to(&model, "2001:db8::7"), Ok(Some(1)));
     assert!(tell(&mut model, Change::NoRoute(new)).changed);
     assert_eq!(port_to(&model, "2001:db8::7"), Err(Deadend::NoRoute));
+    // Also of one that is reached otherwise, where there is none of its kind.
+    let mut black = route("2001:db8::", 32, &[]);
+    black.kind = RouteKind::Blackhole;
+    add(&mut model, &black);
+    assert!(tell(&mut model, Change::Route(old, Standing::InPlace)).changed);
+    assert_eq!(port_to(&model, "2001:db8::7"), Ok(Some(0)));
     // On two links at once, as link-local prefixes are.
     add(&mut model, &route("fe80::", 64, &[hop(INSIDE, None)]));
     let other = route("fe80::", 64, &[hop(OUTSIDE, None)]);
@@ -221,6 +227,7 @@ fn links_and_addresses_make_ports_and_ask_for_another_reading() {
     assert_eq!((port.device, port.mtu, port.mac[5]), (INSIDE, 1500, 11));
     assert_eq!(port.v4.map(IpAddr::V4), Some(address("10.0.0.1")));
     assert_eq!(port.v6.map(IpAddr::V6), Some(address("2001:db8::1")));
+    assert_eq!(port.link_local.map(IpAddr::V6), Some(address("fe80::1")));
     assert!(fib.is_own(0x0a00_0002) && !fib.is_own(0x0a00_0003));
     let both = Effect {
         changed: true,

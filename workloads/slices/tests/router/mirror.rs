@@ -1,6 +1,9 @@
 //! The mirror follows what is changed by netlink.
 
-use slices::router::{Deadend, Host, Mirror, Reader, Resolution, TableLimits};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use slices::router::{Deadend, Host, Mirror, Reader, Resolution, TableLimits, Way};
 use sys::link::{self, MacAddress};
 use sys::tables::{self, RouteKind};
 
@@ -11,8 +14,8 @@ fn way(reader: &Reader, to: &str) -> Result<(Option<u16>, Resolution), Deadend> 
     let fib = reader.fib();
     let to = address(to);
     let way = match to {
-        std::net::IpAddr::V4(to) => fib.route_v4(1, to.to_bits())?,
-        std::net::IpAddr::V6(to) => fib.route_v6(1, to.to_bits())?,
+        IpAddr::V4(to) => fib.route_v4(1, to.to_bits())?,
+        IpAddr::V6(to) => fib.route_v6(1, to.to_bits())?,
     };
     let known = match (way.gateway, way.port) {
         (Some((_, known)), _) => known,
@@ -124,6 +127,66 @@ fn reports_that_are_lost_are_made_up_for() {
         all(&reader, Err(Deadend::NoRoute))
     }));
     assert!(mirror.lost() > 0, "nothing was lost");
+    assert_eq!(mirror.failure(), None);
+}
+
+/// The hardware addresses that packets to this address leave for, whatever their source.
+fn stations(reader: &Reader, to: &str) -> BTreeSet<u8> {
+    let fib = reader.fib();
+    let way = |src: u32| match address(to) {
+        IpAddr::V4(to) => fib.route_v4(src, to.to_bits()),
+        IpAddr::V6(to) => fib.route_v6(src.into(), to.to_bits()),
+    };
+    let last = |way: &Way| match way.gateway {
+        Some((_, Resolution::Known(mac))) => Some(mac[5]),
+        Some((_, Resolution::Failed | Resolution::Unknown)) | None => None,
+    };
+    (0..64).filter_map(|src| last(way(src).ok()?)).collect()
+}
+
+#[test]
+fn the_ways_of_a_route_come_and_go() {
+    let Some(rig) = rig() else { return };
+    let mirror = rig.mirror();
+    let mut reader = mirror.reader();
+    let mut become_ = |to: &str, expected: &[u8]| {
+        let expected: BTreeSet<u8> = expected.iter().copied().collect();
+        let same = eventually(|| {
+            reader.refresh();
+            stations(&reader, to) == expected
+        });
+        assert!(same, "{to}: {:?}, not {expected:?}", stations(&reader, to));
+    };
+    for (to, prefix_len, gateways) in [
+        ("100.64.0.0", 10, ["198.18.2.51", "198.18.2.52"]),
+        ("fd54::", 32, ["fd53:2::51", "fd53:2::52"]),
+    ] {
+        let both = rig.at_router(|| {
+            for (gateway, last) in gateways.into_iter().zip([51, 52]) {
+                let mac = MacAddress([2, 0, 0, 0, 0, last]);
+                link::add_neighbour("outside", address(gateway), mac).unwrap();
+            }
+            let mut both = rig.route(to, prefix_len, Some(gateways[0]));
+            both.hops
+                .extend(rig.route(to, prefix_len, Some(gateways[1])).hops);
+            tables::add_route(&both).unwrap();
+            both
+        });
+        become_(to, &[51, 52]);
+        let one = rig.route(to, prefix_len, Some(gateways[1]));
+        rig.at_router(|| tables::add_route(&one).unwrap());
+        become_(to, &[52]);
+        rig.at_router(|| tables::add_route(&both).unwrap());
+        become_(to, &[51, 52]);
+        if to.contains(':') {
+            rig.at_router(|| tables::remove_route(&one).unwrap());
+            become_(to, &[51]);
+            rig.at_router(|| tables::add_route(&both).unwrap());
+            become_(to, &[51, 52]);
+        }
+        rig.at_router(|| tables::remove_route(&both).unwrap());
+        become_(to, &[]);
+    }
     assert_eq!(mirror.failure(), None);
 }
 

@@ -2,6 +2,7 @@
 
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray};
+use steering::forward::Fate;
 use steering::in_kernel::counters::Outcome;
 use steering::reply::ReplyKind;
 use steering::{Drop, layout};
@@ -112,6 +113,22 @@ impl AnswerCounters {
     }
 }
 
+/// What the forwarding program did. All counts are frames; each is in exactly one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardCounters {
+    /// Every fate, in their order.
+    pub fates: Vec<(Fate, u64)>,
+}
+
+impl ForwardCounters {
+    /// How many had this fate.
+    #[must_use]
+    pub fn of(&self, fate: Fate) -> u64 {
+        let found = self.fates.iter().find(|(other, _)| *other == fate);
+        found.map_or(0, |(_, frames)| *frames)
+    }
+}
+
 /// A program's counter map.
 pub(crate) struct Counters(PerCpuArray<MapData, u64>);
 
@@ -175,6 +192,13 @@ impl Counters {
             outcomes: outcomes.collect::<Result<_>>()?,
             passed: self.sum(layout::COUNTER_PASSED)?,
             drops: self.by_reason()?,
+        })
+    }
+
+    pub(crate) fn forward(&self) -> Result<ForwardCounters> {
+        let fate = |fate: Fate| Ok((fate, self.sum(fate as u32)?));
+        Ok(ForwardCounters {
+            fates: Fate::ALL.into_iter().map(fate).collect::<Result<_>>()?,
         })
     }
 

@@ -12,6 +12,7 @@ mod chain;
 mod counters;
 mod cpumap;
 mod error;
+mod forward;
 mod generate;
 mod hot_keys;
 mod kernel;
@@ -38,11 +39,12 @@ pub use attach::Attached;
 pub use burn::Burn;
 pub use chain::XdpProgram;
 pub use counters::{
-    AnswerCounters, CpuMapLosses, PlacedCounters, ReceiveCounters, ReflectCounters, ReplyCounters,
-    SteerCounters,
+    AnswerCounters, CpuMapLosses, ForwardCounters, PlacedCounters, ReceiveCounters,
+    ReflectCounters, ReplyCounters, SteerCounters,
 };
 pub use cpumap::CpuRedirect;
 pub use error::{Error, Result};
+pub use forward::Forward;
 pub use generate::Generate;
 pub use hot_keys::HotKeys;
 pub use kernel::{KernelVersion, refuse_kernel, running_kernel};

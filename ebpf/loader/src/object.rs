@@ -1,6 +1,9 @@
 //! What every loader does with an object: load it, find its program and its maps.
 
-use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, ProgramArray, RingBuf, XskMap};
+use aya::maps::xdp::XdpMapError;
+use aya::maps::{
+    Array, DevMap, HashMap, MapData, MapError, PerCpuArray, ProgramArray, RingBuf, XskMap,
+};
 use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader, Pod};
 
@@ -100,6 +103,10 @@ take_map!(
     sockets -> XskMap<MapData>
 );
 take_map!(
+    /// Takes a list of devices out of an object.
+    devices -> DevMap<MapData>
+);
+take_map!(
     /// Takes a hash map out of an object.
     hash -> HashMap<MapData, u64, V>, V
 );
@@ -125,6 +132,22 @@ pub(crate) fn remove(
         Err(MapError::SyscallError(call)) if call.io_error.raw_os_error() == Some(ABSENT) => Ok(()),
         removed => removed.map_err(map_error(name)),
     }
+}
+
+/// Puts a device into a list of devices.
+pub(crate) fn set_device(
+    map: &mut DevMap<MapData>,
+    name: &'static str,
+    place: u32,
+    ifindex: u32,
+) -> Result<()> {
+    map.set(place, ifindex, None, 0)
+        .map_err(|error| match error {
+            XdpMapError::MapError(error) => map_error(name)(error),
+            XdpMapError::ChainedProgramNotSupported => {
+                Error::BadConfig("the kernel has no programs behind a DEVMAP")
+            }
+        })
 }
 
 /// The program of an object as the kernel names it.

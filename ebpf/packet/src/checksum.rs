@@ -112,7 +112,14 @@ pub const fn replaced(sum: u16, from: u16, to: u16) -> u16 {
     if sum == 0 {
         return 0;
     }
-    not_none(Sum::new().word(!sum).word(!from).word(to).finish())
+    not_none(changed(sum, from, to))
+}
+
+/// The checksum `sum` after a word of what it covers changed from `from` to `to` (RFC 1624, equation 3).
+#[inline(always)]
+#[must_use]
+pub const fn changed(sum: u16, from: u16, to: u16) -> u16 {
+    Sum::new().word(!sum).word(!from).word(to).finish()
 }
 
 /// What a datagram's checksum needs before it leaves the packet that it came in.

@@ -14,6 +14,7 @@
 pub mod checksum;
 mod datagram;
 pub mod ethernet;
+pub mod hop;
 pub mod ipv4;
 pub mod ipv6;
 mod reason;

@@ -8,6 +8,7 @@
 
 pub mod binary;
 pub mod flow;
+pub mod forward;
 pub mod frame;
 pub mod hash;
 pub mod in_kernel;

@@ -28,4 +28,5 @@ pub mod process;
 pub mod shared;
 pub mod sockets;
 pub mod sysctl;
+pub mod tables;
 pub mod tasks;

@@ -97,13 +97,39 @@ fn add_pair() {
     }
 }
 
-/// A client's host: a thread in a namespace of its own, where `near` is. The server's is the test's.
+/// Another host: a thread in a namespace of its own. The server's, or the router's, is the test's.
 pub(crate) struct Client {
+    tid: i32,
     work: Option<Sender<Box<dyn FnOnce() + Send>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Client {
+    /// A host with no device but the loopback.
+    pub(crate) fn start() -> Self {
+        let (work, todo) = channel::<Box<dyn FnOnce() + Send>>();
+        let (tell, told) = channel();
+        let thread = thread::spawn(move || {
+            assert!(enter());
+            // SAFETY: it takes nothing and cannot fail.
+            tell.send(unsafe { libc::gettid() })
+                .expect("the test waits");
+            for work in todo {
+                work();
+            }
+        });
+        Self {
+            tid: told.recv().expect("a namespace, as the test has one"),
+            work: Some(work),
+            thread: Some(thread),
+        }
+    }
+
+    /// Its thread, which names its namespace to iproute2.
+    pub(crate) fn tid(&self) -> i32 {
+        self.tid
+    }
+
     /// Does this on the client's host and returns what came of it.
     pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let (tell, told) = channel();
@@ -131,23 +157,8 @@ impl Drop for Client {
 pub(crate) fn between_hosts(test: impl FnOnce(&Client) + Send + 'static) {
     in_namespace(|| {
         add_pair();
-        let (work, todo) = channel::<Box<dyn FnOnce() + Send>>();
-        let (tell, told) = channel();
-        let thread = thread::spawn(move || {
-            assert!(enter());
-            // SAFETY: it takes nothing and cannot fail.
-            tell.send(unsafe { libc::gettid() })
-                .expect("the test waits");
-            for work in todo {
-                work();
-            }
-        });
-        let tid = told.recv().expect("a namespace, as the test has one");
-        ip(&format!("link set near netns {tid}"));
-        let client = Client {
-            work: Some(work),
-            thread: Some(thread),
-        };
+        let client = Client::start();
+        ip(&format!("link set near netns {}", client.tid()));
         host("far", SERVER_MAC, 1, (CLIENT_MAC, 2));
         client.run(|| host("near", CLIENT_MAC, 2, (SERVER_MAC, 1)));
         test(&client);

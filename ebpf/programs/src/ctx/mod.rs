@@ -9,6 +9,7 @@
 
 mod burn;
 mod counts;
+mod fib;
 mod frame;
 mod requests;
 mod sockets;
@@ -16,6 +17,7 @@ mod values;
 
 pub use burn::*;
 pub use counts::*;
+pub use fib::*;
 pub use frame::*;
 pub use requests::*;
 pub use sockets::*;

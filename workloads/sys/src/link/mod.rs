@@ -22,6 +22,7 @@ use crate::netlink::{Connection, errno};
 
 pub use address::{add_address, add_neighbour};
 pub use mac::MacAddress;
+pub(crate) use read::from_message;
 pub use read::{
     Link, LinkStatistics, XdpAttachment, XdpMode, await_running, get, ifindex, list, statistics,
 };
@@ -75,6 +76,15 @@ pub fn quiet(name: &str) -> io::Result<()> {
     disable_ipv6_autoconf(name)?;
     set_flags(name, LinkFlags::Noarp, LinkFlags::Noarp)
         .doing(|| format!("switch address resolution off on {name}"))
+}
+
+/// Has the kernel resolve the addresses of neighbours on the link, as it does on links that are not [`quiet`].
+///
+/// # Errors
+/// As [`set_up`].
+pub fn resolve_neighbours(name: &str) -> io::Result<()> {
+    set_flags(name, LinkFlags::empty(), LinkFlags::Noarp)
+        .doing(|| format!("switch address resolution on on {name}"))
 }
 
 /// Changes the MTU in bytes (without the Ethernet header).

@@ -162,6 +162,11 @@ fn link(message: RouteNetlinkMessage) -> io::Result<Link> {
     let RouteNetlinkMessage::NewLink(message) = message else {
         return Err(malformed(format!("message of type {kind} among links")));
     };
+    Ok(from_message(message))
+}
+
+/// The link that a message tells of.
+pub(crate) fn from_message(message: LinkMessage) -> Link {
     let flags = message.header.flags;
     let mut link = Link {
         index: message.header.index,
@@ -178,7 +183,7 @@ fn link(message: RouteNetlinkMessage) -> io::Result<Link> {
     for attribute in message.attributes {
         read_attribute(&mut link, attribute);
     }
-    Ok(link)
+    link
 }
 
 #[expect(

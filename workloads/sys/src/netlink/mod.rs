@@ -5,24 +5,32 @@
 //! refusal ends up in the error.
 
 pub(crate) mod generic;
+mod listener;
 
 use std::io;
 
 use netlink_packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader,
-    NetlinkMessage, NetlinkPayload, NetlinkSerializable, NlaBuffer, NlasIterator,
+    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkDeserializable,
+    NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable, NlaBuffer, NlasIterator,
 };
 use netlink_sys::{Socket, SocketAddr};
 
 use crate::error::malformed;
 
+pub(crate) use listener::{Listener, Notice};
+
 /// Attribute of an extended acknowledgement that holds the kernel's sentence (NLMSGERR_ATTR_MSG).
 const ACK_SENTENCE: u16 = 1;
+
+/// How often things are listed that change meanwhile.
+const ATTEMPTS: u32 = 10;
 
 /// A bound netlink socket.
 pub(crate) struct Connection {
     socket: Socket,
     sequence: u32,
+    /// Whether what was listed last changed meanwhile.
+    torn: bool,
 }
 
 impl Connection {
@@ -36,6 +44,7 @@ impl Connection {
         Ok(Self {
             socket,
             sequence: 0,
+            torn: false,
         })
     }
 
@@ -55,11 +64,27 @@ impl Connection {
         self.exchange(message, NLM_F_REQUEST | NLM_F_DUMP)
     }
 
+    /// As [`dump`](Self::dump), of things that did not change while they were listed: else they are listed again.
+    pub(crate) fn dump_whole<I>(&mut self, message: I) -> io::Result<Vec<I>>
+    where
+        I: NetlinkSerializable + NetlinkDeserializable + Clone,
+    {
+        for _ in 0..ATTEMPTS {
+            let answers = self.dump(message.clone())?;
+            if !self.torn {
+                return Ok(answers);
+            }
+        }
+        let reason = "the kernel's tables change faster than they can be read";
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, reason))
+    }
+
     fn exchange<I>(&mut self, message: I, flags: u16) -> io::Result<Vec<I>>
     where
         I: NetlinkSerializable + NetlinkDeserializable,
     {
         self.sequence += 1;
+        self.torn = false;
         let mut header = NetlinkHeader::default();
         header.flags = flags;
         header.sequence_number = self.sequence;
@@ -79,7 +104,7 @@ impl Connection {
     }
 
     /// Takes the answers from one datagram; true when the conversation has ended.
-    fn take<I>(&self, mut datagram: &[u8], answers: &mut Vec<I>) -> io::Result<bool>
+    fn take<I>(&mut self, mut datagram: &[u8], answers: &mut Vec<I>) -> io::Result<bool>
     where
         I: NetlinkSerializable + NetlinkDeserializable,
     {
@@ -87,6 +112,7 @@ impl Connection {
             let message = NetlinkMessage::<I>::deserialize(datagram).map_err(io::Error::other)?;
             let length = message.header.length as usize;
             if message.header.sequence_number == self.sequence {
+                self.torn |= message.header.flags & NLM_F_DUMP_INTR != 0;
                 match message.payload {
                     NetlinkPayload::InnerMessage(answer) => answers.push(answer),
                     NetlinkPayload::Done(_) => return Ok(true),

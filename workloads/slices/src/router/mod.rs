@@ -1,0 +1,167 @@
+//! An IPv4 and IPv6 router in user space, over any back end of [`FrameIo`].
+//!
+//! It forwards in place: a frame that came by one port leaves by another, with a hop less to live, its checksum
+//! changed by the difference, and the link addresses of the next hop. The decision is pure ([`decide`]) and ends in one
+//! [`Verdict`]; [`Router`] carries it out, sends ICMP errors in place of the frames that they are about, and counts
+//! every frame in exactly one [`Outcome`].
+//!
+//! The tables are the kernel's: [`Mirror`] copies routes, neighbours, addresses and links by netlink and follows their
+//! changes into a [`Model`], which makes one [`Fib`] after another; forwarding threads take the latest between two
+//! batches ([`Published`]). So `ip route` rules this router as it rules the kernel's own, and the router serves
+//! frames that an application originates (NetSlices, section 3: routing is done in user space where the
+//! application asks for it, `NETSLICE_NOROUTE_SET`).
+//!
+//! What is not here: multicast routing, rules beside the tables `main` and `local`, source routing and other
+//! IPv4 options, fragmentation (all left to the kernel and counted), redirects.
+
+mod asker;
+mod fib;
+mod forward;
+mod hashing;
+mod icmp;
+mod limit;
+pub mod lpm;
+mod mirror;
+mod model;
+mod outcome;
+mod published;
+
+use std::os::fd::RawFd;
+
+use pktio::FrameIo;
+use pktio::frame::{FrameMut, Port};
+use pktio::worker::{Handler, Woken};
+
+use asker::Asked;
+pub use asker::{Asker, Question};
+pub use fib::{Deadend, Fib, Hop, PortState, Resolution, Way};
+pub use forward::decide;
+use limit::Bucket;
+pub use limit::ErrorLimit;
+pub use mirror::Mirror;
+pub use model::{Model, TableLimits};
+pub use outcome::{Drop, Host, Outcome, Report, RouterCounters, Verdict};
+pub use published::{Published, Reader};
+
+/// One thread's router.
+#[derive(Debug)]
+pub struct Router {
+    tables: Reader,
+    errors: Bucket,
+    asker: Asker,
+    now_ns: u64,
+    counters: RouterCounters,
+}
+
+impl Router {
+    /// A router by these tables. What it cannot resolve it asks `asker` for; `now_ns` is the time of the clock
+    /// that [`advance`](Self::advance) tells.
+    #[must_use]
+    pub fn new(tables: Reader, asker: Asker, errors: ErrorLimit, now_ns: u64) -> Self {
+        let ports = tables.fib().ports();
+        Self {
+            tables,
+            errors: Bucket::new(errors, now_ns),
+            asker,
+            now_ns,
+            counters: RouterCounters::new(ports),
+        }
+    }
+
+    /// Tells the time (CLOCK_MONOTONIC, ns), and takes the latest tables. Once a batch.
+    pub fn advance(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
+        self.tables.refresh();
+    }
+
+    /// Routes one frame that came by `ingress`. What leaves afterwards stands in `frame`.
+    #[inline]
+    pub fn process(&mut self, ingress: Port, frame: &mut FrameMut<'_>) -> Outcome {
+        let outcome = match decide(self.tables.fib(), ingress, frame.bytes_mut()) {
+            Verdict::Forward(port) => Outcome::Forwarded(port),
+            Verdict::Host(host) => Outcome::Host(host),
+            Verdict::Drop(drop) => Outcome::Dropped(drop),
+            Verdict::Report { report, mtu } => match self.report(ingress, frame, report, mtu) {
+                Ok(()) => Outcome::Reported(report, ingress),
+                Err(drop) => Outcome::Dropped(drop),
+            },
+            Verdict::Unresolved(port, address) => {
+                if let Some(state) = self.tables.fib().port(port) {
+                    let device = state.device;
+                    self.ask(Question { device, address });
+                }
+                Outcome::Dropped(Drop::Unresolved)
+            }
+        };
+        self.counters.count(outcome);
+        outcome
+    }
+
+    #[cold]
+    fn report(
+        &mut self,
+        ingress: Port,
+        frame: &mut FrameMut<'_>,
+        report: Report,
+        mtu: u32,
+    ) -> Result<(), Drop> {
+        let fib = self.tables.fib();
+        let port = fib.port(ingress).ok_or(Drop::NoPort)?;
+        if !icmp::may_report(fib, frame.bytes()) {
+            return Err(Drop::NoErrorTo);
+        }
+        if !self.errors.take(self.now_ns) {
+            return Err(Drop::ErrorsLimited);
+        }
+        icmp::error(port, frame, report, mtu)
+    }
+
+    #[cold]
+    fn ask(&mut self, question: Question) {
+        match self.asker.ask(question, self.now_ns) {
+            Asked::Now => self.counters.resolutions += 1,
+            Asked::Already => {}
+            Asked::Refused => self.counters.resolutions_refused += 1,
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub const fn counters(&self) -> &RouterCounters {
+        &self.counters
+    }
+}
+
+impl<I: FrameIo> Handler<I> for Router {
+    fn frame(&mut self, io: &mut I, mut frame: I::Frame) {
+        let ingress = io.port(&frame);
+        let outcome = self.process(ingress, &mut io.view(&mut frame));
+        match outcome {
+            Outcome::Forwarded(port) | Outcome::Reported(_, port) => io.send(frame, port),
+            Outcome::Host(_) | Outcome::Dropped(_) => io.release(frame),
+        }
+    }
+
+    fn inbox(&mut self, _io: &mut I) -> usize {
+        0
+    }
+
+    fn before_sleep(&mut self) -> bool {
+        true
+    }
+
+    fn after_sleep(&mut self, _why: Woken) {}
+
+    fn notification(&self) -> Option<RawFd> {
+        None
+    }
+
+    fn tick(&mut self, _io: &mut I, now_ns: u64) {
+        self.advance(now_ns);
+    }
+}
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

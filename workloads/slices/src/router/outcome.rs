@@ -1,0 +1,240 @@
+//! What becomes of a frame: exactly one of these, each counted.
+
+use std::net::IpAddr;
+
+use pktio::frame::Port;
+
+/// Declares a closed set of names with counters: its variants in order, and what results call them.
+macro_rules! names {
+    ($(#[$doc:meta])* $set:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $set {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $set {
+            /// All of them, in order.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// Its name in results.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+names! {
+    /// Why a frame is left to this host's network stack.
+    ///
+    /// A back end that takes frames away from the kernel (AF_XDP) must not take these: its XDP program passes them
+    /// on. One that gets copies (packet sockets) leaves them to the kernel by doing nothing.
+    Host {
+        /// Neither IPv4 nor IPv6: address resolution, VLAN tags, the rest.
+        NotIp = "not_ip",
+        /// For an address of this host.
+        Local = "local",
+        /// For a group or a broadcast address. There is no multicast routing here.
+        Group = "group",
+        /// IPv4 options, which only the kernel executes (RFC 1812, 5.2.4).
+        Options = "options",
+        /// Longer than the next link takes, and its sender allows fragments, which only the kernel makes.
+        Fragment = "fragment",
+        /// Its way leads through a device that is none of the ports.
+        Elsewhere = "elsewhere",
+    }
+}
+
+names! {
+    /// Why a frame was discarded without a word.
+    Drop {
+        /// Shorter than the headers that it should have.
+        Truncated = "truncated",
+        /// For another station on the link.
+        OtherStation = "other_station",
+        /// Sent to all stations, with the address of one host (RFC 1812, 5.3.4).
+        LinkGroup = "link_group",
+        /// The version is not what the link header says.
+        Version = "version",
+        /// The lengths in the header contradict each other or the frame.
+        Length = "length",
+        /// The IPv4 header's checksum is wrong.
+        Checksum = "checksum",
+        /// No packet from elsewhere has this source (RFC 1812, 5.3.7; RFC 4291, 2.5 and 2.7).
+        MartianSource = "martian_source",
+        /// No packet is to be forwarded to this destination.
+        MartianDestination = "martian_destination",
+        /// A route says so.
+        Blackhole = "blackhole",
+        /// The hardware address of the next hop is not known yet; the kernel is asked to find it.
+        Unresolved = "unresolved",
+        /// The port has no device any more.
+        NoPort = "no_port",
+        /// An error would be due, but is not sent in reply to such a packet (RFC 1812, 4.3.2.7; RFC 4443, 2.4).
+        NoErrorTo = "no_error_to",
+        /// An error would be due, but more were than may be sent.
+        ErrorsLimited = "errors_limited",
+        /// An error would be due, but the port has no address to send it from.
+        NoErrorSource = "no_error_source",
+        /// An error would be due, but the frame has no room for its headers.
+        NoErrorRoom = "no_error_room",
+    }
+}
+
+names! {
+    /// What a sender is told by an ICMP error.
+    Report {
+        /// The packet has no hop left.
+        TimeExceeded = "time_exceeded",
+        /// There is no route to the destination.
+        NoRoute = "no_route",
+        /// A route says that it cannot be reached.
+        Unreachable = "unreachable",
+        /// A route says that it may not be reached.
+        Prohibited = "prohibited",
+        /// The next hop does not answer.
+        NoNeighbour = "no_neighbour",
+        /// Longer than the next link takes, and must not be fragmented.
+        TooBig = "too_big",
+        /// The source has no meaning beyond its link (IPv6 alone).
+        BeyondScope = "beyond_scope",
+    }
+}
+
+/// What the tables and the headers say about a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was rewritten and leaves by this port.
+    Forward(Port),
+    /// It is left to the network stack.
+    Host(Host),
+    /// Its sender is to be told. `mtu` is what the next link takes, where that is the matter, and else 0.
+    Report {
+        /// What is told.
+        report: Report,
+        /// Bytes, without the link header.
+        mtu: u32,
+    },
+    /// It is discarded.
+    Drop(Drop),
+    /// It is discarded, and this neighbour on this port is to be resolved.
+    Unresolved(Port, IpAddr),
+}
+
+/// What was done with a frame in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It leaves by this port.
+    Forwarded(Port),
+    /// An error for its sender stands in its place and leaves by this port.
+    Reported(Report, Port),
+    /// It is left to the network stack.
+    Host(Host),
+    /// It is discarded.
+    Dropped(Drop),
+}
+
+/// What a router did. Counts are frames; each frame that came is in exactly one of `forwarded`, `reported`, `host`
+/// and `dropped`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterCounters {
+    /// Frames that came.
+    pub received: u64,
+    forwarded: Vec<u64>,
+    reported: [u64; Report::ALL.len()],
+    host: [u64; Host::ALL.len()],
+    dropped: [u64; Drop::ALL.len()],
+    /// Neighbours that the kernel was asked to resolve.
+    pub resolutions: u64,
+    /// Neighbours that it was not asked about, since too many questions waited.
+    pub resolutions_refused: u64,
+}
+
+impl RouterCounters {
+    pub(super) fn new(ports: u16) -> Self {
+        Self {
+            received: 0,
+            forwarded: vec![0; usize::from(ports)],
+            reported: Default::default(),
+            host: Default::default(),
+            dropped: Default::default(),
+            resolutions: 0,
+            resolutions_refused: 0,
+        }
+    }
+
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        self.received += 1;
+        let counter = match outcome {
+            Outcome::Forwarded(port) => &mut self.forwarded[usize::from(port.0)],
+            Outcome::Reported(report, _) => &mut self.reported[report as usize],
+            Outcome::Host(host) => &mut self.host[host as usize],
+            Outcome::Dropped(drop) => &mut self.dropped[drop as usize],
+        };
+        *counter += 1;
+    }
+
+    /// Frames that were forwarded, by the port that they left by.
+    #[must_use]
+    pub fn forwarded(&self) -> &[u64] {
+        &self.forwarded
+    }
+
+    /// Errors that were sent in place of frames.
+    #[must_use]
+    pub const fn reported(&self, report: Report) -> u64 {
+        self.reported[report as usize]
+    }
+
+    /// Frames that were left to the network stack.
+    #[must_use]
+    pub const fn host(&self, host: Host) -> u64 {
+        self.host[host as usize]
+    }
+
+    /// Frames that were discarded.
+    #[must_use]
+    pub const fn dropped(&self, drop: Drop) -> u64 {
+        self.dropped[drop as usize]
+    }
+
+    /// Every line of the ledger with its name in results: `forwarded_<port>`, `reported_<what>`, `host_<why>`,
+    /// `drop_<why>`. Their sum is [`received`](Self::received).
+    pub fn ledger(&self) -> impl Iterator<Item = (String, u64)> + '_ {
+        let forwarded = self.forwarded.iter().enumerate();
+        let forwarded = forwarded.map(|(port, count)| (format!("forwarded_{port}"), *count));
+        let reported = Report::ALL.map(|to| (format!("reported_{}", to.name()), self.reported(to)));
+        let host = Host::ALL.map(|why| (format!("host_{}", why.name()), self.host(why)));
+        let dropped = Drop::ALL.map(|why| (format!("drop_{}", why.name()), self.dropped(why)));
+        forwarded.chain(reported).chain(host).chain(dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_one_line_of_the_ledger() {
+        let mut counters = RouterCounters::new(2);
+        let all = [Outcome::Forwarded(Port(0)), Outcome::Forwarded(Port(1))]
+            .into_iter()
+            .chain(Report::ALL.map(|to| Outcome::Reported(to, Port(0))))
+            .chain(Host::ALL.map(Outcome::Host))
+            .chain(Drop::ALL.map(Outcome::Dropped));
+        for outcome in all {
+            counters.count(outcome);
+        }
+        let lines: Vec<_> = counters.ledger().collect();
+        assert!(lines.iter().all(|(_, count)| *count == 1), "{lines:?}");
+        assert_eq!(lines.len() as u64, counters.received);
+        let names: BTreeSet<_> = lines.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), lines.len());
+    }
+}

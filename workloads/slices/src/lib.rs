@@ -4,3 +4,4 @@
 #[cfg(test)]
 mod chunk;
 pub mod ipsec;
+pub mod maelstrom;

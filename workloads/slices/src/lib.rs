@@ -3,5 +3,6 @@
 
 #[cfg(test)]
 mod chunk;
+pub mod inspect;
 pub mod ipsec;
 pub mod maelstrom;

@@ -1,4 +1,9 @@
 //! Packet processing in user space by spatial partitions of queues and CPUs, after NetSlices
 //! (Marian, Lee, Weatherspoon, ANCS 2012).
 
+#[cfg(test)]
+mod chunk;
+pub mod inspect;
+pub mod ipsec;
+pub mod maelstrom;
 pub mod router;

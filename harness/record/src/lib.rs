@@ -44,7 +44,7 @@ pub use run::{Git, Repeats, Resumption, RunId, RunRecord, Seeds};
 pub use smell::{Severity, Smell};
 pub use time::Timestamp;
 pub use trace::{StallSeen, TraceRow};
-pub use trial::{Cost, CounterRow, DrainTimes, Imbalance, Steering, TrialData, TrialRecord};
+pub use trial::{Cost, CounterRow, DrainTimes, Imbalance, Scans, Steering, TrialData, TrialRecord};
 
 /// Version of the result folder's layout and of every file in it. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 2;

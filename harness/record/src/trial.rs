@@ -89,6 +89,18 @@ pub struct Imbalance {
     pub bound: Option<f64>,
 }
 
+/// What scans took in the measure phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scans {
+    /// Scans that the server answered; each copy of one that clients duplicate counts.
+    pub scans: u64,
+    /// Keys that it looked up for them.
+    pub keys: u64,
+    /// Handoffs by which it asked for some of those; empty where any thread serves any key.
+    pub handoffs: Option<u64>,
+}
+
 /// How long a server took for what waited in its sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -146,6 +158,9 @@ pub struct TrialRecord {
     /// Of the gets that reached a cache in the path, the share that it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_hit_ratio: Option<f64>,
+    /// What scans took, where gets are such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scans: Option<Scans>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -212,6 +227,8 @@ pub struct TrialData {
     pub imbalance: Option<Imbalance>,
     /// Of the gets that reached a cache in the path, the share that it answered.
     pub cache_hit_ratio: Option<f64>,
+    /// What scans took, where gets are such.
+    pub scans: Option<Scans>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -265,6 +282,7 @@ impl TrialData {
             steering: Steering::default(),
             imbalance: None,
             cache_hit_ratio: None,
+            scans: None,
             cost: Cost::default(),
             drain: None,
             machine: None,
@@ -305,6 +323,7 @@ impl TrialData {
             steering: self.steering,
             imbalance: self.imbalance,
             cache_hit_ratio: self.cache_hit_ratio,
+            scans: self.scans,
             cost: self.cost,
             drain: self.drain,
             machine: self.machine.clone(),

@@ -376,9 +376,12 @@ mod tests {
 
     #[test]
     fn a_copy_of_a_scan_begins_elsewhere_and_asks_for_an_owners_keys() {
-        let parsed = |arguments: &[&[u8]]| match parse(&body(b"scan", arguments)).unwrap().parsed {
-            Parsed::Scan(scan) => scan.own_keys,
-            other => panic!("{other:?}"),
+        let parsed = |arguments: &[&[u8]]| {
+            let parsed = parse(&body(b"scan", arguments)).unwrap().parsed;
+            let Parsed::Scan(scan) = parsed else {
+                panic!("{parsed:?}")
+            };
+            scan.own_keys
         };
         assert!(!parsed(&[b"t", b"k", b"\0\x01"]));
         assert!(parsed(&[b"t", b"k", b"\0\x01", b"first"]));

@@ -3,11 +3,13 @@
 use packet::datagram;
 use steering::sealed::{Header, Kind};
 use steering::{
-    Drop, Inputs, Located, PartitionTable, Policy, Verdict, hash_bytes, hash_key, locate_key, rpc,
-    sealed, steer,
+    Drop, Inputs, Located, Order, PartitionTable, Policy, Verdict, hash_bytes, hash_key,
+    locate_key, rpc, sealed, steer,
 };
 
 const PORT: u16 = 11211;
+/// The part of a call that is its key.
+const KEY: usize = 1 + rpc::KEY as usize;
 
 /// Panics where a property does not hold.
 pub(crate) fn check(frame: &[u8]) {
@@ -20,6 +22,8 @@ pub(crate) fn check(frame: &[u8]) {
         Policy::Token,
         Policy::Function,
         Policy::Argument(2),
+        Policy::Range(Order::of(5000)),
+        Policy::ScansInTurn,
     ] {
         let inputs = Inputs {
             policy,
@@ -28,7 +32,7 @@ pub(crate) fn check(frame: &[u8]) {
             server_port: PORT,
             ports: 6,
             rx_queue: 3,
-            hot: false,
+            hot: policy == Policy::ScansInTurn,
             tick: 7,
         };
         let verdict = steer(frame, &table, &inputs);
@@ -38,8 +42,26 @@ pub(crate) fn check(frame: &[u8]) {
         match policy {
             Policy::Key => same_as_in_steps(frame, &table, verdict),
             Policy::Token => same_token(frame, &table, verdict),
-            Policy::Function => same_call(frame, &table, 0, verdict),
-            Policy::Argument(number) => same_call(frame, &table, 1 + usize::from(number), verdict),
+            Policy::Function => {
+                same_call(frame, 0, verdict, |name| table.owner_of(hash_bytes(name)))
+            }
+            Policy::Argument(number) => same_call(frame, 1 + usize::from(number), verdict, |it| {
+                table.owner_of(hash_bytes(it))
+            }),
+            Policy::Range(order) => same_call(frame, KEY, verdict, |key| {
+                let place = order.place_of(key, 0, key.len());
+                table.owner_of(place.expect("all of it is here"))
+            }),
+            Policy::ScansInTurn => {
+                let scan = payload(frame)
+                    .and_then(call_parts)
+                    .is_some_and(|parts| parts[0] == rpc::SCAN && parts.len() > KEY);
+                same_call(frame, KEY, verdict, |key| match scan {
+                    // Turn 7 of 6 owners.
+                    true => 1,
+                    false => table.owner_of(hash_bytes(key)),
+                });
+            }
             Policy::Rss
             | Policy::Port
             | Policy::Cluster
@@ -51,13 +73,9 @@ pub(crate) fn check(frame: &[u8]) {
 
 /// The kernel's reader of a sealed request and that of user space see one token.
 fn same_token(frame: &[u8], table: &PartitionTable, verdict: Verdict) {
-    let Ok(datagram) = datagram(frame) else {
+    let Some(payload) = payload(frame) else {
         return;
     };
-    if !(PORT..PORT + 6).contains(&datagram.dst_port) {
-        return;
-    }
-    let payload = &frame[datagram.payload_at..datagram.payload_end()];
     let whole = payload.len() >= sealed::OVERHEAD + 8;
     let expected = match Header::decode(Kind::Request, payload) {
         Some(header) if whole => Verdict::Owner(table.owner_of(header.subject)),
@@ -67,15 +85,19 @@ fn same_token(frame: &[u8], table: &PartitionTable, verdict: Verdict) {
     assert_eq!(verdict, expected);
 }
 
-/// A call is steered by its part of this number, the name or an argument, where slices find it, too.
-fn same_call(frame: &[u8], table: &PartitionTable, part: usize, verdict: Verdict) {
-    let Ok(datagram) = datagram(frame) else {
+/// What a datagram to the server holds.
+fn payload(frame: &[u8]) -> Option<&[u8]> {
+    let datagram = datagram(frame).ok()?;
+    let ours = (PORT..PORT + 6).contains(&datagram.dst_port);
+    ours.then(|| &frame[datagram.payload_at..datagram.payload_end()])
+}
+
+/// A call is steered to the `owner` of its part of this number, the name or an argument, where slices find
+/// it, too.
+fn same_call(frame: &[u8], part: usize, verdict: Verdict, owner: impl Fn(&[u8]) -> u16) {
+    let Some(payload) = payload(frame) else {
         return;
     };
-    if !(PORT..PORT + 6).contains(&datagram.dst_port) {
-        return;
-    }
-    let payload = &frame[datagram.payload_at..datagram.payload_end()];
     let steers = call_parts(payload).map(|parts| parts.get(part).copied());
     match (verdict, steers) {
         (Verdict::Drop(Drop::EmptyKey), Some(Some(part))) => assert!(part.is_empty()),
@@ -83,9 +105,7 @@ fn same_call(frame: &[u8], table: &PartitionTable, part: usize, verdict: Verdict
         (Verdict::Drop(reason), None) => {
             assert!(matches!(reason, Drop::Truncated | Drop::BadRpcHeader));
         }
-        (Verdict::Owner(owner), Some(Some(part))) => {
-            assert_eq!(owner, table.owner_of(hash_bytes(part)));
-        }
+        (Verdict::Owner(steered), Some(Some(part))) => assert_eq!(steered, owner(part)),
         (Verdict::Owner(owner), Some(None)) => assert_eq!(owner, 3),
         (verdict, steers) => panic!("{verdict:?} of {steers:?}"),
     }

@@ -1,26 +1,26 @@
 //! The hot keys of the steering program: gets of them go to all owners in turn.
 
 use aya::Ebpf;
-use aya::maps::{HashMap, MapData, MapError, PerCpuArray, PerCpuValues};
+use aya::maps::{HashMap, MapData};
 
 use crate::Result;
 use crate::object::{self, map_error};
+use crate::turns::Turns;
 
 /// The hot keys of the kernel's program.
 pub struct HotKeys {
     hashes: HashMap<MapData, u64, u64>,
-    turns: PerCpuArray<MapData, u64>,
+    turns: Turns,
 }
 
 impl HotKeys {
     pub(crate) const MAP: &str = "HOT";
-    const TURNS: &str = "TURNS";
 
     /// Takes the maps out of an object.
     pub(crate) fn take(ebpf: &mut Ebpf, program: &'static str) -> Result<Self> {
         Ok(Self {
             hashes: object::hash(ebpf, program, Self::MAP)?,
-            turns: object::per_cpu(ebpf, program, Self::TURNS)?,
+            turns: Turns::take(ebpf, program)?,
         })
     }
 
@@ -45,10 +45,6 @@ impl HotKeys {
     /// # Errors
     /// When the map cannot be written.
     pub fn set_turn(&mut self, turn: u32) -> Result<()> {
-        let error = map_error(Self::TURNS);
-        let cpus = self.turns.get(&0, 0).map_err(&error)?.len();
-        let turns = PerCpuValues::try_from(vec![u64::from(turn); cpus]);
-        let turns = turns.map_err(|source| error(MapError::from(source)))?;
-        self.turns.set(0, turns, 0).map_err(&error)
+        self.turns.set(turn)
     }
 }

@@ -33,6 +33,7 @@ mod run_time;
 mod slots;
 mod steer;
 mod test_run;
+mod turns;
 mod txqueue;
 
 pub use attach::Attached;

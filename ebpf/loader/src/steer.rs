@@ -11,6 +11,7 @@ use crate::counters::Counters;
 use crate::hot_keys::HotKeys;
 use crate::object::{self, map_error};
 use crate::slots::{self, Slots};
+use crate::turns::Turns;
 use crate::{Attached, Error, Result, SteerCounters, attach, refuse_kernel, running_kernel};
 
 /// What the steering program is to do.
@@ -58,6 +59,7 @@ pub struct Steer {
     slots: Slots,
     sockets: XskMap<MapData>,
     hot_keys: Option<HotKeys>,
+    turns: Option<Turns>,
     counters: Counters,
 }
 
@@ -107,6 +109,16 @@ impl Steer {
     fn load_burning(config: &SteerConfig, options: &SteerOptions, rounds: u32) -> Result<Self> {
         let rounds = ("BURN_ROUNDS", rounds);
         let Some(notes) = options.note else {
+            if let Some(order) = config.policy.about_scans() {
+                let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/scans"));
+                let order = [("ORDER_KEYS", order.keys), ("ORDER_DIGITS", order.digits)];
+                return Self::load_object(
+                    config,
+                    Self::NAME,
+                    &[order[0], order[1], rounds],
+                    object,
+                );
+            }
             let object = match config.hot_keys {
                 0 => include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steer")),
                 _ => include_bytes_aligned!(concat!(env!("OUT_DIR"), "/spread")),
@@ -124,7 +136,9 @@ impl Steer {
             | Policy::FlowMix
             | Policy::Token
             | Policy::Function
-            | Policy::Argument(_) => {
+            | Policy::Argument(_)
+            | Policy::Range(_)
+            | Policy::ScansInTurn => {
                 return Err(Error::BadConfig("only policies by key have keys to note"));
             }
         }
@@ -185,12 +199,16 @@ impl Steer {
             | Policy::FlowMix
             | Policy::Token
             | Policy::Function
-            | Policy::Argument(_) => owners,
+            | Policy::Argument(_)
+            | Policy::Range(_)
+            | Policy::ScansInTurn => owners,
         };
         let spreads = hot_keys > 0;
         if spreads && policy != Policy::Key {
             return Err(Error::BadConfig("keys are hot where they choose the owner"));
         }
+        let table = PartitionTable::of(policy, partitions as u16);
+        let has_turns = policy.about_scans().is_some();
         let policy = policy.number();
         let mut loader = EbpfLoader::new();
         loader
@@ -214,9 +232,10 @@ impl Steer {
             sockets: object::sockets(&mut ebpf, name, "SOCKETS")?,
             counters: Counters::take(&mut ebpf, name)?,
             hot_keys: (spreads.then(|| HotKeys::take(&mut ebpf, name))).transpose()?,
+            turns: (has_turns.then(|| Turns::take(&mut ebpf, name))).transpose()?,
             ebpf,
         };
-        steer.set_table(&PartitionTable::even(partitions as u16))?;
+        steer.set_table(&table)?;
         Ok(steer)
     }
 
@@ -271,6 +290,17 @@ impl Steer {
     /// The hot keys, where the program spreads such, for whoever chooses them; once.
     pub fn take_hot_keys(&mut self) -> Option<HotKeys> {
         self.hot_keys.take()
+    }
+
+    /// Sets whose turn the next scan is, on every CPU, where scans have such.
+    ///
+    /// # Errors
+    /// When they have none, or the map cannot be written.
+    pub fn set_turn(&mut self, turn: u32) -> Result<()> {
+        match &mut self.turns {
+            Some(turns) => turns.set(turn),
+            None => Err(Error::BadConfig("only a program about scans has turns")),
+        }
     }
 
     /// What the program counted so far.

@@ -19,12 +19,13 @@ use packet::datagram;
 use proptest::prelude::*;
 use requests::{request, runner, scattered};
 use steering::{
-    Inputs, Located, PartitionTable, Policy, Verdict, hash_bytes, hash_key, locate_key, steer,
+    Inputs, Located, Order, PartitionTable, Policy, Verdict, hash_bytes, hash_key, locate_key,
+    steer,
 };
 use support::{NOWHERE, Rig};
 
 const OWNERS: u32 = 5;
-const POLICIES: [Policy; 10] = [
+const POLICIES: [Policy; 11] = [
     Policy::Rss,
     Policy::Key,
     Policy::Port,
@@ -35,6 +36,10 @@ const POLICIES: [Policy; 10] = [
     Policy::Function,
     Policy::Argument(0),
     Policy::Argument(1),
+    Policy::Range(Order {
+        keys: 5000,
+        digits: 3,
+    }),
 ];
 /// The kernel wants at least a link header.
 const SHORTEST: usize = 14;
@@ -63,7 +68,9 @@ fn partitions(policy: Policy, owners: u32) -> u32 {
         | Policy::FlowMix
         | Policy::Token
         | Policy::Function
-        | Policy::Argument(_) => owners,
+        | Policy::Argument(_)
+        | Policy::Range(_)
+        | Policy::ScansInTurn => owners,
     }
 }
 
@@ -73,7 +80,7 @@ fn fixtures_get_the_same_verdict() {
         let Some(mut rig) = Rig::new(policy, 1, OWNERS, 1) else {
             return;
         };
-        let table = PartitionTable::even(partitions(policy, OWNERS) as u16);
+        let table = PartitionTable::of(policy, partitions(policy, OWNERS) as u16);
         let mut run = 0;
         let all = [fixtures(), sealed(), by_function(), by_argument()].concat();
         for fixture in all.into_iter().filter(|f| f.frame.len() >= SHORTEST) {
@@ -164,7 +171,12 @@ fn random_packets_get_the_same_verdict() {
         let rig = std::cell::RefCell::new(rig);
         let cases = match policy {
             Policy::Key => 4000,
-            Policy::Cluster | Policy::Token | Policy::Function | Policy::Argument(_) => 1000,
+            Policy::Cluster
+            | Policy::Token
+            | Policy::Function
+            | Policy::Argument(_)
+            | Policy::Range(_)
+            | Policy::ScansInTurn => 1000,
             Policy::Port | Policy::Rss | Policy::FlowToeplitz | Policy::FlowMix => 500,
         };
         let result = runner(cases).run(&frame(), |frame| {

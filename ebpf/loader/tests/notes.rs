@@ -103,7 +103,9 @@ fn expected(policy: Policy, frame: &[u8]) -> (bool, Option<KeyNote>) {
         | Policy::FlowMix
         | Policy::Token
         | Policy::Function
-        | Policy::Argument(_) => OWNERS,
+        | Policy::Argument(_)
+        | Policy::Range(_)
+        | Policy::ScansInTurn => OWNERS,
     };
     let table = PartitionTable::even(partitions as u16);
     let mut noted = None;

@@ -14,6 +14,7 @@ pub mod hash;
 pub mod in_kernel;
 pub mod layout;
 pub mod note;
+pub mod order;
 #[cfg(not(target_arch = "bpf"))]
 mod partition;
 mod plain;
@@ -29,6 +30,7 @@ mod words;
 
 pub use hash::{MAX_KEY_LEN, hash_bytes, hash_key};
 pub use note::KeyNote;
+pub use order::Order;
 #[cfg(not(target_arch = "bpf"))]
 pub use partition::{PartitionTable, passed_on};
 pub use policy::{Inputs, Policy, Situation, Verdict, refused, steer, steer_noting, steer_payload};

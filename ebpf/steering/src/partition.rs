@@ -3,6 +3,7 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use crate::Policy;
 use crate::table::{SLOTS, Table, entry, owner_in, slot_of};
 
 /// What a repartition of an even table changes: the first `slots` slots, each with its new owner,
@@ -25,8 +26,38 @@ impl PartitionTable {
     #[must_use]
     pub fn even(owners: u16) -> Self {
         let owners = usize::from(owners.max(1));
+        Self::dealt(|slot| slot % owners)
+    }
+
+    /// A range of neighbouring slots to each of `owners`, at epoch 0, so that owners differ by at most one
+    /// slot. Zero owners count as one.
+    #[must_use]
+    pub fn in_ranges(owners: u16) -> Self {
+        let owners = usize::from(owners.max(1));
+        Self::dealt(|slot| slot * owners / SLOTS)
+    }
+
+    /// The table that a policy begins with.
+    #[must_use]
+    pub fn of(policy: Policy, owners: u16) -> Self {
+        match policy {
+            Policy::Range(_) => Self::in_ranges(owners),
+            Policy::Rss
+            | Policy::Key
+            | Policy::Port
+            | Policy::Cluster
+            | Policy::FlowToeplitz
+            | Policy::FlowMix
+            | Policy::Token
+            | Policy::Function
+            | Policy::Argument(_)
+            | Policy::ScansInTurn => Self::even(owners),
+        }
+    }
+
+    fn dealt(owner: impl Fn(usize) -> usize) -> Self {
         Self {
-            slots: core::array::from_fn(|slot| AtomicU64::new(entry(0, (slot % owners) as u16))),
+            slots: core::array::from_fn(|slot| AtomicU64::new(entry(0, owner(slot) as u16))),
             epoch: AtomicU32::new(0),
         }
     }
@@ -82,6 +113,21 @@ mod tests {
             for value in table.snapshot() {
                 counts[owner_in(value) as usize] += 1;
             }
+            let used = &counts[..usize::from(owners)];
+            let spread = used.iter().max().unwrap() - used.iter().min().unwrap();
+            assert!(spread <= 1, "{owners} owners: {used:?}");
+            assert_eq!(used.iter().sum::<usize>(), SLOTS);
+        }
+    }
+
+    #[test]
+    fn ranges_are_even_and_in_order() {
+        for owners in [1_u16, 2, 3, 7, 64] {
+            let table = PartitionTable::in_ranges(owners).snapshot();
+            let owner_by_slot = || table.iter().map(|value| owner_in(*value) as usize);
+            assert!(owner_by_slot().is_sorted());
+            let mut counts = [0_usize; 64];
+            owner_by_slot().for_each(|owner| counts[owner] += 1);
             let used = &counts[..usize::from(owners)];
             let spread = used.iter().max().unwrap() - used.iter().min().unwrap();
             assert!(spread <= 1, "{owners} owners: {used:?}");

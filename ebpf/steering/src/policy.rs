@@ -6,7 +6,7 @@ use crate::hash::Hashed;
 use crate::request::{KeyHash, hash_first_key};
 use crate::rss::Tuple;
 use crate::table::{Table, owner_in, slot_of};
-use crate::{Drop, KeyNote, flow, plain, rpc, sealed};
+use crate::{Drop, KeyNote, Order, flow, plain, rpc, sealed};
 
 /// How an owner is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,11 @@ pub enum Policy {
     Function,
     /// By the argument of this number, from 0 on, of the function that is called.
     Argument(u8),
+    /// By the place of a call's key in an order of keys, of which each owner has a range.
+    Range(Order),
+    /// As `Argument` of the key, but scans ([`rpc::SCAN`]) go to every owner in turn: "the packet processor
+    /// can load balance the requests between multiple cores" (ENCP'19, section 4).
+    ScansInTurn,
 }
 
 impl Policy {
@@ -50,10 +55,31 @@ impl Policy {
             Self::Token => 6,
             Self::Function => 7,
             Self::Argument(number) => 8 + number as u32,
+            Self::Range(_) => 12,
+            Self::ScansInTurn => 13,
         }
     }
 
-    /// The policy of a number; `None` if there is none.
+    /// What the program is told of the order of keys whose policy is one about scans: that one is a program
+    /// of its own, of which [`of`](Self::of) does not know.
+    #[must_use]
+    pub const fn about_scans(self) -> Option<Order> {
+        match self {
+            Self::Range(order) => Some(order),
+            Self::ScansInTurn => Some(Order::of(1)),
+            Self::Rss
+            | Self::Key
+            | Self::Port
+            | Self::Cluster
+            | Self::FlowToeplitz
+            | Self::FlowMix
+            | Self::Token
+            | Self::Function
+            | Self::Argument(_) => None,
+        }
+    }
+
+    /// The policy of a number; `None` if the steering program has no such.
     #[inline(always)]
     #[must_use]
     pub const fn of(number: u32) -> Option<Self> {
@@ -88,9 +114,10 @@ pub struct Inputs {
     pub ports: u16,
     /// Receive queue on which the frame arrived.
     pub rx_queue: u32,
-    /// Whether the request's first key is hot; [`Policy::Key`] alone looks at it.
+    /// Whether the request's first key is hot, for [`Policy::Key`]; whether scans are spread, for
+    /// [`Policy::ScansInTurn`]. No other policy looks at it.
     pub hot: bool,
-    /// How many gets of hot keys were spread before this frame.
+    /// How many requests were spread before this frame.
     pub tick: u32,
 }
 
@@ -109,8 +136,8 @@ pub trait Situation {
     fn ports(&self) -> u16;
     /// Receive queue on which the frame arrived.
     fn rx_queue(&self) -> u32;
-    /// Whose turn it is to answer a get of the key of this hash, if that is hot. Where programs do not
-    /// spread, no key is.
+    /// Whose turn it is to answer a get of the key of this hash, if that is hot, or a scan from that key on.
+    /// Where programs do not spread, it is nobody's.
     #[inline(always)]
     fn turn(&self, _hash: u64) -> Option<u32> {
         None
@@ -235,6 +262,21 @@ where
             let (at, end) = (datagram.payload_at, datagram.payload_end());
             by_found(table, inputs, rpc::hash_argument(view, at, end, number))
         }
+        Policy::Range(order) => {
+            let (at, end) = (datagram.payload_at, datagram.payload_end());
+            by_found(table, inputs, rpc::place_of_key(view, at, end, order))
+        }
+        Policy::ScansInTurn => {
+            let (at, end) = (datagram.payload_at, datagram.payload_end());
+            let found = rpc::hash_argument(view, at, end, rpc::KEY);
+            match found {
+                Ok(Some(hash)) if rpc::is_scan(view, at) => match inputs.turn(hash) {
+                    Some(turn) => by_turn(inputs, turn),
+                    None => by_hash(table, inputs, hash),
+                },
+                found => by_found(table, inputs, found),
+            }
+        }
     }
 }
 
@@ -331,7 +373,9 @@ fn by_hash<T: Table + ?Sized>(table: &T, inputs: &impl Situation, hash: u64) -> 
             | Policy::FlowMix
             | Policy::Token
             | Policy::Function
-            | Policy::Argument(_) => existing(inputs, owner_in(entry)),
+            | Policy::Argument(_)
+            | Policy::Range(_)
+            | Policy::ScansInTurn => existing(inputs, owner_in(entry)),
         },
         None => Verdict::Drop(Drop::NoOwner),
     }

@@ -22,7 +22,7 @@
 
 use packet::Packet;
 
-use crate::{Drop, MAX_KEY_LEN, hash};
+use crate::{Drop, MAX_KEY_LEN, Order, hash};
 
 /// First byte of a datagram of this protocol.
 pub const MAGIC: u8 = 0xc7;
@@ -36,6 +36,10 @@ pub const HEADER_LEN: usize = 20;
 pub const LONGEST_NAME: usize = 32;
 /// Most arguments of a call.
 pub const MOST_ARGUMENTS: usize = 4;
+/// The argument that is a key, of every function that has one.
+pub const KEY: u8 = 1;
+/// The name of the function that reads keys that are neighbours.
+pub const SCAN: [u8; 4] = *b"scan";
 /// Where the lengths of the arguments stand.
 const LENGTHS_AT: usize = 12;
 
@@ -163,6 +167,57 @@ pub fn hash_argument<P: Packet + ?Sized>(
     end: usize,
     number: u8,
 ) -> Result<Option<u64>, Drop> {
+    let Some(argument) = argument(p, at, end, number)? else {
+        return Ok(None);
+    };
+    hash::hash_key(p, argument.at, argument.len)
+        .map(Some)
+        .ok_or(Drop::Truncated)
+}
+
+/// The place in an order of keys ([`Order`]) of the call's key, which is argument [`KEY`]; a call without
+/// one is steered as such.
+///
+/// # Errors
+/// As [`hash_argument`].
+#[inline(always)]
+pub fn place_of_key<P: Packet + ?Sized>(
+    p: &P,
+    at: usize,
+    end: usize,
+    order: Order,
+) -> Result<Option<u64>, Drop> {
+    let Some(argument) = argument(p, at, end, KEY)? else {
+        return Ok(None);
+    };
+    order
+        .place_of(p, argument.at, argument.len)
+        .map(Some)
+        .ok_or(Drop::Truncated)
+}
+
+/// Whether what is known to be a call is one of the function [`SCAN`].
+#[inline(always)]
+pub fn is_scan<P: Packet + ?Sized>(p: &P, at: usize) -> bool {
+    p.read::<1>(at + HEAD_LEN) == Some([SCAN.len() as u8])
+        && p.read::<{ SCAN.len() }>(at + HEADER_LEN) == Some(SCAN)
+}
+
+/// Where an argument stands that may be a key.
+#[derive(Debug, Clone, Copy)]
+struct Argument {
+    at: usize,
+    len: usize,
+}
+
+/// Finds argument `number`, if the call has so many.
+#[inline(always)]
+fn argument<P: Packet + ?Sized>(
+    p: &P,
+    at: usize,
+    end: usize,
+    number: u8,
+) -> Result<Option<Argument>, Drop> {
     let places = places(p, at, end)?;
     let number = usize::from(number) & (MOST_ARGUMENTS - 1);
     if number >= places.arguments {
@@ -177,9 +232,10 @@ pub fn hash_argument<P: Packet + ?Sized>(
     };
     match len {
         0 => Err(Drop::EmptyKey),
-        1..=MAX_KEY_LEN => hash::hash_key(p, at + HEADER_LEN + places.before(number), len)
-            .map(Some)
-            .ok_or(Drop::Truncated),
+        1..=MAX_KEY_LEN => Ok(Some(Argument {
+            at: at + HEADER_LEN + places.before(number),
+            len,
+        })),
         _ => Err(Drop::KeyTooLong),
     }
 }

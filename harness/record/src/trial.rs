@@ -90,6 +90,18 @@ pub struct Imbalance {
     pub bound: Option<f64>,
 }
 
+/// What scans took in the measure phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scans {
+    /// Scans that the server answered; each copy of one that clients duplicate counts.
+    pub scans: u64,
+    /// Keys that it looked up for them.
+    pub keys: u64,
+    /// Handoffs by which it asked for some of those; empty where any thread serves any key.
+    pub handoffs: Option<u64>,
+}
+
 /// How long a server took for what waited in its sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -150,6 +162,9 @@ pub struct TrialRecord {
     /// Bytes of packet memory that a received request took and left unused, on average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unused_packet_memory: Option<f64>,
+    /// What scans took, where gets are such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scans: Option<Scans>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -218,6 +233,8 @@ pub struct TrialData {
     pub cache_hit_ratio: Option<f64>,
     /// Bytes of packet memory that a received request took and left unused, on average.
     pub unused_packet_memory: Option<f64>,
+    /// What scans took, where gets are such.
+    pub scans: Option<Scans>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -274,6 +291,7 @@ impl TrialData {
             imbalance: None,
             cache_hit_ratio: None,
             unused_packet_memory: None,
+            scans: None,
             cost: Cost::default(),
             drain: None,
             machine: None,
@@ -316,6 +334,7 @@ impl TrialData {
             imbalance: self.imbalance,
             cache_hit_ratio: self.cache_hit_ratio,
             unused_packet_memory: self.unused_packet_memory,
+            scans: self.scans,
             cost: self.cost,
             drain: self.drain,
             machine: self.machine.clone(),

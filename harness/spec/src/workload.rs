@@ -127,6 +127,8 @@ pub enum Calls {
     Count,
     /// `echo` and `spin`.
     Compute,
+    /// `scan` of `multi_get` keys, neighbours in the order of all keys, and `set`.
+    Scan,
 }
 
 /// The `workload` section as it is written.
@@ -168,7 +170,7 @@ pub struct WorkloadSpec {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<Calls>,
-    /// Keys per get request. Default: 1.
+    /// Keys per get request, or of a scan. Default: 1.
     #[garde(inner(range(min = 1, max = 100)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_get: Option<u16>,
@@ -211,8 +213,16 @@ pub struct Workload {
     /// Functions that are called, where the protocol has such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<Calls>,
-    /// Keys per get request.
+    /// Keys per get request, or of a scan.
     pub multi_get: u16,
+}
+
+impl Workload {
+    /// Whether gets are scans.
+    #[must_use]
+    pub fn scans(&self) -> bool {
+        self.calls == Some(Calls::Scan)
+    }
 }
 
 impl WorkloadSpec {

@@ -17,6 +17,7 @@ fn client() -> (Client, u64) {
         popularity: Popularity::Zipf { theta: 0.99 },
         get_ratio: 0.95,
         keys_per_get: 1,
+        consecutive: false,
         noreply_ratio: 0.0,
         arrivals: Arrivals::Poisson,
         pattern: None,

@@ -46,6 +46,7 @@ fn workload() -> WorkloadSpec {
         popularity: Popularity::Zipf { theta: 0.99 },
         get_ratio: 1.0,
         keys_per_get: 1,
+        consecutive: false,
         noreply_ratio: 0.0,
         arrivals: Arrivals::Poisson,
         pattern: None,

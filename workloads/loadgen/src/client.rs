@@ -24,7 +24,9 @@ use crate::trace::{Recorder, Trace, Witness};
 use crate::transport::Transport;
 use crate::udp::{UdpPlan, UdpTransport};
 use crate::window::MOST_AWAITED;
-use crate::{ClientConfig, ClientError, ClientReport, Losses, Mode, Protocol, TransportConfig};
+use crate::{
+    Calls, ClientConfig, ClientError, ClientReport, Losses, Mode, Protocol, TransportConfig,
+};
 
 /// A client whose configuration and schedule fit each other.
 #[derive(Debug)]
@@ -135,6 +137,10 @@ impl Client {
         config.check_transport().map_err(ClientError::Config)?;
         match config.protocol {
             Protocol::Ascii => {}
+            Protocol::Rpc(Calls::Scan) if spec.consecutive => {}
+            Protocol::Rpc(Calls::Scan) => {
+                return refuse("consecutive: the keys of a scan are neighbours".into());
+            }
             Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) if spec.keys_per_get == 1 => {}
             Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) => {
                 return refuse("keys_per_get: a multi-get needs the ASCII protocol".into());

@@ -310,6 +310,8 @@ pub enum Calls {
     Count,
     /// `echo` of the key's value, and `spin`, which uses CPU time.
     Compute,
+    /// `scan`, whose keys are neighbours, and `set`.
+    Scan,
 }
 
 /// What decides when a request is sent.

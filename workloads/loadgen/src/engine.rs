@@ -11,6 +11,7 @@ use std::sync::Arc;
 use model::Schedule;
 use sys::account::Usage;
 
+use crate::Protocol;
 use crate::addressing::Destinations;
 use crate::assembly::Assembly;
 use crate::phases::Phases;
@@ -187,10 +188,13 @@ impl<W: Witness> Engine<W> {
         let id = number as u16;
         datagram.clear();
         let plain = |out: &mut Vec<u8>| match (part, &rules.scatter) {
-            (Some(part), Some(scatter)) => {
-                let keys = scatter.asked(schedule, planned, part);
-                wire::encode_get(schedule.keyspace(), keys, id, out);
-            }
+            (Some(part), Some(scatter)) => match rules.protocol {
+                Protocol::Rpc(_) => wire::encode_copy(schedule, planned, part.first, id, out),
+                Protocol::Ascii | Protocol::Meta | Protocol::Binary => {
+                    let keys = scatter.asked(schedule, planned, part);
+                    wire::encode_get(schedule.keyspace(), keys, id, out);
+                }
+            },
             (None, _) | (_, None) => {
                 wire::encode(rules.protocol, schedule, planned, *index, id, out);
             }

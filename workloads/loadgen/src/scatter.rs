@@ -13,7 +13,7 @@ use std::sync::Arc;
 use model::{KeySpace, Op, Planned, Schedule};
 use steering::{PartitionTable, hash_bytes};
 
-use crate::{Addressing, ClientConfig, ClientError, Holds, Mode, Protocol, Scatter};
+use crate::{Addressing, Calls, ClientConfig, ClientError, Holds, Mode, Protocol, Scatter};
 
 /// Owners that a set of them has room for.
 const MOST_OWNERS: u16 = u64::BITS as u16;
@@ -136,16 +136,21 @@ pub(crate) fn of(
     let Some(scatter) = config.scatter else {
         return Ok(None);
     };
-    check(config)?;
+    check(config, scatter)?;
     Ok(Some(Arc::new(Scattering::new(scatter, keyspace)?)))
 }
 
-fn check(config: &ClientConfig) -> Result<(), ClientError> {
+fn check(config: &ClientConfig, scatter: Scatter) -> Result<(), ClientError> {
     let refuse = |reason: &str| Err(ClientError::Config(format!("scatter: {reason}")));
-    match config.protocol {
-        Protocol::Ascii => {}
-        Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) => {
-            return refuse("only the ASCII protocol has gets of several keys");
+    match (config.protocol, scatter.holds) {
+        (Protocol::Ascii, _) | (Protocol::Rpc(Calls::Scan), Holds::AllKeys) => {}
+        (Protocol::Rpc(Calls::Scan), Holds::OwnKeys) => {
+            return refuse("a scan does not name its keys, so that none can ask for some of them");
+        }
+        (Protocol::Meta | Protocol::Binary | Protocol::Rpc(_), _) => {
+            return refuse(
+                "only the ASCII protocol has gets of several keys, and only calls scans",
+            );
         }
     }
     match config.mode {

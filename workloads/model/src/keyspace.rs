@@ -164,6 +164,7 @@ mod tests {
             popularity: Popularity::Uniform,
             get_ratio: 1.0,
             keys_per_get: 1,
+            consecutive: false,
             noreply_ratio: 0.0,
             arrivals: Arrivals::Poisson,
             pattern: None,

@@ -99,7 +99,7 @@ impl Schedule {
         let mut requests = Vec::with_capacity((expected * 1.01) as usize + 64);
         let mut further = Vec::new();
         for at_ns in due {
-            let key = picker.pick(&mut keys);
+            let mut key = picker.pick(&mut keys);
             let (is_get, no_reply) = (unit(&mut operations), unit(&mut operations));
             let op = if is_get < spec.get_ratio {
                 Op::Get
@@ -107,8 +107,17 @@ impl Schedule {
                 Op::Set
             };
             let further_at = further.len() as u32;
-            if op == Op::Get {
-                further.extend((1..spec.keys_per_get).map(|_| picker.pick(&mut further_keys)));
+            match op {
+                Op::Get if spec.consecutive => {
+                    let count = u32::from(spec.keys_per_get);
+                    key = key.min(spec.keys - count);
+                    further.extend(key + 1..key + count);
+                }
+                Op::Get => {
+                    let others = (1..spec.keys_per_get).map(|_| picker.pick(&mut further_keys));
+                    further.extend(others);
+                }
+                Op::Set => {}
             }
             requests.push(Planned {
                 at_ns,

@@ -21,6 +21,10 @@ pub struct WorkloadSpec {
     /// Keys per get, >= 1; above 1 gets are multi-gets.
     #[serde(default = "one")]
     pub keys_per_get: u16,
+    /// The keys of a get are neighbours in the order of their ids, as a scan reads them: the first is drawn,
+    /// one so near the last key that some would be missing being replaced by one farther away.
+    #[serde(default)]
+    pub consecutive: bool,
     /// Share of sets that want no reply.
     #[serde(default)]
     pub noreply_ratio: f64,
@@ -54,6 +58,14 @@ pub enum SpecError {
     /// `keys_per_get` is 0.
     #[error("keys_per_get: a get asks for at least one key")]
     NoKeysPerGet,
+    /// More neighbours than there are keys.
+    #[error("keys_per_get: {asked} keys in a row, and there are {keys}")]
+    TooFewInARow {
+        /// Keys of a get.
+        asked: u16,
+        /// Number of keys.
+        keys: u32,
+    },
     /// Theta out of range.
     #[error("popularity: theta must be >= 0 and finite, not {0}")]
     Theta(f64),
@@ -139,6 +151,12 @@ impl WorkloadSpec {
         }
         if self.keys_per_get == 0 {
             return Err(SpecError::NoKeysPerGet);
+        }
+        if self.consecutive && u32::from(self.keys_per_get) > self.keys {
+            return Err(SpecError::TooFewInARow {
+                asked: self.keys_per_get,
+                keys: self.keys,
+            });
         }
         Ok(())
     }

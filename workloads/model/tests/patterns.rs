@@ -18,6 +18,7 @@ fn spec(arrivals: Arrivals, shape: Option<Shape>, seed: u64) -> WorkloadSpec {
         popularity: Popularity::Uniform,
         get_ratio: 0.9,
         keys_per_get: 1,
+        consecutive: false,
         noreply_ratio: 0.0,
         arrivals,
         pattern: shape.map(|shape| Pattern {

@@ -15,6 +15,7 @@ fn spec() -> WorkloadSpec {
         popularity: Popularity::Zipf { theta: 0.99 },
         get_ratio: 0.9,
         keys_per_get: 1,
+        consecutive: false,
         noreply_ratio: 0.1,
         arrivals: Arrivals::Poisson,
         pattern: None,
@@ -131,6 +132,43 @@ fn multi_gets_have_their_keys_and_sets_have_one() {
 }
 
 #[test]
+fn keys_in_a_row_are_neighbours_and_all_there() {
+    let spec = WorkloadSpec {
+        keys: 40,
+        keys_per_get: 16,
+        consecutive: true,
+        popularity: Popularity::Uniform,
+        ..spec()
+    };
+    let schedule = Schedule::generate(&spec, 10_000_000).unwrap();
+    let (mut firsts, mut sets) = (HashSet::new(), HashSet::new());
+    for planned in &schedule.requests {
+        match planned.op {
+            Op::Set => {
+                sets.insert(planned.key);
+            }
+            Op::Get => {
+                let further = schedule.further_keys(planned);
+                assert!(
+                    further
+                        .iter()
+                        .copied()
+                        .eq(planned.key + 1..planned.key + 16)
+                );
+                assert_eq!(
+                    planned.value_len as usize,
+                    schedule.keyspace().value_len(planned.key)
+                );
+                firsts.insert(planned.key);
+            }
+        }
+    }
+    // 1800 scans from 25 keys, 200 sets of 40.
+    assert_eq!(firsts, (0..=24).collect());
+    assert!(sets.iter().any(|key| *key > 24), "{sets:?}");
+}
+
+#[test]
 fn keys_are_distinct_text_of_the_asked_length() {
     let bounds = [(3, 3), (4, 250), (3, 9)];
     for (min, max) in bounds {
@@ -229,6 +267,15 @@ fn wrong_specs_are_refused_by_name() {
                 ..spec()
             },
             "keys_per_get",
+        ),
+        (
+            WorkloadSpec {
+                keys: 20,
+                keys_per_get: 21,
+                consecutive: true,
+                ..spec()
+            },
+            "21 keys in a row, and there are 20",
         ),
         (
             WorkloadSpec {

@@ -16,6 +16,7 @@ fn spec() -> WorkloadSpec {
         popularity: Popularity::Uniform,
         get_ratio: 0.9,
         keys_per_get: 1,
+        consecutive: false,
         noreply_ratio: 0.0,
         arrivals: Arrivals::Poisson,
         pattern: None,

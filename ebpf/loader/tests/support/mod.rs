@@ -66,7 +66,9 @@ pub(crate) fn members(policy: Policy, owners: u32) -> u32 {
         | Policy::FlowMix
         | Policy::Token
         | Policy::Function
-        | Policy::Argument(_) => owners,
+        | Policy::Argument(_)
+        | Policy::Range(_)
+        | Policy::ScansInTurn => owners,
     }
 }
 

@@ -114,7 +114,9 @@ fn print_multi_key(chosen: &Chosen, plans: &[Planned<'_>]) {
     if !chosen.trials.iter().chain(searched()).any(wide) {
         return;
     }
-    println!("gets of several keys:");
+    let scans = plans.iter().any(|(trial, _)| trial.workload.scans());
+    let kind = if scans { "scans" } else { "gets" };
+    println!("{kind} of several keys:");
     for (trial, _) in plans {
         let system = &trial.system;
         let usual = system.system.multi_key_ways().first().copied();
@@ -122,7 +124,11 @@ fn print_multi_key(chosen: &Chosen, plans: &[Planned<'_>]) {
             Some(way) => way.meaning(),
             None => "served where they arrive",
         };
-        println!("  {}: {meaning}", system.label);
+        let lie = match system.steer_by {
+            Some(spec::SteerBy::Range) => "; each owner has a range of the keys",
+            None | Some(spec::SteerBy::Function | spec::SteerBy::Argument(_)) => "",
+        };
+        println!("  {}: {meaning}{lie}", system.label);
     }
 }
 

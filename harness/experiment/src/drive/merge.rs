@@ -15,6 +15,7 @@ use sys::account::HardwareCounts;
 use sys::environment::Reading;
 
 use super::cost::cost;
+use super::scans::scans;
 use super::skew::imbalance;
 use super::trial::Driven;
 use crate::agents::repartition::Repartitioned;
@@ -124,6 +125,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         imbalance: imbalance(&plan.trial, &counts.related),
         cache_hit_ratio: cache_hit_ratio(&counts.related),
         unused_packet_memory: unused_packet_memory(&counts.related),
+        scans: scans(&plan.trial, counts),
         cost,
         drain: drain.map(|drain| drain.times),
         machine: Some(evidence.machine),

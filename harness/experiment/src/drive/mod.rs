@@ -7,6 +7,7 @@ mod merge;
 pub(crate) mod probe;
 mod regions;
 pub(crate) mod run;
+mod scans;
 mod secret;
 pub(crate) mod skew;
 pub(crate) mod stall;

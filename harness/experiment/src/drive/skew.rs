@@ -3,9 +3,8 @@
 use kv::systems::Layout;
 use model::{KeySpace, Permutation};
 use record::Imbalance;
-use spec::Trial;
-use steering::PartitionTable;
-use steering::hash::hash_bytes;
+use spec::{SteerBy, Trial};
+use steering::{Order, PartitionTable, Policy, hash_bytes};
 
 use crate::plan;
 
@@ -40,12 +39,20 @@ fn partitioned(trial: &Trial) -> Option<(f64, f64)> {
     let keys = KeySpace::new(&workload).ok()?;
     let ids = Permutation::new(workload.seed, keys.len());
     let owners = trial.system.owners;
-    let table = PartitionTable::even(owners);
+    let order = match trial.system.steer_by {
+        Some(SteerBy::Range) => Some(Order::of(keys.len())),
+        None | Some(SteerBy::Function | SteerBy::Argument(_)) => None,
+    };
+    let table = PartitionTable::of(order.map_or(Policy::Key, Policy::Range), owners);
     let (mut loads, mut key) = (vec![0.0; usize::from(owners)], Vec::new());
     let (mut hottest, theta) = (0.0_f64, trial.workload.popularity.theta());
     for (rank, share) in (0..).zip(stats::skew::zipf_shares(theta, keys.len())) {
-        let hash = hash_bytes(keys.key_bytes(ids.id_of(rank), &mut key));
-        loads[usize::from(table.owner_of(hash))] += share;
+        let id = ids.id_of(rank);
+        let place = match order {
+            Some(order) => order.place(u64::from(id)),
+            None => hash_bytes(keys.key_bytes(id, &mut key)),
+        };
+        loads[usize::from(table.owner_of(place))] += share;
         hottest = hottest.max(share);
     }
     let expected = stats::skew::imbalance(&loads)?;

@@ -92,13 +92,14 @@ fn several(multi_key: Option<MultiKey>) -> Several {
         None | Some(MultiKey::Handoff | MultiKey::ClientSplit) => Several::Handoff,
         Some(MultiKey::Split) => Several::Split,
         Some(MultiKey::Duplicate) => Several::Duplicate,
+        Some(MultiKey::Balanced) => Several::Balanced,
     }
 }
 
 /// How the client sends a get of several keys.
 fn scatter(trial: &Trial) -> Option<Scatter> {
     let holds = match trial.system.multi_key? {
-        MultiKey::Handoff | MultiKey::Split => return None,
+        MultiKey::Handoff | MultiKey::Split | MultiKey::Balanced => return None,
         MultiKey::ClientSplit => Holds::OwnKeys,
         MultiKey::Duplicate => Holds::AllKeys,
     };
@@ -130,6 +131,7 @@ pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
         },
         get_ratio: *get_ratio,
         keys_per_get: *multi_get,
+        consecutive: trial.workload.scans(),
         noreply_ratio: 0.0,
         arrivals: match *arrivals {
             Arrivals::Poisson | Arrivals::Saturate => model::Arrivals::Poisson,
@@ -309,6 +311,9 @@ fn steer_by(trial: &Trial) -> Option<SteerBy> {
         spec::SteerBy::Function => SteerBy::Function,
         spec::SteerBy::Argument(0) => SteerBy::Tenant,
         spec::SteerBy::Argument(_) => SteerBy::Key,
+        spec::SteerBy::Range => SteerBy::Range {
+            keys: u32::try_from(trial.workload.keys.0).unwrap_or(u32::MAX),
+        },
     };
     trial.workload.calls.map(|_| by())
 }
@@ -317,9 +322,11 @@ fn steer_by(trial: &Trial) -> Option<SteerBy> {
 fn preload(trial: &Trial) -> Option<Preload> {
     match trial.workload.calls {
         Some(spec::Calls::Count) => None,
-        None | Some(spec::Calls::Store | spec::Calls::Compute) => Some(Preload {
-            workload: workload(trial),
-        }),
+        None | Some(spec::Calls::Store | spec::Calls::Compute | spec::Calls::Scan) => {
+            Some(Preload {
+                workload: workload(trial),
+            })
+        }
     }
 }
 
@@ -429,6 +436,7 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
                 None | Some(spec::Calls::Store) => Calls::Store,
                 Some(spec::Calls::Count) => Calls::Count,
                 Some(spec::Calls::Compute) => Calls::Compute,
+                Some(spec::Calls::Scan) => Calls::Scan,
             }),
         },
         mode: match trial.load {

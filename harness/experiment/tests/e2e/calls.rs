@@ -167,6 +167,8 @@ fn owners_of(trial: &Row) -> Result<Vec<u64>> {
         (Calls::Count, Op::Get | Op::Set) => "add",
         (Calls::Compute, Op::Get) => "echo",
         (Calls::Compute, Op::Set) => "spin",
+        (Calls::Scan, Op::Get) => "scan",
+        (Calls::Scan, Op::Set) => "set",
     };
     let table = PartitionTable::even(trial.system.owners);
     let mut owners = vec![0; usize::from(trial.system.owners)];
@@ -179,6 +181,7 @@ fn owners_of(trial: &Row) -> Result<Vec<u64>> {
                 hash_bytes(schedule.keyspace().key_bytes(planned.key, &mut room))
             }
             SteerBy::Argument(number) => bail!("an argument {number}"),
+            SteerBy::Range => bail!("ranges of keys"),
         };
         owners[usize::from(table.owner_of(hash))] += 1;
     }

@@ -29,6 +29,7 @@ mod privilege;
 mod provenance;
 mod restoring;
 mod results;
+mod scans;
 mod schedules;
 mod schema;
 mod search;
@@ -69,6 +70,7 @@ fn cases() -> Vec<Case> {
         multi_key::cases(),
         encrypted::cases(),
         calls::cases(),
+        scans::cases(),
         gates::cases(),
         exclusion::cases(),
         restoring::cases(),

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use record::{
     Activity, Cost, CounterRow, DeviceState, DropCount, Hardware, Imbalance, Interval, Ledger,
-    Machine, ProgramRuns, RoleHardware, RunFolder, RunId, RunRecord, Steering, Timestamp,
+    Machine, ProgramRuns, RoleHardware, RunFolder, RunId, RunRecord, Scans, Steering, Timestamp,
     TrialData,
 };
 use serde_json::json;
@@ -87,6 +87,11 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
         }),
         cache_hit_ratio: Some(0.5),
         unused_packet_memory: Some(1_900.0),
+        scans: Some(Scans {
+            scans: 1000,
+            keys: 16_000,
+            handoffs: Some(950),
+        }),
         cost: Cost {
             dispatcher_cpu_ns: None,
             dispatcher_empty_ns: None,

@@ -8,6 +8,7 @@ mod in_kernel;
 mod multi_key;
 mod repartition;
 mod rpc;
+mod scans;
 mod swept;
 mod truth;
 mod xdp;
@@ -48,6 +49,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         steering(system, index, &mut findings);
         encryption::encryption(spec, system, index, &mut findings);
         rpc::system(spec, system, index, &mut findings);
+        scans::system(spec, system, index, &mut findings);
         service(spec, system, index, &mut findings);
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);
@@ -56,6 +58,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         xdp::chunks(spec, system, index, &mut findings);
     }
     rpc::workload(spec, &mut findings);
+    scans::workload(spec, &mut findings);
     disturb(spec, &mut findings);
     flood::drain(spec, &mut findings);
     flood::saturate(spec, &mut findings);

@@ -61,8 +61,8 @@ struct Details {
     /// Encrypts requests and replies, and steers by a token of the key. Default: they are in the clear.
     #[serde(default)]
     encryption: Option<Encryption>,
-    /// What steers calls of `workload.protocol: rpc`: `function`, or `{argument: N}`, 0 being the tenant and
-    /// 1 the key. Default: `{argument: 1}`.
+    /// What steers calls of `workload.protocol: rpc`: `function`, `range` (each owner has a range of keys), or
+    /// `{argument: N}`, 0 being the tenant and 1 the key. Default: `{argument: 1}`.
     #[serde(default)]
     steer_by: Option<SteerBy>,
     /// The system behind `netcache`. Default: `xdp_steered`.

@@ -23,6 +23,6 @@ pub(super) const TRAITS: Traits = Traits {
                batched prefetch",
     engines: &[Engine::Log, Engine::Slab],
     moves_slots: true,
-    multi_key: MultiKey::EVERY_WAY,
+    multi_key: MultiKey::BY_FIRST_KEY,
     ..MICA
 };

@@ -187,8 +187,8 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
-    /// What steers calls of `workload.protocol: rpc`: `function`, or `{argument: N}`, 0 being the tenant and
-    /// 1 the key. Default: `{argument: 1}`.
+    /// What steers calls of `workload.protocol: rpc`: `function`, `range` (each owner has a range of keys), or
+    /// `{argument: N}`, 0 being the tenant and 1 the key. Default: `{argument: 1}`.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steer_by: Option<SteerBy>,

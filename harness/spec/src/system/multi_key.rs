@@ -19,15 +19,18 @@ pub enum MultiKey {
     /// Nobody: each owner gets the whole request and answers its own keys, the client puts the answers
     /// together. The client makes the copies, for XDP cannot.
     Duplicate,
+    /// The thread to which XDP gives it, all owners in turn: a handoff for each other owner. Scans only.
+    Balanced,
 }
 
 impl MultiKey {
     /// All ways, in the order in which they are listed.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Handoff,
         Self::Split,
         Self::ClientSplit,
         Self::Duplicate,
+        Self::Balanced,
     ];
 
     /// The name that the spec uses.
@@ -38,6 +41,7 @@ impl MultiKey {
             Self::Split => "split",
             Self::ClientSplit => "client_split",
             Self::Duplicate => "duplicate",
+            Self::Balanced => "balanced",
         }
     }
 
@@ -61,6 +65,9 @@ impl MultiKey {
                  the client makes the copies, and knows the partitions, in place of an XDP that \
                  duplicates"
             }
+            Self::Balanced => {
+                "one request to any owner, in turn, a handoff for each other owner, one reply"
+            }
         }
     }
 
@@ -68,7 +75,7 @@ impl MultiKey {
     #[must_use]
     pub const fn client_gathers(self) -> bool {
         match self {
-            Self::Handoff | Self::Split => false,
+            Self::Handoff | Self::Split | Self::Balanced => false,
             Self::ClientSplit | Self::Duplicate => true,
         }
     }
@@ -76,5 +83,12 @@ impl MultiKey {
     /// Where threads share nothing and the first key does not decide where a request arrives.
     pub(super) const WITHIN_THE_SERVER: &'static [Self] = &[Self::Handoff, Self::Split];
     /// Where threads share nothing and the first key decides where a request arrives.
+    pub(super) const BY_FIRST_KEY: &'static [Self] = &[
+        Self::Handoff,
+        Self::Split,
+        Self::ClientSplit,
+        Self::Duplicate,
+    ];
+    /// Where besides a program of the system's own tells scans from other requests.
     pub(super) const EVERY_WAY: &'static [Self] = &Self::ALL;
 }

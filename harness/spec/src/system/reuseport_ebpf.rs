@@ -15,7 +15,7 @@ pub(super) const TRAITS: Traits = Traits {
     default_wakeup: Some(Wakeup::Eventfd),
     kernel_table: true,
     moves_slots: true,
-    multi_key: MultiKey::EVERY_WAY,
+    multi_key: MultiKey::BY_FIRST_KEY,
     needs_programs: true,
     encryption_refusal: Some("its program reads the key where the kernel looks for the socket"),
     ..Traits::SERVER

@@ -13,6 +13,8 @@ pub enum SteerBy {
     Function,
     /// An argument: 0 is the tenant, 1 the key.
     Argument(u8),
+    /// The range of keys that the key lies in: each owner has one, and neighbours lie together.
+    Range,
 }
 
 impl SteerBy {

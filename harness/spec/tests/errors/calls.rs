@@ -16,7 +16,7 @@ fn fault(system: &str, further: &str) -> Option<String> {
 
 #[test]
 fn calls_are_steered_by_what_they_have() {
-    for steer_by in ["function", "{argument: 0}", "{argument: 1}"] {
+    for steer_by in ["function", "{argument: 0}", "{argument: 1}", "range"] {
         for system in ["xdp_steered", "sphinx", "seastar"] {
             let entry = format!("{{system: {system}, label: calls, steer_by: {steer_by}}}");
             assert_eq!(fault(&entry, "  calls: compute\n"), None, "{entry}");

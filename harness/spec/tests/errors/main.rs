@@ -4,6 +4,7 @@ mod calls;
 mod choices;
 mod floods;
 mod multi_key;
+mod scans;
 
 use spec::{Place, Spec, SpecError};
 

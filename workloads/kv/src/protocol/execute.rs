@@ -272,7 +272,8 @@ impl Single {
                 rpc::Call::Get
                 | rpc::Call::Add { .. }
                 | rpc::Call::Echo { .. }
-                | rpc::Call::Spin { .. } => None,
+                | rpc::Call::Spin { .. }
+                | rpc::Call::Scanned => None,
             },
             Op::Ascii { .. } | Op::Meta(_) => None,
         }
@@ -314,6 +315,11 @@ impl Single {
             Op::Binary(op) => matches!(op.command, BinaryCommand::Get { .. }),
             Op::Rpc(op) => op.is_read(),
         }
+    }
+
+    /// Whether it is one key of a scan.
+    pub(crate) fn is_scanned(&self) -> bool {
+        self.rpc().is_some_and(rpc::RpcOp::is_scanned)
     }
 
     /// What of a call names its owner.
@@ -423,6 +429,8 @@ pub fn answer(
             }
             multi.finish(sink);
         }
+        // What serves streams knows no order of keys.
+        Parsed::Scan(_) => rpc::Status::NotFound.alone().answer(sink),
         Parsed::Global(global) => {
             let mut gathered = global::Gathered::default();
             stores.each(|shard| global.apply(shard, now, &mut gathered));

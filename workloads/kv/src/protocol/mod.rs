@@ -23,6 +23,7 @@ mod meta;
 mod meta_exec;
 mod request;
 mod rpc;
+pub(crate) mod scan;
 mod sink;
 
 pub(crate) use execute::put_found;
@@ -33,6 +34,7 @@ pub(crate) use request::{AsciiOp, Op};
 pub use request::{Global, Immediate, Incomplete, Multi, Parsed, Request, Single, Span};
 pub use rpc::Status as RpcStatus;
 pub(crate) use rpc::parse as parse_call;
+pub use scan::Scan;
 pub use sink::{Decimal, Sink};
 
 /// The version that is reported: that of the memcached whose semantics these are, then the

@@ -5,6 +5,7 @@
 //! parsing again.
 
 use super::rpc::{RpcOp, Status};
+use super::scan::Scan;
 use crate::store::StoreMode;
 
 /// A range of a request's bytes.
@@ -71,6 +72,8 @@ pub enum Parsed {
     Single(Single),
     /// Several keys: each part goes to its key's owner, in order, then comes the trailer.
     Multi(Multi),
+    /// Several keys that the request does not name one by one: to be spelt out, then as above.
+    Scan(Scan),
     /// Every shard takes part.
     Global(Global),
     /// No store is needed: version, verbosity, noop, quit, and everything malformed.

@@ -8,11 +8,14 @@ use steering::rpc::{HEADER_LEN, LONGEST_NAME, MOST_ARGUMENTS};
 
 use super::frame::{DATA_LIMIT, HEADER_LEN as HEAD};
 use super::request::{Immediate, ImmediateReply, Incomplete, Op, Parsed, Request, Single, Span};
+use super::scan::{self, Scan};
 use super::sink::Sink;
 use crate::store::{DeltaError, Key, Store, StoreRequest, Stored};
 
 /// The longest result, bytes: a reply is one datagram.
-const LONGEST_RESULT: usize = DATA_LIMIT - 1;
+pub(super) const LONGEST_RESULT: usize = DATA_LIMIT - 1;
+/// The function that reads neighbours.
+const SCAN: &[u8] = &steering::rpc::SCAN;
 /// The longest `spin`, ns.
 const LONGEST_SPIN_NS: u32 = 10_000_000;
 
@@ -46,10 +49,20 @@ pub(crate) struct RpcOp {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Call {
     Get,
-    Set { value: Span },
-    Add { by: u64 },
-    Echo { bytes: Span },
-    Spin { ns: u32 },
+    Set {
+        value: Span,
+    },
+    Add {
+        by: u64,
+    },
+    Echo {
+        bytes: Span,
+    },
+    Spin {
+        ns: u32,
+    },
+    /// One key of a scan.
+    Scanned,
 }
 
 /// Reads a call from behind its call id on: the body of a datagram.
@@ -80,12 +93,8 @@ pub(crate) fn parse(body: &[u8]) -> Result<Request, Incomplete> {
     for (argument, len) in arguments[..count].iter_mut().zip(lengths) {
         *argument = next(usize::from(u16::from_be_bytes([len[0], len[1]])))?;
     }
-    let parsed = match called(body, name, &arguments[..count]) {
-        Ok(single) => Parsed::Single(single),
-        Err(status) => Parsed::Immediate(Immediate {
-            reply: ImmediateReply::Rpc(status),
-        }),
-    };
+    let parsed = called(body, name, &arguments[..count]);
+    let parsed = parsed.unwrap_or_else(|status| Parsed::Immediate(status.alone()));
     Ok(Request {
         consumed: body.len(),
         swallow: 0,
@@ -94,20 +103,31 @@ pub(crate) fn parse(body: &[u8]) -> Result<Request, Incomplete> {
     })
 }
 
-fn called(body: &[u8], name: Span, arguments: &[Span]) -> Result<Single, Status> {
-    let (tenant, key, further) = match *arguments {
-        [tenant, key] => (tenant, key, None),
-        [tenant, key, further] => (tenant, key, Some(further)),
-        _ => return Err(Status::NoFunction),
+impl Status {
+    /// The reply that says no more than this.
+    pub(crate) const fn alone(self) -> Immediate {
+        Immediate {
+            reply: ImmediateReply::Rpc(self),
+        }
+    }
+}
+
+fn called(body: &[u8], name: Span, arguments: &[Span]) -> Result<Parsed, Status> {
+    let &[tenant, key, ref further @ ..] = arguments else {
+        return Err(Status::NoFunction);
     };
     let call = match (name.of(body), further) {
-        (b"get", None) => Call::Get,
-        (b"set", Some(value)) => Call::Set { value },
-        (b"add", Some(by)) => Call::Add {
+        (b"get", []) => Call::Get,
+        (b"set", &[value]) => Call::Set { value },
+        (b"add", [by]) => Call::Add {
             by: u64::from_be_bytes(number(by.of(body))?),
         },
-        (b"echo", Some(bytes)) => Call::Echo { bytes },
-        (b"spin", Some(ns)) => {
+        (b"echo", &[bytes]) => Call::Echo { bytes },
+        (SCAN, [count]) => return Scan::new(key, count.of(body), None).map(Parsed::Scan),
+        (SCAN, &[count, first]) => {
+            return Scan::new(key, count.of(body), Some(first)).map(Parsed::Scan);
+        }
+        (b"spin", [ns]) => {
             let ns = u32::from_be_bytes(number(ns.of(body))?);
             if ns > LONGEST_SPIN_NS {
                 return Err(Status::BadArgument);
@@ -118,7 +138,7 @@ fn called(body: &[u8], name: Span, arguments: &[Span]) -> Result<Single, Status>
     };
     let hash = Key::new(key.of(body)).ok_or(Status::BadArgument)?.hash();
     let op = Op::Rpc(RpcOp { name, tenant, call });
-    Ok(Single { hash, key, op })
+    Ok(Parsed::Single(Single { hash, key, op }))
 }
 
 /// The bytes of a number of this width.
@@ -131,14 +151,16 @@ impl RpcOp {
     pub(crate) const fn spin_ns(&self) -> u32 {
         match self.call {
             Call::Spin { ns } => ns,
-            Call::Get | Call::Set { .. } | Call::Add { .. } | Call::Echo { .. } => 0,
+            Call::Get | Call::Set { .. } | Call::Add { .. } | Call::Echo { .. } | Call::Scanned => {
+                0
+            }
         }
     }
 
     /// Whether it touches an item.
     pub(crate) const fn is_about_an_item(&self) -> bool {
         match self.call {
-            Call::Get | Call::Set { .. } | Call::Add { .. } => true,
+            Call::Get | Call::Set { .. } | Call::Add { .. } | Call::Scanned => true,
             Call::Echo { .. } | Call::Spin { .. } => false,
         }
     }
@@ -146,8 +168,20 @@ impl RpcOp {
     /// Whether it leaves the store as it is.
     pub(crate) const fn is_read(&self) -> bool {
         match self.call {
-            Call::Get | Call::Echo { .. } | Call::Spin { .. } => true,
+            Call::Get | Call::Echo { .. } | Call::Spin { .. } | Call::Scanned => true,
             Call::Set { .. } | Call::Add { .. } => false,
+        }
+    }
+
+    /// Whether it is one key of a scan.
+    pub(crate) const fn is_scanned(&self) -> bool {
+        match self.call {
+            Call::Scanned => true,
+            Call::Get
+            | Call::Set { .. }
+            | Call::Add { .. }
+            | Call::Echo { .. }
+            | Call::Spin { .. } => false,
         }
     }
 }
@@ -183,6 +217,7 @@ pub(super) fn execute(
             _ => put(Status::TooLong, b"", sink),
         },
         Call::Spin { .. } => put(Status::Ok, b"", sink),
+        Call::Scanned => scan::put_key(shard, key, now, sink),
     }
 }
 
@@ -218,6 +253,7 @@ fn put(status: Status, result: &[u8], sink: &mut impl Sink) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::scan::Scanned;
     use crate::store::{Shard, ShardConfig};
 
     /// Function, arguments, and how the call ends.
@@ -236,10 +272,44 @@ mod tests {
             Parsed::Single(single) => {
                 super::super::execute(shard, &body, &single, 1, &mut reply);
             }
+            Parsed::Scan(scan) => {
+                let mut scanned = Scanned::default();
+                match scanned.spell(&scan, &body, Some(&space())) {
+                    Err(status) => status.alone().answer(&mut reply),
+                    Ok(()) => {
+                        scan::begin(&mut reply);
+                        for key in &scanned.keys {
+                            super::super::execute(shard, &scanned.bytes, key, 1, &mut reply);
+                        }
+                        scan::finish(&mut reply);
+                    }
+                }
+            }
             Parsed::Immediate(immediate) => immediate.answer(&mut reply),
             Parsed::Multi(_) | Parsed::Global(_) => panic!("not of this protocol"),
         }
         reply
+    }
+
+    /// Ten keys in a row.
+    fn space() -> model::KeySpace {
+        let size = model::Size::Fixed(4);
+        model::KeySpace::new(&model::WorkloadSpec {
+            keys: 10,
+            key_size: size.clone(),
+            value_size: size,
+            popularity: model::Popularity::Uniform,
+            get_ratio: 1.0,
+            keys_per_get: 1,
+            consecutive: false,
+            noreply_ratio: 0.0,
+            arrivals: model::Arrivals::Poisson,
+            pattern: None,
+            rate_rps: 1.0,
+            flows: 1,
+            seed: 1,
+        })
+        .unwrap()
     }
 
     fn ok(result: &[u8]) -> Vec<u8> {
@@ -264,6 +334,57 @@ mod tests {
         assert_eq!(call(shard, b"echo", &[tenant, key, b"\0x"]), ok(b"\0x"));
         let spin = 5_u32.to_be_bytes();
         assert_eq!(call(shard, b"spin", &[tenant, key, &spin]), [0]);
+    }
+
+    #[test]
+    fn a_scan_reads_keys_in_their_order() {
+        let shard = &mut Shard::new(ShardConfig { bytes: 8 << 20 }).unwrap();
+        let (space, mut key) = (space(), Vec::new());
+        for id in [3, 4, 6, 9] {
+            let value = vec![b'v'; id as usize];
+            let set = call(
+                shard,
+                b"set",
+                &[b"t", space.key_bytes(id, &mut key), &value],
+            );
+            assert_eq!(set, [0]);
+        }
+        let mut scan = |from, count: u16| {
+            let key = space.key_bytes(from, &mut key).to_vec();
+            call(shard, b"scan", &[b"t", &key, &count.to_be_bytes()])
+        };
+        let four = b"\0\x03vvv\0\x04vvvv\xff\xff\0\x06vvvvvv";
+        assert_eq!(scan(3, 4), ok(four));
+        assert_eq!(scan(5, 1), ok(b"\xff\xff"));
+        assert_eq!(scan(8, 100), ok(b"\xff\xff\0\x09vvvvvvvvv"), "to the end");
+        for count in [0, 101] {
+            assert_eq!(scan(0, count), [Status::BadArgument as u8]);
+        }
+        let nine = space.key_bytes(9, &mut key).to_vec();
+        for (key, count, status) in [
+            (b"none".as_slice(), [0, 1].as_slice(), Status::NotFound),
+            (nine.as_slice(), [1].as_slice(), Status::BadArgument),
+        ] {
+            assert_eq!(call(shard, b"scan", &[b"t", key, count]), [status as u8]);
+        }
+        let value = [b'v'; LONGEST_RESULT - 1];
+        assert_eq!(call(shard, b"set", &[b"t", &nine, &value]), [0]);
+        let count = &[0, 1];
+        let reply = call(shard, b"scan", &[b"t", &nine, count]);
+        assert_eq!(reply, [Status::TooLong as u8]);
+    }
+
+    #[test]
+    fn a_copy_of_a_scan_begins_elsewhere_and_asks_for_an_owners_keys() {
+        let parsed = |arguments: &[&[u8]]| {
+            let parsed = parse(&body(b"scan", arguments)).unwrap().parsed;
+            let Parsed::Scan(scan) = parsed else {
+                panic!("{parsed:?}")
+            };
+            scan.own_keys
+        };
+        assert!(!parsed(&[b"t", b"k", b"\0\x01"]));
+        assert!(parsed(&[b"t", b"k", b"\0\x01", b"first"]));
     }
 
     #[test]

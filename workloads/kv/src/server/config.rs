@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use model::KeySpace;
 use serde::{Deserialize, Serialize};
 
+use super::ServerError;
 use super::cache::CacheConfig;
 use super::dispatch::Dispatch as _;
 use super::dispatcher::DispatcherConfig;
@@ -188,6 +190,17 @@ impl ServerConfig {
             .filter(|_| self.sockets_by_queue() && one_each)
     }
 
+    /// The order of its keys, where it serves calls and knows which keys there are.
+    ///
+    /// # Errors
+    /// When the workload names no keys.
+    pub(crate) fn keys_in_order(&self) -> Result<Option<KeySpace>, ServerError> {
+        let workload = (self.preload.as_ref()).filter(|_| self.rpc.is_some());
+        let keys = workload.map(|preload| KeySpace::new(&preload.workload));
+        keys.transpose()
+            .map_err(|error| ServerError::Config(error.to_string()))
+    }
+
     /// Whether some of its threads look for work without pause.
     pub fn spins(&self) -> bool {
         self.wakeup == Wakeup::Spin
@@ -222,6 +235,9 @@ impl ServerConfig {
     pub fn validate(&self) -> Result<(), Refusal> {
         validate(&self.choice())?;
         self.multi_key.check(self.system)?;
+        if self.multi_key == MultiKey::Balanced && self.rpc != Some(SteerBy::Key) {
+            return Err(Refusal::OnlyScansAreBalanced);
+        }
         let dispatched = with_design!(self.system, D => <D as Design>::DISPATCHED);
         match &self.dispatcher {
             None if dispatched => Err(Refusal::DispatcherMissing(self.system)),

@@ -91,6 +91,12 @@ counters! {
     executed_multi_key,
     /// Multi-gets that this thread gathered and answered.
     executed_multi,
+    /// Scans that this thread answered, or its part of each.
+    executed_scan,
+    /// Keys of scans that this thread looked up.
+    executed_scan_key,
+    /// Of the handoffs, those by which this thread asked for keys of a scan.
+    scan_handoffs,
     /// Commands about all shards that this thread gathered and answered.
     executed_global,
     /// Commands that need no store, malformed ones included.
@@ -160,6 +166,24 @@ impl LiveCounts {
             self.executed_get.one();
         } else {
             self.executed_write.one();
+        }
+    }
+
+    /// One key of a request for several was executed.
+    pub(crate) fn executed_part(&self, single: &Single) {
+        if single.is_scanned() {
+            self.executed_scan_key.one();
+        } else {
+            self.executed_multi_key.one();
+        }
+    }
+
+    /// What another thread asked for, a command for one key or one of several keys, was executed.
+    pub(crate) fn executed_asked(&self, single: &Single) {
+        if single.is_scanned() {
+            self.executed_scan_key.one();
+        } else {
+            self.executed(single);
         }
     }
 }

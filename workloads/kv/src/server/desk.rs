@@ -3,11 +3,12 @@
 //!
 //! Such a request becomes a [`Job`]. Its commands are executed one after the other, so that a
 //! later one sees what an earlier one did; the keys of one multi-get are asked for in parallel, one
-//! by one or by owner (see [`split`]), and their answers are put in key order. Every question is answered, since nothing is lost
+//! by one or by owner (see [`several`]), and their answers are put in key order. Every question is answered, since nothing is lost
 //! between threads, so a job needs no timeout.
 
 mod hot;
-mod split;
+mod scan;
+mod several;
 
 use std::sync::Arc;
 
@@ -22,7 +23,6 @@ use super::message::{Answer, Answered, Ask, Content, Message, Question, Ticket};
 use super::shared::Shared;
 use crate::handoff::mesh::{Notify, Port};
 use crate::protocol::{self, Gathered, Global, Multi, Parsed, ServerFacts, Single, Sink};
-use crate::systems::MultiKey;
 
 /// A request in several parts. `O` says where the reply goes.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ struct Gather {
 enum Closing {
     Nothing,
     Trailer(Multi),
+    Scan,
     Sum(Global),
 }
 
@@ -194,7 +195,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
                 let hash = single.store_hash(request);
                 match self.execute(request, single, &mut bytes) {
                     Ok(()) => {
-                        self.shared.states[self.me].counts.executed(single);
+                        self.shared.states[self.me].counts.executed_asked(single);
                         Answered::Part(Content::Bytes(bytes))
                     }
                     Err(owner) => {
@@ -249,6 +250,8 @@ impl<F, O, E: Engine> Desk<F, O, E> {
                     immediate.answer(&mut job.output);
                     true
                 }
+                // None is among memcached's requests: a scan is a job of its own (`begin_scan`).
+                Parsed::Scan(_) => true,
             };
             if !done {
                 return None;
@@ -281,44 +284,6 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         self.expect(number, Gather::of(1, Closing::Nothing));
         self.ask::<N>(owner, number, 0, request, at, Question::One(single));
         false
-    }
-
-    fn several<N: Notify>(
-        &mut self,
-        number: usize,
-        request: &Arc<[u8]>,
-        at: usize,
-        multi: Multi,
-    ) -> bool {
-        self.shared.states[self.me].counts.executed_multi.one();
-        let mut gather = Gather::of(0, Closing::Trailer(multi));
-        let mut foreign = Vec::new();
-        for (part, single) in multi.parts(&request[at..]).enumerate() {
-            let mut bytes = Vec::new();
-            let content = match self.execute(&request[at..], &single, &mut bytes) {
-                Ok(()) => {
-                    self.shared.states[self.me].counts.executed_multi_key.one();
-                    Some(Content::Bytes(bytes))
-                }
-                Err(owner) => {
-                    foreign.push((owner, part, single));
-                    None
-                }
-            };
-            gather.answers.push(content);
-        }
-        gather.missing = foreign.len();
-        self.expect(number, gather);
-        match self.shared.multi_key {
-            // Commands of several in one datagram, and what comes over TCP, have no copies.
-            MultiKey::Handoff | MultiKey::Duplicate => {
-                for (owner, part, single) in foreign {
-                    self.ask::<N>(owner, number, part, request, at, Question::One(single));
-                }
-            }
-            MultiKey::Split => self.ask_by_owner::<N>(number, request, at, foreign),
-        }
-        self.closed_already(number)
     }
 
     fn all<N: Notify>(&mut self, number: usize, request: &Arc<[u8]>, global: Global) -> bool {
@@ -431,6 +396,7 @@ impl<F, O, E: Engine> Desk<F, O, E> {
         match gather.closing {
             Closing::Nothing => {}
             Closing::Trailer(multi) => multi.finish(&mut job.output),
+            Closing::Scan => protocol::scan::finish(&mut job.output),
             Closing::Sum(global) => global.answer(&sum, &facts, &mut job.output),
         }
     }

@@ -251,7 +251,7 @@ impl<I: DatagramIo> Handler<I> for Holder<I> {
                 immediate.answer(&mut reply);
                 arrival_ns
             }
-            Parsed::Multi(_) | Parsed::Global(_) => {
+            Parsed::Multi(_) | Parsed::Scan(_) | Parsed::Global(_) => {
                 counts.executed_immediate.one();
                 reply.extend_from_slice(NO_STORE);
                 arrival_ns

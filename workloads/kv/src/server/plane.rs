@@ -18,7 +18,7 @@ use super::memory::Memory;
 use super::placing::{self, Placing};
 use super::snapshot::{DropLine, ServerCounters};
 use super::{Obtained, ServerError, ThreadInfo};
-use crate::systems::{FlowHash, Steering};
+use crate::systems::{FlowHash, MultiKey, Steering};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -391,6 +391,7 @@ fn add_drops(counters: &mut ServerCounters, drops: &Drops) {
 fn key_policy(config: &ServerConfig) -> Policy {
     match (config.secret.is_some(), config.rpc) {
         (true, _) => Policy::Token,
+        (false, Some(_)) if config.multi_key == MultiKey::Balanced => Policy::ScansInTurn,
         (false, Some(by)) => by.policy(),
         (false, None) => Policy::Key,
     }

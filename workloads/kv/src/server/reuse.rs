@@ -89,7 +89,7 @@ fn in_body(note: KeyNote) -> Option<KnownKey> {
 fn key_of(request: &Request) -> Option<KnownKey> {
     match &request.parsed {
         Parsed::Single(single) => Some(KnownKey::of(single)),
-        Parsed::Multi(_) | Parsed::Global(_) | Parsed::Immediate(_) => None,
+        Parsed::Multi(_) | Parsed::Scan(_) | Parsed::Global(_) | Parsed::Immediate(_) => None,
     }
 }
 

@@ -70,7 +70,7 @@ impl Sealing {
         let first = match parsed {
             Parsed::Single(single) => Some(*single),
             Parsed::Multi(multi) => multi.parts(request).next(),
-            Parsed::Global(_) | Parsed::Immediate(_) => None,
+            Parsed::Scan(_) | Parsed::Global(_) | Parsed::Immediate(_) => None,
         }?;
         let owned = first.of_store_key(request, |key| self.seal.token(key));
         (owned != token).then(|| first.refusal(WRONG_TOKEN))

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use model::KeySpace;
 use pktio::worker::{Control, Live};
 use seal::Seal;
-use steering::PartitionTable;
 use steering::hash::hash_bytes;
 use steering::table::{SLOTS, Table, owner_in};
+use steering::{PartitionTable, Policy};
 use sys::mem::Pages;
 
 use super::cache::Asked;
@@ -92,6 +93,8 @@ pub(crate) struct Shared {
     pub(crate) seal: Option<Arc<Seal>>,
     /// How calls are steered, where the datagrams are calls.
     pub(crate) rpc: Option<SteerBy>,
+    /// The order of keys, where calls may ask for neighbours.
+    pub(crate) keys: Option<KeySpace>,
     /// Which pages the first partition's items lie on, once it is made.
     pub(crate) pages: OnceLock<Pages>,
     /// What allocating cores came to, where the server does that.
@@ -119,7 +122,10 @@ impl Shared {
             .map(|_| Doorbell::new())
             .collect::<Result<_, _>>();
         Ok(Self {
-            table: PartitionTable::even(u16::try_from(config.partitions()).unwrap_or(u16::MAX)),
+            table: PartitionTable::of(
+                config.rpc.map_or(Policy::Key, SteerBy::policy),
+                u16::try_from(config.partitions()).unwrap_or(u16::MAX),
+            ),
             doorbells: doorbells.map_err(ServerError::io("an eventfd per thread"))?,
             control: Control::new(),
             gate: Gate::new(states.len()),
@@ -133,6 +139,7 @@ impl Shared {
             spread: (config.hot_keys > 0).then(|| Spread::new(config.hot_keys)),
             seal: (config.secret.as_ref()).map(|secret| Arc::new(Seal::new(secret))),
             rpc: config.rpc,
+            keys: config.keys_in_order()?,
             pages: OnceLock::new(),
             allocation: config.dispatcher.map(|_| Allocation::default()),
             shards: config.shards(),
@@ -332,15 +339,10 @@ impl Shared {
     /// [`route`](Self::route) for the key of a request.
     #[inline]
     pub(crate) fn route_of(&self, request: &[u8], single: &Single) -> u64 {
-        match (&self.seal, self.rpc, single.rpc()) {
-            (None, None, _) | (None, Some(_), None) => single.store_hash(request),
-            (Some(seal), ..) => single.of_store_key(request, |key| seal.token(key)),
-            (None, Some(by), Some(op)) => match by {
-                SteerBy::Tenant => hash_bytes(op.tenant.of(request)),
-                // What touches no item is executed where it arrives.
-                SteerBy::Function if !op.is_about_an_item() => hash_bytes(op.name.of(request)),
-                SteerBy::Function | SteerBy::Key => single.hash,
-            },
+        match (&self.seal, self.rpc) {
+            (None, None) => single.store_hash(request),
+            (Some(seal), _) => single.of_store_key(request, |key| seal.token(key)),
+            (None, Some(by)) => by.route(request, single),
         }
     }
 
@@ -350,17 +352,16 @@ impl Shared {
     pub(crate) fn steered_by(&self, request: &[u8], single: &Single) -> u64 {
         match (self.rpc, single.rpc()) {
             (Some(SteerBy::Function), Some(op)) => hash_bytes(op.name.of(request)),
-            (Some(SteerBy::Tenant | SteerBy::Key) | None, _) | (Some(_), None) => {
-                self.route_of(request, single)
-            }
+            (Some(SteerBy::Tenant | SteerBy::Key | SteerBy::Range { .. }) | None, _)
+            | (Some(_), None) => self.route_of(request, single),
         }
     }
 
     /// [`route`](Self::route) for a key of the workload's, by its number.
     pub(crate) fn route_of_id(&self, id: u32, key: &[u8], hash: u64) -> u64 {
         match self.rpc {
-            Some(SteerBy::Tenant) => hash_bytes(&model::tenant_of(id)),
-            Some(SteerBy::Function | SteerBy::Key) | None => self.route(key, hash),
+            Some(by) => by.route_of_id(id, hash),
+            None => self.route(key, hash),
         }
     }
 

@@ -1,11 +1,11 @@
 //! What a server's datagrams are: memcached's, or calls of its RPC service.
 
 use serde::{Deserialize, Serialize};
-use steering::Policy;
 use steering::rpc;
+use steering::{Order, Policy, hash_bytes};
 
 use crate::protocol::frame::{FrameHeader, HEADER_LEN, decode_request};
-use crate::protocol::{self, Incomplete, Request};
+use crate::protocol::{self, Incomplete, Request, Single};
 
 /// What of a call names the owner that it is steered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,11 @@ pub enum SteerBy {
     Tenant,
     /// The second argument, the key.
     Key,
+    /// The range of keys that the second argument lies in. Each owner has one.
+    Range {
+        /// How many keys there are.
+        keys: u32,
+    },
 }
 
 impl SteerBy {
@@ -25,7 +30,32 @@ impl SteerBy {
         match self {
             Self::Function => Policy::Function,
             Self::Tenant => Policy::Argument(0),
-            Self::Key => Policy::Argument(1),
+            Self::Key => Policy::Argument(rpc::KEY),
+            Self::Range { keys } => Policy::Range(Order::of(keys)),
+        }
+    }
+
+    /// What the partition table is asked with for a call about one key, if it is a call.
+    #[inline]
+    pub(crate) fn route(self, request: &[u8], single: &Single) -> u64 {
+        match (self, single.rpc()) {
+            (Self::Tenant, Some(op)) => hash_bytes(op.tenant.of(request)),
+            // What touches no item is executed where it arrives.
+            (Self::Function, Some(op)) if !op.is_about_an_item() => hash_bytes(op.name.of(request)),
+            (Self::Range { keys }, Some(_)) => {
+                let key = single.key.of(request);
+                Order::of(keys).place_of(key, 0, key.len()).unwrap_or(0)
+            }
+            (Self::Tenant | Self::Function | Self::Key | Self::Range { .. }, _) => single.hash,
+        }
+    }
+
+    /// [`route`](Self::route) for a key of the workload's, by its number; `hash` is that of its bytes.
+    pub(crate) fn route_of_id(self, id: u32, hash: u64) -> u64 {
+        match self {
+            Self::Tenant => hash_bytes(&model::tenant_of(id)),
+            Self::Range { keys } => Order::of(keys).place(u64::from(id)),
+            Self::Function | Self::Key => hash,
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod datagram;
 mod hot;
+mod scan;
 
 pub(super) use datagram::{answer_job, finished, open};
 
@@ -32,6 +33,7 @@ use super::time::UnixClock;
 use crate::handoff::doorbell::Doorbell;
 use crate::handoff::mesh::Notify;
 use crate::protocol::frame::HEADER_LEN;
+use crate::protocol::scan::Scanned;
 use crate::protocol::{Immediate, Multi, Parsed, Single};
 use crate::reply::{Envelope, FrameWriter, Spill, deliver, deliver_bytes};
 use crate::server::counters::LiveCounts;
@@ -64,6 +66,7 @@ pub(crate) struct Owner<D: Design, N, I: DatagramIo, E> {
     inbound: Vec<Message<I::Frame>>,
     request: Vec<u8>,
     reply: Vec<u8>,
+    scanned: Scanned,
     spill: Spill,
     sealing: Option<Sealing>,
     work: u64,
@@ -93,6 +96,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
             inbound: Vec::new(),
             request: Vec::with_capacity(SHORT),
             reply: Vec::new(),
+            scanned: Scanned::default(),
             spill: Spill::default(),
             work: 0,
             dispatch,
@@ -200,7 +204,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
                 && !desk.waits_for_copies(hash, body, &single)
         };
         match desk.shared.multi_key {
-            MultiKey::Handoff | MultiKey::Split => {
+            MultiKey::Handoff | MultiKey::Split | MultiKey::Balanced => {
                 if !multi.parts(body).all(here) {
                     return Some(frame);
                 }
@@ -404,6 +408,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Handler<I> for Ow
                     self.job(io, frame, from);
                 }
             }
+            Parsed::Scan(scan) => self.scan(io, frame, from, &scan),
             Parsed::Immediate(immediate) => self.immediate(io, frame, from, &immediate),
             Parsed::Global(_) => self.job(io, frame, from),
         }

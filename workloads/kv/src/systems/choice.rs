@@ -221,6 +221,17 @@ pub enum Refusal {
         "requests to {0} are not steered by key, so that no copy would reach the other owners; use multi_key: split"
     )]
     CopiesReachNobody(SystemKind),
+    /// No program gives them to all owners in turn.
+    #[error(
+        "scans are balanced by the program of xdp_steered, and {0} has another, or none; use multi_key: split"
+    )]
+    NobodyBalances(SystemKind),
+    /// The program tells scans by their function, and all else goes to the owner of its key's hash.
+    #[error(
+        "what is balanced are scans, calls among calls that are steered by their key; serve such, or use \
+         multi_key: split"
+    )]
+    OnlyScansAreBalanced,
     /// Nothing spreads them, or there is nobody to spread them over.
     #[error(
         "hot keys are spread by the program of xdp_steered, over at least 2 owners; {system} has \

@@ -176,6 +176,8 @@ pub(crate) trait Design: Send + Sync + 'static {
     const PLACEMENT: Placement = Placement::Kernel;
     /// Its XDP program can spread gets of hot keys over all owners.
     const SPREADS_HOT_KEYS: bool = false;
+    /// Its XDP program can give scans to all owners in turn.
+    const BALANCES_SCANS: bool = false;
     /// What can keep its items, the usual one first.
     const ENGINES: &'static [EngineKind] = &[EngineKind::Slab, EngineKind::Log];
     /// The name in a spec.

@@ -31,6 +31,10 @@ pub enum MultiKey {
     /// It has come to the owners of all its keys, and each answers its own keys to the client. A
     /// get whose copies do not reach all owners is answered in part.
     Duplicate,
+    /// Scans come to all owners in turn, and where one arrives, it is taken apart by owner. Calls only:
+    /// "the packet processor can load balance the requests between multiple cores to eliminate request
+    /// processing imbalance" (ENCP'19, section 4).
+    Balanced,
 }
 
 impl MultiKey {
@@ -48,11 +52,13 @@ impl MultiKey {
             Addressing::Key => !with_design!(system, D => D::DISPATCHED),
             Addressing::Flow => false,
         };
+        let balanced = with_design!(system, D => D::BALANCES_SCANS);
         match self {
             Self::Handoff => Ok(()),
+            Self::Balanced if !balanced => Err(Refusal::NobodyBalances(system)),
             Self::Split | Self::Duplicate if !exclusive => Err(Refusal::KeysHaveSeveral(system)),
             Self::Duplicate if !steered => Err(Refusal::CopiesReachNobody(system)),
-            Self::Split | Self::Duplicate => Ok(()),
+            Self::Split | Self::Duplicate | Self::Balanced => Ok(()),
         }
     }
 }
@@ -71,6 +77,7 @@ mod tests {
         };
         use SystemKind::*;
         assert_eq!(with(MultiKey::Handoff), SystemKind::ALL);
+        assert_eq!(with(MultiKey::Balanced), [XdpSteered]);
         assert_eq!(
             with(MultiKey::Split),
             [

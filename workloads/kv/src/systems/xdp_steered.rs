@@ -30,6 +30,7 @@ impl Design for XdpSteered {
     const ADDRESSING: Addressing = Addressing::Key;
     const STEERING: Steering = Steering::Key;
     const SPREADS_HOT_KEYS: bool = true;
+    const BALANCES_SCANS: bool = true;
     const NAME: &str = "xdp_steered";
 
     fn check(choice: &SystemChoice) -> Result<(), Refusal> {

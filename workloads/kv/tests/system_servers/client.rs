@@ -41,6 +41,7 @@ pub(crate) fn workload() -> WorkloadSpec {
         popularity: Popularity::Uniform,
         get_ratio: 1.0,
         keys_per_get: 1,
+        consecutive: false,
         noreply_ratio: 0.0,
         arrivals: Arrivals::Fixed,
         pattern: None,

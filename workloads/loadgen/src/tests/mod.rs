@@ -7,6 +7,7 @@ mod fake;
 mod loopback;
 mod memcached;
 mod rig;
+mod scans;
 mod scattered;
 mod server;
 mod veth;
@@ -22,6 +23,7 @@ pub(crate) fn workload(rate_rps: f64, seed: u64) -> WorkloadSpec {
         popularity: Popularity::Zipf { theta: 0.9 },
         get_ratio: 0.8,
         keys_per_get: 1,
+        consecutive: false,
         noreply_ratio: 0.0,
         arrivals: Arrivals::Poisson,
         pattern: None,

@@ -45,6 +45,17 @@ pub(crate) fn encode_get(
     ascii::encode_get(keyspace, keys, out);
 }
 
+/// Appends the copy of a scan that `key` steers to its owner, who is to answer for its own keys.
+pub(crate) fn encode_copy(
+    schedule: &Schedule,
+    planned: &Planned,
+    key: u32,
+    id: u16,
+    out: &mut Vec<u8>,
+) {
+    rpc::encode_scan(schedule, planned, Some(key), id, out);
+}
+
 /// Reads a datagram that came back: a reply, or the request itself where there is an `echo`. `None` for
 /// what can be neither.
 pub(crate) fn parse(protocol: Protocol, echo: bool, datagram: &[u8]) -> Option<frame::Frame<'_>> {
@@ -170,6 +181,20 @@ impl Reading {
     fn take_only(&mut self, planned: &Planned, value: &[u8]) {
         self.outstanding.clear();
         self.judge(planned.key, value);
+    }
+
+    /// Takes the values of the keys that are outstanding, which `next` gives in their order; those of which it
+    /// has none stay.
+    fn take_in_order<'a>(&mut self, mut next: impl FnMut() -> Option<&'a [u8]>) {
+        let mut outstanding = std::mem::take(&mut self.outstanding);
+        outstanding.retain(|id| match next() {
+            Some(value) => {
+                self.judge(*id, value);
+                false
+            }
+            None => true,
+        });
+        self.outstanding = outstanding;
     }
 
     fn judge(&mut self, id: u32, value: &[u8]) {

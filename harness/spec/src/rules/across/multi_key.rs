@@ -27,11 +27,19 @@ pub(super) fn multi_key(
     }
     if !ways.contains(&way) {
         let allowed: Vec<_> = ways.iter().map(|way| way.name()).collect();
-        find(format!(
-            "requests to {name} are not steered by their first key, so that none reaches the owner that \
-             `{asked}` means it for; allowed: {}",
-            allowed.join(", ")
-        ));
+        let allowed = allowed.join(", ");
+        find(match way {
+            MultiKey::Balanced => format!(
+                "the program of xdp_steered gives scans to all owners in turn, and {name} has another, or \
+                 none; allowed: {allowed}"
+            ),
+            MultiKey::Handoff | MultiKey::Split | MultiKey::ClientSplit | MultiKey::Duplicate => {
+                format!(
+                    "requests to {name} are not steered by their first key, so that none reaches the owner \
+                     that `{asked}` means it for; allowed: {allowed}"
+                )
+            }
+        });
     }
     let swept = spec
         .sweep

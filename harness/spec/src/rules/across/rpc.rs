@@ -1,6 +1,7 @@
 //! Rules of workloads that call functions in place of sending memcached's requests.
 
 use super::Finding;
+use super::scans::scans;
 use crate::spec::Spec;
 use crate::system::{SteerBy, SystemKind, SystemSpec};
 use crate::workload::{WireProtocol, WorkloadSpec};
@@ -22,8 +23,10 @@ pub(super) fn workload(spec: &Spec, findings: &mut Vec<Finding>) {
     }
     let swept = spec.sweep.clone().unwrap_or_default();
     let keys_per_get = swept.multi_get.into_iter().flatten();
-    if keys_per_get.chain(workload.multi_get).any(|keys| keys > 1) {
-        find("workload.multi_get", "a call names one key; allowed: 1");
+    let mut keys_per_get = keys_per_get.chain(workload.multi_get);
+    if !scans(workload) && keys_per_get.any(|keys| keys > 1) {
+        let message = "a call names one key; allowed: 1, or `calls: scan`";
+        find("workload.multi_get", message);
     }
     if spec.saturates() {
         let message = "replies are counted by memcached's first bytes, which calls have not";
@@ -59,7 +62,7 @@ pub(super) fn system(spec: &Spec, system: &SystemSpec, index: usize, findings: &
         return;
     }
     match system.steer_by {
-        None | Some(SteerBy::Function | SteerBy::Argument(0..COMMON)) => {}
+        None | Some(SteerBy::Function | SteerBy::Range | SteerBy::Argument(0..COMMON)) => {}
         Some(SteerBy::Argument(number)) => find(
             "steer_by",
             format!("not all functions have an argument {number}; allowed: 0 (tenant), 1 (key)"),

@@ -8,6 +8,7 @@ use std::os::fd::AsFd as _;
 
 use loader::Divert;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use steering::divert::{AddressKey, Kept, is_kept, v4_key, v6_key};
 use support::{NOWHERE, loaded, xdp_socket};

@@ -11,6 +11,7 @@ mod burn;
 mod chain;
 mod counters;
 mod cpumap;
+mod divert;
 mod error;
 mod forward;
 mod generate;
@@ -44,6 +45,7 @@ pub use counters::{
     ReflectCounters, ReplyCounters, SteerCounters,
 };
 pub use cpumap::CpuRedirect;
+pub use divert::Divert;
 pub use error::{Error, Result};
 pub use forward::Forward;
 pub use generate::Generate;

@@ -6,4 +6,6 @@ mod chunk;
 pub mod inspect;
 pub mod ipsec;
 pub mod maelstrom;
+pub mod placement;
 pub mod router;
+pub mod slice;

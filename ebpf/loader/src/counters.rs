@@ -38,14 +38,14 @@ pub struct PlacedCounters {
     pub unread: Vec<(Drop, u64)>,
 }
 
-/// What the client's receive program did. All counts are frames.
+/// What a program did that hands frames to the socket of their queue: the client's, or a slice's. All counts are frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiveCounters {
     /// Redirected to each queue's socket.
     pub redirected: Vec<u64>,
-    /// Not from the server: on to the network stack.
+    /// Not for that socket: on to the network stack.
     pub passed: u64,
-    /// From the server, but the queue had no socket: dropped.
+    /// For that socket, but the queue had none: dropped.
     pub redirect_failed: u64,
 }
 

@@ -11,6 +11,7 @@ mod burn;
 mod chain;
 mod counters;
 mod cpumap;
+mod divert;
 mod error;
 mod generate;
 mod hot_keys;
@@ -42,6 +43,7 @@ pub use counters::{
     SteerCounters,
 };
 pub use cpumap::CpuRedirect;
+pub use divert::Divert;
 pub use error::{Error, Result};
 pub use generate::Generate;
 pub use hot_keys::HotKeys;

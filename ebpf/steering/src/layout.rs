@@ -46,3 +46,6 @@ pub const REQUEST_BYTES: usize = 16 << 20;
 pub const REQUEST_HEADER: usize = 8;
 /// Bytes of the longest frame that can be listed.
 pub const LONGEST_REQUEST: usize = 1536;
+
+/// Most addresses that a machine may call its own where slices take the rest.
+pub const MAX_OWN_ADDRESSES: u32 = 1024;

@@ -7,6 +7,7 @@
 #![no_std]
 
 pub mod binary;
+pub mod divert;
 pub mod flow;
 pub mod frame;
 pub mod hash;

@@ -7,18 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use libc::xdp_desc;
-
 use super::kernel_ring::{RxRing, RxWatch, TxRing};
 use super::mesh::QueueFeeder;
+use super::outlet::Outlet;
 use super::socket::{Obtained, Xsk};
-use crate::wait;
-
-/// Kicks without progress after which a flush leaves the rest for the next one.
-const IDLE_KICKS: u32 = 2;
-
-/// How often a full TX ring is waited for, 1 ms each, before a reply is discarded and counted.
-const FULL_WAITS: u32 = 20;
 
 /// How often, and how long each time, a further datagram waits for a frame to come back.
 const FRAME_NAPS: u32 = 200;
@@ -38,19 +30,15 @@ pub(super) struct Part {
 #[derive(Debug)]
 pub(super) struct Lane {
     rx: RxRing,
-    tx: TxRing,
     feeder: Arc<QueueFeeder>,
     released: Vec<u64>,
     spare: Vec<u64>,
     /// Chunks of a packet whose last one is still to come.
     parts: Vec<Part>,
-    /// The TX ring may hold descriptors that the kernel has not taken.
-    unsent: bool,
     /// Something was received or sent since the feeder was last fed.
     worked: bool,
-    obtained: Obtained,
     at_home: bool,
-    socket: Xsk,
+    outlet: Outlet,
 }
 
 impl Lane {
@@ -63,31 +51,28 @@ impl Lane {
     ) -> Self {
         Self {
             rx,
-            tx,
             feeder,
             released: Vec::with_capacity(256),
             spare: Vec::with_capacity(SPARE),
             parts: Vec::new(),
-            unsent: false,
             worked: false,
-            obtained,
             at_home,
-            socket,
+            outlet: Outlet::new(socket, tx, obtained),
         }
     }
 
     /// A look at this lane's RX ring for another thread.
     pub(super) fn watch(&self) -> io::Result<RxWatch> {
-        self.socket.watch(self.rx.size())
+        self.outlet.socket().watch(self.rx.size())
     }
 
     /// Whether the TX ring may hold frames that the kernel has not taken.
     pub(super) const fn has_backlog(&self) -> bool {
-        self.unsent
+        self.outlet.has_backlog()
     }
 
     pub(super) fn raw(&self) -> RawFd {
-        self.socket.raw()
+        self.outlet.socket().raw()
     }
 
     /// Hands the packets of at most `batch` received chunks to `take`: the first chunk, and the further ones of
@@ -133,7 +118,7 @@ impl Lane {
             self.worked = true;
             self.feeder.lock().take(SPARE, &mut self.spare);
             if self.spare.is_empty() {
-                if naps == FRAME_NAPS || self.push_out().is_err() {
+                if naps == FRAME_NAPS || self.outlet.push_out().is_err() {
                     return None;
                 }
                 naps += 1;
@@ -146,32 +131,19 @@ impl Lane {
     /// Queues a frame for transmission; false when the ring stayed full and the frame was
     /// discarded.
     pub(super) fn transmit(&mut self, addr: u64, len: u32) -> bool {
-        let descriptor = xdp_desc {
-            addr,
-            len,
-            options: 0,
-        };
         self.worked = true;
-        let mut waits = 0;
-        while !self.tx.push(descriptor) {
-            if self.push_out().is_err() || waits == FULL_WAITS {
-                self.released.push(addr);
-                return false;
-            }
-            if self.tx.free(1) == 0 {
-                waits += 1;
-                wait::writable(self.raw(), Duration::from_millis(1));
-            }
+        let queued = self.outlet.transmit(addr, len);
+        if !queued {
+            self.released.push(addr);
         }
-        self.unsent = true;
-        true
+        queued
     }
 
     /// Sends what is queued and, unless another owner is at it, feeds the queue. Returns how
     /// many frames were posted on behalf of another home owner.
     pub(super) fn flush(&mut self) -> io::Result<u64> {
-        if self.unsent {
-            self.push_out()?;
+        if self.outlet.has_backlog() {
+            self.outlet.push_out()?;
         }
         if !self.worked {
             return Ok(0);
@@ -187,7 +159,7 @@ impl Lane {
 
     /// As [`flush`](Self::flush), waiting for the lock; also whether nothing is left to do.
     pub(super) fn settle(&mut self) -> io::Result<(bool, u64)> {
-        let sent = !self.unsent || self.push_out()?;
+        let sent = !self.outlet.has_backlog() || self.outlet.push_out()?;
         if !self.worked && self.spare.is_empty() {
             return Ok((sent, 0));
         }
@@ -201,31 +173,9 @@ impl Lane {
 
     fn fed(&mut self, posted: u64, kick: bool) -> u64 {
         self.worked = false;
-        if kick && self.obtained == Obtained::ZeroCopy {
-            self.socket.kick_receive();
+        if kick && self.outlet.obtained() == Obtained::ZeroCopy {
+            self.outlet.socket().kick_receive();
         }
         if self.at_home { 0 } else { posted }
-    }
-
-    /// Publishes the TX ring and kicks until the kernel has taken all of it or stands still.
-    /// True when all was taken.
-    fn push_out(&mut self) -> io::Result<bool> {
-        self.tx.publish();
-        let mut left = self.tx.outstanding();
-        let mut idle = 0;
-        while left > 0 && idle < IDLE_KICKS {
-            // A zero-copy driver drains by itself unless it asks. In copy mode nothing moves
-            // without the kick, whatever the flag says.
-            if self.obtained == Obtained::ZeroCopy && !self.tx.needs_wakeup() {
-                left = 0;
-                break;
-            }
-            self.socket.kick()?;
-            let now = self.tx.outstanding();
-            idle = if now == left { idle + 1 } else { 0 };
-            left = now;
-        }
-        self.unsent = left > 0;
-        Ok(left == 0)
     }
 }

@@ -12,22 +12,30 @@
 //!   tried guards them ([`feeder`]).
 //! - All sockets share one UMEM ([`umem`]), so that a request can be handed to another owner
 //!   as a token and be answered in place by that owner's socket on the same queue.
+//! - The same UMEM may serve another (device, queue), which then has FILL and COMPLETION rings of its own: so the
+//!   ports of a slice share one, and a frame leaves by another device than it came by without a copy ([`ports`]).
 
 pub mod feeder;
 pub mod kernel_ring;
 mod lane;
 pub mod mesh;
 mod mesh_io;
+mod outlet;
 #[cfg(test)]
 mod plain;
+pub mod ports;
+mod ports_io;
 mod probe;
 pub mod ring;
 pub mod socket;
+mod supply;
 pub mod umem;
 pub mod wire;
 
 pub use kernel_ring::RxWatch;
 pub use mesh::{Mesh, MeshConfig};
 pub use mesh_io::{MeshFrame, MeshIo};
+pub use ports::{ChunkLedger, PortDevice, Ports, PortsConfig};
+pub use ports_io::PortFrame;
 pub use probe::XskProbe;
 pub use socket::{BindMode, Obtained};

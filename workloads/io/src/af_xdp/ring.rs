@@ -120,9 +120,11 @@ impl<M: RingMemory> Consumer<M> {
     /// Filled slots. Looks at the shared index only if none is known.
     pub fn available(&mut self) -> u32 {
         let known = self.seen_producer.wrapping_sub(self.tail);
-        if known > 0 {
-            return known;
-        }
+        if known > 0 { known } else { self.waiting() }
+    }
+
+    /// Filled slots, by a look at the shared index.
+    pub fn waiting(&mut self) -> u32 {
         self.seen_producer = self.memory.load_producer();
         self.seen_producer.wrapping_sub(self.tail)
     }

@@ -5,10 +5,12 @@
 
 extern crate steerbench_io as pktio;
 
+mod between;
 mod echo;
 mod handoff;
 mod ledger;
 mod notes;
 mod overflow;
+mod ports;
 mod rig;
 mod udp_queue;

@@ -26,7 +26,7 @@ pub(crate) const CLIENT: Station = Station {
 };
 
 pub(crate) const SERVER_DEVICE: &str = "server0";
-const CLIENT_DEVICE: &str = "client0";
+pub(crate) const CLIENT_DEVICE: &str = "client0";
 
 /// The pair; both namespaces disappear with it.
 pub(crate) struct Rig {
@@ -37,7 +37,12 @@ pub(crate) struct Rig {
 
 /// A rig, or `None` after saying why not.
 pub(crate) fn rig(queues: u16) -> Option<Rig> {
-    match build(queues) {
+    or_skip(build(queues))
+}
+
+/// What was built, or `None` after saying why not.
+pub(crate) fn or_skip<T>(built: io::Result<T>) -> Option<T> {
+    match built {
         Ok(rig) => Some(rig),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let required = std::env::var("STEERBENCH_REQUIRE_ALL_TIERS").is_ok_and(|v| v == "1");
@@ -71,7 +76,7 @@ fn build(queues: u16) -> io::Result<Rig> {
     })
 }
 
-fn configure(device: &str, own: &Station, other: &Station) -> io::Result<()> {
+pub(crate) fn configure(device: &str, own: &Station, other: &Station) -> io::Result<()> {
     link::set_up(device)?;
     for (address, prefix) in [(IpAddr::V4(own.v4), 24), (IpAddr::V6(own.v6), 64)] {
         link::add_address(device, address, prefix)?;
@@ -178,26 +183,13 @@ impl Rig {
     }
 
     pub(crate) fn client(&self, ports: RangeInclusive<u16>) -> Client {
-        self.client
-            .run(|| {
-                let index = link::ifindex(CLIENT_DEVICE).unwrap();
-                let of_server = ports.clone().into();
-                let config = ClientConfig::new(index, self.queues, CLIENT, SERVER, ports);
-                let port = ClientPort::open(&config).unwrap();
-                let mut receive = Receive::load(u32::from(self.queues), of_server).unwrap();
-                for queue in 0..self.queues {
-                    receive
-                        .register(u32::from(queue), port.socket(queue))
-                        .unwrap();
-                }
-                let attached = receive.attach(index).unwrap();
-                Client {
-                    port,
-                    _receive: receive,
-                    _attached: attached,
-                }
-            })
-            .unwrap()
+        client_on(
+            &self.client,
+            CLIENT_DEVICE,
+            self.queues,
+            (CLIENT, SERVER),
+            ports,
+        )
     }
 
     pub(crate) fn server_link(&self) -> LinkStatistics {
@@ -226,6 +218,36 @@ pub(crate) struct Client {
     pub(crate) port: ClientPort,
     _receive: Receive,
     _attached: Attached,
+}
+
+/// Opens a client on a device; what comes from `ports` is its.
+pub(crate) fn client_on(
+    space: &Namespace,
+    device: &str,
+    queues: u16,
+    (own, other): (Station, Station),
+    ports: RangeInclusive<u16>,
+) -> Client {
+    space
+        .run(|| {
+            let index = link::ifindex(device).unwrap();
+            let of_other = ports.clone().into();
+            let config = ClientConfig::new(index, queues, own, other, ports);
+            let port = ClientPort::open(&config).unwrap();
+            let mut receive = Receive::load(u32::from(queues), of_other).unwrap();
+            for queue in 0..queues {
+                receive
+                    .register(u32::from(queue), port.socket(queue))
+                    .unwrap();
+            }
+            let attached = receive.attach(index).unwrap();
+            Client {
+                port,
+                _receive: receive,
+                _attached: attached,
+            }
+        })
+        .unwrap()
 }
 
 impl Client {

@@ -1,0 +1,109 @@
+//! The program that hands a device's frames to slices.
+
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+use aya::maps::{HashMap, MapData, XskMap};
+use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
+use steering::divert::{AddressKey, Kept, v4_key, v6_key};
+use steering::layout;
+
+use crate::counters::Counters;
+use crate::object::{self, map_error};
+use crate::{Error, ReceiveCounters, Result, refuse_kernel, running_kernel};
+
+/// The program of a device whose queues belong to slices, loaded: a frame goes to the socket of its receive queue,
+/// unless the kernel keeps it. Where a queue has no socket, because no slice is open or its process ended,
+/// frames are dropped and counted.
+pub struct Divert {
+    queues: u32,
+    ebpf: Ebpf,
+    sockets: XskMap<MapData>,
+    counters: Counters,
+}
+
+impl Divert {
+    const NAME: &str = "divert";
+    const OWN: &str = "OWN";
+
+    /// Loads the program for a device with `queues` receive queues (1 to 256). `own` are the machine's addresses, which
+    /// matter where [`Kept::OWN`] is among what the kernel keeps.
+    ///
+    /// # Errors
+    /// A broken kernel, a configuration out of range, missing privilege, or the verifier's refusal.
+    pub fn load(queues: u32, kept: Kept, own: &[IpAddr]) -> Result<Self> {
+        refuse_kernel(running_kernel()?)?;
+        if queues == 0 || queues > layout::MAX_TARGETS {
+            return Err(Error::BadConfig("the number of queues must be 1 to 256"));
+        }
+        if own.len() > layout::MAX_OWN_ADDRESSES as usize {
+            return Err(Error::BadConfig(
+                "the kernel can keep 1024 own addresses at most",
+            ));
+        }
+        let bits = kept.bits();
+        let mut loader = EbpfLoader::new();
+        loader
+            .override_global("KEPT", &bits, true)
+            .map_max_entries("SOCKETS", queues)
+            .map_max_entries(Counters::NAME, layout::COUNTER_REDIRECTED + queues);
+        let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/divert"));
+        let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
+        let mut addresses: HashMap<MapData, AddressKey, u64> = ebpf
+            .take_map(Self::OWN)
+            .ok_or(Error::Incomplete {
+                program: Self::NAME,
+                part: Self::OWN,
+            })?
+            .try_into()
+            .map_err(map_error(Self::OWN))?;
+        for address in own {
+            addresses
+                .insert(key(*address), 0, 0)
+                .map_err(map_error(Self::OWN))?;
+        }
+        Ok(Self {
+            queues,
+            sockets: object::sockets(&mut ebpf, Self::NAME, "SOCKETS")?,
+            counters: Counters::take(&mut ebpf, Self::NAME)?,
+            ebpf,
+        })
+    }
+
+    /// Registers the socket of the slice that a receive queue belongs to. The entry ends with the socket.
+    ///
+    /// # Errors
+    /// When there is no such queue or the descriptor is no AF_XDP socket.
+    pub fn register(&mut self, queue: u32, fd: BorrowedFd<'_>) -> Result<()> {
+        if queue >= self.queues {
+            return Err(Error::BadConfig("no such queue"));
+        }
+        self.sockets
+            .set(queue, fd.as_raw_fd(), 0)
+            .map_err(map_error("SOCKETS"))
+    }
+
+    /// Receive queues of the device.
+    #[must_use]
+    pub const fn queues(&self) -> u32 {
+        self.queues
+    }
+
+    /// What the program counted so far: redirected by queue, passed to the network stack, and dropped for want of a
+    /// socket.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn counters(&self) -> Result<ReceiveCounters> {
+        self.counters.receive(self.queues)
+    }
+}
+
+const fn key(address: IpAddr) -> AddressKey {
+    match address {
+        IpAddr::V4(address) => v4_key(address.octets()),
+        IpAddr::V6(address) => v6_key(address.octets()),
+    }
+}
+
+crate::chain::xdp_methods!(Divert);

@@ -58,6 +58,7 @@ fn describe(change: &Change) -> String {
             format!("setting {}: {new} back to {old}", path.display())
         }
         Change::Offload { device, name, .. } => format!("offload {name} of {device}"),
+        Change::RssTable { device, .. } => format!("RSS table of {device}"),
         Change::NamespaceName { name } => format!("name {name} of a network namespace"),
         Change::Process { process, program } => format!("{program}, process {}", process.pid),
     }

@@ -21,6 +21,7 @@ pub(super) mod command {
     pub(crate) const GCHANNELS: u32 = 0x3c;
     pub(crate) const SCHANNELS: u32 = 0x3d;
     pub(crate) const GRSSH: u32 = 0x46;
+    pub(crate) const SRSSH: u32 = 0x47;
 }
 
 /// Room behind every request, in words. The kernel itself decides how many strings or counters it

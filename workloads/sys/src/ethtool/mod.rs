@@ -22,7 +22,7 @@ use ioctl::{Words, command, exchange};
 
 pub use coalesce::{Coalescing, coalescing};
 pub use features::{Feature, features, set_features, single_frames};
-pub use rss::{Rss, rss};
+pub use rss::{Rss, RssGuard, rss, set_rss_table};
 pub use statistics::{statistics, sum_matching};
 
 /// Which driver a device has.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ioctl::{Words, command, exchange};
 use crate::error::malformed;
+use crate::journal::{Change, Journal};
 
 /// Words in front of the table: command, context, sizes of table and key, function, reserved.
 const HEAD: usize = 6;
@@ -30,6 +31,78 @@ pub struct Rss {
 /// `NotFound` when there is no such device; `Unsupported` when it has no RSS (veth, and NICs with one
 /// queue).
 pub fn rss(device: &str) -> io::Result<Rss> {
+    let (answer, entries, key) = ask(device)?;
+    Ok(decode(&answer, entries, key))
+}
+
+/// Spreads flows by this indirection table, which must be as long as the device's; function and key stay.
+///
+/// # Errors
+/// As [`rss`]; `InvalidInput` when the table is not as long as the device's, or names a queue that is not there.
+pub fn set_rss_table(device: &str, table: &[u32]) -> io::Result<()> {
+    let (answer, entries, _) = ask(device)?;
+    if entries != table.len() {
+        let (given, has) = (table.len(), entries);
+        let reason = format!("{device} has an RSS table of {has} entries, not {given}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    let mut words = change(&answer, table);
+    exchange(device, "change the RSS table of", &mut words).map(drop)
+}
+
+/// The request that changes nothing but the table. The symmetric transformation of the hash (Linux 6.8) is told as it is,
+/// for there is no way to leave it out that older kernels understand.
+fn change(answer: &[u8], table: &[u32]) -> Words {
+    let mut words = Words::new(command::SRSSH, HEAD + table.len());
+    words.set(2, table.len() as u32);
+    let unchanged_function = 0;
+    words.set(
+        4,
+        u32::from_ne_bytes([unchanged_function, answer[4 * 4 + 1], 0, 0]),
+    );
+    for (at, queue) in (HEAD..).zip(table) {
+        words.set(at, *queue);
+    }
+    words
+}
+
+/// A changed RSS table that is put back when this is dropped.
+#[derive(Debug)]
+#[must_use = "the table is put back when the guard is dropped"]
+pub struct RssGuard {
+    device: String,
+    old: Vec<u32>,
+}
+
+impl RssGuard {
+    /// Spreads flows by this table until the guard is dropped. With a journal, the old one is on disk before the change.
+    ///
+    /// # Errors
+    /// As [`set_rss_table`]; also when the journal cannot be written, in which case nothing was changed.
+    pub fn set(device: &str, table: &[u32], journal: Option<&mut Journal>) -> io::Result<Self> {
+        let old = rss(device)?.table;
+        let device = device.to_owned();
+        if old != table {
+            if let Some(journal) = journal {
+                let (device, old) = (device.clone(), old.clone());
+                journal.record(&Change::RssTable { device, old })?;
+            }
+            set_rss_table(&device, table)?;
+        }
+        Ok(Self { device, old })
+    }
+}
+
+impl Drop for RssGuard {
+    fn drop(&mut self) {
+        if let Err(error) = set_rss_table(&self.device, &self.old) {
+            tracing::warn!(%error, device = self.device, "an RSS table could not be restored");
+        }
+    }
+}
+
+/// The kernel's answer, with its entries of the table and bytes of the key.
+fn ask(device: &str) -> io::Result<(Vec<u8>, usize, usize)> {
     let doing = "ask the RSS of";
     let mut sizes = Words::new(command::GRSSH, HEAD);
     exchange(device, doing, &mut sizes)?;
@@ -42,8 +115,7 @@ pub fn rss(device: &str) -> io::Result<Rss> {
     let mut words = Words::new(command::GRSSH, HEAD + entries + key.div_ceil(4));
     words.set(2, entries as u32);
     words.set(3, key as u32);
-    let answer = exchange(device, doing, &mut words)?;
-    Ok(decode(&answer, entries, key))
+    Ok((exchange(device, doing, &mut words)?, entries, key))
 }
 
 fn decode(answer: &[u8], entries: usize, key: usize) -> Rss {
@@ -83,5 +155,18 @@ mod tests {
         assert_eq!(rss.function, "toeplitz");
         assert_eq!(rss.table, [0, 1, 2, 3]);
         assert_eq!(rss.key, "6d5a56da25");
+    }
+
+    #[test]
+    fn a_change_tells_the_table_and_nothing_else_that_is_new() {
+        let mut answer = vec![0; HEAD * 4];
+        (answer[16], answer[17]) = (1, 3);
+        let words = change(&answer, &[0, 1, 0, 1]);
+        let told: Vec<u32> = (0..HEAD + 4).map(|at| words.get(at)).collect();
+        let transformation = u32::from_ne_bytes([0, 3, 0, 0]);
+        assert_eq!(
+            told,
+            [command::SRSSH, 0, 4, 0, transformation, 0, 0, 1, 0, 1]
+        );
     }
 }

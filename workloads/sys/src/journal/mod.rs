@@ -45,6 +45,13 @@ pub enum Change {
         /// Whether it was on before.
         old: bool,
     },
+    /// The RSS table of a device in the machine's own network namespace.
+    RssTable {
+        /// The device.
+        device: String,
+        /// Receive queue by entry, before.
+        old: Vec<u32>,
+    },
     /// A name given to a network namespace.
     NamespaceName {
         /// The name, as `ip netns` shows it.

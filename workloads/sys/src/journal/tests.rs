@@ -87,6 +87,10 @@ fn what_others_changed_since_is_left_alone() {
             name: "rx-gro".into(),
             old: true,
         },
+        Change::RssTable {
+            device: "no-such-dev".into(),
+            old: vec![0, 1],
+        },
     ];
     changes
         .iter()
@@ -97,7 +101,14 @@ fn what_others_changed_since_is_left_alone() {
     let nothing = &Outcome::NothingToDo;
     assert_eq!(
         outcomes(&undone),
-        [nothing, nothing, nothing, nothing, &Outcome::ChangedSince]
+        [
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            &Outcome::ChangedSince
+        ]
     );
     assert_eq!(read_text(folder.path().join("theirs")).unwrap(), "3");
 }

@@ -48,6 +48,12 @@ pub(super) fn undo(change: &Change) -> Undone {
         Change::Offload { device, name, old } => {
             ethtool::set_features(device, &[(name, *old)]).map(|before| did(!before.is_empty()))
         }
+        Change::RssTable { device, old } => ethtool::rss(device).and_then(|now| {
+            if now.table == *old {
+                return Ok(Outcome::NothingToDo);
+            }
+            ethtool::set_rss_table(device, old).map(|()| Outcome::Undone)
+        }),
         Change::NamespaceName { name } => netns::remove_name(name).map(|()| Outcome::Undone),
         Change::Process { process, .. } => process.terminate(GRACE).map(did),
     };

@@ -63,6 +63,14 @@ pub(crate) fn questions() {
             "a veth has none"
         );
     }
+    for error in [
+        ethtool::set_rss_table("server", &[0]).unwrap_err(),
+        ethtool::RssGuard::set("server", &[0], None)
+            .map(drop)
+            .unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
     let absent = Device::describe("absent").unwrap_err();
     assert_eq!(absent.kind(), ErrorKind::NotFound);
 

@@ -2,3 +2,4 @@
 //! (Marian, Lee, Weatherspoon, ANCS 2012).
 
 pub mod placement;
+pub mod slice;

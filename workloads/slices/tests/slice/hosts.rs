@@ -1,0 +1,109 @@
+//! A left and a right host, and the middle one between them, which is this process.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::time::Duration;
+
+use slices::slice::{Slices, SlicesConfig};
+use sys::link::{self, MacAddress, Peer, VethSpec};
+use sys::netns::Namespace;
+
+/// The middle host's devices; port 0 leads to the left, port 1 to the right.
+pub(crate) const DEVICES: [&str; 2] = ["left0", "right0"];
+const OUTER: &str = "outer0";
+
+/// One of the outer hosts.
+pub(crate) struct Outer {
+    space: Namespace,
+    pub(crate) v4: Ipv4Addr,
+    pub(crate) v6: Ipv6Addr,
+}
+
+/// Both; their namespaces and the devices disappear with them.
+pub(crate) struct Hosts {
+    pub(crate) left: Outer,
+    pub(crate) right: Outer,
+}
+
+impl Hosts {
+    pub(crate) fn new(queues: u32) -> Self {
+        let [left, right] = [1, 2].map(|number| outer(number, queues));
+        Self { left, right }
+    }
+
+    /// Slices of both devices.
+    pub(crate) fn slices(&self, slices: u16) -> Slices<'static> {
+        Slices::attach(&config(slices), None).expect("the devices are free")
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for device in DEVICES {
+            link::delete(device).expect("it is there");
+        }
+    }
+}
+
+pub(crate) fn config(slices: u16) -> SlicesConfig {
+    SlicesConfig::new(DEVICES.map(str::to_owned).to_vec(), slices)
+}
+
+const fn mac(number: u8) -> MacAddress {
+    MacAddress([2, 0x53, 0x42, 0, 0, number])
+}
+
+const fn v4(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(198, 18, 0, number)
+}
+
+const fn v6(number: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd53, 0x42, 0, 0, 0, 0, 0, number as u16)
+}
+
+fn outer(number: u8, queues: u32) -> Outer {
+    let space = Namespace::create().expect("a namespace");
+    let device = DEVICES[usize::from(number) - 1];
+    link::create_veth(&VethSpec {
+        name: device,
+        peer: OUTER,
+        queues,
+        mtu: 1500,
+        mac: mac(number + 10),
+        peer_mac: mac(number),
+        peer_namespace: Peer::In(&space),
+    })
+    .expect("a pair");
+    link::set_up(device).expect("the middle's end");
+    let other = 3 - number;
+    space
+        .run(|| {
+            link::set_up(OUTER)?;
+            for (own, far, prefix) in [
+                (IpAddr::V4(v4(number)), IpAddr::V4(v4(other)), 24),
+                (IpAddr::V6(v6(number)), IpAddr::V6(v6(other)), 64),
+            ] {
+                link::add_address(OUTER, own, prefix)?;
+                link::add_neighbour(OUTER, far, mac(other))?;
+            }
+            std::io::Result::Ok(())
+        })
+        .expect("the namespace")
+        .expect("addresses");
+    Outer {
+        space,
+        v4: v4(number),
+        v6: v6(number),
+    }
+}
+
+impl Outer {
+    /// A socket of this host on any port, which waits for a datagram so long.
+    pub(crate) fn socket(&self, address: IpAddr, patience: Duration) -> UdpSocket {
+        let bound = self.space.run(|| UdpSocket::bind((address, 0)));
+        let socket = bound
+            .expect("the namespace")
+            .expect("the address is its own");
+        socket.set_read_timeout(Some(patience)).expect("a timeout");
+        socket
+    }
+}

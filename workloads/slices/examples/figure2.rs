@@ -1,7 +1,8 @@
 //! The program of the paper's Figure 2: naive deep packet inspection on one slice, by batched reads and writes.
 //!
-//! What comes by one device leaves by the other. Without the scan it is a bump in the wire. It runs until it is
-//! killed, and the devices are as they were then.
+//! What comes by one device leaves by the other, ARP and all else too, so that the two hosts behind them see each other.
+//! Without the scan it is a bump in the wire. It runs until it is killed; what the devices were told is in a journal,
+//! from which `experiment clean` puts it back.
 //!
 //! ```text
 //! cargo run -p steerbench-slices --example figure2 -- left0 right0
@@ -9,7 +10,8 @@
 
 use std::error::Error;
 
-use slices::slice::{Crossed, Flags, Message, Slices, SlicesConfig};
+use slices::slice::{Crossed, Flags, Kept, Message, Slices, SlicesConfig};
+use sys::journal::Journal;
 
 /// I/O vectors of one call (`IOVS`).
 const IOVS: usize = 256;
@@ -23,7 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     if devices.len() != 2 {
         return Err("two devices are needed, such as: figure2 left0 right0".into());
     }
-    let mut slices = Slices::attach(&SlicesConfig::new(devices, 1), None)?;
+    let config = SlicesConfig {
+        kept: Kept::NOTHING,
+        ..SlicesConfig::new(devices, 1)
+    };
+    let mut journal = Journal::open(&Journal::default_folder())?;
+    let mut slices = Slices::attach(&config, Some(&mut journal))?;
     for told in slices.applied() {
         eprintln!("{told}");
     }
@@ -37,11 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     loop {
         let count = slice.read_batch(&mut iov)?;
         for message in &iov[..count] {
-            if message
-                .bytes()
-                .windows(PATTERN.len())
-                .any(|bytes| bytes == PATTERN)
-            {
+            let mut windows = message.bytes().windows(PATTERN.len());
+            if windows.any(|bytes| bytes == PATTERN) {
                 suspicious += 1;
                 eprintln!(
                     "{suspicious} packets with {:?}",

@@ -57,3 +57,4 @@ pub use message::{Flags, Message};
 pub use pktio::frame::Port;
 pub use route::{Chosen, Crossed, Decision, Route};
 pub use set::{Error, Slices, SlicesConfig};
+pub use steering::divert::Kept;

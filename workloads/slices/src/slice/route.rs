@@ -33,7 +33,8 @@ impl Route for Chosen {
     }
 }
 
-/// A bump in the wire: what came by one port of a pair (0 and 1, 2 and 3 ...) leaves by the other, as it is. With
+/// A bump in the wire: what came by one port of a pair (0 and 1, 2 and 3 ...) leaves by the other, as it is; where the two sides
+/// resolve each other, the kernel must keep [nothing](super::Kept::NOTHING). With
 /// an odd number of ports the last one has no other, and its slice refuses what would leave there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Crossed;

@@ -4,6 +4,7 @@ use slices::placement::apply::Outcome;
 use slices::placement::{Placement, PlacementError, SliceCpus};
 use slices::slice::{Chosen, Error, Message, Port, Slices, SlicesConfig};
 use sys::cpu::{self, CpuId};
+use sys::journal::{self, Change, Journal};
 use sys::napi;
 
 use crate::hosts::{DEVICES, Hosts, config};
@@ -145,4 +146,23 @@ pub(crate) fn reopened() {
     let mut slice = slices.open(0, Chosen).unwrap();
     slice.write(&Message::new(&[2; 60], Port(0))).unwrap();
     assert_eq!(slice.counters().transmitted, 1);
+}
+
+/// What a killed process leaves behind can be put back.
+pub(crate) fn journalled() {
+    let _hosts = Hosts::new(1);
+    let folder = std::env::temp_dir().join(format!("slice-journal-{}", std::process::id()));
+    let mut journal = Journal::open(&folder).unwrap();
+    let slices = Slices::attach(&config(1), Some(&mut journal)).unwrap();
+    let found = journal::find(&folder).unwrap();
+    for device in DEVICES {
+        let change = Change::Setting {
+            path: format!("/sys/class/net/{device}/threaded").into(),
+            old: "0".to_owned(),
+            new: "1".to_owned(),
+        };
+        assert!(found[0].changes.contains(&change), "{found:?}");
+    }
+    drop(slices);
+    journal.clear().unwrap();
 }

@@ -50,6 +50,10 @@ const CASES: &[Case] = &[
         "machine::a_slice_is_opened_once_and_again_after_it_ended",
         machine::reopened,
     ),
+    (
+        "machine::what_devices_are_told_is_journalled",
+        machine::journalled,
+    ),
 ];
 
 fn main() -> ExitCode {

@@ -134,6 +134,12 @@ impl Between {
         client_on(&self.right, CLIENT_DEVICE, self.queues, ends, FROM_LEFT)
     }
 
+    /// What the middle host's device to the right has counted.
+    pub(crate) fn to_right_link(&self) -> LinkStatistics {
+        let statistics = self.middle.run(|| link::statistics(MIDDLE[1]));
+        statistics.unwrap().unwrap()
+    }
+
     pub(crate) fn left_link(&self) -> LinkStatistics {
         let statistics = self.left.run(|| link::statistics(CLIENT_DEVICE));
         statistics.unwrap().unwrap()

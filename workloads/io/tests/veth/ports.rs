@@ -192,6 +192,62 @@ fn what_a_slow_slice_does_not_take_is_counted_and_the_rest_crosses() {
     assert_eq!(at_right, [64]);
 }
 
+/// The left host sends as fast as it can, and the right one takes less: along the whole way each frame is in one counter.
+#[test]
+fn overload_is_counted_wherever_it_strikes() {
+    const COUNT: u64 = 200_000;
+    let Some(between) = between(1) else { return };
+    let mut slices = between.slices(|config| config.rx_ring = 64);
+    let (mut left, mut right) = (between.left(), between.right());
+    let control = Arc::new(Control::new());
+    let thread = spawn(slices.ports.remove(0), &control);
+    let mut at_right = 0;
+    for number in 0..COUNT {
+        let lane = &mut left.port.queues[0];
+        while !lane.push(flow(*FROM_LEFT.start()), &number.to_be_bytes()) {
+            lane.send().unwrap();
+        }
+        if number.is_multiple_of(64) {
+            at_right += right.port.queues[0].receive(4, |_| ()) as u64;
+        }
+    }
+    left.finish(0);
+
+    let redirected = slices.programs[0].counters().unwrap().redirected[0];
+    let lost_on_the_way = between.left_link().tx_dropped;
+    assert_eq!(redirected + lost_on_the_way, COUNT);
+    control.stop();
+    let mut io = thread.join().unwrap();
+    let mut frames = Vec::new();
+    while io.take(64, &mut frames) > 0 {
+        for frame in frames.drain(..) {
+            Cross.frame(&mut io, frame);
+        }
+    }
+    close(&mut io);
+    let (counters, lost) = (io.counters(), io.probe().drops().unwrap().total());
+    assert_eq!(counters.received + lost, redirected);
+    assert_eq!(
+        counters.transmitted + counters.transmit_refused,
+        counters.received
+    );
+    let lost_between = between.to_right_link().tx_dropped;
+    let patience = Instant::now() + Duration::from_secs(10);
+    loop {
+        at_right += right.port.queues[0].receive(64, |_| ()) as u64;
+        let lost_at_right = right.port.probe().drops().unwrap().total();
+        if at_right + lost_at_right + lost_between == counters.transmitted {
+            assert!(lost_at_right > 0, "the right host is to be slower");
+            return;
+        }
+        let late = Instant::now() >= patience;
+        assert!(
+            !late,
+            "{at_right} {lost_at_right} {lost_between} {counters:?}"
+        );
+    }
+}
+
 #[test]
 fn a_far_end_that_takes_nothing_gives_frames_back_and_loses_none() {
     const RING: u32 = 512;

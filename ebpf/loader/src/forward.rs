@@ -10,9 +10,9 @@ use crate::{Error, ForwardCounters, Result};
 /// Highest number of a device that the map of ports has room for: 8 bytes each.
 const HIGHEST_DEVICE: u32 = 1 << 16;
 
-/// XDP that forwards between devices by the routes, neighbours and settings of their network namespace, loaded. It is to be attached
-/// to each device that it forwards from; over veth the devices' peers need an XDP program, or what is sent to them is
-/// lost ([`crate::Pass`]).
+/// XDP that forwards between devices by the routes, neighbours and settings of their network namespace, loaded.
+/// It is to be attached to each device that it forwards from; over veth the devices' peers need an XDP program,
+/// or what is sent to them is lost ([`crate::Pass`]).
 pub struct Forward {
     ebpf: Ebpf,
     counters: Counters,

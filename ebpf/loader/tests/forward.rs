@@ -34,8 +34,8 @@ fn mac(text: &str) -> Vec<u8> {
     bytes.collect::<Result<_, _>>().expect("a hardware address")
 }
 
-/// A router with the devices `inside` and `outside`, their other ends `sender` and `receiver`, and a device that is no port. What
-/// the fixtures send to is behind `outside`.
+/// A router with the devices `inside` and `outside`, their other ends `sender` and `receiver`, and a device
+/// that is no port. What the fixtures send to is behind `outside`.
 fn set_up() {
     for (device, peer) in [
         ("inside", "sender"),

@@ -2,8 +2,8 @@
 //!
 //! The kernel's own example does the same (samples/bpf/xdp_fwd_kern.c): the lookup is the kernel's
 //! (`bpf_fib_lookup`), what it finds is written here, and all that needs more than that goes on to the network
-//! stack. As there, the checksum of an IPv4 header is not verified (a wrong one stays wrong), the station that a frame was
-//! sent to is left to the device's filter, and what a route refuses is dropped without a word.
+//! stack. As there, the checksum of an IPv4 header is not verified (a wrong one stays wrong), the station that
+//! a frame was sent to is left to the device's filter, and what a route refuses is dropped without a word.
 
 use packet::ethernet::{self, HEADER_LEN};
 use packet::{Addresses, Head as _, Packet, PacketMut, hop, ipv4, ipv6};

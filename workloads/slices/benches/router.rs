@@ -1,5 +1,6 @@
-//! What a 64-byte frame costs the router, by number of routes: the lookup alone, and all of it (checks, lookup, neighbour, rewriting).
-//! Frames are 60 bytes in memory, without the frame check sequence; destinations are drawn evenly from the routes.
+//! What a 64-byte frame costs the router, by number of routes: the lookup alone, and all of it (checks, lookup,
+//! neighbour, rewriting). Frames are 60 bytes in memory, without the frame check sequence; destinations are
+//! drawn evenly from the routes.
 //!
 //!     cargo bench -p steerbench-slices --bench router
 

@@ -1,4 +1,5 @@
-//! Asking for the hardware addresses of neighbours, without waiting and without asking for the same one again and again.
+//! Asking for the hardware addresses of neighbours, without waiting and without asking for the same one again
+//! and again.
 
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;

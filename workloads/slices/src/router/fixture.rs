@@ -72,7 +72,8 @@ fn neighbour(text: &str, state: NeighbourState) -> Change {
     })
 }
 
-/// Device 1 is port 0, device 2 is port 1, device 3 is none. Of each documentation prefix some part has a fate of its own.
+/// Device 1 is port 0, device 2 is port 1, device 3 is none. Of each documentation prefix some part has a fate
+/// of its own.
 pub(super) fn fib() -> Fib {
     use NeighbourState::{Failed, Resolved};
     use RouteKind::{Blackhole, Broadcast, Local, Prohibit, Unicast, Unreachable};

@@ -1,15 +1,15 @@
 //! An IPv4 and IPv6 router in user space, over any back end of [`FrameIo`].
 //!
 //! It forwards in place: a frame that came by one port leaves by another, with a hop less to live, its checksum
-//! changed by the difference, and the link addresses of the next hop. The decision is pure ([`decide`]) and ends in one
-//! [`Verdict`]; [`Router`] carries it out, sends ICMP errors in place of the frames that they are about, and counts
-//! every frame in exactly one [`Outcome`].
+//! changed by the difference, and the link addresses of the next hop. The decision is pure ([`decide`]) and
+//! ends in one [`Verdict`]; [`Router`] carries it out, sends ICMP errors in place of the frames that they are
+//! about, and counts every frame in exactly one [`Outcome`].
 //!
-//! The tables are the kernel's: [`Mirror`] copies routes, neighbours, addresses and links by netlink and follows their
-//! changes into a [`Model`], which makes one [`Fib`] after another; forwarding threads take the latest between two
-//! batches ([`Published`]). So `ip route` rules this router as it rules the kernel's own, and the router serves
-//! frames that an application originates (NetSlices, section 3: routing is done in user space where the
-//! application asks for it, `NETSLICE_NOROUTE_SET`).
+//! The tables are the kernel's: [`Mirror`] copies routes, neighbours, addresses and links by netlink and
+//! follows their changes into a [`Model`], which makes one [`Fib`] after another; forwarding threads take the
+//! latest between two batches ([`Published`]). So `ip route` rules this router as it rules the kernel's own,
+//! and the router serves frames that an application originates (NetSlices, section 3: routing is done in user
+//! space where the application asks for it, `NETSLICE_NOROUTE_SET`).
 //!
 //! What is not here: multicast routing, rules beside the tables `main` and `local`, source routing and other
 //! IPv4 options, fragmentation (all left to the kernel and counted), redirects.

@@ -1,5 +1,6 @@
-//! How tables reach the forwarding threads: each looks once a batch whether there are newer ones, which is one load; only then does it
-//! take a lock, for as long as a reference is copied. No packet waits for a change, and none sees half of one.
+//! How tables reach the forwarding threads: each looks once a batch whether there are newer ones, which is one
+//! load; only then does it take a lock, for as long as a reference is copied. No packet waits for a change, and
+//! none sees half of one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

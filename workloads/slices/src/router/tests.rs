@@ -467,7 +467,12 @@ proptest! {
     }
 
     #[test]
-    fn what_is_forwarded_is_sound_again(ttl in 2..=255_u8, tos: u8, id: u16, payload in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn what_is_forwarded_is_sound_again(
+        ttl in 2..=255_u8,
+        tos: u8,
+        id: u16,
+        payload in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
         let frame = v4("192.0.2.9", UDP, &payload, |header| {
             header[8] = ttl;
             header[1] = tos;

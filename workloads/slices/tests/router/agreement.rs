@@ -1,5 +1,5 @@
-//! The XDP program `forward` and the router in user space, by the same tables: the same frames are forwarded, and leave with the
-//! same bytes.
+//! The XDP program `forward` and the router in user space, by the same tables: the same frames are forwarded,
+//! and leave with the same bytes.
 //!
 //! Where they differ on purpose is told apart here: the program verifies no IPv4 checksum and knows no martian
 //! sources but those of the kernel's lookup, and passes on, or drops, what the router answers by an ICMP error.

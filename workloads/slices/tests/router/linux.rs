@@ -16,8 +16,8 @@ const SENTINEL: &[u8] = b"behind everything";
 /// What came out at the receiver and at the sender.
 type Out = (Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// Last bytes of the senders' addresses. Linux limits what it tells one sender of routes that lead nowhere (`net.ipv4.route.error_burst`), and
-/// here no namespace can change that; so each packet has another.
+/// Last bytes of the senders' addresses. Linux limits what it tells one sender of routes that lead nowhere
+/// (`net.ipv4.route.error_burst`), and here no namespace can change that; so each packet has another.
 const SENDERS: std::ops::RangeInclusive<u8> = 100..=250;
 
 struct Kernel {
@@ -61,7 +61,8 @@ fn is_ours(frame: &[u8]) -> bool {
     frame[0] & 1 == 0
 }
 
-/// An ICMP error without what each router chooses by itself: IPv4's identification, its flags and checksum, IPv6's flow label.
+/// An ICMP error without what each router chooses by itself: IPv4's identification, its flags and checksum,
+/// IPv6's flow label.
 fn comparable(mut frame: Vec<u8>) -> Vec<u8> {
     if frame[12..14] == [8, 0] {
         frame[18..22].fill(0);
@@ -178,8 +179,8 @@ fn frames() -> Vec<Vec<u8>> {
     frames
 }
 
-/// Frames with any bytes where these do not decide whether the kernel has a way back to the sender: IPv4's header up to its
-/// checksum, which is right, IPv6's up to its addresses, and what follows the headers.
+/// Frames with any bytes where these do not decide whether the kernel has a way back to the sender: IPv4's
+/// header up to its checksum, which is right, IPv6's up to its addresses, and what follows the headers.
 fn hostile(count: u32) -> Vec<Vec<u8>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = |below: usize| {

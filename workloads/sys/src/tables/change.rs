@@ -47,7 +47,8 @@ pub fn remove_neighbour(device: u32, address: IpAddr) -> io::Result<()> {
 /// Asks the kernel to find out a neighbour's hardware address, as if it had a packet for it (NTF_USE of
 /// linux/neighbour.h). It answers by a change of the neighbour.
 ///
-/// It asks IPv6 neighbours from the device's link-local address: where there is none it asks nobody, and does not say so.
+/// It asks IPv6 neighbours from the device's link-local address: where there is none it asks nobody, and does
+/// not say so.
 ///
 /// # Errors
 /// `PermissionDenied` without CAP_NET_ADMIN; also when the device is gone or down.

@@ -29,8 +29,8 @@ pub enum Heard {
 }
 
 impl Monitor {
-    /// Follows the tables of the calling thread's network namespace from now on. Reports wait in `buffer` bytes (which the
-    /// kernel doubles, and bounds by `net.core.rmem_max`).
+    /// Follows the tables of the calling thread's network namespace from now on. Reports wait in `buffer` bytes
+    /// (which the kernel doubles, and bounds by `net.core.rmem_max`).
     ///
     /// # Errors
     /// When the kernel refuses the socket.

@@ -8,6 +8,7 @@ mod devices;
 mod links;
 mod napi;
 mod spaces;
+mod tables;
 mod xdp;
 
 use std::process::{Command, ExitCode};
@@ -82,6 +83,8 @@ const CASES: &[Case] = &[
     ),
     ("napi::ids_ascend_with_queues", napi::order),
     ("napi::a_thread_is_pinned_and_accounted", napi::pinned),
+    ("tables::changes_are_told_as_they_are_read", tables::told),
+    ("tables::losses_are_admitted", tables::lost),
     (
         "xdp::an_attached_program_is_listed_with_its_mode",
         xdp::listed,

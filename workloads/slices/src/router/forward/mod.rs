@@ -2,9 +2,15 @@
 //! been rewritten in place.
 //!
 //! The order of the checks is the Linux kernel's, so that a packet with two faults gets the same answer from either:
-//! the header, addresses that no packet may have, the route, the hops left, the length, the neighbour. Departures,
-//! all on purpose: IPv4 options, and packets to be fragmented, are left to the kernel; no redirects are sent
-//! (RFC 1812, 5.2.7.2) when a packet leaves by the port that it came by.
+//! the header, addresses that no packet may have, the route, the hops left, the length, the neighbour.
+//!
+//! Departures from it, on purpose:
+//! - IPv4 options, and packets to be fragmented, are left to the kernel, and IPv6 hop-by-hop options are not looked into;
+//! - a packet for a neighbour that is not known yet is dropped, not kept until it is;
+//! - bytes behind the packet, such as padding, go on with it;
+//! - no redirects are sent (RFC 1812, 5.2.7.2) when a packet leaves by the port that it came by;
+//! - errors go back the way that the packet came, and none is sent to sources from 240/4 on (RFC 1812, 4.3.2.7), in reply
+//!   to an ICMPv6 redirect (RFC 4443, 2.4 e.2), or in reply to a later fragment of IPv6.
 
 pub(super) mod v4;
 pub(super) mod v6;

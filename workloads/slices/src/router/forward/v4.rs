@@ -92,8 +92,8 @@ impl Header {
     }
 }
 
-/// What no packet is to have as an address (RFC 1812, 5.3.7). As Linux does it: the rest of net 0 is forwarded (since 5.3), and so is
-/// what is reserved from 240/4 on, but for the limited broadcast.
+/// What no packet is to have as an address (RFC 1812, 5.3.7). As Linux does it: the rest of net 0 is forwarded
+/// (since 5.3), and so is what is reserved from 240/4 on, but for the limited broadcast.
 #[inline(always)]
 fn checked(fib: &Fib, header: &Header) -> Result<(), Verdict> {
     let (src, dst) = (header.src, header.dst);

@@ -34,7 +34,8 @@ pub(super) fn error(
     }
 }
 
-/// Whether the error of such a packet may be sent, which is to be asked before the limit is: one that may not must not use it up.
+/// Whether the error of such a packet may be sent, which is to be asked before the limit is: one that may not
+/// must not use it up.
 pub(super) fn may_report(fib: &Fib, frame: &[u8]) -> bool {
     let from_group = frame.get(6).is_none_or(|first| first & 1 != 0);
     let to_group = frame.first().is_none_or(|first| first & 1 != 0);

@@ -47,7 +47,8 @@ fn is_one_host(fib: &Fib, address: u32) -> bool {
     !class_e && !directed && !is_group(address)
 }
 
-/// Whether the packet is an ICMP error itself, or a message of a kind that is not known: Linux takes those for errors.
+/// Whether the packet is an ICMP error itself, or a message of a kind that is not known: Linux takes those for
+/// errors.
 fn is_error(frame: &[u8], header: &Header) -> bool {
     if header.protocol != ICMP {
         return false;

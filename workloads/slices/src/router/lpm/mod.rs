@@ -1,10 +1,11 @@
 //! Longest-prefix match.
 //!
-//! A trie of fixed strides with the prefixes expanded into its entries, as DIR-24-8 has them (Gupta, Lin, McKeown,
-//! *Routing Lookups in Hardware at Memory Access Speeds*, INFOCOM 1998): a root over the first 16 bits, below it
-//! nodes of 8 bits for IPv4 and of 4 for IPv6. An IPv4 lookup reads one entry, two for prefixes up to 24 bits, three at most.
-//! Two levels in place of a first table of 24 bits, because that is 64 MiB however few routes there are, and because
-//! the tables are published by copy-on-write ([`LpmTable`]): a change copies pages of 64 KiB, not the whole.
+//! A trie of fixed strides with the prefixes expanded into its entries, as DIR-24-8 has them (Gupta, Lin,
+//! McKeown, *Routing Lookups in Hardware at Memory Access Speeds*, INFOCOM 1998): a root over the first 16
+//! bits, below it nodes of 8 bits for IPv4 and of 4 for IPv6. An IPv4 lookup reads one entry, two for prefixes
+//! up to 24 bits, three at most. Two levels in place of a first table of 24 bits, because that is 64 MiB
+//! however few routes there are, and because the tables are published by copy-on-write ([`LpmTable`]): a change
+//! copies pages of 64 KiB, not the whole.
 //!
 //! Each entry tells the length of the prefix that it comes from, so that a shorter one that is added or taken away
 //! leaves it alone. Memory is bounded: a prefix that would need more is refused ([`Full`]).
@@ -199,8 +200,8 @@ impl<K: Key> Lpm<K> {
         &self.table
     }
 
-    /// Replaces the `count` entries from `first` on, and those of the nodes that they lead to, by `new` where `gives_way`
-    /// says so of the old one.
+    /// Replaces the `count` entries from `first` on, and those of the nodes that they lead to, by `new` where
+    /// `gives_way` says so of the old one.
     fn paint(&mut self, first: usize, count: usize, new: u32, gives_way: &impl Fn(u32) -> bool) {
         for index in first..first + count {
             let old = self.table.entries.get(index);

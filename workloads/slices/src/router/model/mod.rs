@@ -20,9 +20,9 @@ use routes::Routes;
 /// What the tables of routes may take, in bytes each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableLimits {
-    /// IPv4: 64 MiB hold every /24 there is.
+    /// IPv4: 65 MiB hold every /24 there is.
     pub v4: usize,
-    /// IPv6: 400 bytes hold a /48 that is far from all others.
+    /// IPv6: 512 bytes hold a /48 that shares no more than its first 16 bits with others.
     pub v6: usize,
 }
 

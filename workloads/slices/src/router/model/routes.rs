@@ -1,8 +1,8 @@
 //! The routes of one family: all that the kernel has, of which the best to each prefix is in the table.
 //!
 //! The kernel looks into the table `local` first, and there for the longest prefix. Here both are one table, in
-//! which `local` goes before `main` for the same prefix: the same for single addresses, which local routes are but for those
-//! that somebody added by hand.
+//! which `local` goes before `main` for the same prefix: the same for single addresses, which local routes are
+//! but for those that somebody added by hand.
 
 use std::collections::HashMap;
 

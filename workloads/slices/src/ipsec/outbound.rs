@@ -214,7 +214,7 @@ impl Outbound {
         frame.grow_front(HEAD_LEN).map_err(|_| NotSent::NoRoom)?;
         frame.grow_back(tail).map_err(|_| NotSent::NoRoom)?;
         self.sequence = sequence;
-        let iv = self.ivs.next();
+        let iv = self.ivs.fresh();
         let outer = self.outer(&inner);
         self.counters.encapsulated += 1;
         self.counters.inner_bytes += inner.len as u64;

@@ -37,7 +37,7 @@ impl Ivs {
     }
 
     /// An IV that was not given out before.
-    pub fn next(&mut self) -> Block {
+    pub fn fresh(&mut self) -> Block {
         if self.left == 0 {
             for block in &mut self.ready {
                 *block = u128::from(self.made).to_be_bytes().into();
@@ -69,8 +69,8 @@ mod tests {
         let (mut one, mut other) = (Ivs::random().unwrap(), Ivs::random().unwrap());
         let mut seen = HashSet::new();
         for _ in 0..10 * AT_A_TIME {
-            assert!(seen.insert(one.next()));
-            assert!(seen.insert(other.next()));
+            assert!(seen.insert(one.fresh()));
+            assert!(seen.insert(other.fresh()));
         }
     }
 }

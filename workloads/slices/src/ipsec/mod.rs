@@ -36,6 +36,8 @@ mod outer;
 mod replay;
 pub mod traffic_class;
 mod tunnel;
+#[cfg(target_arch = "x86_64")]
+mod vaes;
 
 pub use inbound::{Inbound, InboundCounters, NotReceived};
 pub use integrity::{ICV_LEN, Integrity};

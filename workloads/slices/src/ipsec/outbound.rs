@@ -1,13 +1,11 @@
 //! Encapsulation: from the plain side of the gateway to the encrypted one.
 
-use aes::Aes128Enc;
-use aes::cipher::KeyInit as _;
 use packet::Reason;
 use packet::ethernet::Link;
 use packet::ipv4::MIN_HEADER_LEN;
 use pktio::frame::FrameMut;
 
-use super::cbc::{self, BLOCK_LEN, Block, Stream};
+use super::cbc::{BLOCK_LEN, Block, Encryptor, Stream};
 use super::inner::{self, Inner, Version};
 use super::outer::Outer;
 use super::tunnel::padding;
@@ -100,7 +98,7 @@ pub struct Outbound {
     tunnel: Tunnel,
     /// The last sequence number used.
     sequence: u32,
-    cipher: Aes128Enc,
+    cipher: Encryptor,
     integrity: Option<Integrity>,
     ivs: Ivs,
     counters: OutboundCounters,
@@ -129,7 +127,7 @@ impl Outbound {
         tunnel.check()?;
         Ok(Self {
             sequence: 0,
-            cipher: Aes128Enc::new(&tunnel.keys.cipher.into()),
+            cipher: Encryptor::new(&tunnel.keys.cipher),
             integrity: tunnel.keys.integrity.as_ref().map(Integrity::new),
             ivs: Ivs::random()?,
             counters: OutboundCounters::default(),
@@ -165,7 +163,7 @@ impl Outbound {
             iv.copy_from_slice(&header[ESP_HEADER_LEN - BLOCK_LEN..]);
             Stream::new(iv, text)
         });
-        cbc::encrypt(&self.cipher, texts);
+        self.cipher.encrypt(texts);
         if let Some(integrity) = &self.integrity {
             let sent = frames.iter_mut().zip(&*verdicts);
             let sent = sent.filter(|(_, verdict)| verdict.is_ok());
@@ -216,7 +214,7 @@ impl Outbound {
         frame.grow_front(HEAD_LEN).map_err(|_| NotSent::NoRoom)?;
         frame.grow_back(tail).map_err(|_| NotSent::NoRoom)?;
         self.sequence = sequence;
-        let iv = self.ivs.next();
+        let iv = self.ivs.fresh();
         let outer = self.outer(&inner);
         self.counters.encapsulated += 1;
         self.counters.inner_bytes += inner.len as u64;

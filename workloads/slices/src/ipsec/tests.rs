@@ -435,7 +435,6 @@ fn each_outer_header_that_is_wrong_has_its_reason() {
 
 /// What only an end with the key can send: the text is given, and encrypted as it is.
 fn sealed_text(text: &[u8]) -> Vec<u8> {
-    use aes::cipher::KeyInit as _;
     let tunnel = tunnel(None);
     let outer = outer::Outer {
         traffic_class: 0,
@@ -452,9 +451,9 @@ fn sealed_text(text: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(&[0, 0, 0, 1]);
     frame.extend_from_slice(&[9; cbc::BLOCK_LEN]);
     let mut text = text.to_vec();
-    let key = aes::Aes128Enc::new(&tunnel.keys.cipher.into());
+    let key = cbc::Encryptor::new(&tunnel.keys.cipher);
     let stream = cbc::Stream::new([9; cbc::BLOCK_LEN].into(), &mut text);
-    cbc::encrypt(&key, std::iter::once(stream));
+    key.encrypt(std::iter::once(stream));
     frame.extend_from_slice(&text);
     frame
 }

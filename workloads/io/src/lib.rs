@@ -11,6 +11,7 @@ pub mod af_xdp;
 pub mod client;
 pub mod drops;
 pub mod frame;
+pub mod handoff;
 pub mod region;
 pub mod udp;
 

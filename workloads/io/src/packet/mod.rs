@@ -6,6 +6,7 @@
 //! | [`raw_socket`] | `recvmsg`, a call a frame | `send` | none |
 //! | [`raw_parallel`] | as above, several sockets a device | `send` | none |
 //! | [`pcap`] | as above, by a filter with a snap length | `send` | none |
+//! | [`pcap_mmap`] | ring of TPACKET_V2 | `send` | none |
 //!
 //! The kernel copies every frame once on receipt (into a buffer or ring of ours) and, but for the transmit
 //! ring, once on `send`. All of them:
@@ -24,15 +25,20 @@
 
 mod arrival;
 mod group;
+mod mapping;
 mod memory;
 pub mod pcap;
+pub mod pcap_mmap;
 mod plain;
 pub mod raw_parallel;
 pub mod raw_socket;
+mod ring;
 mod share;
+mod slots;
 mod socket;
 mod transmit;
 
 pub use group::{Group, Obtained, PacketProbe, Rings};
 pub use memory::OwnFrame;
 pub use plain::{PlainConfig, PlainIo};
+pub use ring::{RingFrame, RingIo};

@@ -7,6 +7,7 @@
 //! | [`raw_parallel`] | as above, several sockets a device | `send` | none |
 //! | [`pcap`] | as above, by a filter with a snap length | `send` | none |
 //! | [`pcap_mmap`] | ring of TPACKET_V2 | `send` | none |
+//! | [`packet_mmap_v3`] | ring of TPACKET_V3, fanout | ring of TPACKET_V3 | one, into the transmit ring |
 //!
 //! The kernel copies every frame once on receipt (into a buffer or ring of ours) and, but for the transmit
 //! ring, once on `send`. All of them:
@@ -24,9 +25,11 @@
 //!   the device's `tx_dropped` as well.
 
 mod arrival;
+mod blocks;
 mod group;
 mod mapping;
 mod memory;
+pub mod packet_mmap_v3;
 pub mod pcap;
 pub mod pcap_mmap;
 mod plain;
@@ -37,6 +40,7 @@ mod share;
 mod slots;
 mod socket;
 mod transmit;
+mod transmit_ring;
 
 pub use group::{Group, Obtained, PacketProbe, Rings};
 pub use memory::OwnFrame;

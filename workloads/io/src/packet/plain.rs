@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use super::arrival::restore;
+use super::dispatch::Detach;
 use super::group::{Group, Opened, invalid};
 use super::memory::{FRONT, OwnFrame, Pool};
 use super::share::Share;
@@ -214,5 +215,15 @@ impl FrameIo for PlainIo {
         let calls = &mut self.ports[usize::from(port.0)];
         calls.send(frame.bytes(), &mut self.counters);
         self.pool.put(frame);
+    }
+}
+
+impl Detach for PlainIo {
+    fn detach(&mut self, frame: OwnFrame) -> OwnFrame {
+        frame
+    }
+
+    fn reclaim(&mut self, memory: OwnFrame) {
+        self.pool.put(memory);
     }
 }

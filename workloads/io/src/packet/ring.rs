@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use packet::ethernet;
 
 use super::arrival::{Beside, restore};
+use super::dispatch::Detach;
 use super::mapping::Mapping;
 use super::memory::{FRONT, OwnFrame, Pool};
 use super::transmit::Transmitter;
@@ -261,5 +262,20 @@ impl<R: Receiver, T: Transmitter> FrameIo for RingIo<R, T> {
             Memory::Own(own) => transmitter.send(own.bytes(), &mut self.counters),
         }
         self.release(frame);
+    }
+}
+
+impl<R: Receiver, T: Transmitter> Detach for RingIo<R, T> {
+    fn detach(&mut self, mut frame: RingFrame) -> OwnFrame {
+        let port = self.port(&frame);
+        let mut own = self.pool.take(port);
+        own.copy(self.view(&mut frame).bytes());
+        self.counters.copies += 1;
+        self.release(frame);
+        own
+    }
+
+    fn reclaim(&mut self, memory: OwnFrame) {
+        self.pool.put(memory);
     }
 }

@@ -14,36 +14,37 @@ use std::net::UdpSocket;
 use std::thread;
 use std::time::Duration;
 
+use pktio::BatchIo as _;
 use pktio::af_xdp::MeshConfig;
 use pktio::client::{Flow, Protocol};
-use pktio::BatchIo as _;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use sys::cpu::{self, CpuId};
 use sys::napi;
+use sys::netns::Namespace;
 
 use crate::rig::{PORT, Rig, SERVER, SERVER_DEVICE, Steered, rig};
 
-const VETH_QUEUE: u64 = 256;
+pub(crate) const VETH_QUEUE: u64 = 256;
 
-/// Gives the server's NAPI a thread on `cpu`.
-fn thread_napi(rig: &Rig, cpu: CpuId) {
+/// Gives a device's NAPI a thread on `cpu`.
+pub(crate) fn thread_napi(host: &Namespace, device: &str, cpu: CpuId) {
     let work = || {
         // SAFETY: only the calling thread, which ends soon, changes its mounts.
         unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.unwrap();
         let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
         mount_change("/", private).unwrap();
         mount("sysfs", "/sys", "sysfs", MountFlags::empty(), None).unwrap();
-        napi::set_threaded(SERVER_DEVICE, true).unwrap();
-        for thread in napi::threads(SERVER_DEVICE).unwrap() {
+        napi::set_threaded(device, true).unwrap();
+        for thread in napi::threads(device).unwrap() {
             napi::pin(&thread, cpu).unwrap();
         }
     };
-    rig.server.run(work).unwrap();
+    host.run(work).unwrap();
 }
 
 /// Runs `work` on `cpu` with nothing else of ordinary priority running there.
-fn undisturbed<T: Send>(cpu: CpuId, work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn undisturbed<T: Send>(cpu: CpuId, work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let running = scope.spawn(|| {
             cpu::pin_current(cpu).unwrap();
@@ -64,7 +65,7 @@ fn stalled(rig: &Rig, rings: u32) -> (Steered, CpuId) {
     };
     let steered = rig.steered(&config);
     let cpu = *cpu::affinity(None).unwrap().first().unwrap();
-    thread_napi(rig, cpu);
+    thread_napi(&rig.server, SERVER_DEVICE, cpu);
     (steered, cpu)
 }
 

@@ -37,8 +37,13 @@ pub(crate) struct Rig {
 
 /// A rig, or `None` after saying why not.
 pub(crate) fn rig(queues: u16) -> Option<Rig> {
-    match build(queues) {
-        Ok(rig) => Some(rig),
+    skipped(build(queues))
+}
+
+/// What was built, or `None` after saying why not.
+pub(crate) fn skipped<T>(built: io::Result<T>) -> Option<T> {
+    match built {
+        Ok(built) => Some(built),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let required = std::env::var("STEERBENCH_REQUIRE_ALL_TIERS").is_ok_and(|v| v == "1");
             assert!(!required, "all tiers are required: {error}");

@@ -13,6 +13,7 @@
 //! | no frame was posted | [`Drop::XskNoFrame`] of the socket that was meant | yes |
 //! | the RX ring was full | [`Drop::XskRxRingFull`] of that socket | yes |
 //! | the UDP receive buffer was full | [`Drop::UdpSocket`] | no |
+//! | a packet socket's receive buffer or ring was full | [`Drop::PacketSocket`] of that socket | no |
 //!
 //! So the sum of `rx_queue_N_drops` over the queues, less all sockets' losses, is what wrongly
 //! registered sockets lost: 0 in a sound mesh. An AF_XDP sender whose frames in flight are bounded
@@ -31,11 +32,18 @@ pub enum Drop {
     XskNoFrame,
     /// Kernel UDP: the receive buffer was full or the checksum bad (`SK_MEMINFO_DROPS`).
     UdpSocket,
+    /// Packet socket: the receive buffer or ring was full (`tp_drops` of PACKET_STATISTICS).
+    PacketSocket,
 }
 
 impl Drop {
     /// Every loss, in a fixed order.
-    pub const ALL: [Self; 3] = [Self::XskRxRingFull, Self::XskNoFrame, Self::UdpSocket];
+    pub const ALL: [Self; 4] = [
+        Self::XskRxRingFull,
+        Self::XskNoFrame,
+        Self::UdpSocket,
+        Self::PacketSocket,
+    ];
 
     /// The name used in results.
     #[must_use]
@@ -44,6 +52,7 @@ impl Drop {
             Self::XskRxRingFull => "xsk_rx_ring_full",
             Self::XskNoFrame => "xsk_no_frame",
             Self::UdpSocket => "udp_socket",
+            Self::PacketSocket => "packet_socket",
         }
     }
 }
@@ -64,6 +73,8 @@ pub struct Related {
     pub rx_invalid: u64,
     /// Descriptors of the TX rings that the kernel refused.
     pub tx_invalid: u64,
+    /// Times that a ring of TPACKET_V3 had no block for the kernel, which then drops until it gets one.
+    pub ring_frozen: u64,
 }
 
 /// What was lost so far.
@@ -105,6 +116,7 @@ impl Drops {
         self.related.fill_ring_empty += other.related.fill_ring_empty;
         self.related.rx_invalid += other.related.rx_invalid;
         self.related.tx_invalid += other.related.tx_invalid;
+        self.related.ring_frozen += other.related.ring_frozen;
     }
 }
 

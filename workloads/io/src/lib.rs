@@ -2,15 +2,19 @@
 //!
 //! A server thread owns one [`DatagramIo`]; the same store runs over kernel sockets ([`udp`]) and
 //! over AF_XDP ([`af_xdp`]), so that an experiment can tell steering from kernel bypass; and over memory
-//! that it shares with its client ([`region`]). A thread that forwards packets owns one [`FrameIo`].
+//! that it shares with its client ([`region`]). A thread that forwards packets owns one [`FrameIo`], which
+//! may be the kernel's packet sockets ([`packet`]).
 //! Both are a [`BatchIo`], which is what the loop that drives them needs ([`worker::run`]); the
 //! generator's side of AF_XDP is [`client`]. What was lost is read from named counters ([`drops`]), never
 //! computed by subtraction.
 
 pub mod af_xdp;
+mod bpf;
 pub mod client;
 pub mod drops;
 pub mod frame;
+pub mod handoff;
+pub mod packet;
 pub mod region;
 pub mod udp;
 
@@ -49,7 +53,8 @@ pub struct IoCounters {
     pub frame_returns: u64,
     /// Further datagrams of a reply that found no free frame or no room in the transmit path.
     pub no_frame: u64,
-    /// Frames that reached this thread and were no UDP datagram for one of its ports.
+    /// Frames that reached this thread and were none of its business: no UDP datagram for one of its
+    /// ports, another thread's, or with a checksum that its sender left open and that nobody here can fill in.
     pub foreign: u64,
     /// Datagrams longer than a buffer, discarded.
     pub truncated: u64,
@@ -57,6 +62,8 @@ pub struct IoCounters {
     pub chunks: u64,
     /// Bytes of those frames, from their link headers on.
     pub frame_bytes: u64,
+    /// Times that a frame was copied from one memory of this process into another.
+    pub copies: u64,
 }
 
 /// One thread's batched, non-blocking packet I/O.

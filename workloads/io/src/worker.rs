@@ -131,7 +131,7 @@ pub struct WorkerCounters {
     pub last_busy_ns: u64,
 }
 
-const CELLS: usize = 18;
+const CELLS: usize = 19;
 
 /// How long a worker waits that has nothing to do but frames that the kernel does not take. They
 /// move when the far end's NAPI thread runs, which may be on this CPU. Yielding is not enough: on
@@ -155,6 +155,7 @@ impl WorkerCounters {
             io.truncated,
             io.chunks,
             io.frame_bytes,
+            io.copies,
             self.inbox,
             self.wakeups_app,
             self.wakeups_timeout,
@@ -178,6 +179,7 @@ impl WorkerCounters {
             truncated,
             chunks,
             frame_bytes,
+            copies,
             inbox,
             wakeups_app,
             wakeups_timeout,
@@ -198,6 +200,7 @@ impl WorkerCounters {
             truncated,
             chunks,
             frame_bytes,
+            copies,
         };
         Self {
             io,

@@ -5,7 +5,7 @@
 //! threads pass requests to one another, the modules reply and tcp are how answers get into
 //! frames, and the stream side for the field's clients.
 
-pub mod handoff;
+pub use pktio::handoff;
 pub mod protocol;
 mod reply;
 pub mod server;

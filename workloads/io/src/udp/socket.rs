@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::net::{
@@ -20,6 +20,21 @@ pub struct ReceiveBuffer {
     pub granted: usize,
     /// Whether the limit for everybody (`net.core.rmem_max`) could be passed.
     pub forced: bool,
+}
+
+impl ReceiveBuffer {
+    /// Asks for a receive buffer of so many bytes.
+    pub(crate) fn obtain(socket: BorrowedFd<'_>, bytes: usize) -> io::Result<Self> {
+        let forced = sockopt::set_socket_recv_buffer_size_force(socket, bytes).is_ok();
+        if !forced {
+            sockopt::set_socket_recv_buffer_size(socket, bytes)?;
+        }
+        Ok(Self {
+            asked: bytes,
+            granted: sockopt::socket_recv_buffer_size(socket)? / 2,
+            forced,
+        })
+    }
 }
 
 /// Opens and binds one socket.
@@ -40,20 +55,9 @@ pub(super) fn open(
     if shared {
         sockopt::set_socket_reuseport(&socket, true)?;
     }
-    let forced = sockopt::set_socket_recv_buffer_size_force(&socket, receive_buffer).is_ok();
-    if !forced {
-        sockopt::set_socket_recv_buffer_size(&socket, receive_buffer)?;
-    }
-    let granted = sockopt::socket_recv_buffer_size(&socket)? / 2;
+    let granted = ReceiveBuffer::obtain(socket.as_fd(), receive_buffer)?;
     bind(&socket, &address)?;
-    Ok((
-        socket,
-        ReceiveBuffer {
-            asked: receive_buffer,
-            granted,
-            forced,
-        },
-    ))
+    Ok((socket, granted))
 }
 
 /// The port that a socket is bound to.

@@ -1,4 +1,4 @@
-//! AF_XDP and kernel sockets end to end, over veth pairs in fresh network namespaces.
+//! AF_XDP, kernel sockets and packet sockets end to end, over veth pairs in fresh network namespaces.
 //!
 //! Needs root. Without it every case says `SKIPPED` and passes, or fails when
 //! `STEERBENCH_REQUIRE_ALL_TIERS=1`.
@@ -11,6 +11,7 @@ mod handoff;
 mod ledger;
 mod notes;
 mod overflow;
+mod packet;
 mod ports;
 mod rig;
 mod udp_queue;

@@ -25,7 +25,7 @@ use sys::netns::Namespace;
 
 use crate::rig::{PORT, Rig, SERVER, SERVER_DEVICE, Steered, rig};
 
-const VETH_QUEUE: u64 = 256;
+pub(crate) const VETH_QUEUE: u64 = 256;
 
 /// Gives the NAPI of a device a thread on `cpu`.
 pub(crate) fn thread_napi(space: &Namespace, device: &str, cpu: CpuId) {

@@ -227,6 +227,6 @@ mod tests {
         bell.announce_sleep();
         assert!(bell.ring());
         assert!(!bell.ring(), "the second sender finds it rung already");
-        assert_eq!(pktio::wait::drain_eventfd(bell.raw_fd()), 1);
+        assert_eq!(crate::wait::drain_eventfd(bell.raw_fd()), 1);
     }
 }

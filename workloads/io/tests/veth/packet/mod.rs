@@ -1,0 +1,9 @@
+//! Packet sockets as I/O of packet processors: a sender, a forwarder with two ports, a receiver.
+
+mod chain;
+mod dispatching;
+mod forwarding;
+mod holding;
+mod losses;
+mod pressure;
+mod sharing;

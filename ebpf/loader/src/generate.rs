@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aya::maps::xdp::XdpMapError;
-use aya::maps::{Array, DevMap, MapData};
+use aya::maps::{Array, MapData};
 use aya::programs::{TestRun as _, TestRunAttrs, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::layout::{LONGEST_REQUEST, REQUEST_BYTES, REQUEST_HEADER};
@@ -63,15 +62,7 @@ impl Generate {
         let mut map: Array<MapData, [u8; REQUEST_BYTES]> =
             object::array(&mut ebpf, Self::NAME, "REQUESTS")?;
         map.set(0, list.bytes, 0).map_err(map_error("REQUESTS"))?;
-        let mut device: DevMap<MapData> = ebpf
-            .take_map("DEVICE")
-            .ok_or(Error::Incomplete {
-                program: Self::NAME,
-                part: "DEVICE",
-            })?
-            .try_into()
-            .map_err(map_error("DEVICE"))?;
-        device.set(0, ifindex, None, 0).map_err(device_error)?;
+        object::set_device(&mut ebpf, Self::NAME, "DEVICE", ifindex)?;
         Ok(Self {
             made: object::array(&mut ebpf, Self::NAME, "MADE")?,
             ebpf,
@@ -112,15 +103,6 @@ impl Generate {
     #[must_use]
     pub const fn listed(&self) -> usize {
         self.listed
-    }
-}
-
-fn device_error(error: XdpMapError) -> Error {
-    match error {
-        XdpMapError::MapError(error) => map_error("DEVICE")(error),
-        XdpMapError::ChainedProgramNotSupported => {
-            Error::BadConfig("the kernel has no programs behind a DEVMAP")
-        }
     }
 }
 

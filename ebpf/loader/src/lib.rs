@@ -31,6 +31,7 @@ mod reuseport;
 mod run_time;
 mod slots;
 mod steer;
+mod switch;
 mod test_run;
 mod txqueue;
 
@@ -39,7 +40,7 @@ pub use burn::Burn;
 pub use chain::XdpProgram;
 pub use counters::{
     AnswerCounters, CpuMapLosses, PlacedCounters, ReceiveCounters, ReflectCounters, ReplyCounters,
-    SteerCounters,
+    SteerCounters, SwitchCounters,
 };
 pub use cpumap::CpuRedirect;
 pub use error::{Error, Result};
@@ -60,5 +61,6 @@ pub use restore::{Restore, RestoreCounters};
 pub use reuseport::Reuseport;
 pub use run_time::{ProgramRuns, RunTimes};
 pub use steer::{Notes, Steer, SteerConfig, SteerOptions};
+pub use switch::SwitchPort;
 pub use test_run::{TestContext, TestRun};
 pub use txqueue::{TxQueue, TxQueueConfig};

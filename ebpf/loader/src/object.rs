@@ -1,6 +1,9 @@
 //! What every loader does with an object: load it, find its program and its maps.
 
-use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, ProgramArray, RingBuf, XskMap};
+use aya::maps::xdp::XdpMapError;
+use aya::maps::{
+    Array, DevMap, HashMap, MapData, MapError, PerCpuArray, ProgramArray, RingBuf, XskMap,
+};
 use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader, Pod};
 
@@ -108,9 +111,29 @@ take_map!(
     programs -> ProgramArray<MapData>
 );
 take_map!(
+    /// Takes a list of devices out of an object.
+    devices -> DevMap<MapData>
+);
+take_map!(
     /// Takes a ring buffer out of an object.
     ring -> RingBuf<MapData>
 );
+
+/// Names the only device of an object's list, by its index in the calling thread's network namespace.
+pub(crate) fn set_device(
+    ebpf: &mut Ebpf,
+    program: &'static str,
+    name: &'static str,
+    ifindex: u32,
+) -> Result<()> {
+    let set = devices(ebpf, program, name)?.set(0, ifindex, None, 0);
+    set.map_err(|error| match error {
+        XdpMapError::MapError(error) => map_error(name)(error),
+        XdpMapError::ChainedProgramNotSupported => {
+            Error::BadConfig("the kernel has no programs behind a DEVMAP")
+        }
+    })
+}
 
 /// What the kernel says where there is nothing to remove.
 const ABSENT: i32 = rustix::io::Errno::NOENT.raw_os_error();

@@ -10,6 +10,7 @@ pub(crate) mod run;
 mod secret;
 pub(crate) mod skew;
 pub(crate) mod stall;
+mod switched;
 mod trace;
 pub(crate) mod trial;
 mod watch;

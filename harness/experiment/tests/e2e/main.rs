@@ -38,6 +38,7 @@ mod smoke;
 mod steering_counts;
 mod storage;
 mod stuck;
+mod switched;
 mod systems;
 mod torture;
 mod traces;
@@ -66,6 +67,7 @@ fn cases() -> Vec<Case> {
         steering_counts::cases(),
         kernel_steering::cases(),
         systems::cases(),
+        switched::cases(),
         multi_key::cases(),
         encrypted::cases(),
         calls::cases(),

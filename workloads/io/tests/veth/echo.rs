@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pktio::DatagramIo;
 use pktio::af_xdp::{Mesh, MeshFrame, MeshIo, Obtained};
 use pktio::client::{Flow, Protocol};
 use pktio::worker::{Control, Handler, Live, WaitMode, Woken, WorkerCounters, run};
-use pktio::DatagramIo;
 
 use crate::rig::{Client, PORT, SERVER, rig};
 

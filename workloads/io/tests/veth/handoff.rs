@@ -4,10 +4,10 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use pktio::DatagramIo;
 use pktio::af_xdp::{MeshFrame, MeshIo};
 use pktio::client::{Flow, Protocol};
 use pktio::worker::{Control, Handler, Woken};
-use pktio::DatagramIo;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::echo::{collect, spawn};

@@ -4,10 +4,10 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use loader::{Notes, SteerOptions};
+use pktio::DatagramIo;
 use pktio::af_xdp::{MeshConfig, MeshFrame, MeshIo};
 use pktio::client::{Flow, Protocol};
 use pktio::worker::{Control, Handler, Woken};
-use pktio::DatagramIo;
 use steering::{Policy, hash_bytes};
 
 use crate::echo::{collect, spawn};

@@ -14,9 +14,9 @@ use std::net::UdpSocket;
 use std::thread;
 use std::time::Duration;
 
+use pktio::BatchIo as _;
 use pktio::af_xdp::MeshConfig;
 use pktio::client::{Flow, Protocol};
-use pktio::BatchIo as _;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use sys::cpu::{self, CpuId};

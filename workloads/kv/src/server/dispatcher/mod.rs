@@ -16,9 +16,9 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pktio::{BatchIo as _, DatagramIo as _};
 use pktio::af_xdp::{MeshFrame, MeshIo, RxWatch};
 use pktio::worker::{self, Handler, WaitMode, Woken};
+use pktio::{BatchIo as _, DatagramIo as _};
 use serde::{Deserialize, Serialize};
 use sys::clock::now_ns;
 

@@ -68,6 +68,15 @@ pub struct ReflectCounters {
     pub passed: u64,
 }
 
+/// What a port of a switch did. All counts are frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SwitchCounters {
+    /// Handed to the device that is the port.
+    pub forwarded: u64,
+    /// Dropped: the kernel knows no such device.
+    pub refused: u64,
+}
+
 /// What the program that counts replies saw. All counts are frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReplyCounters {
@@ -214,6 +223,13 @@ impl Counters {
         Ok(ReflectCounters {
             reflected: self.sum(layout::COUNTER_REDIRECTED)?,
             passed: self.sum(layout::COUNTER_PASSED)?,
+        })
+    }
+
+    pub(crate) fn switch(&self) -> Result<SwitchCounters> {
+        Ok(SwitchCounters {
+            forwarded: self.sum(layout::COUNTER_REDIRECTED)?,
+            refused: self.sum(layout::COUNTER_REFUSED)?,
         })
     }
 

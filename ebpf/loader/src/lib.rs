@@ -33,6 +33,7 @@ mod reuseport;
 mod run_time;
 mod slots;
 mod steer;
+mod switch;
 mod test_run;
 mod turns;
 mod txqueue;
@@ -42,7 +43,7 @@ pub use burn::Burn;
 pub use chain::XdpProgram;
 pub use counters::{
     AnswerCounters, CpuMapLosses, ForwardCounters, PlacedCounters, ReceiveCounters,
-    ReflectCounters, ReplyCounters, SteerCounters,
+    ReflectCounters, ReplyCounters, SteerCounters, SwitchCounters,
 };
 pub use cpumap::CpuRedirect;
 pub use divert::Divert;
@@ -65,5 +66,6 @@ pub use restore::{Restore, RestoreCounters};
 pub use reuseport::Reuseport;
 pub use run_time::{ProgramRuns, RunTimes};
 pub use steer::{Notes, Steer, SteerConfig, SteerOptions};
+pub use switch::SwitchPort;
 pub use test_run::{TestContext, TestRun};
 pub use txqueue::{TxQueue, TxQueueConfig};

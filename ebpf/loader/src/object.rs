@@ -115,6 +115,10 @@ take_map!(
     programs -> ProgramArray<MapData>
 );
 take_map!(
+    /// Takes a list of devices out of an object.
+    devices -> DevMap<MapData>
+);
+take_map!(
     /// Takes a ring buffer out of an object.
     ring -> RingBuf<MapData>
 );

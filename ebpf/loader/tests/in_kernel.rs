@@ -254,6 +254,15 @@ fn a_cache_answers_until_the_key_is_written() {
         (b"flush_all\r\n", true),
         (b"get a\r\nset key 0 0 1\r\nx\r\n", true),
         (&binary(1, 8, b"key", 1), true),
+        (b"get a key\r\n", false),
+        (b"gets key\r\n", false),
+        (b"mg key v\r\n", false),
+        (b"incr another 1\r\n", false),
+        (b"md another\r\n", false),
+        (b"ms key 1 q\r\nx\r\n", true),
+        (&binary(0x14, 0, b"key", 0), true),
+        (&binary(0x14, 0, b"another", 0), false),
+        (&binary(0x09, 0, b"key", 0), false),
     ] {
         let frame = request(false, write);
         let run = program.test_run(&frame, 1, NOWHERE).expect("test run");
@@ -275,19 +284,19 @@ fn a_cache_answers_until_the_key_is_written() {
     program.withdraw(hash_bytes(b"key")).expect("not an error");
     assert!(!hit(&program));
     let counters = program.counters().expect("counters");
-    assert_eq!(counters.of(Outcome::Hit), 14);
+    assert_eq!(counters.of(Outcome::Hit), 30);
     assert_eq!(
         (counters.of(Outcome::Stale), counters.of(Outcome::GetPassed)),
-        (7, 9)
+        (9, 11)
     );
     assert_eq!(
         (
             counters.of(Outcome::WritePassed),
             counters.of(Outcome::OtherPassed)
         ),
-        (5, 4)
+        (12, 2)
     );
-    assert_eq!(program.hits().expect("the map"), [0, 0, 0, 14, 0, 0, 0, 0]);
+    assert_eq!(program.hits().expect("the map"), [0, 0, 0, 30, 0, 0, 0, 0]);
     program.clear_statistics().expect("the maps");
     assert_eq!(program.hits().expect("the map"), [0; 8]);
 }

@@ -66,3 +66,69 @@ pub(crate) fn place<P: Packet + ?Sized>(
         len,
     })
 }
+
+/// Get, GetQ, GetK, GetKQ, No-op and Version: what changes nothing, and what gets of several keys are made of.
+const READS: u64 = set(&[0x00, 0x09, 0x0c, 0x0d, 0x0a, 0x0b]);
+/// Set, Add, Replace, Append, Prepend, loud and quiet: what has a value.
+const STORES: u64 = set(&[0x01, 0x02, 0x03, 0x0e, 0x0f, 0x11, 0x12, 0x13, 0x19, 0x1a]);
+/// Flush, FlushQ.
+const FLUSHES: u64 = set(&[0x08, 0x18]);
+
+/// A request's header, as far as it tells what the request is and how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    opcode: u8,
+    /// Bytes of extras and key.
+    named: usize,
+    /// Bytes behind the header.
+    body: usize,
+}
+
+impl Head {
+    /// The header at `at`; `None` where none begins there, or the frame ends in it.
+    #[inline(always)]
+    pub(crate) fn read<P: Packet + ?Sized>(p: &P, at: usize) -> Option<Self> {
+        let [magic, opcode, key_high, key_low, extras] = p.read::<5>(at)?;
+        let body = p.read::<4>(at + 8).map(u32::from_be_bytes)?;
+        (magic == REQUEST_MAGIC).then_some(Self {
+            opcode,
+            named: usize::from(u16::from_be_bytes([key_high, key_low])) + usize::from(extras),
+            body: body as usize,
+        })
+    }
+
+    /// Bytes of the whole request.
+    #[inline(always)]
+    pub(crate) const fn len(&self) -> usize {
+        HEADER_LEN + self.body
+    }
+
+    /// Whether something stands behind the key.
+    #[inline(always)]
+    pub(crate) const fn has_value(&self) -> bool {
+        self.body != self.named
+    }
+
+    #[inline(always)]
+    const fn is_of(&self, opcodes: u64) -> bool {
+        self.opcode < 64 && opcodes >> self.opcode & 1 == 1
+    }
+
+    /// Whether it leaves everything as it is.
+    #[inline(always)]
+    pub(crate) const fn reads(&self) -> bool {
+        self.is_of(READS)
+    }
+
+    /// Whether it stores a value.
+    #[inline(always)]
+    pub(crate) const fn stores(&self) -> bool {
+        self.is_of(STORES)
+    }
+
+    /// Whether it takes all items.
+    #[inline(always)]
+    pub(crate) const fn flushes(&self) -> bool {
+        self.is_of(FLUSHES)
+    }
+}

@@ -100,26 +100,26 @@ const fn name(letters: &[u8]) -> u64 {
 }
 
 const GET_SPACE: u32 = name(b"get ") as u32;
-const GET: u64 = name(b"get");
-const BGET: u64 = name(b"bget");
-const GETS: u64 = name(b"gets");
-const GAT: u64 = name(b"gat");
-const GATS: u64 = name(b"gats");
-const SET: u64 = name(b"set");
-const ADD: u64 = name(b"add");
-const REPLACE: u64 = name(b"replace");
-const APPEND: u64 = name(b"append");
-const PREPEND: u64 = name(b"prepend");
-const CAS: u64 = name(b"cas");
+pub(crate) const GET: u64 = name(b"get");
+pub(crate) const BGET: u64 = name(b"bget");
+pub(crate) const GETS: u64 = name(b"gets");
+pub(crate) const GAT: u64 = name(b"gat");
+pub(crate) const GATS: u64 = name(b"gats");
+pub(crate) const SET: u64 = name(b"set");
+pub(crate) const ADD: u64 = name(b"add");
+pub(crate) const REPLACE: u64 = name(b"replace");
+pub(crate) const APPEND: u64 = name(b"append");
+pub(crate) const PREPEND: u64 = name(b"prepend");
+pub(crate) const CAS: u64 = name(b"cas");
 const DELETE: u64 = name(b"delete");
 const INCR: u64 = name(b"incr");
 const DECR: u64 = name(b"decr");
 const TOUCH: u64 = name(b"touch");
-const META_GET: u64 = name(b"mg");
-const META_SET: u64 = name(b"ms");
-const META_DELETE: u64 = name(b"md");
-const META_ARITHMETIC: u64 = name(b"ma");
-const META_DEBUG: u64 = name(b"me");
+pub(crate) const META_GET: u64 = name(b"mg");
+pub(crate) const META_SET: u64 = name(b"ms");
+pub(crate) const META_DELETE: u64 = name(b"md");
+pub(crate) const META_ARITHMETIC: u64 = name(b"ma");
+pub(crate) const META_DEBUG: u64 = name(b"me");
 
 #[inline(always)]
 fn place<P: Packet + ?Sized>(p: &P, payload_at: usize, end: usize) -> Result<Place, Drop> {
@@ -131,9 +131,24 @@ fn place<P: Packet + ?Sized>(p: &P, payload_at: usize, end: usize) -> Result<Pla
     if first as u8 == binary::REQUEST_MAGIC {
         return binary::place(p, first, at, end);
     }
+    Ok(match text_key(p, first, at, end)? {
+        Some(at) => Place::Text { at },
+        None => Place::Keyless,
+    })
+}
+
+/// Where the first key of the text command at `at`, whose first eight bytes are `first`, starts; `None` where the
+/// command has none.
+#[inline(always)]
+pub(crate) fn text_key<P: Packet + ?Sized>(
+    p: &P,
+    first: u64,
+    at: usize,
+    end: usize,
+) -> Result<Option<usize>, Drop> {
     match delimiters(first) {
         // No command of eight letters or more (`flush_all`, `verbosity`) has a key.
-        0 if at + 8 < end => Ok(Place::Keyless),
+        0 if at + 8 < end => Ok(None),
         0 => Err(Drop::Truncated),
         marks => command(p, first, marks, at, end),
     }
@@ -147,7 +162,7 @@ fn command<P: Packet + ?Sized>(
     marks: u64,
     at: usize,
     end: usize,
-) -> Result<Place, Drop> {
+) -> Result<Option<usize>, Drop> {
     let token = split(first, marks);
     let after = at + token.len;
     if after >= end {
@@ -159,20 +174,20 @@ fn command<P: Packet + ?Sized>(
         GAT | GATS => true,
         // The server skips the blank and finds a command that is not looked for here.
         0 if token.delimiter == b' ' => return Err(Drop::BadCommandLine),
-        _ => return Ok(Place::Keyless),
+        _ => return Ok(None),
     };
     match token.delimiter {
         b' ' => {}
         b'\r' | b'\n' => return Err(Drop::EmptyKey),
         // The name goes on with a control character, and so is none.
-        _ => return Ok(Place::Keyless),
+        _ => return Ok(None),
     }
     let at = if skip_one_token {
         behind_token(p, after + 1, end)?
     } else {
         after + 1
     };
-    Ok(Place::Text { at })
+    Ok(Some(at))
 }
 
 /// Steps over a token of at most 23 bytes (an expiry time has at most 20) and the space behind it.

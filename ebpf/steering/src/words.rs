@@ -38,6 +38,25 @@ pub(crate) const fn delimiters(word: u64) -> u64 {
         | below(word ^ (ONES * b'\n' as u64), 1)
 }
 
+/// Marks every byte that is `byte`, by its high bit; all marks are exact.
+#[inline(always)]
+pub(crate) const fn marks_of(word: u64, byte: u8) -> u64 {
+    let others = word ^ (ONES * byte as u64);
+    !(((others & !HIGHS) + !HIGHS) | others | !HIGHS)
+}
+
+/// All bytes before the first mark; every byte of the word where there is none.
+#[inline(always)]
+pub(crate) const fn before(marks: u64) -> u64 {
+    ((marks & marks.wrapping_neg()) >> 7).wrapping_sub(1)
+}
+
+/// How many marks there are.
+#[inline(always)]
+pub(crate) const fn count(marks: u64) -> u64 {
+    (marks >> 7).wrapping_mul(ONES) >> 56
+}
+
 /// Marks the bytes smaller than `limit` (at most 0x80), exactly up to the first of them.
 #[inline(always)]
 const fn below(word: u64, limit: u64) -> u64 {
@@ -49,8 +68,7 @@ const fn below(word: u64, limit: u64) -> u64 {
 /// The bytes are counted by a multiplication, for BPF has no count of trailing zeros.
 #[inline(always)]
 pub(crate) const fn split(word: u64, marks: u64) -> End {
-    let first = marks & marks.wrapping_neg();
-    let before = (first >> 7).wrapping_sub(1);
+    let before = before(marks);
     let len = ((before & ONES).wrapping_mul(ONES) >> 56) as usize;
     End {
         word: word & before,
@@ -129,6 +147,26 @@ mod tests {
     fn the_first_of_several_counts() {
         assert_eq!(split_bytes(*b"ab \r\n  !"), Some((0x6261, 2, b' ')));
         assert_eq!(split_bytes(*b"\n!!!!!!!"), Some((0, 0, b'\n')));
+    }
+
+    #[test]
+    fn marks_are_exact_and_counted() {
+        for word in [
+            *b"\x00\x01\n\n\x0b\x8a \n",
+            *b"\n\x0b\n\x0b\n\x0b\n\xff",
+            *b"        ",
+        ] {
+            let expected = word.iter().map(|byte| u64::from(*byte == b'\n'));
+            let marks = marks_of(u64::from_le_bytes(word), b'\n');
+            let places = expected
+                .clone()
+                .enumerate()
+                .map(|(at, is)| is << (8 * at + 7));
+            assert_eq!(marks, places.sum::<u64>());
+            assert_eq!(count(marks), expected.sum::<u64>());
+        }
+        assert_eq!([before(0), before(0x80)], [u64::MAX, 0]);
+        assert_eq!(before(0x8080_0000), 0xffff);
     }
 
     #[test]

@@ -8,7 +8,6 @@ use build::{Wrapping, framed};
 use packet::{checksum, datagram};
 use steering::hash_bytes;
 use steering::in_kernel::answer::{Envelope, Line, value_text_len, write_value};
-use steering::in_kernel::coherence::{EVERY_KEY, advanced_by, clock_of};
 use steering::in_kernel::command::{Command, command};
 use steering::in_kernel::item::{
     ITEM_WORDS, LONGEST_KEY, LONGEST_VALUE, fits, has_key, item_of, put_key, put_value, value_of,
@@ -18,7 +17,6 @@ use steering::in_kernel::item::{
 #[derive(Debug, PartialEq, Eq)]
 enum Plain<'a> {
     Get(&'a [u8]),
-    Delete(&'a [u8]),
     Set {
         key: &'a [u8],
         flags: &'a str,
@@ -45,7 +43,6 @@ fn read(body: &[u8]) -> Option<Plain<'_>> {
     }
     match (words[0], &words[2..]) {
         (b"get", []) if rest.is_empty() => Some(Plain::Get(key)),
-        (b"delete", []) if rest.is_empty() => Some(Plain::Delete(key)),
         (b"set", [flags, expiry, size, noreply @ ..]) => {
             let text = |word: &'_ [u8]| std::str::from_utf8(word).ok().map(str::to_owned);
             canonical(&text(flags)?, 5)?;
@@ -80,7 +77,6 @@ fn understood(frame: &[u8]) -> Option<Plain<'_>> {
     Some(
         match command(frame, datagram.payload_at, datagram.payload_end()).ok()? {
             Command::Get(key) => Plain::Get(key_of(&key)),
-            Command::Delete(key) => Plain::Delete(key_of(&key)),
             Command::Set(set) => {
                 let flags_at = set.key.at + set.key.len + 1;
                 assert_eq!(set.size.len, set.value_len.to_string().len());
@@ -277,32 +273,5 @@ fn headers_of_a_reply_are_made_anew() {
         let frame = wrapping.frame(&framed(b"get k\r\n"));
         let datagram = datagram(frame.as_slice()).expect("a datagram");
         assert_eq!(Envelope::of(frame.as_slice(), &datagram), None);
-    }
-}
-
-#[test]
-fn a_write_advances_its_clock_and_what_is_not_understood_all_of_them() {
-    let clock = |text: &str| {
-        let frame = Wrapping::default().frame(&framed(text.as_bytes()));
-        let datagram = datagram(frame.as_slice()).expect("a datagram");
-        let read = command(
-            frame.as_slice(),
-            datagram.payload_at,
-            datagram.payload_end(),
-        );
-        advanced_by(&read.expect("no reason to drop it"))
-    };
-    let own = Some(clock_of(hash_bytes(b"key")));
-    assert_eq!(clock("get key\r\n"), None);
-    assert_eq!(clock("set key 0 0 1\r\nx\r\n"), own);
-    assert_eq!(clock("delete key\r\n"), own);
-    for text in [
-        "incr key 1\r\n",
-        "get a key\r\n",
-        "get key\r\ndelete other\r\n",
-        "ms key 1\r\nx\r\n",
-        "flush_all\r\n",
-    ] {
-        assert_eq!(clock(text), Some(EVERY_KEY), "{text}");
     }
 }

@@ -47,6 +47,9 @@ pub struct Cost {
     /// Time in which it polled and found nothing to do, by the clock; empty where it does not poll.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispatcher_empty_ns: Option<u64>,
+    /// NAPI threads of a switch between client and server, where there is one; no part of the server's cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch_cpu_ns: Option<u64>,
     /// The server side's kernel threads that handle packets: NAPI, and those of a CPUMAP.
     pub napi_cpu_ns: Option<u64>,
     /// Of them, while a drain's requests were loaded; the rest of both is the drain itself.

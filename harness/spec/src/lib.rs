@@ -47,8 +47,8 @@ pub use schema::json_schema;
 pub use service::Service;
 pub use spec::Spec;
 pub use system::{
-    Cache, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, MultiKey, SteerBy, Steerer,
-    System, SystemKind, SystemSpec, Wakeup, Xdp, XdpMode,
+    Cache, CachePlace, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, MultiKey,
+    SteerBy, Steerer, System, SystemKind, SystemSpec, Wakeup, Xdp, XdpMode,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use trial::{Trial, TrialId, expand};

@@ -206,6 +206,7 @@ impl Spec {
                 steer_by: resolved.steer_by,
                 behind: resolved.cache.map(|cache| cache.behind),
                 cache_entries: resolved.cache.map(|cache| cache.entries),
+                at: resolved.cache.map(|cache| cache.at),
                 multi_key,
                 xdp: resolved.xdp,
                 steering: resolved.steering,

@@ -131,6 +131,14 @@ fn a_trial_says_what_was_swept() {
     let entries = |trial: &Trial| trial.system.cache.map(|cache| cache.entries);
     let entries: BTreeSet<_> = trials(&set).iter().map(entries).collect();
     assert_eq!(entries, [Some(8), Some(64)].into());
+    let ids = |system: &str| {
+        let set = [system, "workload.value_size=64 B"];
+        trials(&set).iter().map(Trial::id).collect::<Vec<_>>()
+    };
+    // What was always there has the names that it always had.
+    let usual = ids("systems=[{system: netcache}]");
+    assert_eq!(usual, ids("systems=[{system: netcache, at: server}]"));
+    assert_ne!(usual, ids("systems=[{system: netcache, at: switch}]"));
 }
 
 #[test]

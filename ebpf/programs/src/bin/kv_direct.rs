@@ -111,7 +111,7 @@ fn serve(ctx: &XdpContext, datagram: &Datagram) -> Action {
     let served = match command(&frame, datagram.payload_at, end) {
         Ok(Command::Get(key)) => get(ctx, &envelope, &key),
         Ok(Command::Set(asked)) => set(ctx, &asked, end),
-        Ok(Command::Delete(_) | Command::Other) => Err((Line::Error, Outcome::NotUnderstood)),
+        Ok(Command::Other) => Err((Line::Error, Outcome::NotUnderstood)),
         Err(reason) => Ok(drop_for(reason)),
     };
     match served {

@@ -16,9 +16,10 @@ use programs::answering::{Action, FOREIGN, answer_value, counter, drop_for};
 use programs::ctx::{Frame, Numbers, add_at, count, find, go_on, increase, random, set_bits};
 use programs::{Counters, counters, license, setting};
 use steering::in_kernel::answer::Envelope;
-use steering::in_kernel::coherence::{ALL_CLOCKS, EVERY_KEY, advanced_by, clock_of};
-use steering::in_kernel::command::{Command, Key, command};
+use steering::in_kernel::coherence::{ALL_CLOCKS, EVERY_KEY, clock_of};
+use steering::in_kernel::command::Key;
 use steering::in_kernel::counters::Outcome;
+use steering::in_kernel::effect::{Effect, effect};
 use steering::in_kernel::item::{self, Item, LONGEST_KEY, has_key};
 use steering::in_kernel::sketch::{
     CELLS, FILTER_WORDS, FILTERS, REPORT_WORDS, ROWS, Report, cell, is_sampled, mark, report,
@@ -109,20 +110,21 @@ fn get(ctx: &XdpContext, datagram: &Datagram, key: &Key) -> Option<Action> {
 #[inline(always)]
 fn serve(ctx: &XdpContext, datagram: &Datagram) -> Action {
     let frame = Frame::new(ctx);
-    let understood = match command(&frame, datagram.payload_at, datagram.payload_end()) {
-        Ok(understood) => understood,
+    let effect = match effect(&frame, datagram.payload_at, datagram.payload_end()) {
+        Ok(effect) => effect,
         Err(reason) => return drop_for(reason),
     };
-    if let Some(clock) = advanced_by(&understood) {
+    if let Some(clock) = effect.clock() {
         add_at(&CLOCKS, clock, 1);
     }
-    match understood {
-        Command::Get(key) => get(ctx, datagram, &key).unwrap_or_else(|| {
+    match effect {
+        Effect::Get(key) => get(ctx, datagram, &key).unwrap_or_else(|| {
             observe(&frame, &key);
             (XDP_PASS, counter(Outcome::GetPassed))
         }),
-        Command::Set(_) | Command::Delete(_) => (XDP_PASS, counter(Outcome::WritePassed)),
-        Command::Other => (XDP_PASS, counter(Outcome::OtherPassed)),
+        Effect::Reads => (XDP_PASS, counter(Outcome::ReadPassed)),
+        Effect::Writes(_) => (XDP_PASS, counter(Outcome::WritePassed)),
+        Effect::Anything => (XDP_PASS, counter(Outcome::OtherPassed)),
     }
 }
 

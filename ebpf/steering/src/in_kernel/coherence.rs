@@ -2,8 +2,8 @@
 //!
 //! **Clocks.** Keys are spread over [`CLOCKS`] clocks by their hashes, and one more clock belongs to all
 //! keys. The program in the path advances the clock of a write before it lets the write on to the
-//! server: a set or delete advances its key's clock, anything that is not understood advances the one of
-//! all keys. A cached item holds the sum of its two clocks at the time when its value was read from the
+//! server: what writes one key advances that key's clock, what may write any advances the one of all keys
+//! ([`super::effect`]). A cached item holds the sum of its two clocks at the time when its value was read from the
 //! server, and is given out only while the sum is still the same. (Both only grow, so an equal sum means
 //! that neither moved.) A write thus invalidates every cached item that it could concern by one addition.
 //!
@@ -20,10 +20,12 @@
 //! value that is read from the cache and then from the server does not go back either: the server
 //! had executed all that the cache showed.
 //!
+//! **Where the program may stand.** The argument asks for two things: that every request passes the program before
+//! the server executes it, and that who fills the cache reads the server's clocks of what has been executed. So it
+//! holds alike on the server's device and on a switch, as long as there is no other way to the server.
+//!
 //! A write that is lost between the program and the server leaves its clocks unequal for good: its keys
 //! are not cached again. That is safe, and counted.
-
-use super::command::{Command, Set};
 
 /// Clocks of keys.
 pub const CLOCKS: usize = 1 << 16;
@@ -37,15 +39,4 @@ pub const ALL_CLOCKS: usize = CLOCKS + 1;
 #[must_use]
 pub const fn clock_of(hash: u64) -> u32 {
     (hash >> 16) as u32 % CLOCKS as u32
-}
-
-/// The clock that a command advances; none for a get.
-#[inline(always)]
-#[must_use]
-pub const fn advanced_by(command: &Command) -> Option<u32> {
-    match command {
-        Command::Get(_) => None,
-        Command::Set(Set { key, .. }) | Command::Delete(key) => Some(clock_of(key.hash)),
-        Command::Other => Some(EVERY_KEY),
-    }
 }

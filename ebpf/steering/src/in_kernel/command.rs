@@ -1,11 +1,11 @@
-//! The commands that a program in the kernel understands: a get of one key, a set, a delete, in the
-//! classic text protocol (memcached's protocol.txt), each the only command of its datagram.
+//! The commands that a store in the kernel understands: a get of one key and a set, in the classic text
+//! protocol (memcached's protocol.txt), each the only command of its datagram.
 //!
 //! Strict on purpose. Whatever is not exactly one of these, down to the last byte of the datagram, is
 //! [`Command::Other`]: a key longer than an item holds, a second command behind the first, numbers with
 //! leading zeros, lines that end
-//! without a carriage return, the meta and the binary protocol. A store may refuse it, a cache must
-//! take it for something that can change any key.
+//! without a carriage return, the meta and the binary protocol. What a cache in the path must know of those
+//! is in [`super::effect`].
 
 use packet::Packet;
 
@@ -61,17 +61,13 @@ pub enum Command {
     Get(Key),
     /// `set`.
     Set(Set),
-    /// `delete`.
-    Delete(Key),
     /// Anything else, well-formed or not.
     Other,
 }
 
-const GET: u64 = u32::from_le_bytes(*b"get ") as u64;
+pub(super) const GET: u64 = u32::from_le_bytes(*b"get ") as u64;
 const SET: u64 = u32::from_le_bytes(*b"set ") as u64;
-const DELETE: u64 = u64::from_le_bytes(*b"delete \0");
-const FOUR_LETTERS: u64 = 0xffff_ffff;
-const SEVEN_LETTERS: u64 = 0x00ff_ffff_ffff_ffff;
+pub(super) const FOUR_LETTERS: u64 = 0xffff_ffff;
 const LINE_END: u16 = u16::from_le_bytes(*b"\r\n");
 const NO_REPLY: u64 = u64::from_le_bytes(*b"noreply\r");
 
@@ -82,13 +78,12 @@ const KEY_MASK: usize = 2 * LONGEST_KEY - 1;
 /// Most digits of the client's flags.
 const FLAGS_DIGITS: usize = 5;
 /// Most digits of a value's length: no frame holds more.
-const SIZE_DIGITS: usize = 4;
+pub(super) const SIZE_DIGITS: usize = 4;
 
 /// Reads the command of the datagram whose UDP payload reaches from `payload_at` to `payload_end`.
 ///
 /// # Errors
-/// The reason for which the datagram is to be dropped: its frame header, or the key of a get, set or
-/// delete.
+/// The reason for which the datagram is to be dropped: its frame header, or the key of a get or set.
 #[inline(always)]
 pub fn command<P: Packet + ?Sized>(
     p: &P,
@@ -97,35 +92,44 @@ pub fn command<P: Packet + ?Sized>(
 ) -> Result<Command, Drop> {
     let Start { at, first } = frame::start(p, payload_at, payload_end)?;
     let letters = first & FOUR_LETTERS;
-    let is_delete = first & SEVEN_LETTERS == DELETE;
-    if letters != GET && letters != SET && !is_delete {
+    if letters != GET && letters != SET {
         return Ok(Command::Other);
     }
-    let at = if is_delete { at + 7 } else { at + 4 };
-    let Some(hashed) = hash_text_within::<WORDS, P>(p, at, payload_end)? else {
+    let Some(key) = key_within(p, at + 4, payload_end)? else {
         return Ok(Command::Other);
     };
-    if hashed.len > LONGEST_KEY {
-        return Ok(Command::Other);
-    }
-    let key = Key {
-        at,
-        len: p.forget(hashed.len) & KEY_MASK,
-        hash: hashed.hash,
-    };
-    if letters == SET {
-        return Ok(set(p, key, payload_end).map_or(Command::Other, Command::Set));
-    }
-    Ok(match (is_last_line(p, &key, payload_end), is_delete) {
-        (true, true) => Command::Delete(key),
-        (true, false) => Command::Get(key),
-        (false, _) => Command::Other,
+    Ok(if letters == SET {
+        set(p, key, payload_end).map_or(Command::Other, Command::Set)
+    } else if is_last_line(p, &key, payload_end) {
+        Command::Get(key)
+    } else {
+        Command::Other
     })
+}
+
+/// The text key at `at`; `None` where it is longer than an item's.
+///
+/// # Errors
+/// Why it is none.
+#[inline(always)]
+pub(super) fn key_within<P: Packet + ?Sized>(
+    p: &P,
+    at: usize,
+    end: usize,
+) -> Result<Option<Key>, Drop> {
+    let hashed = hash_text_within::<WORDS, P>(p, at, end)?;
+    Ok(hashed
+        .filter(|hashed| hashed.len <= LONGEST_KEY)
+        .map(|hashed| Key {
+            at,
+            len: p.forget(hashed.len) & KEY_MASK,
+            hash: hashed.hash,
+        }))
 }
 
 /// Whether the line ends behind the key, and the datagram with it.
 #[inline(always)]
-fn is_last_line<P: Packet + ?Sized>(p: &P, key: &Key, end: usize) -> bool {
+pub(super) fn is_last_line<P: Packet + ?Sized>(p: &P, key: &Key, end: usize) -> bool {
     let at = key.at + key.len;
     at + 2 == end && p.read::<2>(at).map(u16::from_le_bytes) == Some(LINE_END)
 }
@@ -179,7 +183,12 @@ fn set<P: Packet + ?Sized>(p: &P, key: Key, end: usize) -> Option<Set> {
 /// The number at `at`, of at most `most` (up to seven) digits without leading zeros, and the byte behind
 /// it.
 #[inline(always)]
-fn digits<P: Packet + ?Sized>(p: &P, at: usize, end: usize, most: usize) -> Option<(Digits, u8)> {
+pub(super) fn digits<P: Packet + ?Sized>(
+    p: &P,
+    at: usize,
+    end: usize,
+    most: usize,
+) -> Option<(Digits, u8)> {
     let word = word(p, at, end)?;
     let marks = delimiters(word);
     if marks == 0 {
@@ -202,7 +211,7 @@ fn digits<P: Packet + ?Sized>(p: &P, at: usize, end: usize, most: usize) -> Opti
 
 /// Whether the `len` lowest bytes of a word, whose others are zero, are all digits.
 #[inline(always)]
-const fn all_digits(word: u64, len: usize) -> bool {
+pub(super) const fn all_digits(word: u64, len: usize) -> bool {
     const HIGH_NIBBLES: u64 = 0xf0f0_f0f0_f0f0_f0f0;
     const THREES: u64 = 0x3030_3030_3030_3030;
     const SIXES: u64 = 0x0606_0606_0606_0606;
@@ -213,7 +222,7 @@ const fn all_digits(word: u64, len: usize) -> bool {
 
 /// The value of at most four digits.
 #[inline(always)]
-const fn number(digits: Digits) -> usize {
+pub(super) const fn number(digits: Digits) -> usize {
     let mut value = 0;
     let mut place = 0;
     while place < SIZE_DIGITS {

@@ -26,17 +26,20 @@ pub enum Outcome {
     Collision = 8,
     /// A get went on to the server.
     GetPassed = 9,
-    /// A set or delete went on to the server.
+    /// A write of one key went on to the server.
     WritePassed = 10,
     /// A command that can change any key went on to the server.
     OtherPassed = 11,
     /// Of the gets that went on: their key was cached, but was written since.
     Stale = 12,
+    /// Something else that changes nothing went on to the server: a get of several keys, of another protocol or
+    /// of a key that no item has room for, and what has no key.
+    ReadPassed = 13,
 }
 
 impl Outcome {
     /// Every outcome, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Hit,
         Self::Miss,
         Self::Stored,
@@ -50,6 +53,7 @@ impl Outcome {
         Self::WritePassed,
         Self::OtherPassed,
         Self::Stale,
+        Self::ReadPassed,
     ];
 
     /// Its name in results.
@@ -69,6 +73,7 @@ impl Outcome {
             Self::WritePassed => "writes_passed",
             Self::OtherPassed => "others_passed",
             Self::Stale => "stale",
+            Self::ReadPassed => "reads_passed",
         }
     }
 }

@@ -3,12 +3,13 @@
 //!
 //! All of it is pure, and the same code runs in the programs, in what fills their maps from user space,
 //! and in the tests: which commands are understood ([`command`]), how an item lies in a map ([`item`]),
-//! how a reply is written over its request ([`answer`]), how hot keys are found ([`sketch`]), and when
-//! a cached value may still be given out ([`coherence`]).
+//! how a reply is written over its request ([`answer`]), how hot keys are found ([`sketch`]), what a
+//! datagram can change ([`effect`]), and when a cached value may still be given out ([`coherence`]).
 
 pub mod answer;
 pub mod coherence;
 pub mod command;
 pub mod counters;
+pub mod effect;
 pub mod item;
 pub mod sketch;

@@ -44,20 +44,20 @@ pub(crate) enum Request {
     },
     /// Read every counter of the host's network.
     Counters {
-        /// The device.
-        device: String,
+        /// The devices.
+        devices: Vec<String>,
     },
     /// Tell what the kernel threads used since the last mark.
     Mark {
-        /// The device whose NAPI threads count.
-        device: String,
+        /// The devices whose NAPI threads count.
+        devices: Vec<String>,
     },
     /// Wait through the window and tell what the kernel threads used in its measure phase.
     Measure {
         /// The window.
         window: Window,
-        /// The device whose NAPI threads count.
-        device: String,
+        /// The devices whose NAPI threads count.
+        devices: Vec<String>,
     },
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Measured {
     pub(crate) ksoftirqd_ns: u64,
     /// Where the NAPI threads were allowed to run at its end.
     pub(crate) pinned: Vec<Pinned>,
-    /// How XDP ran on the device at its end; `None` without a program.
+    /// How XDP ran on the first of the devices at its end; `None` without a program.
     pub(crate) xdp: Option<XdpMode>,
 }
 
@@ -106,11 +106,19 @@ impl Measured {
     }
 }
 
+/// A NAPI thread that was pinned.
+#[derive(Debug, Clone)]
+struct PinnedNapi {
+    device: String,
+    queue: usize,
+    thread: u32,
+    cpu: u32,
+}
+
 /// The role's state: the NAPI threads that were pinned, and to which CPUs.
 #[derive(Debug, Default)]
 pub(crate) struct HostRole {
-    pinned: Vec<u32>,
-    threads: Vec<u32>,
+    pinned: Vec<PinnedNapi>,
     /// Threads that run the stack beside them.
     stack: Vec<ThreadInfo>,
     marked: Option<KernelThreads>,
@@ -128,8 +136,8 @@ impl Role for HostRole {
                         .with_context(|| action.to_string())?;
                 }
                 Ok(Answer::Applied {
-                    napi_cpus: self.pinned.clone(),
-                    napi_threads: self.threads.clone(),
+                    napi_cpus: self.pinned.iter().map(|napi| napi.cpu).collect(),
+                    napi_threads: self.pinned.iter().map(|napi| napi.thread).collect(),
                 })
             }
             Request::Stack { threads } => {
@@ -139,10 +147,10 @@ impl Role for HostRole {
             Request::Describe { device } => Ok(Answer::Described(Box::new(
                 AttachedDevice::describe(&device)?,
             ))),
-            Request::Counters { device } => Ok(Answer::Counters(counters(&device)?)),
-            Request::Mark { device } => Ok(Answer::Measured(self.mark(&device)?)),
-            Request::Measure { window, device } => {
-                Ok(Answer::Measured(self.measure(window, &device)?))
+            Request::Counters { devices } => Ok(Answer::Counters(counters(&devices)?)),
+            Request::Mark { devices } => Ok(Answer::Measured(self.mark(&devices)?)),
+            Request::Measure { window, devices } => {
+                Ok(Answer::Measured(self.measure(window, &devices)?))
             }
         }
     }
@@ -199,29 +207,35 @@ impl HostRole {
                 if threads.len() != cpus.len() {
                     bail!("{} NAPI threads for {} queues", threads.len(), cpus.len());
                 }
-                for (thread, cpu) in threads.iter().zip(cpus) {
+                self.pinned.retain(|napi| napi.device != *device);
+                for (queue, (thread, cpu)) in threads.iter().zip(cpus).enumerate() {
                     napi::pin(thread, CpuId(*cpu))?;
+                    self.pinned.push(PinnedNapi {
+                        device: device.clone(),
+                        queue,
+                        thread: thread.pid,
+                        cpu: *cpu,
+                    });
                 }
-                self.pinned.clone_from(cpus);
-                self.threads = threads.iter().map(|thread| thread.pid).collect();
             }
         }
         Ok(())
     }
 
-    fn measure(&self, window: Window, device: &str) -> Result<Measured> {
-        let threads = napi::threads(device)?;
-        let mut watch = NapiWatch::new(device, &threads);
+    fn measure(&self, window: Window, devices: &[String]) -> Result<Measured> {
+        let threads = napi_threads(devices)?;
+        let names = devices.join(" and ");
+        let mut watch = NapiWatch::new(&names, &threads);
         watch.sleep_until_ns(window.measure_from_ns())?;
-        let before = self.kernel_threads(device)?;
+        let before = self.kernel_threads(devices)?;
         watch.sleep_until_ns(window.measure_until_ns())?;
-        self.since(&before, &self.kernel_threads(device)?, device)
+        self.since(&before, &self.kernel_threads(devices)?, devices)
     }
 
-    fn mark(&mut self, device: &str) -> Result<Measured> {
-        let now = self.kernel_threads(device)?;
+    fn mark(&mut self, devices: &[String]) -> Result<Measured> {
+        let now = self.kernel_threads(devices)?;
         let before = self.marked.take().unwrap_or_else(|| now.clone());
-        let measured = self.since(&before, &now, device)?;
+        let measured = self.since(&before, &now, devices)?;
         self.marked = Some(now);
         Ok(measured)
     }
@@ -230,12 +244,11 @@ impl HostRole {
         &self,
         before: &KernelThreads,
         after: &KernelThreads,
-        device: &str,
+        devices: &[String],
     ) -> Result<Measured> {
-        let threads = self.threads.iter().zip(&self.pinned).enumerate();
-        let pinned = threads.map(|(queue, (thread, cpu))| {
-            let name = format!("NAPI thread of queue {queue} of {device}");
-            Pinned::look(&name, Some(*thread), CpuId(*cpu))
+        let pinned = self.pinned.iter().map(|napi| {
+            let name = format!("NAPI thread of queue {} of {}", napi.queue, napi.device);
+            Pinned::look(&name, Some(napi.thread), CpuId(napi.cpu))
         });
         let stack = self.stack.iter().filter_map(|thread| {
             let cpu = CpuId(thread.cpu?);
@@ -245,7 +258,10 @@ impl HostRole {
             napi: after.napi.since(&before.napi).total,
             ksoftirqd_ns: after.ksoftirqd.since(&before.ksoftirqd).total.sched.run_ns,
             pinned: pinned.chain(stack).collect::<Result<_, _>>()?,
-            xdp: link::get(device)?.xdp.map(|attached| attached.mode),
+            xdp: match devices.first() {
+                None => None,
+                Some(device) => link::get(device)?.xdp.map(|attached| attached.mode),
+            },
         })
     }
 }
@@ -258,8 +274,8 @@ struct KernelThreads {
 }
 
 impl HostRole {
-    fn kernel_threads(&self, device: &str) -> Result<KernelThreads> {
-        let napi = napi::threads(device)?;
+    fn kernel_threads(&self, devices: &[String]) -> Result<KernelThreads> {
+        let napi = napi_threads(devices)?;
         let stack = self.stack.iter().map(|thread| thread.tid);
         let ksoftirqd = sys::account::ksoftirqd()?;
         Ok(KernelThreads {
@@ -269,19 +285,31 @@ impl HostRole {
     }
 }
 
-/// Link, driver and protocol counters of the namespace.
-fn counters(device: &str) -> Result<Vec<(String, u64)>> {
-    let statistics = link::statistics(device)?;
-    let mut all = vec![
-        (format!("{device} rx_packets"), statistics.rx_packets),
-        (format!("{device} tx_packets"), statistics.tx_packets),
-        (format!("{device} rx_dropped"), statistics.rx_dropped),
-        (format!("{device} tx_dropped"), statistics.tx_dropped),
-        (format!("{device} rx_errors"), statistics.rx_errors),
-        (format!("{device} tx_errors"), statistics.tx_errors),
-    ];
-    for (name, value) in ethtool::statistics(device)? {
-        all.push((format!("{device} ethtool {name}"), value));
+/// The NAPI threads of all devices.
+fn napi_threads(devices: &[String]) -> Result<Vec<napi::NapiThread>> {
+    let mut threads = Vec::new();
+    for device in devices {
+        threads.extend(napi::threads(device)?);
+    }
+    Ok(threads)
+}
+
+/// Link and driver counters of the devices, and protocol counters of the namespace.
+fn counters(devices: &[String]) -> Result<Vec<(String, u64)>> {
+    let mut all = Vec::new();
+    for device in devices {
+        let statistics = link::statistics(device)?;
+        all.extend([
+            (format!("{device} rx_packets"), statistics.rx_packets),
+            (format!("{device} tx_packets"), statistics.tx_packets),
+            (format!("{device} rx_dropped"), statistics.rx_dropped),
+            (format!("{device} tx_dropped"), statistics.tx_dropped),
+            (format!("{device} rx_errors"), statistics.rx_errors),
+            (format!("{device} tx_errors"), statistics.tx_errors),
+        ]);
+        for (name, value) in ethtool::statistics(device)? {
+            all.push((format!("{device} ethtool {name}"), value));
+        }
     }
     for (protocol, counters) in sockets::protocol_counters(std::process::id())?.0 {
         for (name, value) in counters {
@@ -303,8 +331,9 @@ mod tests {
     #[test]
     fn threads_that_run_the_stack_count_with_those_of_the_queues() {
         let tid = rustix::thread::gettid().as_raw_pid().unsigned_abs();
+        let lo = ["lo".to_owned()];
         let accounted = |role: &HostRole| {
-            let threads = role.kernel_threads("lo").unwrap();
+            let threads = role.kernel_threads(&lo).unwrap();
             threads.napi.threads.contains_key(&tid)
         };
         let mut role = HostRole::default();
@@ -320,8 +349,8 @@ mod tests {
         });
         assert!(matches!(answer, Ok(Answer::Done)), "{answer:?}");
         assert!(accounted(&role));
-        let now = role.kernel_threads("lo").unwrap();
-        let pinned = role.since(&now, &now, "lo").unwrap().pinned;
+        let now = role.kernel_threads(&lo).unwrap();
+        let pinned = role.since(&now, &now, &lo).unwrap().pinned;
         assert_eq!(pinned.len(), 1, "and so does where they run");
     }
 }

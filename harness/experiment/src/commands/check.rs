@@ -70,17 +70,10 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
         print_refusals(plans);
         return;
     };
-    if let Ok(Plan {
-        hosts: Some(hosts), ..
-    }) = first
-    {
-        for (host, name) in hosts.iter().zip(["server", "client"]) {
-            println!("\n{name}, in a network namespace of its own:");
-            for action in host.before.iter().chain(&host.after_attach) {
-                println!("  {action}");
-            }
-        }
+    if let Ok(first) = first {
+        print_hosts(first);
     }
+    print_switched(plans);
     let mut table = Table::new(&["label", "system", "io", ">owners", "owners on", "client on"]);
     let on = |plan: &Plan| match plan.placement.dispatcher {
         None => format!("CPU {:?}", plan.placement.owners),
@@ -105,6 +98,30 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
         }
     }
     print_refusals(plans);
+}
+
+/// The steps of each host.
+fn print_hosts(plan: &Plan) {
+    let names = ["server", "client", "switch"];
+    let hosts = plan.hosts.iter().flatten().chain(&plan.switch);
+    for (host, name) in hosts.zip(names) {
+        println!("\n{name}, in a network namespace of its own:");
+        for action in host.before.iter().chain(&host.after_attach) {
+            println!("  {action}");
+        }
+    }
+}
+
+/// Systems that have a switch before them.
+fn print_switched(plans: &[Planned<'_>]) {
+    for plan in plans.iter().filter_map(|(_, plan)| plan.as_ref().ok()) {
+        if plan.switch.is_some() {
+            println!(
+                "\n{}: a switch between client and server answers from its cache, its NAPI threads on CPU {:?}",
+                plan.trial.system.label, plan.placement.switch_napi
+            );
+        }
+    }
 }
 
 /// What becomes of gets of several keys, where there are such.

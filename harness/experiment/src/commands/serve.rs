@@ -53,12 +53,10 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Outcome> {
         }
     };
     let mut lab = match args.topology {
-        ServeTopology::Veth => Lab::of(&topology::veth(
-            queues,
-            MTU,
-            &placement,
-            [server_receiver(system, io), Receiver::Kernel],
-        ))?,
+        ServeTopology::Veth => {
+            let receivers = [server_receiver(system, io), Receiver::Kernel];
+            Lab::of(&topology::veth(queues, MTU, &placement, receivers), None)?
+        }
         ServeTopology::Loopback | ServeTopology::Nic => Lab::none(),
     };
     let mut server = Agent::<Request, Answer>::start("server", lab.server_host())?;

@@ -12,6 +12,7 @@ pub(super) fn cost(driven: &Driven, report: &ClientReport, machine: &Machine) ->
     let Driven {
         measured: server,
         kernel,
+        switch,
         drain,
     } = driven;
     let client = &report.measured;
@@ -29,12 +30,14 @@ pub(super) fn cost(driven: &Driven, report: &ClientReport, machine: &Machine) ->
         let ours_ns = server.used.sched.run_ns
             + server_host.napi.sched.run_ns
             + client_host.napi.sched.run_ns
-            + client.used.sched.run_ns;
+            + client.used.sched.run_ns
+            + (switch.as_ref()).map_or(0, |switch| switch.napi.sched.run_ns);
         cost.server_cpu_ns = Some(server.used.sched.run_ns);
         cost.dispatcher_cpu_ns = server.dispatcher.map(|used| used.run_ns);
         cost.dispatcher_empty_ns = server.dispatcher.and_then(|used| used.empty_ns);
         cost.napi_cpu_ns = Some(server_host.napi.sched.run_ns);
         cost.client_napi_cpu_ns = Some(client_host.napi.sched.run_ns);
+        cost.switch_cpu_ns = switch.as_ref().map(|switch| switch.napi.sched.run_ns);
         cost.ksoftirqd_cpu_ns = Some(ksoftirqd_ns);
         cost.ksoftirqd_share = Some(ksoftirqd_ns as f64 / (ours_ns + ksoftirqd_ns).max(1) as f64);
         cost.load_cpu_ns = drain.as_ref().and_then(|drain| drain.load_cpu_ns);

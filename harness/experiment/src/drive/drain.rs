@@ -64,6 +64,7 @@ pub(super) fn drain(
             .as_ref()
             .zip(draining)
             .map(|(loading, draining)| both(loading, draining)),
+        switch: None,
         drain: Some(Drain {
             times: DrainTimes {
                 drain_ns: drained.drain_ns,

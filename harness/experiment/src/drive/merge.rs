@@ -1,7 +1,7 @@
 //! What every role counted, as one trial's data. Pure.
 //!
 //! A lost request is named by the one counter that saw it go; the places are, in the order in which
-//! a request passes them: the link to the server, the server (steering program, rings or sockets,
+//! a request passes them: the link to the server (and a switch in it), the server (steering program, rings or sockets,
 //! threads), the link back, the client's rings or sockets, the client's timeout.
 
 use kv::server::DropLine;
@@ -17,6 +17,7 @@ use sys::environment::Reading;
 use super::cost::cost;
 use super::scans::scans;
 use super::skew::imbalance;
+use super::switched;
 use super::trial::Driven;
 use crate::agents::repartition::Repartitioned;
 use crate::agents::serving::Counts;
@@ -64,6 +65,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         measured: &evidence.driven.measured,
         server: &evidence.server,
         kernel: evidence.driven.kernel.as_ref(),
+        switch: evidence.driven.switch.as_ref(),
         machine: &evidence.machine,
         cost: &cost,
         obtained: &evidence.obtained,
@@ -191,6 +193,7 @@ fn ledger(evidence: &Evidence<'_>, lab: &[CounterRow]) -> Ledger {
     let client = &evidence.report.ledger;
     let mut drops: Vec<DropCount> = evidence.server.drops.iter().map(from_server).collect();
     drops.extend(link_drops(lab));
+    drops.extend(switched::drops(lab));
     drops.extend(evidence.report.losses.drops.iter().map(|drop| DropCount {
         reason: format!("client_{}", drop.name),
         counter: drop.source.clone(),

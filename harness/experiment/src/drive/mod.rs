@@ -11,6 +11,7 @@ mod scans;
 mod secret;
 pub(crate) mod skew;
 pub(crate) mod stall;
+mod switched;
 mod trace;
 pub(crate) mod trial;
 mod watch;

@@ -50,8 +50,9 @@ impl Patience {
 pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<TrialData> {
     let started = Timestamp::now();
     let (plan, _memory) = super::regions::shared(plan)?;
+    let mut lab = Lab::build(&plan).context("building the topology")?;
+    let plan = super::switched::placed(plan, lab.switch_host());
     let plan = &*plan;
-    let mut lab = Lab::build(plan).context("building the topology")?;
     let role = match plan.server {
         Deployment::Ours(_) => "server",
         Deployment::Memcached(_) => "memcached",
@@ -141,6 +142,8 @@ pub(super) struct Driven {
     pub(super) measured: Measured,
     /// Kernel threads of the server's and of the client's host.
     pub(super) kernel: Option<[host::Measured; 2]>,
+    /// Kernel threads of the switch, where there is one.
+    pub(super) switch: Option<host::Measured>,
     /// Of a drain: its times, and what loading cost.
     pub(super) drain: Option<Drain>,
 }
@@ -172,6 +175,7 @@ fn measure(roles: Roles<'_>, window: Window, deadline: Instant) -> Result<Driven
     Ok(Driven {
         measured: *measured,
         kernel: lab.finish(left()).context("measuring kernel threads")?,
+        switch: (lab.finish_switch(left())).context("measuring the switch's kernel threads")?,
         drain: None,
     })
 }

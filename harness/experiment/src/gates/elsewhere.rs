@@ -9,7 +9,7 @@ use crate::plan::topology::{CLIENT, Receiver, SERVER};
 
 /// Each pinned thread that was found elsewhere at the end of the measure phase.
 pub(super) fn moved(seen: &Seen<'_>) -> Vec<Smell> {
-    let napi = seen.kernel.into_iter().flatten();
+    let napi = seen.kernel.into_iter().flatten().chain(seen.switch);
     let threads = seen.measured.pinned.iter();
     let threads = threads.chain(&seen.report.pinned);
     threads

@@ -40,6 +40,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) server: &'a Counts,
     /// Kernel threads and devices of the server's and the client's host.
     pub(crate) kernel: Option<&'a [Kernel; 2]>,
+    /// Kernel threads and the first device of a switch between them.
+    pub(crate) switch: Option<&'a Kernel>,
     /// Who ran on the trial's CPUs.
     pub(crate) machine: &'a Machine,
     /// What it cost.

@@ -1,6 +1,7 @@
 //! The plan's hosts, alive: agents that hold namespaces and undo everything by ending.
 
 mod agent;
+mod host;
 mod stuck;
 
 use std::collections::BTreeSet;
@@ -16,87 +17,65 @@ use crate::agents::host::{Answer, Measured, Request};
 use crate::agents::window::Window;
 use crate::environment::AttachedDevice;
 use crate::plan::Plan;
-use crate::plan::topology::{CLIENT, End, HostPlan, SERVER};
+use crate::plan::topology::{CLIENT, HostPlan, PORTS, SERVER};
+use host::{Host, state};
 
-/// The hosts' names in results.
-const SCOPES: [&str; 2] = ["server host", "client host"];
+/// The name of the switch's host in results.
+pub(crate) const SWITCH_SCOPE: &str = "switch host";
 /// Longest time for a few netlink requests on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-type HostAgent = Agent<Request, Answer>;
-
-impl Host {
-    fn pin(&mut self) -> Result<Vec<u32>> {
-        let actions = self.plan.after_attach.clone();
-        let request = Request::Apply {
-            actions,
-            peer: None,
-        };
-        let Answer::Applied {
-            napi_cpus,
-            napi_threads,
-        } = self.agent.ask(&request, PATIENCE)?
-        else {
-            bail!("a host answered out of turn");
-        };
-        self.napi_threads = napi_threads;
-        Ok(napi_cpus)
-    }
-}
 
 /// The hosts of one trial. On loopback there are none: server and client live on this host.
 pub(crate) struct Lab {
     hosts: Option<[Host; 2]>,
-}
-
-struct Host {
-    agent: HostAgent,
-    end: End,
-    plan: HostPlan,
-    /// Thread ids of its NAPI threads, once they are pinned.
-    napi_threads: Vec<u32>,
+    /// What stands between them, if anything does.
+    switch: Option<Host>,
 }
 
 impl Lab {
     /// No hosts: server and client live on this one.
     pub(crate) fn none() -> Self {
-        Self { hosts: None }
+        Self {
+            hosts: None,
+            switch: None,
+        }
     }
 
     /// The plan's hosts.
     pub(crate) fn build(plan: &Plan) -> Result<Self> {
-        plan.hosts
-            .as_ref()
-            .map_or_else(|| Ok(Self::none()), Self::of)
+        match &plan.hosts {
+            None => Ok(Self::none()),
+            Some(hosts) => Self::of(hosts, plan.switch.as_ref()),
+        }
     }
 
-    /// Makes the server's and the client's host, and everything that can exist before programs are
-    /// attached.
-    pub(crate) fn of([server, client]: &[HostPlan; 2]) -> Result<Self> {
-        let start = |name, end, plan: &HostPlan| -> Result<Host> {
-            Ok(Host {
-                agent: Agent::start("host", None)?.on(name),
-                end,
-                plan: plan.clone(),
-                napi_threads: Vec::new(),
-            })
-        };
-        let mut hosts = [
-            start("the server host", SERVER, server)?,
-            start("the client host", CLIENT, client)?,
-        ];
-        let peers = [hosts[1].agent.pid(), hosts[0].agent.pid()];
-        for (host, peer) in hosts.iter_mut().zip(peers) {
-            let actions = host.plan.before.clone();
-            host.agent.ask(
-                &Request::Apply {
-                    actions,
-                    peer: Some(peer),
-                },
-                PATIENCE,
-            )?;
+    /// Makes the server's and the client's host, a switch between them if one is given, and everything that can
+    /// exist before programs are attached.
+    pub(crate) fn of([server, client]: &[HostPlan; 2], switch: Option<&HostPlan>) -> Result<Self> {
+        let mut server = Host::start("server host", "the server host", &[SERVER.device], server)?;
+        let mut client = Host::start("client host", "the client host", &[CLIENT.device], client)?;
+        let ports = PORTS.map(|port| port.device);
+        let mut switch = switch
+            .map(|plan| Host::start(SWITCH_SCOPE, "the switch host", &ports, plan))
+            .transpose()?;
+        // Who makes a pair of devices puts the far one into the next host on the way to the client.
+        match &mut switch {
+            None => server.prepare(client.agent.pid())?,
+            Some(switch) => {
+                server.prepare(switch.agent.pid())?;
+                switch.prepare(client.agent.pid())?;
+            }
         }
-        Ok(Self { hosts: Some(hosts) })
+        client.prepare(server.agent.pid())?;
+        Ok(Self {
+            hosts: Some([server, client]),
+            switch,
+        })
+    }
+
+    /// All hosts, server and client first.
+    fn all(&mut self) -> impl Iterator<Item = &mut Host> {
+        self.hosts.iter_mut().flatten().chain(&mut self.switch)
     }
 
     /// The process in whose namespace the server lives.
@@ -109,13 +88,21 @@ impl Lab {
         self.hosts.as_ref().map(|[_, client]| client.agent.pid())
     }
 
-    /// The steps that need attached programs, at both ends; returns the CPUs of the server's NAPI
+    /// The process in whose namespace the switch is, where there is one.
+    pub(crate) fn switch_host(&self) -> Option<u32> {
+        self.switch.as_ref().map(|switch| switch.agent.pid())
+    }
+
+    /// The steps that need attached programs, at all ends; returns the CPUs of the server's NAPI
     /// threads.
     pub(crate) fn pin(&mut self) -> Result<Option<Vec<u32>>> {
         let Some([server, client]) = &mut self.hosts else {
             return Ok(None);
         };
         client.pin()?;
+        if let Some(switch) = &mut self.switch {
+            switch.pin()?;
+        }
         server.pin().map(Some)
     }
 
@@ -135,18 +122,13 @@ impl Lab {
 
     /// The topology's devices as their hosts see them now.
     pub(crate) fn describe(&mut self) -> Result<Vec<DeviceState>> {
-        let Some(hosts) = &mut self.hosts else {
+        if self.hosts.is_none() {
             let loopback = AttachedDevice::describe("lo")?;
             return Ok(vec![state("this host", &loopback)?]);
-        };
+        }
         let mut states = Vec::new();
-        for (host, scope) in hosts.iter_mut().zip(SCOPES) {
-            let device = host.end.device.to_owned();
-            let request = Request::Describe { device };
-            let Answer::Described(device) = host.agent.ask(&request, PATIENCE)? else {
-                bail!("a host answered out of turn");
-            };
-            states.push(state(scope, &device)?);
+        for host in self.all() {
+            states.extend(host.describe()?);
         }
         Ok(states)
     }
@@ -154,7 +136,7 @@ impl Lab {
     /// Thread ids of all NAPI threads, and of others that run the stack for the server: kernel threads
     /// that work for the run alone.
     pub(crate) fn napi_threads(&self) -> BTreeSet<u32> {
-        let hosts = self.hosts.iter().flatten();
+        let hosts = self.hosts.iter().flatten().chain(&self.switch);
         hosts
             .flat_map(|host| host.napi_threads.iter().copied())
             .collect()
@@ -163,18 +145,8 @@ impl Lab {
     /// Every counter of the hosts' networks.
     pub(crate) fn counters(&mut self) -> Result<Vec<CounterRow>> {
         let mut rows = Vec::new();
-        for (host, scope) in self.hosts.iter_mut().flatten().zip(SCOPES) {
-            let device = host.end.device.to_owned();
-            let request = Request::Counters { device };
-            let Answer::Counters(counters) = host.agent.ask(&request, PATIENCE)? else {
-                bail!("a host answered out of turn");
-            };
-            let row = |(name, value)| CounterRow {
-                scope: scope.to_owned(),
-                name,
-                value,
-            };
-            rows.extend(counters.into_iter().map(row));
+        for host in self.all() {
+            rows.extend(host.counters()?);
         }
         Ok(rows)
     }
@@ -182,40 +154,33 @@ impl Lab {
     /// What the server's and the client's kernel threads used since the last mark.
     pub(crate) fn mark(&mut self) -> Result<Option<[Measured; 2]>> {
         for host in self.hosts.iter_mut().flatten() {
-            let device = host.end.device.to_owned();
-            host.agent.begin(&Request::Mark { device })?;
+            let devices = host.devices();
+            host.agent.begin(&Request::Mark { devices })?;
         }
         self.finish(PATIENCE)
     }
 
-    /// Lets the hosts account for the window's measure phase; [`finish`](Self::finish) collects.
+    /// Lets the hosts account for the window's measure phase; [`finish`](Self::finish) and
+    /// [`finish_switch`](Self::finish_switch) collect.
     pub(crate) fn begin(&mut self, window: Window) -> Result<()> {
-        for host in self.hosts.iter_mut().flatten() {
-            let device = host.end.device.to_owned();
-            host.agent.begin(&Request::Measure { window, device })?;
+        for host in self.all() {
+            let devices = host.devices();
+            host.agent.begin(&Request::Measure { window, devices })?;
         }
         Ok(())
     }
 
     /// What the server's and the client's kernel threads used.
     pub(crate) fn finish(&mut self, within: Duration) -> Result<Option<[Measured; 2]>> {
-        let Some(hosts) = &mut self.hosts else {
+        let Some([server, client]) = &mut self.hosts else {
             return Ok(None);
         };
-        let mut measured = Vec::new();
-        for host in hosts {
-            let Answer::Measured(one) = host.agent.finish(within)? else {
-                bail!("a host answered out of turn");
-            };
-            measured.push(one);
-        }
-        Ok(measured.try_into().ok())
+        Ok(Some([server.measured(within)?, client.measured(within)?]))
     }
-}
 
-fn state(host: &str, device: &AttachedDevice) -> Result<DeviceState> {
-    Ok(DeviceState {
-        host: host.to_owned(),
-        device: serde_json::to_value(device)?,
-    })
+    /// What the switch's kernel threads used, where there is one.
+    pub(crate) fn finish_switch(&mut self, within: Duration) -> Result<Option<Measured>> {
+        let switch = self.switch.as_mut();
+        switch.map(|switch| switch.measured(within)).transpose()
+    }
 }

@@ -9,6 +9,7 @@ pub(crate) mod clusters;
 pub(crate) mod placement;
 mod refusal;
 mod saturate;
+pub(crate) mod switch;
 pub(crate) mod topology;
 mod translate;
 mod xdp;
@@ -37,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) receivers: [Receiver; 2],
     /// Steps of the server's and of the client's host; `None` where both live on this host.
     pub(crate) hosts: Option<[HostPlan; 2]>,
+    /// Steps of the switch between them, where there is one.
+    pub(crate) switch: Option<HostPlan>,
     /// The server.
     pub(crate) server: Deployment,
     /// The client.
@@ -99,6 +102,13 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
         },
         cpus,
     )?;
+    let spinning = trial.system.wakeup == Some(Wakeup::Spin);
+    let placement = if trial.system.switched() {
+        let napi = switch::napi_cpus(queues, cpus, &placement, spinning)?;
+        placement.with_switch(napi)
+    } else {
+        placement
+    };
     let clusters = match trial.system.clusters {
         None => 1,
         Some(clusters) => clusters::count(clusters, &placement.owners, &machine.topology)?,
@@ -114,10 +124,7 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
     }
     let client = translate::client(trial, &placement, port);
     let receivers = receivers(trial);
-    let hosts = (trial.topology.kind == TopologyKind::Veth).then(|| {
-        let Topology { queues, mtu, .. } = trial.topology;
-        topology::veth(queues, mtu, &placement, receivers)
-    });
+    let (hosts, switch) = hosts(trial, &placement, receivers);
     let smells = placement
         .shared
         .iter()
@@ -131,11 +138,32 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
         placement,
         receivers,
         hosts,
+        switch,
         server,
         client,
         steer_transmit: translate::steer_transmit(trial, port),
         smells,
     })
+}
+
+/// The steps of server and client, and of a switch between them, where the topology has hosts of its own.
+fn hosts(
+    trial: &Trial,
+    placement: &Placement,
+    receivers: [Receiver; 2],
+) -> (Option<[HostPlan; 2]>, Option<HostPlan>) {
+    let Topology { queues, mtu, .. } = trial.topology;
+    match trial.topology.kind {
+        TopologyKind::Veth if trial.system.switched() => {
+            let (hosts, switch) = switch::hosts(queues, mtu, placement, receivers);
+            (Some(hosts), Some(switch))
+        }
+        TopologyKind::Veth => {
+            let hosts = topology::veth(queues, mtu, placement, receivers);
+            (Some(hosts), None)
+        }
+        TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic => (None, None),
+    }
 }
 
 /// What receives at the server's end: XDP also where a program in front of kernel sockets is part of

@@ -43,11 +43,26 @@ pub(crate) struct Placement {
     pub(crate) client_napi: Vec<u32>,
     /// CPU of client thread `t`.
     pub(crate) clients: Vec<u32>,
+    /// CPU of the NAPI threads of queue `q` of a switch's ports, where there is a switch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) switch_napi: Vec<u32>,
     /// CPUs that several roles share.
     pub(crate) shared: Vec<SharedCpu>,
 }
 
 impl Placement {
+    /// The placement with a switch, whose NAPI threads of queue `q` are on the `q`-th of `napi`.
+    pub(crate) fn with_switch(self, napi: Vec<u32>) -> Self {
+        let placed = Self {
+            switch_napi: napi,
+            ..self
+        };
+        Self {
+            shared: placed.sharing(),
+            ..placed
+        }
+    }
+
     /// Every CPU that some role is on, as often as roles are on it.
     pub(crate) fn cpus(&self) -> impl Iterator<Item = u32> {
         let roles = [
@@ -55,6 +70,7 @@ impl Placement {
             &self.server_napi,
             &self.client_napi,
             &self.clients,
+            &self.switch_napi,
         ];
         roles.into_iter().flatten().copied().chain(self.dispatcher)
     }
@@ -219,48 +235,59 @@ fn finish(
     client_napi: Vec<u32>,
     clients: Vec<u32>,
 ) -> Placement {
-    let named = |role: &'static str, cpus: &[u32]| -> Vec<(u32, String)> {
-        cpus.iter()
-            .enumerate()
-            .map(|(i, cpu)| (*cpu, format!("{role} {i}")))
-            .collect()
-    };
-    let mut roles = named("owner", &owners);
-    // Owner and NAPI thread of one queue on one CPU is the intended layout, not a shortage.
-    roles.extend(
-        named("server NAPI", &server_napi)
-            .into_iter()
-            .enumerate()
-            .filter(|(queue, (cpu, _))| owners.get(*queue) != Some(cpu))
-            .map(|(_, role)| role),
-    );
-    roles.extend(named("client NAPI", &client_napi));
-    roles.extend(named("client thread", &clients));
-    let mut cpus: Vec<u32> = roles.iter().map(|(cpu, _)| *cpu).collect();
-    cpus.sort_unstable();
-    cpus.dedup();
-    let on = |cpu: u32| -> Vec<String> {
-        roles
-            .iter()
-            .filter(|(at, _)| *at == cpu)
-            .map(|(_, role)| role.clone())
-            .collect()
-    };
-    let shared = cpus
-        .into_iter()
-        .map(|cpu| SharedCpu {
-            cpu,
-            roles: on(cpu),
-        })
-        .filter(|shared| shared.roles.len() > 1 && mixes(&shared.roles))
-        .collect();
-    Placement {
+    let placed = Placement {
         owners,
         dispatcher: None,
         server_napi,
         client_napi,
         clients,
-        shared,
+        switch_napi: Vec::new(),
+        shared: Vec::new(),
+    };
+    Placement {
+        shared: placed.sharing(),
+        ..placed
+    }
+}
+
+impl Placement {
+    /// The CPUs that roles of several kinds are on.
+    fn sharing(&self) -> Vec<SharedCpu> {
+        let named = |role: &'static str, cpus: &[u32]| -> Vec<(u32, String)> {
+            cpus.iter()
+                .enumerate()
+                .map(|(i, cpu)| (*cpu, format!("{role} {i}")))
+                .collect()
+        };
+        let mut roles = named("owner", &self.owners);
+        // Owner and NAPI thread of one queue on one CPU is the intended layout, not a shortage.
+        roles.extend(
+            named("server NAPI", &self.server_napi)
+                .into_iter()
+                .enumerate()
+                .filter(|(queue, (cpu, _))| self.owners.get(*queue) != Some(cpu))
+                .map(|(_, role)| role),
+        );
+        roles.extend(named("client NAPI", &self.client_napi));
+        roles.extend(named("client thread", &self.clients));
+        roles.extend(named("switch NAPI", &self.switch_napi));
+        let mut cpus: Vec<u32> = roles.iter().map(|(cpu, _)| *cpu).collect();
+        cpus.sort_unstable();
+        cpus.dedup();
+        let on = |cpu: u32| -> Vec<String> {
+            roles
+                .iter()
+                .filter(|(at, _)| *at == cpu)
+                .map(|(_, role)| role.clone())
+                .collect()
+        };
+        cpus.into_iter()
+            .map(|cpu| SharedCpu {
+                cpu,
+                roles: on(cpu),
+            })
+            .filter(|shared| shared.roles.len() > 1 && mixes(&shared.roles))
+            .collect()
     }
 }
 
@@ -274,8 +301,9 @@ fn mixes(roles: &[String]) -> bool {
     let server = roles
         .iter()
         .any(|role| role.starts_with("owner") || role.starts_with("server"));
-    let client = roles.iter().any(|role| role.starts_with("client"));
-    owners > 1 || (server && client)
+    let is_of = |host: &str| roles.iter().any(|role| role.starts_with(host));
+    let hosts = [server, is_of("client"), is_of("switch")];
+    owners > 1 || hosts.into_iter().filter(|is| *is).count() > 1
 }
 
 #[cfg(test)]

@@ -11,17 +11,25 @@ use super::Refusal;
 /// # Errors
 /// When no CPU feeds a queue.
 pub(super) fn cpus(queues: usize, cpus: &[u32]) -> Result<Vec<u32>, Refusal> {
+    feeding(queues, cpus).map_err(|queue| {
+        Refusal::new(
+            &format!(
+                "no CPU feeds queue {queue} of {queues}: frames made on CPU c come in by queue c \
+                 modulo {queues}, and the generator may use {cpus:?}"
+            ),
+            "fewer queues, or other CPUs in topology.client_cpus",
+        )
+    })
+}
+
+/// The last of `cpus` by which redirected frames come in by each queue.
+///
+/// # Errors
+/// The queue that no CPU feeds.
+pub(super) fn feeding(queues: usize, cpus: &[u32]) -> Result<Vec<u32>, usize> {
     let feeds = |queue: usize| {
         let fits = |cpu: &&u32| **cpu as usize % queues == queue;
-        cpus.iter().rev().find(fits).copied().ok_or_else(|| {
-            Refusal::new(
-                &format!(
-                    "no CPU feeds queue {queue} of {queues}: frames made on CPU c come in by queue c \
-                     modulo {queues}, and the generator may use {cpus:?}"
-                ),
-                "fewer queues, or other CPUs in topology.client_cpus",
-            )
-        })
+        cpus.iter().rev().find(fits).copied().ok_or(queue)
     };
     (0..queues).map(feeds).collect()
 }

@@ -37,6 +37,37 @@ pub(crate) const CLIENT: End = End {
     v6: Ipv6Addr::new(0xfd53, 0x42, 0, 0, 0, 0, 0, 2),
 };
 
+/// A device without an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Port {
+    /// Its name, in its own namespace.
+    pub(crate) device: &'static str,
+    /// Hardware address (locally administered).
+    pub(crate) mac: [u8; 6],
+}
+
+/// The switch's ports towards the clients and towards the server.
+pub(crate) const PORTS: [Port; 2] = [
+    Port {
+        device: "switch0",
+        mac: [0x02, 0x53, 0x42, 0, 0, 3],
+    },
+    Port {
+        device: "switch1",
+        mac: [0x02, 0x53, 0x42, 0, 0, 4],
+    },
+];
+
+impl End {
+    /// The device alone.
+    pub(super) const fn port(self) -> Port {
+        Port {
+            device: self.device,
+            mac: self.mac,
+        }
+    }
+}
+
 /// Offloads that must be off: merged packets are none that XDP or AF_XDP could handle. Transmit
 /// checksums are finished in software, since XDP would see them unfinished.
 const OFFLOADS: [&str; 4] = [
@@ -75,30 +106,68 @@ pub(crate) fn veth(
     placement: &Placement,
     receivers: [Receiver; 2],
 ) -> [HostPlan; 2] {
-    let create = Action::CreateVeth {
-        device: SERVER.device.to_owned(),
-        peer: CLIENT.device.to_owned(),
-        queues,
-        mtu,
-        macs: [SERVER.mac, CLIENT.mac],
+    let [mut server, client] = ends(placement, receivers);
+    server
+        .before
+        .insert(0, joined(SERVER.port(), CLIENT.port(), queues, mtu));
+    [server, client]
+}
+
+/// The server's and the client's steps, but for what joins them.
+pub(super) fn ends(placement: &Placement, receivers: [Receiver; 2]) -> [HostPlan; 2] {
+    let end = |own: End, peer: End, napi: &[u32], receiver: Receiver| {
+        let mut plan = device(own.device, napi, receiver);
+        plan.before.extend(addresses(own, peer));
+        plan
     };
-    let mut server = end(SERVER, CLIENT, &placement.server_napi, receivers[0]);
-    server.before.insert(0, create);
     [
-        server,
+        end(SERVER, CLIENT, &placement.server_napi, receivers[0]),
         end(CLIENT, SERVER, &placement.client_napi, receivers[1]),
     ]
 }
 
-fn end(own: End, peer: End, napi: &[u32], receiver: Receiver) -> HostPlan {
-    let device = || own.device.to_owned();
+/// The pair of devices between two hosts, made from the near one.
+pub(super) fn joined(near: Port, far: Port, queues: u16, mtu: u16) -> Action {
+    Action::CreateVeth {
+        device: near.device.to_owned(),
+        peer: far.device.to_owned(),
+        queues,
+        mtu,
+        macs: [near.mac, far.mac],
+    }
+}
+
+/// A switch's port, which receives by XDP.
+pub(super) fn port(own: Port, napi: &[u32]) -> HostPlan {
+    device(own.device, napi, Receiver::Xdp)
+}
+
+fn addresses(own: End, peer: End) -> impl Iterator<Item = Action> {
+    let device = move || own.device.to_owned();
+    let addresses: [(IpAddr, u8); 2] = [(own.v4.into(), 24), (own.v6.into(), 64)];
+    let addresses = addresses.map(|(address, prefix)| Action::Address {
+        device: device(),
+        address,
+        prefix,
+    });
+    let peers: [IpAddr; 2] = [peer.v4.into(), peer.v6.into()];
+    let peers = peers.map(|address| Action::Neighbour {
+        device: device(),
+        address,
+        mac: peer.mac,
+    });
+    addresses.into_iter().chain(peers)
+}
+
+fn device(name: &str, napi: &[u32], receiver: Receiver) -> HostPlan {
+    let device = || name.to_owned();
     let mut off: Vec<String> = OFFLOADS.iter().map(|&feature| feature.to_owned()).collect();
     let mut on = Vec::new();
     match receiver {
         Receiver::Xdp => off.push(GRO.to_owned()),
         Receiver::Kernel => on.push(GRO.to_owned()),
     }
-    let mut before = vec![
+    let before = vec![
         Action::Quiet { device: device() },
         Action::Offloads {
             device: device(),
@@ -107,18 +176,6 @@ fn end(own: End, peer: End, napi: &[u32], receiver: Receiver) -> HostPlan {
         },
         Action::Up { device: device() },
     ];
-    let addresses: [(IpAddr, u8); 2] = [(own.v4.into(), 24), (own.v6.into(), 64)];
-    before.extend(addresses.map(|(address, prefix)| Action::Address {
-        device: device(),
-        address,
-        prefix,
-    }));
-    let peers: [IpAddr; 2] = [peer.v4.into(), peer.v6.into()];
-    before.extend(peers.map(|address| Action::Neighbour {
-        device: device(),
-        address,
-        mac: peer.mac,
-    }));
     let after_attach = vec![
         Action::AwaitCarrier { device: device() },
         Action::PinNapi {

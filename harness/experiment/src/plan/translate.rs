@@ -282,6 +282,8 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         flow_hash: flow_hash(trial.system.flow_hash),
         cache: trial.system.cache.map(|cache| CacheConfig {
             entries: cache.entries,
+            // Where the switch is becomes known when it is made.
+            switch: None,
         }),
         multi_key: several(trial.system.multi_key),
         xdp: super::xdp::options(trial),

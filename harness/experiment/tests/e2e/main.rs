@@ -39,6 +39,7 @@ mod smoke;
 mod steering_counts;
 mod storage;
 mod stuck;
+mod switched;
 mod systems;
 mod torture;
 mod traces;
@@ -67,6 +68,7 @@ fn cases() -> Vec<Case> {
         steering_counts::cases(),
         kernel_steering::cases(),
         systems::cases(),
+        switched::cases(),
         multi_key::cases(),
         encrypted::cases(),
         calls::cases(),

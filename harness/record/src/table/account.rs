@@ -5,9 +5,10 @@ use crate::machine::{Activity, Hardware};
 use crate::trial::TrialRecord;
 
 /// The columns in order.
-pub(super) const COLUMNS: [&str; 23] = [
+pub(super) const COLUMNS: [&str; 24] = [
     "dispatcher_cpu_ns_per_request",
     "dispatcher_empty_ns_per_request",
+    "switch_cpu_ns_per_request",
     "ksoftirqd_cpu_ns_per_request",
     "unaccounted_share",
     "server_wait_ns_per_request",
@@ -41,6 +42,7 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
     let mut cells = vec![
         cost.dispatcher_cpu_ns.map(per_reply).unwrap_or_default(),
         cost.dispatcher_empty_ns.map(per_reply).unwrap_or_default(),
+        cost.switch_cpu_ns.map(per_reply).unwrap_or_default(),
         cost.ksoftirqd_cpu_ns.map(per_reply).unwrap_or_default(),
         share(cost.unaccounted_share),
     ];

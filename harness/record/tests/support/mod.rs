@@ -95,6 +95,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
         cost: Cost {
             dispatcher_cpu_ns: None,
             dispatcher_empty_ns: None,
+            switch_cpu_ns: None,
             server_cpu_ns: Some(50_000_000),
             napi_cpu_ns: Some(25_000_000),
             load_cpu_ns: None,

@@ -7,8 +7,8 @@ use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Clusters, Encryption, Engine, FlowHash, Io, MultiKey, SteerBy, Steerer, SystemKind, SystemSpec,
-    Wakeup, Xdp,
+    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, SteerBy, Steerer, SystemKind,
+    SystemSpec, Wakeup, Xdp,
 };
 use crate::service::Service;
 use crate::units::{Bytes, Duration};
@@ -72,6 +72,9 @@ struct Details {
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_536))]
     cache_entries: Option<u32>,
+    /// Where the cache of `netcache` is. Default: `server`.
+    #[serde(default)]
+    at: Option<CachePlace>,
     /// How a get of several keys is served. Default: `handoff`.
     #[serde(default)]
     multi_key: Option<MultiKey>,
@@ -131,6 +134,7 @@ impl From<Details> for SystemSpec {
             steer_by,
             behind,
             cache_entries,
+            at,
             multi_key,
             xdp,
             steering,
@@ -154,6 +158,7 @@ impl From<Details> for SystemSpec {
             steer_by,
             behind,
             cache_entries,
+            at,
             multi_key,
             xdp,
             steering,

@@ -42,7 +42,7 @@ pub use flow_hash::FlowHash;
 pub use kind::SystemKind;
 pub use limits::Limits;
 pub use multi_key::MultiKey;
-pub use netcache::Cache;
+pub use netcache::{Cache, CachePlace};
 pub use steer_by::SteerBy;
 pub use steerer::Steerer;
 pub use xdp::{Xdp, XdpMode};
@@ -200,6 +200,10 @@ pub struct SystemSpec {
     #[garde(inner(custom(crate::rules::cache_entries)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_entries: Option<u32>,
+    /// Where the cache of `netcache` is. Default: `server`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<CachePlace>,
     /// How a get of several keys is served. Default: `handoff`.
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -301,6 +305,13 @@ impl System {
             && self.encryption.is_none()
             && self.hot_keys.is_none()
     }
+
+    /// Whether requests and replies pass a switch, which has the cache.
+    #[must_use]
+    pub fn switched(&self) -> bool {
+        self.cache
+            .is_some_and(|cache| cache.at == CachePlace::Switch)
+    }
 }
 
 impl SystemSpec {
@@ -329,6 +340,7 @@ impl SystemSpec {
             steer_by: None,
             behind: None,
             cache_entries: None,
+            at: None,
             multi_key: None,
             xdp: None,
             steering: None,
@@ -355,6 +367,12 @@ impl SystemSpec {
             true => self.behind.unwrap_or(Cache::DEFAULT_BEHIND),
             false => self.system,
         }
+    }
+
+    /// Whether requests pass a switch on their way, written or by default.
+    #[must_use]
+    pub fn switched(&self) -> bool {
+        self.system.caches() && self.at == Some(CachePlace::Switch)
     }
 
     /// What keeps its items, written or by default; none where there is no choice to write down.
@@ -397,6 +415,7 @@ impl SystemSpec {
             cache: (self.system.caches()).then(|| Cache {
                 behind: self.serving(),
                 entries: self.cache_entries.unwrap_or(Cache::DEFAULT_ENTRIES),
+                at: self.at.unwrap_or_default(),
             }),
             multi_key: (self.multi_key()).filter(|way| *way != MultiKey::Handoff),
             xdp: self.xdp.and_then(Xdp::resolve),

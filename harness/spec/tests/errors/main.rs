@@ -294,6 +294,11 @@ fn options_belong_to_their_systems() {
         ),
         ("{system: sphinx, cache_entries: 5}", "has no cache"),
         (
+            "{system: sphinx, at: switch}",
+            "has no cache that could be elsewhere",
+        ),
+        ("{system: netcache, at: client}", "`server`, `switch`"),
+        (
             "{system: netcache, behind: memcached}",
             "allowed: xdp_steered, sphinx, seastar, rss_shared",
         ),
@@ -331,6 +336,22 @@ fn loopback_has_no_af_xdp() {
     );
     assert!(
         message.contains("topology.queues: the loopback device has one queue"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_cache_on_a_switch_needs_a_client_that_receives_by_xdp() {
+    let switched = GOOD.replace("- sphinx", "- {system: netcache, at: switch}");
+    assert_eq!(Spec::parse(&switched, "small.yaml").err(), None);
+    let udp = switched.replace("kind: veth", "kind: veth\n  client: udp");
+    let message = Spec::parse(&udp, "small.yaml")
+        .expect_err("wrong")
+        .to_string();
+    let expected = "systems[0].at: the switch redirects replies";
+    assert!(message.contains(expected), "{message}");
+    assert!(
+        message.contains("`topology.client: af_xdp`, or `at: server`"),
         "{message}"
     );
 }

@@ -44,7 +44,7 @@ mod xdp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use cache::CacheConfig;
+pub use cache::{CacheConfig, SwitchPorts};
 pub use config::{Preload, ServerConfig};
 pub use counters::Counts;
 pub use dispatcher::{DispatcherConfig, Steerer};
@@ -193,7 +193,8 @@ impl Server {
     /// # Errors
     /// When the driver has no native XDP, or somebody else's program is attached.
     pub fn attach(&mut self) -> Result<(), ServerError> {
-        self.plane.attach(self.cache.as_ref())
+        self.plane.attach(self.cache.as_ref())?;
+        self.cache.as_mut().map_or(Ok(()), Cache::attach)
     }
 
     /// Lets each owner store the keys of its partition, all owners in parallel.
@@ -242,11 +243,13 @@ impl Server {
     /// The counters, at any time from any thread. Exact after [`quiesce`](Self::quiesce).
     ///
     /// # Errors
-    /// When the kernel does not tell its part: a ledger must not be closed on a guess.
+    /// When the kernel does not tell its part: a ledger must not be closed on a guess. When the thread that fills a
+    /// cache has ended: without it the server is another system.
     pub fn snapshot(&self) -> Result<ServerCounters, ServerError> {
         let mut counters = self.running.shared.counters();
         self.plane.add_counters(&mut counters)?;
         if let Some(cache) = &self.cache {
+            cache.alive(&self.running.shared.gate)?;
             cache.add_counters(&mut counters)?;
         }
         if let Some(hot_keys) = &self.hot_keys {
@@ -366,6 +369,13 @@ impl Server {
         Err(ServerError::Config(message))
     }
 
+    /// Ends the thread that fills the cache, where there is one, as if it had died: tests do so on purpose.
+    pub fn end_cache_controller(&mut self) {
+        if let Some(cache) = &self.cache {
+            cache.end_controller();
+        }
+    }
+
     /// The kernel's threads that run the network stack for the owners, where a program made such: their
     /// time is the server's.
     ///
@@ -422,6 +432,9 @@ impl Server {
     /// # Errors
     /// When a thread had failed.
     pub fn stop(mut self) -> Result<ServerCounters, ServerError> {
+        if let Some(cache) = &mut self.cache {
+            cache.detach();
+        }
         self.plane.detach();
         self.running.join()?;
         self.snapshot()

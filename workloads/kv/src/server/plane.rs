@@ -187,7 +187,7 @@ impl std::fmt::Debug for Rings {
 }
 
 impl Plane {
-    /// Lets packets in, through a cache in front of the program if there is one.
+    /// Lets packets in, through a cache in front of the program if there is one on this device.
     ///
     /// # Errors
     /// When the driver has no native XDP, or the device runs no program that is to run there.
@@ -197,11 +197,10 @@ impl Plane {
             Self::Sockets(sockets) => sockets.placing.attach(),
             Self::Rings(rings) => {
                 if rings.attached.is_none() {
-                    rings.attached = Some(match cache {
+                    rings.attached = Some(match cache.and_then(Cache::on_device) {
                         None if rings.offload => rings.steer.attach_offloaded(rings.ifindex)?,
                         None => rings.steer.attach(rings.ifindex)?,
-                        Some(cache) => {
-                            let mut program = cache.program();
+                        Some(mut program) => {
                             program.before(&rings.steer)?;
                             program.attach(rings.ifindex)?
                         }

@@ -3,6 +3,7 @@
 use super::{Finding, bounds};
 use crate::spec::Spec;
 use crate::system::{Cache, SystemSpec};
+use crate::topology::ClientIo;
 use crate::units::Bytes;
 use crate::workload::WireProtocol;
 
@@ -77,6 +78,9 @@ pub(super) fn cache(spec: &Spec, system: &SystemSpec, index: usize, findings: &m
         if system.cache_entries.is_some() {
             find("cache_entries", format!("{name} has no cache"));
         }
+        if system.at.is_some() {
+            find("at", format!("{name} has no cache that could be elsewhere"));
+        }
         return;
     }
     let behind = system.serving();
@@ -84,6 +88,11 @@ pub(super) fn cache(spec: &Spec, system: &SystemSpec, index: usize, findings: &m
         let allowed = Cache::BEHIND.map(|kind| kind.name()).join(", ");
         let message = format!("{behind} cannot stand behind {name}; allowed: {allowed}");
         find("behind", message);
+    }
+    if system.switched() && spec.topology.resolve().client != ClientIo::AfXdp {
+        let message = "the switch redirects replies into the client's device, and veth takes redirected frames \
+                       only where an XDP program receives them; use `topology.client: af_xdp`, or `at: server`";
+        find("at", message.to_owned());
     }
     if (spec.disturb).is_some_and(|disturb| disturb.lose_frames.is_some()) {
         let message =

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use steering::in_kernel::coherence::{ALL_CLOCKS, EVERY_KEY, advanced_by, clock_of};
-use steering::in_kernel::command::command;
+use steering::in_kernel::coherence::{ALL_CLOCKS, EVERY_KEY, clock_of};
+use steering::in_kernel::effect::effect;
 
 /// One counter for each clock, advanced by the threads that execute.
 #[derive(Debug)]
@@ -18,8 +18,7 @@ impl Clocks {
     /// The clock that a datagram has advanced in the path, if it has any. The path's program reads it
     /// by the same function, and lets through only what that can read.
     pub(crate) fn of_datagram(payload: &[u8]) -> Option<u32> {
-        let command = command(payload, 0, payload.len()).ok()?;
-        advanced_by(&command)
+        effect(payload, 0, payload.len()).ok()?.clock()
     }
 
     /// A datagram was dealt with: what it changed can be seen by whoever reads the store from now on.
@@ -47,7 +46,7 @@ mod tests {
     fn a_datagram_advances_the_clock_of_what_it_can_change() {
         let clocks = Clocks::new();
         let (key, other) = (hash_bytes(b"key"), hash_bytes(b"other"));
-        for text in ["set key 0 0 1\r\nx\r\n", "delete key\r\n", "flush_all\r\n"] {
+        for text in ["set key 0 0 1\r\nx\r\n", "md key q\r\n", "flush_all\r\n"] {
             let clock = Clocks::of_datagram(&datagram(text)).expect("a write");
             clocks.advance(clock);
         }

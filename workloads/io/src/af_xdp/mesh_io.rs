@@ -20,7 +20,7 @@ const BATCH: usize = 32;
 
 /// A received frame, as a token: it can be sent to another owner of the same mesh.
 ///
-/// It must come back through [`DatagramIo::reply`] or [`DatagramIo::release`]: a token that is
+/// It must come back through [`DatagramIo::reply`] or [`BatchIo::release`]: a token that is
 /// merely dropped takes its frame out of circulation.
 #[derive(Debug)]
 #[must_use = "a frame that is neither answered nor released is lost to its queue"]

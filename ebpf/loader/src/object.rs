@@ -115,10 +115,6 @@ take_map!(
     programs -> ProgramArray<MapData>
 );
 take_map!(
-    /// Takes a list of devices out of an object.
-    devices -> DevMap<MapData>
-);
-take_map!(
     /// Takes a ring buffer out of an object.
     ring -> RingBuf<MapData>
 );

@@ -54,7 +54,7 @@ impl Effect {
 /// The effect of the datagram whose UDP payload reaches from `payload_at` to `end`.
 ///
 /// # Errors
-/// The reason for which the datagram is to be dropped, as [`crate::hash_first_key`] has it.
+/// The reason for which the datagram is to be dropped, as [`hash_first_key`](crate::request::hash_first_key) has it.
 #[inline(always)]
 pub fn effect<P: Packet + ?Sized>(p: &P, payload_at: usize, end: usize) -> Result<Effect, Drop> {
     let Start { at, first } = frame::start(p, payload_at, end)?;

@@ -92,29 +92,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             keys: 16_000,
             handoffs: Some(950),
         }),
-        cost: Cost {
-            dispatcher_cpu_ns: None,
-            dispatcher_empty_ns: None,
-            switch_cpu_ns: None,
-            server_cpu_ns: Some(50_000_000),
-            napi_cpu_ns: Some(25_000_000),
-            load_cpu_ns: None,
-            ksoftirqd_share: Some(0.001),
-            client_cpu_ns: None,
-            client_napi_cpu_ns: None,
-            replies_measured: 5000,
-            requests_executed: 5000,
-            server_activity: Some(Activity {
-                wait_ns: 5_000_000,
-                voluntary_switches: 400,
-                involuntary_switches: 30,
-                minor_faults: 2,
-                major_faults: 0,
-            }),
-            client_activity: None,
-            ksoftirqd_cpu_ns: Some(100_000),
-            unaccounted_share: Some(0.08),
-        },
+        cost: cost(),
         drain: None,
         machine: Some(machine()),
         hardware: Some(hardware()),
@@ -149,6 +127,33 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
         stall: None,
         trace: None,
         smells: Vec::new(),
+    }
+}
+
+/// What the trial cost.
+fn cost() -> Cost {
+    Cost {
+        dispatcher_cpu_ns: None,
+        dispatcher_empty_ns: None,
+        switch_cpu_ns: None,
+        server_cpu_ns: Some(50_000_000),
+        napi_cpu_ns: Some(25_000_000),
+        load_cpu_ns: None,
+        ksoftirqd_share: Some(0.001),
+        client_cpu_ns: None,
+        client_napi_cpu_ns: None,
+        replies_measured: 5000,
+        requests_executed: 5000,
+        server_activity: Some(Activity {
+            wait_ns: 5_000_000,
+            voluntary_switches: 400,
+            involuntary_switches: 30,
+            minor_faults: 2,
+            major_faults: 0,
+        }),
+        client_activity: None,
+        ksoftirqd_cpu_ns: Some(100_000),
+        unaccounted_share: Some(0.08),
     }
 }
 

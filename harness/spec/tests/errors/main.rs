@@ -298,7 +298,10 @@ fn options_belong_to_their_systems() {
             "{system: sphinx, at: switch}",
             "has no cache that could be elsewhere",
         ),
-        ("{system: netcache, at: client}", "`server`, `switch`"),
+        (
+            "{system: netcache, at: client}",
+            "expected `server` or `switch`",
+        ),
         (
             "{system: netcache, behind: memcached}",
             "allowed: xdp_steered, sphinx, seastar, rss_shared",

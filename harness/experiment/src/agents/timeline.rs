@@ -85,20 +85,25 @@ mod tests {
             (at_ns, counts)
         };
         let looks = [look(1_000, 10, 0), look(1_020, 30, 5), look(1_043, 40, 6)];
-        let step = |start_ns, length_ns, requests_executed, misroutes| SteeringStep {
+        let step = |start_ns, length_ns, requests_executed, handoffs, misroutes| SteeringStep {
             start_ns,
             length_ns,
             requests_executed,
-            handoffs: None,
-            misroutes: Some(misroutes),
+            handoffs,
+            misroutes,
         };
         assert_eq!(
-            steps(&looks, 1_000, SystemKind::MicaErew),
-            [step(0, 20, 20, 5), step(20, 23, 10, 1)]
+            steps(&looks, 1_000, SystemKind::Sphinx),
+            [
+                step(0, 20, 20, Some(10), Some(5)),
+                step(20, 23, 10, Some(5), Some(1))
+            ]
         );
-        assert_eq!(steps(&looks[..1], 1_000, SystemKind::MicaErew), []);
-        let handed = steps(&looks, 1_000, SystemKind::Sphinx)[0].handoffs;
-        assert_eq!(handed, Some(10));
+        assert_eq!(
+            steps(&looks, 1_000, SystemKind::MicaCrcw),
+            [step(0, 20, 20, None, None), step(20, 23, 10, None, None)]
+        );
+        assert_eq!(steps(&looks[..1], 1_000, SystemKind::Sphinx), []);
     }
 
     #[test]

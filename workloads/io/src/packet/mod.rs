@@ -9,7 +9,6 @@
 //! | [`pcap_mmap`] | ring of TPACKET_V2 | `send` | none |
 //! | [`packet_mmap_v3`] | ring of TPACKET_V3, fanout | ring of TPACKET_V3 | one, into the transmit ring |
 //! | [`dispatch`] | one reader, by any of these | `send`, by the workers | one, out of a reader's ring |
-//! | [`dispatch`] | one reader, by any of these | `send` of the workers | one, out of a reader's ring |
 //!
 //! The kernel copies every frame once on receipt (into a buffer or ring of ours) and, but for the transmit
 //! ring, once on `send`. All of them:

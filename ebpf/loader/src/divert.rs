@@ -1,24 +1,24 @@
 //! The program that hands a device's frames to slices.
 
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
-use aya::maps::{HashMap, MapData, XskMap};
+use aya::maps::{HashMap, MapData};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::divert::{AddressKey, Kept, v4_key, v6_key};
 use steering::layout;
 
 use crate::counters::Counters;
 use crate::object::{self, map_error};
+use crate::queue_sockets::QueueSockets;
 use crate::{Error, ReceiveCounters, Result, refuse_kernel, running_kernel};
 
 /// The program of a device whose queues belong to slices, loaded: a frame goes to the socket of its receive queue,
 /// unless the kernel keeps it. Where a queue has no socket, because no slice is open or its process ended,
 /// frames are dropped and counted.
 pub struct Divert {
-    queues: u32,
     ebpf: Ebpf,
-    sockets: XskMap<MapData>,
+    sockets: QueueSockets,
     counters: Counters,
 }
 
@@ -33,9 +33,6 @@ impl Divert {
     /// A broken kernel, a configuration out of range, missing privilege, or the verifier's refusal.
     pub fn load(queues: u32, kept: Kept, own: &[IpAddr]) -> Result<Self> {
         refuse_kernel(running_kernel()?)?;
-        if queues == 0 || queues > layout::MAX_TARGETS {
-            return Err(Error::BadConfig("the number of queues must be 1 to 256"));
-        }
         if own.len() > layout::MAX_OWN_ADDRESSES as usize {
             return Err(Error::BadConfig(
                 "the kernel can keep 1024 own addresses at most",
@@ -43,10 +40,8 @@ impl Divert {
         }
         let bits = kept.bits();
         let mut loader = EbpfLoader::new();
-        loader
-            .override_global("KEPT", &bits, true)
-            .map_max_entries("SOCKETS", queues)
-            .map_max_entries(Counters::NAME, layout::COUNTER_REDIRECTED + queues);
+        loader.override_global("KEPT", &bits, true);
+        QueueSockets::size(&mut loader, queues)?;
         let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/divert"));
         let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;
         let mut addresses: HashMap<MapData, AddressKey, u64> = ebpf
@@ -63,8 +58,7 @@ impl Divert {
                 .map_err(map_error(Self::OWN))?;
         }
         Ok(Self {
-            queues,
-            sockets: object::sockets(&mut ebpf, Self::NAME, "SOCKETS")?,
+            sockets: QueueSockets::take(&mut ebpf, Self::NAME, queues)?,
             counters: Counters::take(&mut ebpf, Self::NAME)?,
             ebpf,
         })
@@ -75,18 +69,13 @@ impl Divert {
     /// # Errors
     /// When there is no such queue or the descriptor is no AF_XDP socket.
     pub fn register(&mut self, queue: u32, fd: BorrowedFd<'_>) -> Result<()> {
-        if queue >= self.queues {
-            return Err(Error::BadConfig("no such queue"));
-        }
-        self.sockets
-            .set(queue, fd.as_raw_fd(), 0)
-            .map_err(map_error("SOCKETS"))
+        self.sockets.register(queue, fd)
     }
 
     /// Receive queues of the device.
     #[must_use]
     pub const fn queues(&self) -> u32 {
-        self.queues
+        self.sockets.queues()
     }
 
     /// What the program counted so far: redirected by queue, passed to the network stack, and dropped for want of a
@@ -95,7 +84,7 @@ impl Divert {
     /// # Errors
     /// When the map cannot be read.
     pub fn counters(&self) -> Result<ReceiveCounters> {
-        self.counters.receive(self.queues)
+        self.counters.receive(self.sockets.queues())
     }
 }
 

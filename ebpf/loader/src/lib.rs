@@ -23,6 +23,7 @@ mod netcache;
 mod object;
 mod ports;
 mod provenance;
+mod queue_sockets;
 mod readdress;
 mod receive;
 mod reflect;

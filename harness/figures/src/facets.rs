@@ -1,6 +1,6 @@
 //! Panels by setting and load, and the looks of series.
 
-use crate::canvas::page::{Entry, Sample};
+use crate::canvas::page::{Entry, Grid, Sample};
 use crate::canvas::style::{Dash, Marker, Rgb, colour};
 use crate::run::{Cell, Trials};
 
@@ -21,6 +21,19 @@ pub(crate) struct Facets<'a> {
     pub(crate) columns: usize,
     /// What tells settings apart, by the row where each begins; none when there is only one.
     pub(crate) headings: Vec<(usize, String)>,
+}
+
+impl Facets<'_> {
+    /// The page's grid, with rows of this height.
+    pub(crate) fn grid(&self, row_height: f64) -> Grid {
+        Grid {
+            rows: self.rows,
+            columns: self.columns,
+            row_height,
+            headings: self.headings.clone(),
+            ..Grid::default()
+        }
+    }
 }
 
 /// Splits cells, in their order, into panels with at most `widest` in a row.

@@ -52,11 +52,8 @@ pub(super) fn draw(
         .fold(0.0, f64::max);
     let height = names.len() as f64 * 34.0 + 90.0;
     let grid = Grid {
-        rows: facets.rows,
-        columns: facets.columns,
-        row_height: height.max(220.0),
         names_width: widest,
-        headings: facets.headings.clone(),
+        ..facets.grid(height.max(220.0))
     };
     let mut page = Page::lay_out(around, &grid);
     let all = facets.facets.iter().flat_map(|f| &f.cells);

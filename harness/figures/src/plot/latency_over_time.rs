@@ -2,7 +2,7 @@
 //! settle, does to it. Medians over blocks of each step's median and 99th percentile.
 
 use crate::canvas::axis::Axis;
-use crate::canvas::page::{Grid, Page};
+use crate::canvas::page::Page;
 use crate::canvas::panel::{Panel, Strip};
 use crate::canvas::scene::At;
 use crate::caption::{self, Shows};
@@ -67,14 +67,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let title = ("Latency over time", LEAD);
     let legend = facets::legend(trials, false);
     let around = caption::of_trials(run, trials, &kept, Shows::Merged, title, legend);
-    let grid = Grid {
-        rows: facets.rows,
-        columns: facets.columns,
-        row_height: 280.0,
-        headings: facets.headings.clone(),
-        ..Grid::default()
-    };
-    let mut page = Page::lay_out(&around, &grid);
+    let mut page = Page::lay_out(&around, &facets.grid(280.0));
     let all = || over_time.iter().flatten();
     let values = || all().flat_map(|p| [p.p50_us, p.p99_us]).flatten();
     let beyond = values().any(f64::is_infinite);

@@ -4,7 +4,7 @@
 use stats::Estimate;
 
 use crate::canvas::axis::Axis;
-use crate::canvas::page::{Grid, Page};
+use crate::canvas::page::Page;
 use crate::canvas::panel::{Panel, Strip};
 use crate::canvas::scene::At;
 use crate::caption::{self, Shows};
@@ -67,14 +67,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let title = ("Misroutes over time", LEAD);
     let legend = facets::legend(trials, false);
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
-    let grid = Grid {
-        rows: facets.rows,
-        columns: facets.columns,
-        row_height: 280.0,
-        headings: facets.headings.clone(),
-        ..Grid::default()
-    };
-    let mut page = Page::lay_out(&around, &grid);
+    let mut page = Page::lay_out(&around, &facets.grid(280.0));
     let all = || over_time.iter().flatten();
     let end_ms = all().map(|point| point.start_ms).fold(0.0, f64::max);
     let most = all().map(|point| point.misrouted.high).fold(0.0, f64::max);

@@ -301,6 +301,7 @@ impl System {
         plain_program
             && by_software
             && self.multi_key.is_none()
+            && self.steer_by.is_none()
             && self.rebalance.is_none()
             && self.encryption.is_none()
             && self.hot_keys.is_none()

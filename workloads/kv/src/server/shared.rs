@@ -190,6 +190,12 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// All threads' counts together.
+    pub(crate) fn total(&self) -> Counts {
+        let counts = self.states.iter().map(|state| state.counts.read());
+        counts.fold(Counts::default(), Counts::plus)
+    }
+
     /// The threads' counters, and the losses that they themselves count.
     pub(crate) fn counters(&self) -> ServerCounters {
         let threads: Vec<_> = self.states.iter().map(ThreadState::counters).collect();

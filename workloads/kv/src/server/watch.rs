@@ -13,6 +13,6 @@ impl Watch {
     /// All threads' counters: each at most one round of its thread old.
     #[must_use]
     pub fn total(&self) -> Counts {
-        self.0.counters().total()
+        self.0.total()
     }
 }

@@ -26,9 +26,15 @@ use steering::rss::{DEFAULT_KEY, Indirection, Tuple, queue_of_flow};
 use steering::{Policy, Verdict};
 use support::{NOWHERE, Rig, loaded};
 
-fn send(source: u16, port: u16, payload: &[u8]) {
-    let socket = UdpSocket::bind(("198.18.0.2", source)).expect("bind");
-    socket.send_to(payload, ("198.18.0.1", port)).expect("send");
+/// The client's socket with this source port. A test binds a port once: it may be taken for a moment
+/// after its socket is closed, for a process that another test is starting has a copy of it.
+fn client(source: u16) -> UdpSocket {
+    UdpSocket::bind(("198.18.0.2", source)).expect("bind")
+}
+
+fn send(client: &UdpSocket, port: u16, payload: &[u8]) {
+    let sent = client.send_to(payload, ("198.18.0.1", port));
+    assert_eq!(sent.expect("send"), payload.len());
 }
 
 fn steer(queues: u32) -> SteerConfig {
@@ -68,7 +74,7 @@ fn the_transmit_queue_is_the_one_that_rss_says() {
                 dst_port: PORT,
             };
             expected[usize::from(queue_of_flow(&DEFAULT_KEY, &indirection, &tuple))] += 1;
-            send(source, PORT, &framed(b"get foo\r\n"));
+            send(&client(source), PORT, &framed(b"get foo\r\n"));
         }
         assert!(expected.iter().all(|count| *count > 0), "{expected:?}");
         let steer = &rig.steer;
@@ -94,9 +100,10 @@ fn the_transmit_queue_is_the_one_of_the_port() {
         let _egress = txqueue.attach_clsact_egress("near").expect("attach");
         let mut rig = Rig::new(Policy::Rss, QUEUES, QUEUES, 8).expect("loaded before");
         let _link = rig.steer.attach(ifindex("far")).expect("attach");
+        let client = client(30_000);
         for (port, times) in [(0, 3), (1, 1), (2, 5), (3, 2), (6, 4)] {
             for _ in 0..times {
-                send(30_000, PORT + port, b"x");
+                send(&client, PORT + port, b"x");
             }
         }
         let steer = &rig.steer;
@@ -119,12 +126,10 @@ fn exactly_so_many_frames_are_lost() {
         let steer = loaded(Steer::load(&steer(QUEUES))).expect("loaded before");
         lossy.before(&steer).expect("chain");
         let _link = lossy.attach(ifindex("far")).expect("attach");
-        // One socket: a port may be taken for a moment after its socket is closed, for a process that
-        // another test is starting has a copy of it.
-        let socket = UdpSocket::bind(("198.18.0.2", 30_000)).expect("bind");
+        let client = client(30_000);
         for _ in 0..20 {
             for port in [PORT, PORT + 1] {
-                socket.send_to(b"x", ("198.18.0.1", port)).expect("send");
+                send(&client, port, b"x");
             }
         }
         // No sockets: what arrives at the steering program is refused by its map, and counted.

@@ -68,6 +68,19 @@ pub struct ReflectCounters {
     pub passed: u64,
 }
 
+/// What arrived at the end of a path. Counts are frames but where a field says otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FrameCounters {
+    /// Frames of the trial, by receive queue.
+    pub arrived: Vec<u64>,
+    /// Bytes of UDP payload in them.
+    pub payload_bytes: u64,
+    /// To the trial's port, but not what its frames should have become on their way.
+    pub misfits: u64,
+    /// Others: on to the network stack.
+    pub passed: u64,
+}
+
 /// What a port of a switch did. All counts are frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SwitchCounters {
@@ -222,6 +235,15 @@ impl Counters {
     pub(crate) fn reflect(&self) -> Result<ReflectCounters> {
         Ok(ReflectCounters {
             reflected: self.sum(layout::COUNTER_REDIRECTED)?,
+            passed: self.sum(layout::COUNTER_PASSED)?,
+        })
+    }
+
+    pub(crate) fn frames(&self, queues: u32) -> Result<FrameCounters> {
+        Ok(FrameCounters {
+            arrived: self.redirected(queues)?,
+            payload_bytes: self.sum(layout::COUNTER_PAYLOAD)?,
+            misfits: self.sum(layout::COUNTER_REFUSED)?,
             passed: self.sum(layout::COUNTER_PASSED)?,
         })
     }

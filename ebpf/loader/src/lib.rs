@@ -9,6 +9,7 @@
 mod attach;
 mod burn;
 mod chain;
+mod count;
 mod counters;
 mod cpumap;
 mod divert;
@@ -42,8 +43,9 @@ mod txqueue;
 pub use attach::Attached;
 pub use burn::Burn;
 pub use chain::XdpProgram;
+pub use count::{Count, Expected};
 pub use counters::{
-    AnswerCounters, CpuMapLosses, ForwardCounters, PlacedCounters, ReceiveCounters,
+    AnswerCounters, CpuMapLosses, ForwardCounters, FrameCounters, PlacedCounters, ReceiveCounters,
     ReflectCounters, ReplyCounters, SteerCounters, SwitchCounters,
 };
 pub use cpumap::CpuRedirect;

@@ -9,6 +9,8 @@ pub const COUNTER_REFUSED: u32 = 1;
 /// Counter of requests that will change CPUs: the one that handled the packet is not the owner's. Only
 /// programs that are told the owners' CPUs count it.
 pub const COUNTER_HOPPED: u32 = 2;
+/// Of the program that counts the frames of a trial: not frames, but bytes of their UDP payload.
+pub const COUNTER_PAYLOAD: u32 = 2;
 /// Counter of the first [`Drop`] reason; the others follow in their order. A program that leaves such
 /// datagrams to the network stack counts them here all the same.
 pub const COUNTER_DROPS: u32 = 3;

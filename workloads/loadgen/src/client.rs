@@ -141,8 +141,9 @@ impl Client {
             Protocol::Rpc(Calls::Scan) => {
                 return refuse("consecutive: the keys of a scan are neighbours".into());
             }
-            Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) if spec.keys_per_get == 1 => {}
-            Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) => {
+            Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) | Protocol::Plain
+                if spec.keys_per_get == 1 => {}
+            Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) | Protocol::Plain => {
                 return refuse("keys_per_get: a multi-get needs the ASCII protocol".into());
             }
         }

@@ -298,6 +298,8 @@ pub enum Protocol {
     Binary,
     /// Calls of the RPC service.
     Rpc(Calls),
+    /// Nothing that a server could answer: an id and a value's bytes, for an echo.
+    Plain,
 }
 
 /// Which functions are called, for a get and for a set of the workload.

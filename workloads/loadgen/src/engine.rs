@@ -190,7 +190,7 @@ impl<W: Witness> Engine<W> {
         let plain = |out: &mut Vec<u8>| match (part, &rules.scatter) {
             (Some(part), Some(scatter)) => match rules.protocol {
                 Protocol::Rpc(_) => wire::encode_copy(schedule, planned, part.first, id, out),
-                Protocol::Ascii | Protocol::Meta | Protocol::Binary => {
+                Protocol::Ascii | Protocol::Meta | Protocol::Binary | Protocol::Plain => {
                     let keys = scatter.asked(schedule, planned, part);
                     wire::encode_get(schedule.keyspace(), keys, id, out);
                 }

@@ -19,6 +19,9 @@ pub(crate) fn check_wire(config: &ClientConfig) -> Result<(), ClientError> {
             "secret: a generator that saturates repeats its frames, and a sealed request may be sent once"
         }
         (_, Protocol::Rpc(_)) if sealed => "secret: calls are not sealed",
+        (_, Protocol::Plain) if !config.echo => {
+            "protocol: plain datagrams ask for nothing; they are for an `echo`"
+        }
         (_, _) if config.echo && sealed => "echo: a reflector seals no replies",
         (_, _) => return Ok(()),
     };

@@ -14,14 +14,14 @@ use model::Schedule;
 use pktio::client::{Flow, request_frame};
 use sys::account::CpuSnapshot;
 use sys::clock;
-use sys::cpu::{CpuId, Pinned};
+use sys::cpu::Pinned;
 
 use crate::addressing::Destinations;
 use crate::af_xdp::{AfXdpPlan, queues_of_flows, stations};
 use crate::hold::Arrival;
 use crate::phases::Phases;
 use crate::{
-    ClientConfig, ClientError, ClientReport, Latency, Ledger, Losses, Measured, NamedCount, wire,
+    ClientConfig, ClientError, ClientReport, Latency, Ledger, Losses, Measured, NamedCount, lanes, wire,
 };
 
 /// Frames of a call while it is not known how fast they leave.
@@ -65,7 +65,7 @@ impl Saturator {
             "looking up the interface {}",
             plan.interface
         )))?;
-        let lists = lists(config, plan, schedule, destinations);
+        let lists = requests(config, plan, schedule, destinations);
         let generators = lists
             .iter()
             .enumerate()
@@ -140,41 +140,12 @@ impl Saturator {
 
     /// Lets each queue's CPU generate until the end of the measure phase; what was seen of it.
     fn generate(&self, phases: Phases) -> Result<(Measured, Vec<Pinned>), ClientError> {
-        let (tell, told) = std::sync::mpsc::channel();
-        thread::scope(|scope| {
-            let threads: Vec<_> = self
-                .generators
-                .iter()
-                .zip(&self.cpus)
-                .map(|(generator, cpu)| {
-                    let tell = tell.clone();
-                    thread::Builder::new()
-                        .name("saturate".to_owned())
-                        .spawn_scoped(scope, move || {
-                            sys::cpu::pin_current(CpuId(*cpu)).map_err(ClientError::io(
-                                format!("pinning a generator to CPU {cpu}"),
-                            ))?;
-                            // The receiver waits for one id of each thread.
-                            let _ = tell.send(rustix::thread::gettid().as_raw_pid().unsigned_abs());
-                            clock::sleep_until_ns(phases.start_ns);
-                            until(generator, phases.measure_end())?;
-                            Pinned::look(&format!("generator on CPU {cpu}"), None, CpuId(*cpu))
-                                .map_err(ClientError::io("looking where a generator may run"))
-                        })
-                        .map_err(ClientError::io("starting a generator"))
-                })
-                .collect::<Result<_, ClientError>>()?;
-            drop(tell);
-            let measured = self.watch(
-                phases,
-                &told.iter().take(self.cpus.len()).collect::<Vec<u32>>(),
-            );
-            let mut pinned = Vec::new();
-            for thread in threads {
-                pinned.push(thread.join().map_err(|_| ClientError::Panicked)??);
-            }
-            Ok((measured?, pinned))
-        })
+        let work = |lane: usize| {
+            clock::sleep_until_ns(phases.start_ns);
+            until(&self.generators[lane], phases.measure_end())
+        };
+        let ran = lanes::run(&self.cpus, work, |threads| self.watch(phases, threads))?;
+        Ok((ran.watched, ran.pinned))
     }
 
     /// Reads the counters at both ends of the measure phase.
@@ -232,7 +203,7 @@ struct Counts {
 }
 
 /// Generates until `end_ns`; a call's length follows from how fast the one before was.
-fn until(generator: &Generate, end_ns: u64) -> Result<(), ClientError> {
+pub(crate) fn until(generator: &Generate, end_ns: u64) -> Result<(), ClientError> {
     let mut frames = FIRST_CALL;
     loop {
         let began_ns = clock::now_ns();
@@ -251,7 +222,7 @@ fn until(generator: &Generate, end_ns: u64) -> Result<(), ClientError> {
 }
 
 /// The frames of the schedule's requests in their order, by queue.
-fn lists(
+fn requests(
     config: &ClientConfig,
     plan: &AfXdpPlan<'_>,
     schedule: &Schedule,

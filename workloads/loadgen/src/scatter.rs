@@ -147,7 +147,7 @@ fn check(config: &ClientConfig, scatter: Scatter) -> Result<(), ClientError> {
         (Protocol::Rpc(Calls::Scan), Holds::OwnKeys) => {
             return refuse("a scan does not name its keys, so that none can ask for some of them");
         }
-        (Protocol::Meta | Protocol::Binary | Protocol::Rpc(_), _) => {
+        (Protocol::Meta | Protocol::Binary | Protocol::Rpc(_) | Protocol::Plain, _) => {
             return refuse(
                 "only the ASCII protocol has gets of several keys, and only calls scans",
             );

@@ -15,6 +15,11 @@ pub enum Arrivals {
     Poisson,
     /// Equal gaps, the first request at 0.
     Fixed,
+    /// Equal gaps between groups of requests that are due at the same time, the first group at 0.
+    Together {
+        /// Requests of a group, > 0.
+        requests: u16,
+    },
     /// On and off by turns: for `burst_ns` Poisson at `factor` times the rate, then nothing for
     /// `(factor - 1) * burst_ns`, beginning with a burst.
     Bursty {
@@ -29,10 +34,12 @@ impl Arrivals {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// When a burst has no length, or its factor is below 1 or not finite.
+    /// When a burst has no length, or its factor is below 1 or not finite; when a group has no requests.
     pub fn validate(self) -> Result<(), SpecError> {
         match self {
             Self::Poisson | Self::Fixed => Ok(()),
+            Self::Together { requests } if requests > 0 => Ok(()),
+            Self::Together { .. } => Err(SpecError::Group),
             Self::Bursty { burst_ns, factor } => {
                 if burst_ns == 0 || !factor.is_finite() || factor < 1.0 {
                     Err(SpecError::Burst)
@@ -50,7 +57,7 @@ impl Arrivals {
 pub struct Clockwork {
     arrivals: Arrivals,
     gap_ns: f64,
-    /// Poisson: the time so far. Bursty: the time so far without the pauses. Fixed: a count.
+    /// Poisson: the time so far. Bursty: the time so far without the pauses. Fixed and together: a count.
     elapsed: f64,
     rng: Xoshiro256PlusPlus,
 }
@@ -60,7 +67,7 @@ impl Clockwork {
     #[must_use]
     pub fn new(arrivals: Arrivals, rate_rps: f64, seed: u64) -> Self {
         let gap_ns = match arrivals {
-            Arrivals::Poisson | Arrivals::Fixed => 1e9 / rate_rps,
+            Arrivals::Poisson | Arrivals::Fixed | Arrivals::Together { .. } => 1e9 / rate_rps,
             Arrivals::Bursty { factor, .. } => 1e9 / (rate_rps * factor),
         };
         Self {
@@ -87,6 +94,11 @@ impl Iterator for Clockwork {
                 self.elapsed += 1.0;
                 at
             }
+            Arrivals::Together { requests } => {
+                let group = (self.elapsed / f64::from(requests)).floor();
+                self.elapsed += 1.0;
+                group * f64::from(requests) * self.gap_ns
+            }
             Arrivals::Poisson => {
                 self.elapsed += self.exponential();
                 self.elapsed
@@ -97,5 +109,20 @@ impl Iterator for Clockwork {
                 self.elapsed + pauses * (factor - 1.0) * burst_ns as f64
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_due_together_and_keep_the_rate() {
+        let arrivals = Arrivals::Together { requests: 10 };
+        let times: Vec<f64> = Clockwork::new(arrivals, 100_000.0, 7).take(25).collect();
+        assert_eq!(times[..10], [0.0; 10]);
+        assert_eq!(times[10..20], [100_000.0; 10]);
+        assert_eq!(times[20..], [200_000.0; 5]);
+        assert_eq!(Arrivals::Together { requests: 0 }.validate(), Err(SpecError::Group));
     }
 }

@@ -83,6 +83,9 @@ pub enum SpecError {
     /// Wrong parameters of bursts.
     #[error("arrivals: a burst needs a length above 0 and a finite factor >= 1")]
     Burst,
+    /// A group without requests.
+    #[error("arrivals: a group has at least one request")]
+    Group,
     /// A wrong pattern of rates.
     #[error("pattern: {0}")]
     Pattern(&'static str),
@@ -133,7 +136,9 @@ impl WorkloadSpec {
         match (&self.pattern, self.arrivals) {
             (None, _) => {}
             (Some(_), Arrivals::Bursty { .. }) => return Err(SpecError::PatternOfBursts),
-            (Some(pattern), Arrivals::Poisson | Arrivals::Fixed) => pattern.shape.validate()?,
+            (Some(pattern), Arrivals::Poisson | Arrivals::Fixed | Arrivals::Together { .. }) => {
+                pattern.shape.validate()?;
+            }
         }
         for (field, value) in [
             ("get_ratio", self.get_ratio),

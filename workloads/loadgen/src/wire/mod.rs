@@ -21,7 +21,7 @@ pub(crate) fn encode(
     out: &mut Vec<u8>,
 ) {
     match protocol {
-        Protocol::Ascii | Protocol::Meta | Protocol::Binary => {
+        Protocol::Ascii | Protocol::Meta | Protocol::Binary | Protocol::Plain => {
             out.extend_from_slice(&frame::header(id));
         }
         Protocol::Rpc(_) => {}
@@ -31,6 +31,7 @@ pub(crate) fn encode(
         Protocol::Ascii => ascii::encode(schedule, planned, version, out),
         Protocol::Meta => meta::encode(schedule, planned, version, out),
         Protocol::Binary => binary::encode(schedule, planned, version, id, out),
+        Protocol::Plain => append_value(planned, version, out),
     }
 }
 
@@ -60,7 +61,9 @@ pub(crate) fn encode_copy(
 /// what can be neither.
 pub(crate) fn parse(protocol: Protocol, echo: bool, datagram: &[u8]) -> Option<frame::Frame<'_>> {
     match protocol {
-        Protocol::Ascii | Protocol::Meta | Protocol::Binary => frame::parse(datagram),
+        Protocol::Ascii | Protocol::Meta | Protocol::Binary | Protocol::Plain => {
+            frame::parse(datagram)
+        }
         Protocol::Rpc(_) if echo => rpc::parse(Kind::Call, datagram),
         Protocol::Rpc(_) => rpc::parse(Kind::Reply, datagram),
     }
@@ -138,6 +141,8 @@ impl Reading {
             Protocol::Meta => Step::Done(meta::read(self, planned, body)),
             Protocol::Binary => Step::Done(binary::read(self, planned, id, body)),
             Protocol::Rpc(calls) => Step::Done(rpc::read(self, calls, planned, body)),
+            // There are echoes of it, and no replies.
+            Protocol::Plain => Step::Done(Verdict::Malformed),
         }
     }
 

@@ -9,3 +9,4 @@ pub mod maelstrom;
 pub mod placement;
 pub mod router;
 pub mod slice;
+pub mod system;

@@ -1,0 +1,141 @@
+//! Packet systems: what runs between sender and receiver in a trial, from load to stop, for every design that is compared.
+//!
+//! The control thread (an agent) leads it through the phases of the agents' protocol: [`System::load`] ->
+//! [`attach`](System::attach) -> [`start`](System::start), reads its [`counters`](System::counters) at any time, and
+//! [`stop`](System::stop)s it; all from within the network namespace that it forwards in. One file a design says what the phases
+//! mean for it. The choice of design, processor and I/O is made once at start, by matches that lead into generic code: nothing is
+//! dispatched per packet.
+//!
+//! | design | receives and sends by | its ledger begins at |
+//! |---|---|---|
+//! | `netslice` | AF_XDP, a slice a queue | the program on each device |
+//! | `kernel_forward` | the kernel | IP statistics of the namespace |
+//! | `xdp_forward` | the program on each device | the program on each device, IP statistics for what it leaves to the kernel |
+//! | `kernel_ipsec` | the kernel | IP and XFRM statistics of the namespace |
+//! | `raw_socket`, `raw_parallel`, `pcap`, `pcap_mmap`, `packet_mmap_v3`, `dispatch_threads` | packet sockets | the sockets |
+//!
+//! **CPUs.** The kernel's part of a queue runs on its k-peer. `netslice` sees to that itself (NAPI threads or interrupts, RPS, XPS,
+//! RSS), as the paper's kernel module does when it is loaded; a harness that has pinned the NAPI threads to the same CPUs before loses
+//! nothing, for doing it twice changes nothing. For the other designs it is the harness' part, since nothing of them says
+//! where a queue's packets are handled.
+//!
+//! **Settings.** A system whose frames reach user space switches the namespace's own forwarding off, or frames would
+//! leave twice; one in the kernel switches it on. Both are put back. Offloads are the harness' part: no device may join
+//! frames or leave large ones to be split ([`sys::ethtool::single_frames`]); and where no XDP program is attached
+//! ([`Design::has_program`]) GRO must be on, which gives a veth NAPI and merges no UDP of routed flows.
+
+mod config;
+mod counters;
+
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use config::{Design, ProcessorConfig, SystemConfig};
+pub use counters::{Counter, Counters, Loss};
+
+/// Why a system cannot be had, or broke.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such system.
+    #[error("{0}")]
+    Config(String),
+    /// This machine cannot run it; the sentence says what is missing.
+    #[error("{design} cannot run here: {reason}")]
+    Refused {
+        /// The design.
+        design: &'static str,
+        /// What is missing, and the remedy.
+        reason: String,
+    },
+    /// The devices cannot be sliced.
+    #[error(transparent)]
+    Slices(#[from] crate::slice::Error),
+    /// A program could not be loaded or attached, or its counters not be read.
+    #[error(transparent)]
+    Program(#[from] loader::Error),
+    /// A device, socket, ring, thread or setting could not be had.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A thread of the system has failed.
+    #[error("{name}: {reason}")]
+    Thread {
+        /// The thread.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Frames are still in it.
+    #[error("frames are still in the system after {0:?}")]
+    NotQuiet(Duration),
+}
+
+/// A thread of the system, for CPU accounting and for what the user is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadInfo {
+    /// Its name (`slice-0`, `worker-1`, `reader`).
+    pub name: String,
+    /// Its thread id.
+    pub tid: u32,
+    /// The CPU it is pinned to, if it is.
+    pub cpu: Option<u32>,
+}
+
+/// A packet system. Dropping it stops it and puts back what it changed.
+pub struct System {
+    config: SystemConfig,
+}
+
+impl System {
+    /// Checks that the machine can run it, and loads what it needs. Call it, and everything else, inside the network namespace to
+    /// forward in.
+    ///
+    /// # Errors
+    /// When there is no such system, or the machine lacks what it needs, with the remedy.
+    pub fn load(config: &SystemConfig) -> Result<Self, Error>;
+
+    /// Attaches programs, opens sockets, sets forwarding. From now on frames wait for the threads, or are forwarded by the
+    /// kernel.
+    ///
+    /// # Errors
+    /// When a device, a socket or a setting cannot be had.
+    pub fn attach(&mut self) -> Result<(), Error>;
+
+    /// Starts the threads, where there are any.
+    ///
+    /// # Errors
+    /// When a thread cannot be had, or not on its CPU.
+    pub fn start(&mut self) -> Result<(), Error>;
+
+    /// The threads, for CPU accounting; empty before [`start`](Self::start) and for designs in the kernel.
+    pub fn threads(&self) -> Vec<ThreadInfo>;
+
+    /// What was had, as opposed to what was asked, by name: modes, sizes of rings, placement. Complete after
+    /// [`attach`](Self::attach).
+    pub fn obtained(&self) -> Vec<(String, String)>;
+
+    /// Waits until no frame is in it: none in its sockets, rings or threads, and nothing counted by the kernel for
+    /// a while. New arrivals keep it waiting.
+    ///
+    /// # Errors
+    /// [`Error::NotQuiet`] after 10 s; when a thread has failed.
+    pub fn quiesce(&mut self) -> Result<(), Error>;
+
+    /// The counters, at any time; exact after [`quiesce`](Self::quiesce).
+    ///
+    /// # Errors
+    /// When the kernel does not tell its part, or a thread has failed: a ledger must not be closed on a guess.
+    pub fn counters(&self) -> Result<Counters, Error>;
+
+    /// Stops the threads, detaches everything and puts the settings back.
+    ///
+    /// # Errors
+    /// The first failure of a thread.
+    pub fn stop(self) -> Result<(), Error>;
+}

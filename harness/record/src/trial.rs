@@ -105,6 +105,29 @@ pub struct Scans {
     pub handoffs: Option<u64>,
 }
 
+/// What became of the bytes of a packet trial: counts that the ledger, which is in frames, does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FrameResult {
+    /// Length of a frame as the sender makes it, B: link header included, frame check sequence not.
+    pub frame_bytes: u32,
+    /// UDP payload of the trial's traffic that was delivered in the measure phase, B; of a round trip, that
+    /// came back.
+    pub payload_bytes: u64,
+    /// Frames that the system delivered although they never arrived at it, in the whole trial.
+    pub recovered: u64,
+    /// Frames of its own that it sent beside the traffic, in the whole trial: repairs, ICMP errors.
+    pub repairs: u64,
+    /// Frames of the traffic, repairs apart, that the link between the two routers was made to lose, in the
+    /// whole trial: what `recovered` is a part of. Empty where no loss is injected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
+    /// Bytes of all frames, link header included, that the egress router put on the link between the two
+    /// routers in the measure phase, as its device counts them; empty where there is one router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_bytes: Option<u64>,
+}
+
 /// How long a server took for what waited in its sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -168,6 +191,9 @@ pub struct TrialRecord {
     /// What scans took, where gets are such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scans: Option<Scans>,
+    /// What became of the bytes of a packet trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<FrameResult>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -238,6 +264,8 @@ pub struct TrialData {
     pub unused_packet_memory: Option<f64>,
     /// What scans took, where gets are such.
     pub scans: Option<Scans>,
+    /// What became of the bytes of a packet trial.
+    pub frames: Option<FrameResult>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -295,6 +323,7 @@ impl TrialData {
             cache_hit_ratio: None,
             unused_packet_memory: None,
             scans: None,
+            frames: None,
             cost: Cost::default(),
             drain: None,
             machine: None,
@@ -338,6 +367,7 @@ impl TrialData {
             cache_hit_ratio: self.cache_hit_ratio,
             unused_packet_memory: self.unused_packet_memory,
             scans: self.scans,
+            frames: self.frames,
             cost: self.cost,
             drain: self.drain,
             machine: self.machine.clone(),

@@ -46,7 +46,9 @@ pub use smell::{Severity, Smell};
 pub use steering::SteeringStep;
 pub use time::Timestamp;
 pub use trace::{StallSeen, TraceRow};
-pub use trial::{Cost, CounterRow, DrainTimes, Imbalance, Scans, Steering, TrialData, TrialRecord};
+pub use trial::{
+    Cost, CounterRow, DrainTimes, FrameResult, Imbalance, Scans, Steering, TrialData, TrialRecord,
+};
 
 /// Version of the result folder's layout and of every file in it. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 2;

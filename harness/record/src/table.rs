@@ -1,6 +1,7 @@
 //! The tables: one row per trial, one per probe cell, in the order of columns that is promised.
 
 mod account;
+mod frames;
 mod several;
 
 use std::collections::BTreeSet;
@@ -151,6 +152,7 @@ pub(crate) fn trials<'a>(
         .chain(TAIL.into_iter().map(String::from))
         .chain(account::COLUMNS.into_iter().map(String::from))
         .chain(several::COLUMNS.into_iter().map(String::from))
+        .chain(frames::COLUMNS.into_iter().map(String::from))
         .chain(VERDICT.into_iter().map(String::from))
         .collect();
     let mut rows = vec![header];
@@ -164,6 +166,7 @@ pub(crate) fn trials<'a>(
         row.extend(after_drops(record));
         row.extend(account::cells(record));
         row.extend(several::cells(record));
+        row.extend(frames::cells(record));
         row.extend(verdict(record));
         row
     }));

@@ -105,6 +105,51 @@ pub struct Scans {
     pub handoffs: Option<u64>,
 }
 
+/// What became of the bytes of a packet trial: counts that the ledger, which is in frames, does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FrameResult {
+    /// Length of a frame as the sender makes it, B: link header included, frame check sequence not.
+    pub frame_bytes: u32,
+    /// UDP payload of the trial's traffic that was delivered in the measure phase, B; of a round trip, that
+    /// came back.
+    pub payload_bytes: u64,
+    /// Frames that the system delivered although they never arrived at it, in the whole trial.
+    pub recovered: u64,
+    /// Frames of its own that it sent beside the traffic, in the whole trial: repairs, ICMP errors.
+    pub repairs: u64,
+    /// Frames of the traffic, repairs apart, that the link between the two routers was made to lose, in the
+    /// whole trial: what `recovered` is a part of. Empty where no loss is injected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
+    /// Bytes of all frames, link header included, that the egress router put on the link between the two
+    /// routers in the measure phase, as its device counts them; empty where there is one router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_bytes: Option<u64>,
+}
+
+impl FrameResult {
+    /// Bytes of a frame's headers: Ethernet, IPv4 without options, UDP.
+    pub const HEADERS: u32 = 14 + 20 + 8;
+
+    /// Of the bytes on the link between two routers, the share that was frames of the traffic as the sender
+    /// made them, and delivered. `None` without such a link, or where nothing was put on it.
+    #[must_use]
+    pub fn goodput_share(self) -> Option<f64> {
+        let link = self.link_bytes.filter(|bytes| *bytes > 0)?;
+        let payload = self.frame_bytes.checked_sub(Self::HEADERS)?;
+        let frames = self.payload_bytes as f64 / f64::from(payload);
+        Some(frames * f64::from(self.frame_bytes) / link as f64)
+    }
+
+    /// Of the lost frames of the traffic, the share that was recovered; `None` where none was lost.
+    #[must_use]
+    pub fn recovered_share(self) -> Option<f64> {
+        let lost = self.lost.filter(|frames| *frames > 0)?;
+        Some(self.recovered as f64 / lost as f64)
+    }
+}
+
 /// How long a server took for what waited in its sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -168,6 +213,9 @@ pub struct TrialRecord {
     /// What scans took, where gets are such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scans: Option<Scans>,
+    /// What became of the bytes of a packet trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<FrameResult>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -202,6 +250,44 @@ impl TrialRecord {
             Some(drain) => drain.drain_ns.max(1),
         };
         self.answered_measured as f64 * 1e9 / length_ns as f64
+    }
+
+    /// Of a packet trial: UDP payload delivered in the measure phase, Gb/s (10^9 bits).
+    #[must_use]
+    pub fn payload_gbps(&self) -> Option<f64> {
+        Some(self.gbps(self.frames?.payload_bytes))
+    }
+
+    /// Of a packet trial with two routers: all frames that went from one to the other, Gb/s.
+    #[must_use]
+    pub fn link_gbps(&self) -> Option<f64> {
+        Some(self.gbps(self.frames?.link_bytes?))
+    }
+
+    /// Of a packet trial: CPUs that the system's NAPI threads kept busy in the measure phase, on average.
+    #[must_use]
+    pub fn k_peer_cpus(&self) -> Option<f64> {
+        self.cpus(self.cost.napi_cpu_ns)
+    }
+
+    /// Of a packet trial: CPUs that the system's own threads kept busy in the measure phase, on average.
+    #[must_use]
+    pub fn u_peer_cpus(&self) -> Option<f64> {
+        self.cpus(self.cost.server_cpu_ns)
+    }
+
+    fn cpus(&self, cpu_ns: Option<u64>) -> Option<f64> {
+        self.frames?;
+        Some(cpu_ns? as f64 / self.measure_ns())
+    }
+
+    /// Bits a nanosecond are gigabits a second.
+    fn gbps(&self, bytes: u64) -> f64 {
+        bytes as f64 * 8.0 / self.measure_ns()
+    }
+
+    fn measure_ns(&self) -> f64 {
+        self.trial.phases.measure.as_nanos() as f64
     }
 }
 
@@ -238,6 +324,8 @@ pub struct TrialData {
     pub unused_packet_memory: Option<f64>,
     /// What scans took, where gets are such.
     pub scans: Option<Scans>,
+    /// What became of the bytes of a packet trial.
+    pub frames: Option<FrameResult>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -295,6 +383,7 @@ impl TrialData {
             cache_hit_ratio: None,
             unused_packet_memory: None,
             scans: None,
+            frames: None,
             cost: Cost::default(),
             drain: None,
             machine: None,
@@ -338,6 +427,7 @@ impl TrialData {
             cache_hit_ratio: self.cache_hit_ratio,
             unused_packet_memory: self.unused_packet_memory,
             scans: self.scans,
+            frames: self.frames,
             cost: self.cost,
             drain: self.drain,
             machine: self.machine.clone(),

@@ -128,6 +128,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         cache_hit_ratio: cache_hit_ratio(&counts.related),
         unused_packet_memory: unused_packet_memory(&counts.related),
         scans: scans(&plan.trial, counts),
+        frames: None,
         cost,
         drain: drain.map(|drain| drain.times),
         machine: Some(evidence.machine),

@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 use record::{
-    Activity, Cost, CounterRow, DeviceState, DropCount, Hardware, Imbalance, Interval, Ledger,
+    Activity, Cost, CounterRow, DeviceState, DropCount, FrameResult, Hardware, Imbalance, Interval, Ledger,
     Machine, ProgramRuns, RoleHardware, RunFolder, RunId, RunRecord, Scans, Steering, Timestamp,
     TrialData,
 };
@@ -91,6 +91,14 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             scans: 1000,
             keys: 16_000,
             handoffs: Some(950),
+        }),
+        frames: Some(FrameResult {
+            frame_bytes: 1_514,
+            payload_bytes: 92_000_000,
+            recovered: 3,
+            repairs: 2_250,
+            lost: Some(4),
+            link_bytes: Some(140_000_000),
         }),
         cost: cost(),
         drain: None,

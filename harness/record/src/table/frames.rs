@@ -1,0 +1,59 @@
+//! Columns of `trials.csv` about packet trials; all empty for a trial of requests.
+
+use spec::Processor;
+
+use super::{cell, ratio};
+use crate::trial::{FrameResult, TrialRecord};
+
+/// The columns in order.
+pub(super) const COLUMNS: [&str; 15] = [
+    "processor",
+    "queues",
+    "frame_bytes",
+    "round_trip",
+    "batch",
+    "placement",
+    "payload_gbps",
+    "k_peer_cpus",
+    "u_peer_cpus",
+    "recovered",
+    "repairs",
+    "loss_share",
+    "lost",
+    "link_gbps",
+    "goodput_share",
+];
+
+/// The cells of a trial.
+pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
+    let Some(traffic) = record.trial.traffic() else {
+        return vec![String::new(); COLUMNS.len()];
+    };
+    let (system, frames) = (&record.trial.system, record.frames);
+    let loss = match traffic.processor {
+        Processor::Router | Processor::Inspect | Processor::Ipsec(_) => None,
+        Processor::Maelstrom(options) => Some(options.loss.fraction()),
+    };
+    vec![
+        traffic.processor.name().to_owned(),
+        record.trial.topology.queues.to_string(),
+        traffic.frame_size.get().to_string(),
+        traffic.round_trip.to_string(),
+        cell(system.batch),
+        cell(system.placement),
+        gbps(record.payload_gbps()),
+        ratio(record.k_peer_cpus()),
+        ratio(record.u_peer_cpus()),
+        cell(frames.map(|frames| frames.recovered)),
+        cell(frames.map(|frames| frames.repairs)),
+        cell(loss),
+        cell(frames.and_then(|frames| frames.lost)),
+        gbps(record.link_gbps()),
+        ratio(frames.and_then(FrameResult::goodput_share)),
+    ]
+}
+
+/// Kilobits a second: the shortest frames carry few.
+fn gbps(value: Option<f64>) -> String {
+    value.map(|value| format!("{value:.6}")).unwrap_or_default()
+}

@@ -184,6 +184,10 @@ pub(crate) enum Role {
     InKernel,
     /// Drives the load
     Client,
+    /// Passes frames on between sender and receiver
+    Router,
+    /// Makes frames
+    Sender,
     /// Measures thread notification
     Probe,
 }

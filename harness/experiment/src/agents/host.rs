@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sys::account::{CpuSnapshot, Usage};
 use sys::cpu::{CpuId, Pinned};
 use sys::link::{MacAddress, Peer, VethSpec, XdpMode};
+use sys::tables::{self, NextHop, Route, RouteKind, Table};
 use sys::{ethtool, link, napi, sockets};
 
 use super::Role;
@@ -199,6 +200,23 @@ impl HostRole {
             } => {
                 link::add_neighbour(device, *address, MacAddress(*mac))?;
             }
+            Action::Route {
+                device,
+                network,
+                prefix,
+                gateway,
+            } => tables::add_route(&Route {
+                table: Table::Main,
+                destination: *network,
+                prefix_len: *prefix,
+                kind: RouteKind::Unicast,
+                priority: 0,
+                hops: vec![NextHop {
+                    device: link::ifindex(device)?,
+                    gateway: Some(*gateway),
+                    weight: 1,
+                }],
+            })?,
             Action::Up { device } => link::set_up(device)?,
             Action::AwaitCarrier { device } => link::await_running(device, CARRIER)?,
             Action::PinNapi { device, cpus } => {

@@ -14,6 +14,8 @@ mod napi_watch;
 pub(crate) mod probe;
 pub(crate) mod repartition;
 mod rig;
+pub(crate) mod router;
+pub(crate) mod sender;
 pub(crate) mod server;
 pub(crate) mod serving;
 mod timeline;
@@ -62,6 +64,8 @@ pub(crate) fn run(role: cli::Role, host: Option<u32>) -> Result<()> {
         cli::Role::Memcached => play("memcached", memcached::MemcachedRole::default()),
         cli::Role::InKernel => play("in-kernel", in_kernel::InKernelRole::default()),
         cli::Role::Client => play("client", client::ClientRole::default()),
+        cli::Role::Router => play("router", router::RouterRole::default()),
+        cli::Role::Sender => play("sender", sender::SenderRole::default()),
         cli::Role::Probe => play("probe", probe::ProbeRole),
     }
 }

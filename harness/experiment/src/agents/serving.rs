@@ -1,6 +1,6 @@
 //! What the coordinator asks of a server, ours or an external one, and what it is told.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use kv::server::{DropLine, ServerConfig, ThreadInfo};
 use record::SteeringStep;
@@ -60,6 +60,29 @@ pub(crate) enum Deployment {
     Reflector(Reflector),
     /// No server: an XDP program is the store.
     KvDirect(KvDirect),
+    /// No server: frames are counted.
+    FrameCount(FrameCount),
+}
+
+/// The end of a path where frames are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FrameCount {
+    /// The device.
+    pub(crate) device: String,
+    /// Its receive queues.
+    pub(crate) queues: u16,
+    /// Its hardware address.
+    pub(crate) mac: [u8; 6],
+    /// Its address.
+    pub(crate) address: Ipv4Addr,
+    /// UDP port of the frames.
+    pub(crate) port: u16,
+    /// UDP source port of the first flow; the others follow.
+    pub(crate) first_flow: u16,
+    /// Number of flows.
+    pub(crate) flows: u16,
+    /// Bytes of UDP payload of each frame.
+    pub(crate) payload: u32,
 }
 
 /// A store in the kernel.

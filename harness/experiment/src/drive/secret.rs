@@ -19,7 +19,10 @@ pub(super) fn share(plan: &mut Plan) -> Result<()> {
     match &mut plan.server {
         Deployment::Ours(config) => config.secret = Some(secret.clone()),
         // The spec is refused that asks for it.
-        Deployment::Memcached(_) | Deployment::Reflector(_) | Deployment::KvDirect(_) => {}
+        Deployment::Memcached(_)
+        | Deployment::Reflector(_)
+        | Deployment::KvDirect(_)
+        | Deployment::FrameCount(_) => {}
     }
     plan.client.secret = Some(secret);
     Ok(())

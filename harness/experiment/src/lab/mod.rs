@@ -1,6 +1,7 @@
 //! The plan's hosts, alive: agents that hold namespaces and undo everything by ending.
 
 mod agent;
+mod chain;
 mod host;
 mod stuck;
 
@@ -12,6 +13,7 @@ use kv::server::ThreadInfo;
 use record::{CounterRow, DeviceState};
 
 pub(crate) use agent::Agent;
+pub(crate) use chain::Chain;
 
 use crate::agents::host::{Answer, Measured, Request};
 use crate::agents::window::Window;

@@ -55,6 +55,17 @@ pub(crate) enum Action {
         /// Its hardware address.
         mac: [u8; 6],
     },
+    /// The way to a network that is not on any of the host's links.
+    Route {
+        /// The device.
+        device: String,
+        /// The network's address, the bits behind the prefix 0.
+        network: IpAddr,
+        /// Length of its prefix in bits.
+        prefix: u8,
+        /// The next router.
+        gateway: IpAddr,
+    },
     /// Brings a device up.
     Up {
         /// The device.
@@ -111,6 +122,12 @@ impl fmt::Display for Action {
             } => {
                 write!(f, "static neighbour {address} on {device}")
             }
+            Self::Route {
+                device,
+                network,
+                prefix,
+                gateway,
+            } => write!(f, "route to {network}/{prefix} by {gateway} on {device}"),
             Self::Up { device } => write!(f, "bring {device} up"),
             Self::AwaitCarrier { device } => write!(f, "wait for {device}'s carrier"),
             Self::PinNapi { device, cpus } => {

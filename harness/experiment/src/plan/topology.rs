@@ -159,7 +159,8 @@ fn addresses(own: End, peer: End) -> impl Iterator<Item = Action> {
     addresses.into_iter().chain(peers)
 }
 
-fn device(name: &str, napi: &[u32], receiver: Receiver) -> HostPlan {
+/// What makes a device ready, but for its addresses.
+pub(super) fn device(name: &str, napi: &[u32], receiver: Receiver) -> HostPlan {
     let device = || name.to_owned();
     let mut off: Vec<String> = OFFLOADS.iter().map(|&feature| feature.to_owned()).collect();
     let mut on = Vec::new();

@@ -1,6 +1,7 @@
 //! The agent of a server that is an XDP program and nothing else. It has no threads: what requests cost
 //! is the NAPI threads', and this process sleeps while they are served.
 
+pub(crate) mod count;
 mod kv_direct;
 mod reflector;
 
@@ -114,6 +115,10 @@ impl Loaded {
             }
             Deployment::KvDirect(config) => {
                 let program = kv_direct::Store::load(&config)?;
+                (config.device, Box::new(program))
+            }
+            Deployment::FrameCount(config) => {
+                let program = count::load(&config)?;
                 (config.device, Box::new(program))
             }
             Deployment::Ours(_) | Deployment::Memcached(_) => {

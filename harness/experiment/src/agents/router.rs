@@ -1,0 +1,145 @@
+//! The router agent: a packet system in a process of its own, between sender and receiver.
+
+use anyhow::{Context, Result, anyhow};
+use protocol::{Phase, Progress};
+use serde::{Deserialize, Serialize};
+use slices::system::{Counters, System, SystemConfig};
+use sys::account::{CpuSnapshot, Usage};
+use sys::cpu::{CpuId, Pinned};
+use sys::{clock, link};
+
+use super::Role;
+use super::window::Window;
+
+/// Bytes of a link's header, which the kernel has taken off a packet where a veth counts its bytes.
+const LINK_HEADER: u64 = 14;
+
+/// A request to the router agent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// Make ready: memory, programs.
+    Load(Box<SystemConfig>),
+    /// Attach programs, open sockets, set forwarding; tells what was obtained.
+    Attach,
+    /// Start the threads.
+    Start,
+    /// Read the counters at rest.
+    Arm,
+    /// Pass frames on through the window and tell about its measure phase.
+    Measure(Window),
+    /// Wait until no frame is in the system, then read the counters.
+    Quiesce,
+}
+
+/// The answer of the router agent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// It was done.
+    Done,
+    /// What was obtained, which may differ from what was asked.
+    Obtained(Vec<(String, String)>),
+    /// The counters since the start.
+    Counters(Counters),
+    /// The measure phase.
+    Measured(Measured),
+}
+
+/// A router's measure phase.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    /// What the system's threads used.
+    pub(crate) used: Usage,
+    /// Where those that are pinned were allowed to run at its end.
+    pub(crate) pinned: Vec<Pinned>,
+    /// Bytes of frames, link headers included, that left by the device towards the receiver.
+    pub(crate) sent_bytes: u64,
+}
+
+/// The role's state.
+#[derive(Default)]
+pub(crate) struct RouterRole {
+    loaded: Option<Loaded>,
+    progress: Progress,
+}
+
+struct Loaded {
+    system: System,
+    /// The device towards the receiver.
+    outward: String,
+}
+
+impl Role for RouterRole {
+    type Request = Request;
+    type Answer = Answer;
+
+    fn handle(&mut self, request: Request) -> Result<Answer> {
+        match request {
+            Request::Load(config) => {
+                self.progress.enter(Phase::Loaded)?;
+                let [_, outward] = config.devices.clone();
+                let system = System::load(&config)?;
+                self.loaded = Some(Loaded { system, outward });
+                Ok(Answer::Done)
+            }
+            Request::Attach => {
+                self.progress.enter(Phase::Attached)?;
+                let system = &mut self.loaded()?.system;
+                system.attach()?;
+                Ok(Answer::Obtained(system.obtained()))
+            }
+            Request::Start => {
+                self.loaded()?.system.start()?;
+                Ok(Answer::Done)
+            }
+            Request::Arm => {
+                self.progress.enter(Phase::Armed)?;
+                Ok(Answer::Counters(self.loaded()?.system.counters()?))
+            }
+            Request::Measure(window) => {
+                self.progress.enter(Phase::Measuring)?;
+                Ok(Answer::Measured(self.loaded()?.measure(window)?))
+            }
+            Request::Quiesce => {
+                self.progress.enter(Phase::Drained)?;
+                let system = &mut self.loaded()?.system;
+                system.quiesce()?;
+                Ok(Answer::Counters(system.counters()?))
+            }
+        }
+    }
+}
+
+impl RouterRole {
+    fn loaded(&mut self) -> Result<&mut Loaded> {
+        self.loaded
+            .as_mut()
+            .ok_or_else(|| anyhow!("no system was loaded"))
+    }
+}
+
+impl Loaded {
+    fn measure(&self, window: Window) -> Result<Measured> {
+        let threads = self.system.threads();
+        let cpu = || CpuSnapshot::of_threads(threads.iter().map(|thread| thread.tid));
+        clock::sleep_until_ns(window.measure_from_ns());
+        let (cpu_before, bytes_before) = (cpu()?, self.sent_bytes()?);
+        clock::sleep_until_ns(window.measure_until_ns());
+        let (cpu_after, bytes_after) = (cpu()?, self.sent_bytes()?);
+        let pinned = threads.iter().filter_map(|thread| {
+            let cpu = CpuId(thread.cpu?);
+            Some(Pinned::look(&thread.name, Some(thread.tid), cpu))
+        });
+        Ok(Measured {
+            used: cpu_after.since(&cpu_before).total,
+            pinned: pinned.collect::<Result<_, _>>()?,
+            sent_bytes: bytes_after.saturating_sub(bytes_before),
+        })
+    }
+
+    fn sent_bytes(&self) -> Result<u64> {
+        let counted = link::statistics(&self.outward).context("the device's statistics")?;
+        Ok(counted.tx_bytes + counted.tx_packets * LINK_HEADER)
+    }
+}

@@ -1,0 +1,205 @@
+//! Hosts in a row, from the sender to the receiver, as steps per host. Pure.
+//!
+//! Each pair of devices is made by the host that is nearer to the sender. Every host knows its neighbours' hardware
+//! addresses and the way to both ends beforehand, so that nobody ever asks for anything.
+
+use std::net::Ipv4Addr;
+
+use super::super::action::Action;
+use super::super::topology::{HostPlan, Port, Receiver, device, joined};
+use super::cpus::ChainPlacement;
+
+/// One end of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Device {
+    /// Its name, in its own namespace.
+    pub(crate) name: &'static str,
+    /// Hardware address (locally administered).
+    pub(crate) mac: [u8; 6],
+    /// Its address, in the range that RFC 2544 sets apart for benchmarks (198.18.0.0/15); its network has 24 bits.
+    pub(crate) address: Ipv4Addr,
+}
+
+/// Bits of each link's network.
+const PREFIX: u8 = 24;
+/// What a tunnel or a code adds to a packet at most: room on the link between two routers.
+pub(crate) const BETWEEN: u16 = 128;
+
+const fn at(name: &'static str, number: u8, address: [u8; 4]) -> Device {
+    let [a, b, c, d] = address;
+    Device {
+        name,
+        mac: [0x02, 0x53, 0x42, 0, 1, number],
+        address: Ipv4Addr::new(a, b, c, d),
+    }
+}
+
+/// The sender's device.
+pub(crate) const SENDER: Device = at("sender0", 1, [198, 18, 0, 2]);
+/// The receiver's device.
+pub(crate) const RECEIVER: Device = at("receiver0", 2, [198, 19, 0, 2]);
+/// The devices of the one router of a chain, towards the sender and towards the receiver.
+const ROUTER: [Device; 2] = [
+    at("router0", 3, [198, 18, 0, 1]),
+    at("router1", 4, [198, 19, 0, 1]),
+];
+/// The devices of a pair's router at the sender.
+const EGRESS: [Device; 2] = [
+    at("egress0", 5, [198, 18, 0, 1]),
+    at("egress1", 6, [198, 18, 128, 1]),
+];
+/// The devices of a pair's router at the receiver.
+const INGRESS: [Device; 2] = [
+    at("ingress0", 7, [198, 18, 128, 2]),
+    at("ingress1", 8, [198, 19, 0, 1]),
+];
+
+/// A router of the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RouterHost {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Its name in results and messages.
+    pub(crate) scope: &'static str,
+    /// Its devices, towards the sender and towards the receiver.
+    pub(crate) devices: [Device; 2],
+}
+
+/// The router of a chain.
+pub(crate) const CHAIN: [RouterHost; 1] = [RouterHost {
+    name: "router",
+    scope: "router host",
+    devices: ROUTER,
+}];
+/// The routers of a pair.
+pub(crate) const PAIR: [RouterHost; 2] = [
+    RouterHost {
+        name: "egress",
+        scope: "egress host",
+        devices: EGRESS,
+    },
+    RouterHost {
+        name: "ingress",
+        scope: "ingress host",
+        devices: INGRESS,
+    },
+];
+
+/// A host of the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChainHost {
+    /// Its name in results and messages.
+    pub(crate) scope: &'static str,
+    /// Its devices, the one nearest to the sender first.
+    pub(crate) devices: Vec<&'static str>,
+    /// Its steps.
+    pub(crate) steps: HostPlan,
+}
+
+/// What the row is to be like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    /// Between sender and receiver.
+    pub(crate) routers: &'a [RouterHost],
+    /// Queues of every device.
+    pub(crate) queues: u16,
+    /// Largest packet of the ends' links, in bytes.
+    pub(crate) mtu: u16,
+    /// What receives at the sender: XDP where frames come back to it.
+    pub(crate) sender: Receiver,
+    /// What receives at the routers.
+    pub(crate) router: Receiver,
+    /// Where NAPI threads run.
+    pub(crate) placement: &'a ChainPlacement,
+}
+
+/// The hosts from the sender to the receiver.
+pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
+    let Row {
+        routers, placement, ..
+    } = *row;
+    // Both ends of every link, from the sender on.
+    let mut ends = vec![SENDER];
+    ends.extend(routers.iter().flat_map(|router| router.devices));
+    ends.push(RECEIVER);
+    let links: Vec<[Device; 2]> = (ends.chunks_exact(2).map(|pair| [pair[0], pair[1]])).collect();
+    let mut hosts = vec![end("sender host", SENDER, row.sender, &placement.sender_napi)];
+    for (router, cpus) in routers.iter().zip(&placement.routers) {
+        let mut steps = HostPlan {
+            before: Vec::new(),
+            after_attach: Vec::new(),
+        };
+        for of in router.devices {
+            let one = ready(of, row.router, &cpus.k_peers);
+            steps.before.extend(one.before);
+            steps.after_attach.extend(one.after_attach);
+        }
+        hosts.push(ChainHost {
+            scope: router.scope,
+            devices: router.devices.map(|device| device.name).to_vec(),
+            steps,
+        });
+    }
+    let receiver_napi = &placement.receiver_napi;
+    hosts.push(end("receiver host", RECEIVER, Receiver::Xdp, receiver_napi));
+    let last = links.len() - 1;
+    for (number, [near, far]) in links.into_iter().enumerate() {
+        let between = number > 0 && number < last;
+        let mtu = row.mtu + if between { BETWEEN } else { 0 };
+        let pair = joined(port(near), port(far), row.queues, mtu);
+        hosts[number].steps.before.insert(0, pair);
+        hosts[number].steps.before.push(neighbour(near, far));
+        hosts[number + 1].steps.before.push(neighbour(far, near));
+    }
+    if let [egress, ingress] = routers {
+        let between = [egress.devices[1], ingress.devices[0]];
+        hosts[1].steps.before.push(route(RECEIVER, between));
+        hosts[2].steps.before.push(route(SENDER, [between[1], between[0]]));
+    }
+    hosts
+}
+
+fn end(scope: &'static str, of: Device, receiver: Receiver, napi: &[u32]) -> ChainHost {
+    ChainHost {
+        scope,
+        devices: vec![of.name],
+        steps: ready(of, receiver, napi),
+    }
+}
+
+/// What makes one device ready.
+fn ready(of: Device, receiver: Receiver, napi: &[u32]) -> HostPlan {
+    let mut plan = device(of.name, napi, receiver);
+    plan.before.push(Action::Address {
+        device: of.name.to_owned(),
+        address: of.address.into(),
+        prefix: PREFIX,
+    });
+    plan
+}
+
+fn port(of: Device) -> Port {
+    Port {
+        device: of.name,
+        mac: of.mac,
+    }
+}
+
+fn neighbour(of: Device, peer: Device) -> Action {
+    Action::Neighbour {
+        device: of.name.to_owned(),
+        address: peer.address.into(),
+        mac: peer.mac,
+    }
+}
+
+/// The way to an end's network, by a device and the one at the other end of its link.
+fn route(to: Device, [own, peer]: [Device; 2]) -> Action {
+    let [a, b, c, _] = to.address.octets();
+    Action::Route {
+        device: own.name.to_owned(),
+        network: Ipv4Addr::new(a, b, c, 0).into(),
+        prefix: PREFIX,
+        gateway: peer.address.into(),
+    }
+}

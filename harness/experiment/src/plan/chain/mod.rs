@@ -1,0 +1,147 @@
+//! From a packet trial to what is done where: a sender, one router or two, a receiver. Pure.
+
+mod cpus;
+mod hosts;
+mod roles;
+
+use loadgen::frames::FramesConfig;
+use record::Smell;
+use slices::system::SystemConfig;
+use spec::{FrameArrivals, TopologyKind, Traffic, Trial};
+
+use super::topology::Receiver;
+use super::{Machine, Refusal};
+use crate::agents::client::Load;
+use crate::agents::serving::Deployment;
+use cpus::Demand;
+pub(crate) use cpus::{ChainPlacement, RouterCpus};
+pub(crate) use hosts::{ChainHost, RECEIVER, SENDER};
+use hosts::{CHAIN, PAIR, Row, RouterHost};
+
+/// Everything that one packet trial needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FramePlan {
+    /// The trial.
+    pub(crate) trial: Trial,
+    /// What is sent.
+    pub(crate) traffic: Traffic,
+    /// CPUs of all roles.
+    pub(crate) placement: ChainPlacement,
+    /// The hosts, from the sender to the receiver.
+    pub(crate) hosts: Vec<ChainHost>,
+    /// What runs in each host between them, the sender's side first.
+    pub(crate) routers: Vec<RouterPlan>,
+    /// What sends.
+    pub(crate) sender: SenderPlan,
+    /// What receives.
+    pub(crate) receiver: Deployment,
+    /// What the result must say about the plan.
+    pub(crate) smells: Vec<Smell>,
+}
+
+/// What runs in a host between sender and receiver.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RouterPlan {
+    /// The host's name in results.
+    pub(crate) scope: &'static str,
+    /// Its devices, towards the sender and towards the receiver.
+    pub(crate) devices: [&'static str; 2],
+    /// Whether an XDP program takes the frames of its devices.
+    pub(crate) receiver: Receiver,
+    /// The system.
+    pub(crate) system: SystemConfig,
+}
+
+/// What sends.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum SenderPlan {
+    /// Frames that do not come back, made in the device.
+    OneWay(FramesConfig),
+    /// Frames that come back and are timed, by an AF_XDP client.
+    RoundTrip(Box<Load>),
+}
+
+/// Plans a trial of `traffic` for a machine.
+pub(crate) fn plan(
+    trial: &Trial,
+    traffic: &Traffic,
+    machine: &Machine,
+) -> Result<FramePlan, Refusal> {
+    let hosts: &[RouterHost] = match trial.topology.kind {
+        TopologyKind::Chain => &CHAIN,
+        TopologyKind::Pair => &PAIR,
+        TopologyKind::Veth | TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic => {
+            return Err(Refusal::new(
+                &format!("{} forwards no frames", trial.topology.kind.name()),
+                "use `kind: chain`, or `kind: pair`",
+            ));
+        }
+    };
+    refuse_long_frames(traffic)?;
+    let names: Vec<&str> = hosts.iter().map(|host| host.name).collect();
+    let placement = cpus::place(
+        &Demand {
+            system: &trial.system,
+            queues: usize::from(trial.topology.queues),
+            routers: &names,
+            generates: !traffic.round_trip,
+            router_cpus: trial.placement.server_cpus.as_deref(),
+            end_cpus: trial.placement.client_cpus.as_deref(),
+        },
+        machine,
+    )?;
+    let routers = roles::routers(trial, traffic, hosts, &placement)?;
+    let receiver = |router: &RouterPlan| router.receiver;
+    let row = hosts::row(&Row {
+        routers: hosts,
+        queues: trial.topology.queues,
+        mtu: trial.topology.mtu,
+        sender: match traffic.round_trip {
+            true => Receiver::Xdp,
+            false => Receiver::Kernel,
+        },
+        router: routers.first().map_or(Receiver::Kernel, receiver),
+        placement: &placement,
+    });
+    let shared = placement.shared.iter();
+    let smells = shared.map(|shared| Smell::SharedCpu {
+        cpu: shared.cpu,
+        roles: shared.roles.clone(),
+    });
+    Ok(FramePlan {
+        smells: smells.collect(),
+        hosts: row,
+        sender: roles::sender(trial, traffic, hosts[0].devices[0], &placement),
+        receiver: roles::receiver(trial, traffic),
+        traffic: traffic.clone(),
+        trial: trial.clone(),
+        placement,
+        routers,
+    })
+}
+
+/// Frames that a generator in the kernel can make lie in one piece.
+fn refuse_long_frames(traffic: &Traffic) -> Result<(), Refusal> {
+    let longest = steering::layout::LONGEST_REQUEST as u64;
+    if traffic.round_trip || traffic.frame_size.get() <= longest {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        &format!(
+            "the sender makes frames of {longest} bytes at most, not {}",
+            traffic.frame_size
+        ),
+        "a smaller traffic.frame_size, or `round_trip: true`, whose frames come from a socket",
+    ))
+}
+
+/// Whether the sender keeps a schedule.
+pub(crate) const fn is_paced(traffic: &Traffic) -> bool {
+    match traffic.arrivals {
+        FrameArrivals::Saturate => false,
+        FrameArrivals::Fixed => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use spec::{Count, Io, Mechanism, ProbeMode, System, SystemKind, Trial, Wakeup};
+use spec::{Count, Io, Mechanism, ProbeMode, System, SystemKind, Task, Trial, Wakeup};
 
 /// What a number is taken of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]
@@ -77,13 +77,24 @@ impl SweepValues {
         fn is<T: PartialEq>(wanted: Option<T>, found: T) -> bool {
             wanted.is_none_or(|wanted| wanted == found)
         }
-        let workload = &trial.workload;
-        is(self.theta, workload.popularity.theta())
-            && is(self.get_ratio, workload.get_ratio)
-            && is(self.keys, workload.keys)
-            && is(self.flows, workload.flows)
-            && is(self.multi_get, workload.multi_get)
-            && is(self.owners, trial.system.owners)
+        let requests = match &trial.task {
+            Task::Requests(workload) => {
+                is(self.theta, workload.popularity.theta())
+                    && is(self.get_ratio, workload.get_ratio)
+                    && is(self.keys, workload.keys)
+                    && is(self.flows, workload.flows)
+                    && is(self.multi_get, workload.multi_get)
+            }
+            // Frames have no keys that could be as many as were named.
+            Task::Frames(traffic) => {
+                self.theta.is_none()
+                    && self.get_ratio.is_none()
+                    && self.keys.is_none()
+                    && is(self.flows, traffic.flows)
+                    && self.multi_get.is_none()
+            }
+        };
+        requests && is(self.owners, trial.system.owners)
     }
 
     /// Where the chosen values stand in a trial's JSON.

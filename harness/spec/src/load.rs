@@ -154,6 +154,10 @@ pub struct Sweep {
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 100))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_get: Option<Vec<u16>>,
+    /// In place of `traffic.frame_size`.
+    #[garde(inner(length(min = 1)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame_size: Option<Vec<Bytes>>,
     /// In place of `topology.queues`; servers keep their owners, packet systems have as many as queues unless told
     /// otherwise.
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 64))))]
@@ -171,10 +175,6 @@ pub struct Sweep {
     #[garde(inner(length(min = 1), inner(custom(crate::rules::cache_entries))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_entries: Option<Vec<u32>>,
-    /// In place of `traffic.frame_size`.
-    #[garde(inner(length(min = 1)))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub frame_size: Option<Vec<Bytes>>,
     /// In place of `batch` of every `netslice`.
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 256))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

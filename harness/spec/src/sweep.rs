@@ -19,11 +19,11 @@ pub(crate) struct Cell {
     large_share: Option<Share>,
     flows: Option<u16>,
     multi_get: Option<u16>,
+    frame_size: Option<Bytes>,
     queues: Option<u16>,
     steering_cost: Option<Duration>,
     owners: Option<u16>,
     cache_entries: Option<u32>,
-    frame_size: Option<Bytes>,
     batch: Option<u16>,
     placement: Option<PeerPlacement>,
 }
@@ -238,6 +238,9 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     cross(&mut cells, sweep.multi_get.as_deref(), |cell, value| {
         cell.multi_get = Some(value)
     });
+    cross(&mut cells, sweep.frame_size.as_deref(), |cell, value| {
+        cell.frame_size = Some(value)
+    });
     cross(&mut cells, sweep.queues.as_deref(), |cell, value| {
         cell.queues = Some(value)
     });
@@ -249,9 +252,6 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     });
     cross(&mut cells, sweep.cache_entries.as_deref(), |cell, value| {
         cell.cache_entries = Some(value)
-    });
-    cross(&mut cells, sweep.frame_size.as_deref(), |cell, value| {
-        cell.frame_size = Some(value)
     });
     cross(&mut cells, sweep.batch.as_deref(), |cell, value| {
         cell.batch = Some(value)

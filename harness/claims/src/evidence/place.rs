@@ -1,7 +1,7 @@
 //! Places: what must be equal for two systems' trials to be compared, their systems apart.
 
 use serde_json::Value;
-use spec::{LoadPoint, Trial};
+use spec::{LoadPoint, Task, Trial};
 
 use super::{Stop, Trials};
 use crate::test::At;
@@ -30,7 +30,7 @@ pub(crate) struct Place {
     /// The load.
     pub(crate) load: LoadPoint,
     /// What may be swept, for people.
-    workload: String,
+    task: String,
 }
 
 impl Place {
@@ -40,20 +40,12 @@ impl Place {
         for path in NOT_PLACE.iter().chain(free) {
             remove(&mut value, path);
         }
-        let workload = &trial.workload;
         Self {
             key: value.to_string(),
             apart_from_load: without(&value, "/load"),
             shared: value,
             load: trial.load,
-            workload: format!(
-                "theta {}, {:.0}% gets of {} key(s), {} keys, {} owners",
-                workload.popularity.theta(),
-                workload.get_ratio * 100.0,
-                workload.multi_get,
-                workload.keys,
-                trial.system.owners
-            ),
+            task: task(trial),
         }
     }
 
@@ -68,10 +60,28 @@ impl Place {
             .iter()
             .any(|other| other.apart_from_load != self.apart_from_load);
         if swept {
-            format!("{}, {}", self.load, self.workload)
+            format!("{}, {}", self.load, self.task)
         } else {
             self.load.to_string()
         }
+    }
+}
+
+/// What is asked of the system, and by how many threads it is done.
+fn task(trial: &Trial) -> String {
+    let owners = trial.system.owners;
+    match &trial.task {
+        Task::Requests(workload) => format!(
+            "theta {}, {:.0}% gets of {} key(s), {} keys, {owners} owners",
+            workload.popularity.theta(),
+            workload.get_ratio * 100.0,
+            workload.multi_get,
+            workload.keys,
+        ),
+        Task::Frames(traffic) => format!(
+            "{}, frames of {}, {} queue(s)",
+            traffic.processor, traffic.frame_size, trial.topology.queues
+        ),
     }
 }
 

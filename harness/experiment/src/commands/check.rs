@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
-use spec::{Search, Trial};
+use spec::{Search, Trial, Workload};
 
 use crate::cli::SpecArgs;
 use crate::doctor;
@@ -126,12 +126,13 @@ fn print_switched(plans: &[Planned<'_>]) {
 
 /// What becomes of gets of several keys, where there are such.
 fn print_multi_key(chosen: &Chosen, plans: &[Planned<'_>]) {
-    let wide = |trial: &Trial| trial.workload.multi_get > 1;
+    let wide = |trial: &Trial| trial.workload().is_some_and(|it| it.multi_get > 1);
     let searched = || chosen.searches.iter().map(Search::first);
     if !chosen.trials.iter().chain(searched()).any(wide) {
         return;
     }
-    let scans = plans.iter().any(|(trial, _)| trial.workload.scans());
+    let scans = |trial: &Trial| trial.workload().is_some_and(Workload::scans);
+    let scans = plans.iter().any(|(trial, _)| scans(trial));
     let kind = if scans { "scans" } else { "gets" };
     println!("{kind} of several keys:");
     for (trial, _) in plans {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 use protocol::{Phase, Progress};
 use serde::{Deserialize, Serialize};
-use slices::system::{Counters, System, SystemConfig};
+use slices::system::{Counters, Error, System, SystemConfig};
 use sys::account::{CpuSnapshot, Usage};
 use sys::cpu::{CpuId, Pinned};
 use sys::{clock, link};
@@ -38,6 +38,8 @@ pub(crate) enum Request {
 pub(crate) enum Answer {
     /// It was done.
     Done,
+    /// This machine cannot run the system: why, and the remedy.
+    Refused(String),
     /// What was obtained, which may differ from what was asked.
     Obtained(Vec<(String, String)>),
     /// The counters since the start.
@@ -79,7 +81,12 @@ impl Role for RouterRole {
             Request::Load(config) => {
                 self.progress.enter(Phase::Loaded)?;
                 let [_, outward] = config.devices.clone();
-                let system = System::load(&config)?;
+                let system = match System::load(&config) {
+                    Err(error @ Error::Refused { .. }) => {
+                        return Ok(Answer::Refused(error.to_string()));
+                    }
+                    loaded => loaded?,
+                };
                 self.loaded = Some(Loaded { system, outward });
                 Ok(Answer::Done)
             }

@@ -1,12 +1,14 @@
 //! `check`: is the spec right, and what would be done? Needs no privilege and touches nothing.
 
 use anyhow::Result;
+use record::Smell;
 use serde_json::json;
-use spec::{Search, Trial, Workload};
+use spec::{FrameArrivals, Search, Task, Trial, Workload};
 
 use crate::cli::SpecArgs;
 use crate::doctor;
 use crate::exit::Outcome;
+use crate::plan::chain::{FramePlan, RouterCpus};
 use crate::plan::{self, PORT, Plan, Refusal};
 use crate::specs::{self, Chosen};
 use crate::terminal::Table;
@@ -33,15 +35,35 @@ pub(crate) fn check(args: &SpecArgs) -> Result<Outcome> {
 }
 
 /// A trial and its plan, or why there is none.
-type Planned<'a> = (&'a Trial, Result<Plan, Refusal>);
+type Planned<'a> = (&'a Trial, Result<plan::Planned, Refusal>);
 
-/// A label's trials differ in load only, and loads do not change a plan.
+/// The plans of requests.
+fn served<'a>(plans: &'a [Planned<'_>]) -> impl Iterator<Item = &'a Plan> {
+    plans.iter().filter_map(|(_, plan)| match plan {
+        Ok(plan::Planned::Requests(plan)) => Some(&**plan),
+        Ok(plan::Planned::Frames(_)) | Err(_) => None,
+    })
+}
+
+/// The plans of frames.
+fn forwarded<'a>(plans: &'a [Planned<'_>]) -> impl Iterator<Item = &'a FramePlan> {
+    plans.iter().filter_map(|(_, plan)| match plan {
+        Ok(plan::Planned::Frames(plan)) => Some(&**plan),
+        Ok(plan::Planned::Requests(_)) | Err(_) => None,
+    })
+}
+
+/// A label's trials of requests differ in load only, and loads do not change a plan; those of frames may differ in
+/// queues and placement.
 fn first_of_each_system(chosen: &Chosen) -> Vec<&Trial> {
     let searched = chosen.searches.iter().map(Search::first);
     let mut first: Vec<&Trial> = Vec::new();
     for trial in chosen.trials.iter().chain(searched) {
-        let label = &trial.system.label;
-        if !first.iter().any(|known| known.system.label == *label) {
+        let same = |known: &&Trial| match trial.task {
+            Task::Requests(_) => known.system.label == trial.system.label,
+            Task::Frames(_) => known.system == trial.system && known.topology == trial.topology,
+        };
+        if !first.iter().any(|known| same(known)) {
             first.push(trial);
         }
     }
@@ -66,20 +88,35 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
             capacity.to
         );
     }
-    let Some((_, first)) = plans.iter().find(|(_, plan)| plan.is_ok()) else {
-        print_refusals(plans);
-        return;
-    };
-    if let Ok(first) = first {
-        print_hosts(first);
+    if let Some(first) = forwarded(plans).next() {
+        print_row(first);
+        println!("\n{}", forwarders(plans));
+        print_advice(&first.smells);
     }
-    print_switched(plans);
+    if let Some(first) = served(plans).next() {
+        print_hosts(first);
+        print_switched(plans);
+        println!("\n{}", servers(plans));
+        print_multi_key(chosen, plans);
+        print_advice(&first.smells);
+    }
+    print_refusals(plans);
+}
+
+fn print_advice(smells: &[Smell]) {
+    for smell in smells {
+        println!("advice: {smell}");
+    }
+}
+
+/// What serves, and on which CPUs.
+fn servers(plans: &[Planned<'_>]) -> Table {
     let mut table = Table::new(&["label", "system", "io", ">owners", "owners on", "client on"]);
     let on = |plan: &Plan| match plan.placement.dispatcher {
         None => format!("CPU {:?}", plan.placement.owners),
         Some(cpu) => format!("CPU {:?}, dispatcher {cpu}", plan.placement.owners),
     };
-    for plan in plans.iter().filter_map(|(_, plan)| plan.as_ref().ok()) {
+    for plan in served(plans) {
         let system = &plan.trial.system;
         table.row(vec![
             system.label.clone(),
@@ -90,14 +127,80 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
             format!("CPU {:?}", plan.placement.clients),
         ]);
     }
-    println!("\n{table}");
-    print_multi_key(chosen, plans);
-    if let Ok(plan) = first {
-        for smell in &plan.smells {
-            println!("advice: {smell}");
+    table
+}
+
+/// What passes frames on, and on which CPUs.
+fn forwarders(plans: &[Planned<'_>]) -> Table {
+    let mut table = Table::new(&[
+        "label",
+        "system",
+        "io",
+        ">queues",
+        ">threads",
+        "peers",
+        "k-peers on",
+        "u-peers on",
+        "sender on",
+        "receiver on",
+    ]);
+    for plan in forwarded(plans) {
+        let (system, placement) = (&plan.trial.system, &plan.placement);
+        let of = |cpus: fn(&RouterCpus) -> &Vec<u32>| {
+            let routers = placement.routers.iter().map(cpus);
+            let told = routers.map(|cpus| match cpus.is_empty() {
+                true => "any".to_owned(),
+                false => format!("CPU {cpus:?}"),
+            });
+            told.collect::<Vec<_>>().join(" and ")
+        };
+        table.row(vec![
+            system.label.clone(),
+            system.system.to_string(),
+            system.io.name().to_owned(),
+            plan.trial.topology.queues.to_string(),
+            system.owners.to_string(),
+            (placement.peers).map_or_else(|| "-".to_owned(), |peers| peers.to_string()),
+            of(|router| &router.k_peers),
+            match system.owners {
+                0 => "no threads".to_owned(),
+                _ => of(|router| &router.u_peers),
+            },
+            format!("CPU {:?}", placement.sender),
+            format!("CPU {:?}", placement.receiver_napi),
+        ]);
+    }
+    table
+}
+
+/// The steps of each host from the sender to the receiver.
+fn print_row(plan: &FramePlan) {
+    println!("  {}", frames_in_words(plan));
+    for host in &plan.hosts {
+        println!("\n{}, a network namespace of its own:", host.scope);
+        let steps = &host.steps;
+        for action in steps.before.iter().chain(&steps.after_attach) {
+            println!("  {action}");
         }
     }
-    print_refusals(plans);
+}
+
+/// What is sent, in a sentence.
+fn frames_in_words(plan: &FramePlan) -> String {
+    let traffic = &plan.traffic;
+    let back = if traffic.round_trip {
+        "sent back and timed"
+    } else {
+        "counted where they arrive"
+    };
+    let pace = match traffic.arrivals {
+        FrameArrivals::Saturate => "as fast as the sender makes them".to_owned(),
+        FrameArrivals::Fixed => format!("{} together at a fixed rate", traffic.burst),
+    };
+    format!(
+        "frames of {} through {}, {} flows, {pace}, {back}",
+        traffic.frame_size, traffic.processor, traffic.flows
+    )
 }
 
 /// The steps of each host.
@@ -114,7 +217,7 @@ fn print_hosts(plan: &Plan) {
 
 /// Systems that have a switch before them.
 fn print_switched(plans: &[Planned<'_>]) {
-    for plan in plans.iter().filter_map(|(_, plan)| plan.as_ref().ok()) {
+    for plan in served(plans) {
         if plan.switch.is_some() {
             println!(
                 "\n{}: a switch between client and server answers from its cache, its NAPI threads on CPU {:?}",
@@ -174,7 +277,12 @@ fn as_json(chosen: &Chosen, plans: &[Planned<'_>]) -> serde_json::Value {
         .map(|(trial, plan)| {
             let label = &trial.system.label;
             match plan {
-                Ok(plan) => json!({ "label": label, "placement": plan.placement }),
+                Ok(plan::Planned::Requests(plan)) => {
+                    json!({ "label": label, "placement": plan.placement })
+                }
+                Ok(plan::Planned::Frames(plan)) => {
+                    json!({ "label": label, "placement": plan.placement })
+                }
                 Err(refusal) => json!({ "label": label, "refused": refusal.to_string() }),
             }
         })

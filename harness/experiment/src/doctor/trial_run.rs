@@ -62,7 +62,7 @@ fn deploy(overrides: &[String]) -> Result<String> {
         .into_iter()
         .next()
         .context("the doctor's own spec is empty")?;
-    let plan = plan::plan(&trial, &facts::machine()?, PORT)?;
+    let plan = plan::requests(&trial, &facts::machine()?, PORT)?;
     let lab = Lab::build(&plan)?;
     let mut server = Agent::<Request, Answer>::start("server", lab.server_host())?;
     let Answer::Obtained(obtained) =

@@ -61,7 +61,8 @@ fn requests(of_server: u64, client: &Ledger) -> u64 {
     u64::try_from(product / u128::from(client.datagrams)).unwrap_or(of_server)
 }
 
-fn activity(used: Usage) -> Activity {
+/// What threads did beside computing.
+pub(super) fn activity(used: Usage) -> Activity {
     Activity {
         wait_ns: used.sched.wait_ns,
         voluntary_switches: used.switches.voluntary,
@@ -75,7 +76,7 @@ fn activity(used: Usage) -> Activity {
 /// time that the CPUs were not idle, without other processes; it comes from another account of the
 /// kernel than the components, and its window is a little longer than the phase, so both are compared
 /// as rates. Empty when nothing ran.
-fn unaccounted(components_ns: u64, phase_ns: u64, machine: &Machine) -> Option<f64> {
+pub(super) fn unaccounted(components_ns: u64, phase_ns: u64, machine: &Machine) -> Option<f64> {
     let whole_ns = machine.busy_ns.saturating_sub(machine.foreign_ns);
     if whole_ns == 0 || phase_ns == 0 {
         return None;

@@ -169,7 +169,7 @@ fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
 
-fn interval(interval: &loadgen::Interval) -> Interval {
+pub(super) fn interval(interval: &loadgen::Interval) -> Interval {
     Interval {
         start_ns: interval.start_ns,
         requests: interval.requests,
@@ -191,11 +191,16 @@ fn hardware(reading: &Reading<HardwareCounts>) -> Hardware {
 }
 
 fn ledger(evidence: &Evidence<'_>, lab: &[CounterRow]) -> Ledger {
-    let client = &evidence.report.ledger;
     let mut drops: Vec<DropCount> = evidence.server.drops.iter().map(from_server).collect();
     drops.extend(link_drops(lab));
     drops.extend(switched::drops(lab));
-    drops.extend(evidence.report.losses.drops.iter().map(|drop| DropCount {
+    of_client(&evidence.report, drops)
+}
+
+/// The ledger of a client's requests, of which so many were lost before the replies reached it.
+pub(super) fn of_client(report: &ClientReport, mut drops: Vec<DropCount>) -> Ledger {
+    let client = &report.ledger;
+    drops.extend(report.losses.drops.iter().map(|drop| DropCount {
         reason: format!("client_{}", drop.name),
         counter: drop.source.clone(),
         requests: drop.count,
@@ -263,7 +268,8 @@ fn repartitioned(seen: &Repartitioned) -> [CounterRow; 2] {
     ]
 }
 
-fn difference(before: &[CounterRow], after: &[CounterRow]) -> Vec<CounterRow> {
+/// What was counted between two readings.
+pub(super) fn difference(before: &[CounterRow], after: &[CounterRow]) -> Vec<CounterRow> {
     after
         .iter()
         .map(|row| {
@@ -279,7 +285,7 @@ fn difference(before: &[CounterRow], after: &[CounterRow]) -> Vec<CounterRow> {
         .collect()
 }
 
-fn client_counters(report: &ClientReport) -> Vec<CounterRow> {
+pub(super) fn client_counters(report: &ClientReport) -> Vec<CounterRow> {
     let ledger = &report.ledger;
     let rows = [
         ("errors", ledger.errors),

@@ -3,6 +3,7 @@
 mod capacity;
 mod cost;
 mod drain;
+mod frames;
 mod merge;
 pub(crate) mod probe;
 mod regions;

@@ -4,11 +4,12 @@ use anyhow::Result;
 use record::{FailureStatus, RunFolder, TrialRecord};
 use spec::Trial;
 
+use super::frames::HostRefuses;
 use super::trial::{self, Patience};
-use super::{capacity, probe, secret};
+use super::{capacity, frames, probe, secret};
 use crate::doctor;
 use crate::interrupt::{self, Interrupted};
-use crate::plan::{self, Machine, Plan, Refusal};
+use crate::plan::{self, Machine, Planned, Refusal};
 use crate::port;
 use crate::specs::Chosen;
 use crate::terminal::{Progress, trial_row};
@@ -75,7 +76,7 @@ impl Steps<'_> {
             return Ok(Taken::Recorded(known));
         }
         self.progress.begin(&what(trial));
-        let mut plan = match self.plan(trial)? {
+        let plan = match self.plan(trial)? {
             Ok(plan) => plan,
             Err(refusal) => {
                 let reason = refusal.to_string();
@@ -83,14 +84,28 @@ impl Steps<'_> {
                 return Ok(Taken::Refused(reason));
             }
         };
-        secret::share(&mut plan)?;
-        match trial::run(&plan, sequence, self.patience) {
+        let ran = match plan {
+            Planned::Requests(mut plan) => {
+                secret::share(&mut plan)?;
+                trial::run(&plan, sequence, self.patience)
+            }
+            Planned::Frames(mut plan) => {
+                secret::share_tunnel(&mut plan)?;
+                frames::run(&plan, sequence, self.patience)
+            }
+        };
+        match ran {
             Ok(data) => {
                 let record = self.folder.record_trial(&data)?;
                 self.progress.end(&trial_row(record));
                 Ok(Taken::Recorded(Box::new(record.clone())))
             }
             Err(error) if error.is::<Interrupted>() => Err(error),
+            Err(error) if error.is::<HostRefuses>() => {
+                let reason = format!("{error:#}");
+                self.fail(trial, sequence, FailureStatus::Refused, &reason)?;
+                Ok(Taken::Refused(reason))
+            }
             Err(error) => {
                 let reason = format!("{error:#}");
                 self.fail(trial, sequence, FailureStatus::Failed, &reason)?;
@@ -99,7 +114,7 @@ impl Steps<'_> {
         }
     }
 
-    fn plan(&self, trial: &Trial) -> Result<Result<Plan, Refusal>> {
+    fn plan(&self, trial: &Trial) -> Result<Result<Planned, Refusal>> {
         let port = port::first_free(trial)?;
         Ok(plan::plan(trial, &self.machine, port))
     }

@@ -1,10 +1,16 @@
 //! The secret of a trial whose requests are encrypted.
 
+use std::fs::File;
+use std::io::Read as _;
+
 use anyhow::{Context, Result};
 use seal::Secret;
+use slices::gateway;
+use slices::system::ProcessorConfig;
 
 use crate::agents::serving::Deployment;
 use crate::plan::Plan;
+use crate::plan::chain::FramePlan;
 
 /// Gives client and server of an encrypted trial a secret that nobody else has. It is no part of the plan,
 /// and made anew for each trial, since both sides count nonces from 0; nothing of it is recorded.
@@ -25,5 +31,24 @@ pub(super) fn share(plan: &mut Plan) -> Result<()> {
         | Deployment::FrameCount(_) => {}
     }
     plan.client.secret = Some(secret);
+    Ok(())
+}
+
+/// Gives both ends of a tunnel a secret that nobody else has, as for requests.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub(super) fn share_tunnel(plan: &mut FramePlan) -> Result<()> {
+    let mut bytes = [0; 32];
+    let mut source = File::open("/dev/urandom").context("a secret for both gateways")?;
+    source.read_exact(&mut bytes)?;
+    for router in &mut plan.routers {
+        match &mut router.system.processor {
+            ProcessorConfig::Ipsec(gateway) => gateway.secret = gateway::Secret(bytes),
+            ProcessorConfig::Router
+            | ProcessorConfig::Inspect { .. }
+            | ProcessorConfig::Maelstrom(_) => {}
+        }
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use record::{Timestamp, TrialData};
-use spec::LoadPoint;
+use spec::{LoadPoint, Trial};
 use sys::clock;
 
 use super::drain::{Drain, drain};
@@ -22,7 +22,7 @@ use crate::plan::Plan;
 /// Time between the last order and the first request: every role is waiting by then.
 const LEAD: Duration = Duration::from_millis(30);
 /// Even past the deadline an answer that is there already is taken.
-const GRACE: Duration = Duration::from_millis(100);
+pub(super) const GRACE: Duration = Duration::from_millis(100);
 
 type ServerAgent = Agent<serving::Request, serving::Answer>;
 type ClientAgent = Agent<client::ClientRequest, ClientAnswer>;
@@ -33,13 +33,13 @@ pub(crate) struct Patience(pub(crate) Duration);
 
 impl Patience {
     /// For allocating, loading programs and filling the store, on a shared CPU.
-    fn setup(self) -> Duration {
+    pub(super) fn setup(self) -> Duration {
         self.0 * 2
     }
 
     /// When a role must have driven its load: so long after the last timeout of `window`.
-    fn deadline(self, window: Window, plan: &Plan) -> Instant {
-        let timeout_ns = plan.trial.phases.timeout.as_nanos();
+    pub(super) fn deadline(self, window: Window, timeout: spec::Duration) -> Instant {
+        let timeout_ns = timeout.as_nanos();
         let end_ns = window.start_ns + window.load_ns() + timeout_ns;
         let ahead = Duration::from_nanos(end_ns.saturating_sub(clock::now_ns()));
         Instant::now() + ahead + self.0
@@ -78,9 +78,9 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
         LoadPoint::Drain(_) => serving::Request::Hold,
     };
     server.ask(&begin, setup).context("starting to serve")?;
-    let window = window(plan);
+    let window = window(&plan.trial);
     let measure_started = wall_clock_of(window.measure_from_ns());
-    let ours = Ours::of(plan, lab.napi_threads());
+    let ours = Ours::of(plan.placement.cpus(), lab.napi_threads());
     let stalling = (plan.trial.disturb)
         .and_then(|disturb| disturb.stall)
         .zip(process)
@@ -93,8 +93,8 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
     };
     let (driven, machine, programs) = match plan.trial.load {
         LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Saturate => {
-            let watch = Watch::begin(window, plan, ours)?;
-            let driven = measure(roles, window, patience.deadline(window, plan))?;
+            let watch = Watch::begin(window, plan.trial.bpf_stats, ours)?;
+            let driven = measure(roles, window, patience.deadline(window, plan.trial.phases.timeout))?;
             let (machine, programs) = watch.finish()?;
             (driven, machine, programs)
         }
@@ -206,7 +206,7 @@ fn attach(
     let request = client::ClientRequest::Load(Box::new(client::Load {
         config: plan.client.clone(),
         workload: plan.requests.clone(),
-        duration_ns: window(plan).load_ns(),
+        duration_ns: window(&plan.trial).load_ns(),
         steer_transmit: plan.steer_transmit.clone(),
     }));
     let ClientAnswer::Ready = client
@@ -252,16 +252,17 @@ fn counters(
     Ok(*counts)
 }
 
-fn window(plan: &Plan) -> Window {
+/// The window of a trial that is about to begin.
+pub(super) fn window(trial: &Trial) -> Window {
     Window {
         start_ns: clock::now_ns() + u64::try_from(LEAD.as_nanos()).unwrap_or(u64::MAX),
-        warmup_ns: plan.trial.phases.warmup.as_nanos(),
-        measure_ns: plan.trial.phases.measure.as_nanos(),
+        warmup_ns: trial.phases.warmup.as_nanos(),
+        measure_ns: trial.phases.measure.as_nanos(),
     }
 }
 
 /// The wall-clock time of an instant of CLOCK_MONOTONIC.
-fn wall_clock_of(at_ns: u64) -> Timestamp {
+pub(super) fn wall_clock_of(at_ns: u64) -> Timestamp {
     let ahead = at_ns.saturating_sub(clock::now_ns());
     Timestamp::from(Timestamp::now().system_time() + Duration::from_nanos(ahead))
 }

@@ -12,7 +12,6 @@ use sys::clock;
 use sys::cpu::CpuId;
 
 use crate::agents::window::Window;
-use crate::plan::Plan;
 
 /// The first look ends before the phase begins, the second begins after its end: reading the account
 /// of every task takes milliseconds, which must not fall into the phase.
@@ -26,10 +25,10 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    /// The CPUs of `plan`, and the kernel threads `napi`.
-    pub(super) fn of(plan: &Plan, napi: BTreeSet<u32>) -> Self {
+    /// The CPUs of a plan, and the kernel threads `napi`.
+    pub(super) fn of(cpus: impl Iterator<Item = u32>, napi: BTreeSet<u32>) -> Self {
         Self {
-            cpus: plan.placement.cpus().map(CpuId).collect(),
+            cpus: cpus.map(CpuId).collect(),
             napi,
         }
     }
@@ -62,9 +61,8 @@ impl Look {
 pub(super) struct Watch(JoinHandle<Result<(Machine, Vec<ProgramRuns>)>>);
 
 impl Watch {
-    /// Begins to watch.
-    pub(super) fn begin(window: Window, plan: &Plan, ours: Ours) -> Result<Self> {
-        let statistics = plan.trial.bpf_stats;
+    /// Begins to watch; with `statistics` also how long eBPF programs run in the warmup.
+    pub(super) fn begin(window: Window, statistics: bool, ours: Ours) -> Result<Self> {
         let from_ns = window
             .measure_from_ns()
             .saturating_sub(u64::try_from(AHEAD.as_nanos())?);

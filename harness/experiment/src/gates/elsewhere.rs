@@ -18,7 +18,8 @@ pub(super) fn moved(seen: &Seen<'_>) -> Vec<Smell> {
         .collect()
 }
 
-fn one_moved(pinned: &Pinned) -> Option<Smell> {
+/// A thread that is not where it was pinned.
+pub(super) fn one_moved(pinned: &Pinned) -> Option<Smell> {
     pinned.moved().then(|| Smell::Moved {
         thread: pinned.thread.clone(),
         cpu: pinned.cpu.0,
@@ -38,7 +39,8 @@ pub(super) fn xdp_mode(seen: &Seen<'_>) -> Vec<Smell> {
         .collect()
 }
 
-fn not_native(device: &str, receiver: Receiver, found: Option<XdpMode>) -> Option<Smell> {
+/// An end that does not receive as it should.
+pub(super) fn not_native(device: &str, receiver: Receiver, found: Option<XdpMode>) -> Option<Smell> {
     let obtained = match (receiver, found) {
         (Receiver::Kernel, None) | (Receiver::Xdp, Some(XdpMode::Native)) => return None,
         (Receiver::Kernel | Receiver::Xdp, Some(XdpMode::Generic)) => "generic",

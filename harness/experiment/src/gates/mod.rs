@@ -11,6 +11,7 @@ mod accounting;
 mod arrivals;
 mod competition;
 mod elsewhere;
+pub(crate) mod frames;
 mod generator;
 mod hashes;
 pub(crate) mod host;

@@ -34,6 +34,15 @@ impl Pace {
         }
     }
 
+    /// The pace of a generator of frames of which the system lost this share, which waited for its CPU for this share of
+    /// the phase, and `shares` it with the system and nobody else.
+    pub(super) fn judged(lost: f64, wait: f64, shares: bool) -> Self {
+        Self {
+            server_kept_up: 1.0 - lost >= KEPT_UP,
+            starved_by_server: shares && starved(wait),
+        }
+    }
+
     /// Whether what the generator did wrong is its own doing.
     pub(super) const fn generators_own(self) -> bool {
         self.server_kept_up && !self.starved_by_server

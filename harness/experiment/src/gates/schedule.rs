@@ -3,7 +3,7 @@
 //! Latency counts from the intended time, so a late request flatters nobody. But where the client
 //! itself decides the tail, the result is about the client.
 
-use loadgen::ClientReport;
+use loadgen::{ClientReport, Latency};
 use record::Smell;
 
 use super::pace::Pace;
@@ -19,6 +19,11 @@ const SHARE_OF_LATENCY: f64 = 0.5;
 pub(super) fn judge(report: &ClientReport, pace: Pace) -> Option<Smell> {
     let p99_ns = report.send_lag.quantile(0.99, 0)?;
     decide(p99_ns, report.quantile(0.99), pace)
+}
+
+/// Lateness of frames, which have no latencies to compare it with.
+pub(super) fn judge_lag(lag: &Latency, pace: Pace) -> Option<Smell> {
+    decide(lag.quantile(0.99, 0)?, None, pace)
 }
 
 fn decide(p99_ns: u64, latency_p99_ns: Option<u64>, pace: Pace) -> Option<Smell> {

@@ -5,6 +5,7 @@
 //! can tell (a driver without native XDP).
 
 pub(crate) mod action;
+pub(crate) mod chain;
 pub(crate) mod clusters;
 pub(crate) mod placement;
 mod refusal;
@@ -22,12 +23,22 @@ use sys::cpu::Topology as CpuTopology;
 
 use crate::agents::client::SteerTransmit;
 use crate::agents::serving::Deployment;
+use chain::FramePlan;
 use placement::{Demand, Placement};
 pub(crate) use refusal::Refusal;
 use topology::{HostPlan, Receiver};
 pub(crate) use translate::{PORT, design, dispatcher, io, service, waking, workload};
 
-/// Everything that one trial needs.
+/// A plan for a trial, by what is asked of its system.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Planned {
+    /// Requests are served.
+    Requests(Box<Plan>),
+    /// Frames are passed on.
+    Frames(Box<FramePlan>),
+}
+
+/// Everything that one trial of requests needs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     /// The trial.
@@ -61,9 +72,19 @@ pub(crate) struct Machine {
     pub(crate) topology: CpuTopology,
 }
 
-/// Plans `trial` for a machine. `port` is the first port of the server: [`PORT`] unless another
+/// Plans `trial` for a machine. `port` is the first port of a server: [`PORT`] unless another
 /// program has it.
-pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, Refusal> {
+pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Planned, Refusal> {
+    Ok(match &trial.task {
+        Task::Requests(_) => Planned::Requests(Box::new(requests(trial, machine, port)?)),
+        Task::Frames(traffic) => {
+            Planned::Frames(Box::new(chain::plan(trial, traffic, machine)?))
+        }
+    })
+}
+
+/// Plans a trial of requests.
+pub(crate) fn requests(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, Refusal> {
     let (Task::Requests(requests), Some(io)) = (&trial.task, translate::io(trial.system.io)) else {
         return Err(forwarding());
     };
@@ -153,11 +174,11 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
     })
 }
 
-/// Why frames are not forwarded.
+/// Why what passes frames on serves no requests.
 fn forwarding() -> Refusal {
     Refusal::new(
-        "this version forwards no frames",
-        "give `workload` in place of `traffic`",
+        "what passes frames on serves no requests",
+        "give `traffic` in place of `workload`, or a server",
     )
 }
 

@@ -56,7 +56,7 @@ fn steps(plan: &Plan) -> String {
 #[test]
 fn a_steered_system_on_veth() {
     let trial = trial("{kind: veth, queues: 2}", "xdp_steered");
-    let plan = plan(&trial, &machine(&[0, 1, 2, 3]), PORT).unwrap();
+    let plan = requests(&trial, &machine(&[0, 1, 2, 3]), PORT).unwrap();
     assert_eq!(
         steps(&plan),
         "\
@@ -96,7 +96,7 @@ fn kernel_sockets_get_their_napi_from_gro_and_their_queue_from_a_program() {
         "{kind: veth, queues: 2, client: udp}",
         "{system: sphinx, io: udp}",
     );
-    let plan = plan(&trial, &machine(&[0, 1]), PORT).unwrap();
+    let plan = requests(&trial, &machine(&[0, 1]), PORT).unwrap();
     assert_eq!(steps(&plan).matches("; on rx-gro").count(), 2);
     let steer = plan.steer_transmit.expect("the emulation of RSS");
     assert_eq!((steer.queues, steer.device.as_str()), (2, "client0"));
@@ -105,7 +105,7 @@ fn kernel_sockets_get_their_napi_from_gro_and_their_queue_from_a_program() {
 #[test]
 fn loopback_touches_nothing() {
     let trial = trial("{kind: loopback}", "rss_shared");
-    let plan = plan(&trial, &machine(&[0, 1]), 20_000).unwrap();
+    let plan = requests(&trial, &machine(&[0, 1]), 20_000).unwrap();
     assert_eq!(plan.hosts, None);
     let Deployment::Ours(config) = plan.server else {
         panic!("rss_shared is ours")
@@ -128,7 +128,7 @@ fn mica_clients_spread_what_any_thread_may_serve() {
     ];
     for (system, addressing) in expected {
         let trial = trial("{kind: veth}", system);
-        let plan = plan(&trial, &machine(&[0, 1]), PORT).unwrap();
+        let plan = requests(&trial, &machine(&[0, 1]), PORT).unwrap();
         assert_eq!(plan.client.addressing, addressing);
         let Deployment::Ours(config) = plan.server else {
             panic!("{system} is ours")
@@ -140,7 +140,7 @@ fn mica_clients_spread_what_any_thread_may_serve() {
 #[test]
 fn a_client_that_knows_partitions_addresses_them() {
     let trial = trial("{kind: veth}", "mica_erew");
-    let plan = plan(&trial, &machine(&[0, 1]), PORT).unwrap();
+    let plan = requests(&trial, &machine(&[0, 1]), PORT).unwrap();
     let partition = loadgen::Addressing::Partition {
         base_port: PORT,
         owners: 2,
@@ -159,7 +159,7 @@ fn what_this_version_or_machine_cannot_do_is_refused_with_a_remedy() {
     )
     .unwrap_err();
     assert!(nic.to_string().contains("remedy"), "{nic}");
-    let spinning = plan(&trial("{kind: veth}", "seastar"), &machine(&[0, 1]), PORT).unwrap_err();
+    let spinning = requests(&trial("{kind: veth}", "seastar"), &machine(&[0, 1]), PORT).unwrap_err();
     assert!(spinning.to_string().contains("need 3 CPUs"), "{spinning}");
 }
 

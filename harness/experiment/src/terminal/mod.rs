@@ -4,6 +4,7 @@ mod capacity;
 mod claims;
 mod comparison;
 mod environment;
+mod frames;
 mod progress;
 mod shortfall;
 mod summary;

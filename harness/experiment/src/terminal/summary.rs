@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use record::{ProbeRecord, ProbeStatus, RunFolder, Severity, Smell, TrialRecord};
 use spec::Sweep;
 
-use super::{Table, capacity, shortfall};
+use super::{Table, capacity, frames, shortfall};
 
 /// Prints what a run found.
 pub(crate) fn print_run(run: &RunFolder) {
@@ -21,6 +21,8 @@ pub(crate) fn print_run(run: &RunFolder) {
     }
     if let Some(capacity) = capacity::capacity(run) {
         println!("\n{capacity}");
+    } else if let Some(frames) = frames::cells(run) {
+        println!("\nMedians over blocks; payload of UDP, CPUs as kept busy\n\n{frames}");
     } else if !run.trials().is_empty() {
         println!(
             "\nMedians over blocks; latency in us from the intended send time (of a closed loop, the actual one)\n\n{}",
@@ -63,7 +65,9 @@ fn floor(run: &RunFolder) -> Option<String> {
 /// One line about a finished trial.
 pub(crate) fn trial_row(record: &TrialRecord) -> String {
     let trial = &record.trial;
-    let result = if trial.load.has_latency() {
+    let result = if let Some(frames) = frames::result(record) {
+        frames
+    } else if trial.load.has_latency() {
         let (p50, p99) = (micros(record.latency.p50_ns), micros(record.latency.p99_ns));
         format!("p50 {p50:>9}  p99 {p99:>9} us")
     } else {
@@ -137,7 +141,7 @@ fn cells(run: &RunFolder) -> Table {
 }
 
 /// The combinations of swept values in the order of the spec.
-fn in_order(run: &RunFolder, sweep: &Sweep) -> Vec<String> {
+pub(super) fn in_order(run: &RunFolder, sweep: &Sweep) -> Vec<String> {
     let mut order = Vec::new();
     for trial in spec::expand(&run.run().spec) {
         let swept = sweep.of(&trial);
@@ -211,16 +215,16 @@ fn notes(run: &RunFolder) -> Vec<String> {
     notes
 }
 
-fn median(records: &[&TrialRecord], of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
+pub(super) fn median(records: &[&TrialRecord], of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
     let values: Option<Vec<f64>> = records.iter().map(|record| of(record)).collect();
     stats::median(&values?)
 }
 
-fn or_infinite(ns: Option<u64>) -> f64 {
+pub(super) fn or_infinite(ns: Option<u64>) -> f64 {
     ns.map_or(f64::INFINITY, |ns| ns as f64)
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         0.0
     } else {
@@ -242,14 +246,14 @@ fn cpu_per_reply(record: &TrialRecord) -> Option<f64> {
     Some(ratio(total, record.cost.replies_measured))
 }
 
-fn micros(ns: Option<u64>) -> String {
+pub(super) fn micros(ns: Option<u64>) -> String {
     ns.map_or_else(
         || "> timeout".to_owned(),
         |ns| format!("{:.1}", ns as f64 / 1e3),
     )
 }
 
-fn latency(ns: Option<f64>) -> String {
+pub(super) fn latency(ns: Option<f64>) -> String {
     match ns {
         None => "-".to_owned(),
         Some(ns) if ns.is_infinite() => "> timeout".to_owned(),
@@ -263,14 +267,14 @@ fn timed(record: &TrialRecord, percentile: Option<u64>) -> Option<f64> {
     has_latency.then(|| or_infinite(percentile))
 }
 
-fn percent(share: Option<f64>) -> String {
+pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}%", share * 100.0))
 }
 
-fn whole(value: Option<f64>) -> String {
+pub(super) fn whole(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.0}"))
 }
 
-fn fraction(value: Option<f64>) -> String {
+pub(super) fn fraction(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
 }

@@ -1,0 +1,253 @@
+//! The agents of a packet trial, asked in the order of its phases.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use loadgen::ClientReport;
+use loadgen::frames::FramesReport;
+use slices::system::Counters;
+
+use crate::agents::client::{ClientAnswer, ClientRequest};
+use crate::agents::serving::{self, Counts};
+use crate::agents::window::Window;
+use crate::agents::{router, sender};
+use crate::lab::{Agent, Chain};
+use crate::plan::chain::{FramePlan, SenderPlan};
+
+/// This machine cannot run the system. The text holds the reason and the remedy.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(in crate::drive) struct HostRefuses(String);
+
+/// Where it lives, in messages.
+const SENDER_HOST: &str = "the sender's host";
+const RECEIVER_HOST: &str = "the receiver's host";
+
+type RouterAgent = Agent<router::Request, router::Answer>;
+type ReceiverAgent = Agent<serving::Request, serving::Answer>;
+
+/// Whoever sends.
+enum SenderAgent {
+    OneWay(Agent<sender::Request, sender::Answer>),
+    RoundTrip(Agent<ClientRequest, ClientAnswer>),
+}
+
+/// What was sent.
+pub(super) enum Sent {
+    /// Frames that do not come back.
+    OneWay(Box<FramesReport>),
+    /// Frames that came back.
+    RoundTrip(Box<ClientReport>),
+}
+
+/// Every role of a packet trial.
+pub(super) struct Roles {
+    sender: SenderAgent,
+    /// The sender's side first.
+    routers: Vec<RouterAgent>,
+    receiver: ReceiverAgent,
+}
+
+/// An answer of another kind than was asked for.
+fn out_of_turn<T>(who: &str) -> Result<T> {
+    bail!("the {who} answered out of turn")
+}
+
+impl Roles {
+    /// Starts the agents in their hosts.
+    pub(super) fn start(plan: &FramePlan, lab: &Chain) -> Result<Self> {
+        let hosts = lab.processes();
+        let (first, last) = (hosts.first().copied(), hosts.last().copied());
+        let routers = plan.routers.iter().zip(&hosts[1..]);
+        Ok(Self {
+            sender: match plan.sender {
+                SenderPlan::OneWay(_) => {
+                    SenderAgent::OneWay(Agent::start("sender", first)?.on(SENDER_HOST))
+                }
+                SenderPlan::RoundTrip(_) => {
+                    SenderAgent::RoundTrip(Agent::start("client", first)?.on(SENDER_HOST))
+                }
+            },
+            routers: routers
+                .map(|(router, host)| {
+                    let agent = Agent::start("router", Some(*host))?;
+                    Ok(agent.on(router.scope))
+                })
+                .collect::<Result<_>>()?,
+            receiver: Agent::start("in-kernel", last)?.on(RECEIVER_HOST),
+        })
+    }
+
+    /// Loads and attaches everything, from the receiver to the sender, and pins the NAPI threads that exist from then
+    /// on; tells what was obtained.
+    pub(super) fn attach(
+        &mut self,
+        plan: &FramePlan,
+        lab: &mut Chain,
+        within: Duration,
+    ) -> Result<Vec<(String, String)>> {
+        // Before anything is attached: a system that cannot be had is refused at once.
+        for (agent, router) in self.routers.iter_mut().zip(&plan.routers) {
+            let request = router::Request::Load(Box::new(router.system.clone()));
+            let loaded = agent.ask(&request, within).context("loading the system")?;
+            if let router::Answer::Refused(why) = loaded {
+                return Err(HostRefuses(why).into());
+            }
+        }
+        let load = serving::Request::Load(Box::new(plan.receiver.clone()));
+        let loaded = self.receiver.ask(&load, within);
+        let serving::Answer::Obtained(_) = loaded.context("loading the receiver")? else {
+            return out_of_turn("receiver");
+        };
+        let attach = serving::Request::Attach(None);
+        let attached = self.receiver.ask(&attach, within);
+        attached.context("attaching the receiver's program")?;
+        let mut obtained = Vec::new();
+        for (agent, router) in self.routers.iter_mut().zip(&plan.routers).rev() {
+            let attached = agent.ask(&router::Request::Attach, within);
+            let router::Answer::Obtained(modes) = attached.context("attaching the system")? else {
+                return out_of_turn("router");
+            };
+            let scope = router.scope;
+            obtained.extend(modes.into_iter().map(|(name, mode)| (format!("{scope}: {name}"), mode)));
+        }
+        self.load_sender(plan, within)?;
+        lab.pin().context("pinning NAPI threads")?;
+        for agent in self.routers.iter_mut().rev() {
+            let started = agent.ask(&router::Request::Start, within);
+            started.context("starting the system's threads")?;
+        }
+        Ok(obtained)
+    }
+
+    fn load_sender(&mut self, plan: &FramePlan, within: Duration) -> Result<()> {
+        let what = "preparing the sender";
+        match (&mut self.sender, &plan.sender) {
+            (SenderAgent::OneWay(agent), SenderPlan::OneWay(config)) => {
+                let load = sender::Request::Load(config.clone());
+                match agent.ask(&load, within).context(what)? {
+                    sender::Answer::Ready => Ok(()),
+                    sender::Answer::Report(_) => out_of_turn("sender"),
+                }
+            }
+            (SenderAgent::RoundTrip(agent), SenderPlan::RoundTrip(load)) => {
+                let load = ClientRequest::Load(load.clone());
+                match agent.ask(&load, within).context(what)? {
+                    ClientAnswer::Ready => Ok(()),
+                    ClientAnswer::Driven | ClientAnswer::Report { .. } => out_of_turn("sender"),
+                }
+            }
+            (SenderAgent::OneWay(_) | SenderAgent::RoundTrip(_), _) => {
+                bail!("the plan's sender is another one")
+            }
+        }
+    }
+
+    /// The systems' counters before the first frame.
+    pub(super) fn arm(&mut self, within: Duration) -> Result<Vec<Counters>> {
+        self.ask_routers(&router::Request::Arm, within)
+    }
+
+    /// The receiver's.
+    pub(super) fn arm_receiver(&mut self, within: Duration) -> Result<Counts> {
+        self.ask_receiver(&serving::Request::Arm, within)
+    }
+
+    /// The systems' counters once nothing is in them, the sender's side first: what one of them gives out the next one
+    /// takes.
+    pub(super) fn quiesce(&mut self, within: Duration) -> Result<Vec<Counters>> {
+        self.ask_routers(&router::Request::Quiesce, within)
+    }
+
+    /// The receiver's once everything has arrived.
+    pub(super) fn quiesce_receiver(&mut self, within: Duration) -> Result<Counts> {
+        self.ask_receiver(&serving::Request::Quiesce, within)
+    }
+
+    fn ask_routers(
+        &mut self,
+        request: &router::Request,
+        within: Duration,
+    ) -> Result<Vec<Counters>> {
+        let mut all = Vec::new();
+        for agent in &mut self.routers {
+            let router::Answer::Counters(counters) = agent.ask(request, within)? else {
+                return out_of_turn("router");
+            };
+            all.push(counters);
+        }
+        Ok(all)
+    }
+
+    fn ask_receiver(&mut self, request: &serving::Request, within: Duration) -> Result<Counts> {
+        let serving::Answer::Counters(counts) = self.receiver.ask(request, within)? else {
+            return out_of_turn("receiver");
+        };
+        Ok(*counts)
+    }
+
+    /// Lets everybody go through the window.
+    pub(super) fn begin(&mut self, window: Window) -> Result<()> {
+        self.receiver.begin(&serving::Request::Measure(window))?;
+        for agent in &mut self.routers {
+            agent.begin(&router::Request::Measure(window))?;
+        }
+        match &mut self.sender {
+            SenderAgent::OneWay(agent) => agent.begin(&sender::Request::Run(window)),
+            SenderAgent::RoundTrip(agent) => agent.begin(&ClientRequest::Run(window)),
+        }
+    }
+
+    /// Waits until everything was sent; what was is told at once only where nothing comes back.
+    pub(super) fn sent(&mut self, within: Duration) -> Result<Option<Box<FramesReport>>> {
+        match &mut self.sender {
+            SenderAgent::OneWay(agent) => match agent.finish(within)? {
+                sender::Answer::Report(report) => Ok(Some(report)),
+                sender::Answer::Ready => out_of_turn("sender"),
+            },
+            SenderAgent::RoundTrip(agent) => match agent.finish(within)? {
+                ClientAnswer::Driven => Ok(None),
+                ClientAnswer::Ready | ClientAnswer::Report { .. } => out_of_turn("sender"),
+            },
+        }
+    }
+
+    /// What the receiver counted in the measure phase.
+    pub(super) fn arrived(&mut self, within: Duration) -> Result<Counts> {
+        let serving::Answer::Measured(measured) = self.receiver.finish(within)? else {
+            return out_of_turn("receiver");
+        };
+        Ok(measured.counts)
+    }
+
+    /// The systems' measure phase.
+    pub(super) fn measured(&mut self, within: Duration) -> Result<Vec<router::Measured>> {
+        let mut all = Vec::new();
+        for agent in &mut self.routers {
+            let router::Answer::Measured(measured) = agent.finish(within)? else {
+                return out_of_turn("router");
+            };
+            all.push(measured);
+        }
+        Ok(all)
+    }
+
+    /// The sender's report, now that everybody is at rest.
+    pub(super) fn close(
+        &mut self,
+        told: Option<Box<FramesReport>>,
+        within: Duration,
+    ) -> Result<Sent> {
+        match (&mut self.sender, told) {
+            (SenderAgent::OneWay(_), Some(report)) => Ok(Sent::OneWay(report)),
+            (SenderAgent::RoundTrip(agent), None) => {
+                let closed = agent.ask(&ClientRequest::Close, within);
+                match closed.context("sending frames")? {
+                    ClientAnswer::Report { report, .. } => Ok(Sent::RoundTrip(report)),
+                    ClientAnswer::Ready | ClientAnswer::Driven => out_of_turn("sender"),
+                }
+            }
+            (SenderAgent::OneWay(_) | SenderAgent::RoundTrip(_), _) => out_of_turn("sender"),
+        }
+    }
+}

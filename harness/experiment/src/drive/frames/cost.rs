@@ -1,0 +1,39 @@
+//! What a measure phase of frames cost, by component. Pure.
+
+use record::{Cost, Machine};
+use sys::account::Usage;
+
+use super::super::cost::{activity, unaccounted};
+use super::merge::Phase;
+use crate::agents::host;
+
+/// The cost of a measure phase: u-peers are the system's threads, k-peers the NAPI threads of the hosts that it runs in.
+pub(super) fn cost(
+    phase: &Phase,
+    routers: &[crate::agents::router::Measured],
+    kernel: &[host::Measured],
+    machine: &Machine,
+) -> Cost {
+    let [first, between @ .., last] = kernel else {
+        return Cost::default();
+    };
+    let system = (routers.iter()).fold(Usage::default(), |sum, router| sum + router.used);
+    let napi_ns: u64 = between.iter().map(|host| host.napi.sched.run_ns).sum();
+    let ends_ns = first.napi.sched.run_ns + last.napi.sched.run_ns;
+    let ksoftirqd_ns = first.ksoftirqd_ns;
+    let ours_ns = system.sched.run_ns + napi_ns + ends_ns + phase.sender.sched.run_ns;
+    Cost {
+        server_cpu_ns: Some(system.sched.run_ns),
+        napi_cpu_ns: Some(napi_ns),
+        client_cpu_ns: Some(phase.sender.sched.run_ns),
+        client_napi_cpu_ns: Some(ends_ns),
+        ksoftirqd_cpu_ns: Some(ksoftirqd_ns),
+        ksoftirqd_share: Some(ksoftirqd_ns as f64 / (ours_ns + ksoftirqd_ns).max(1) as f64),
+        replies_measured: phase.delivered,
+        requests_executed: phase.delivered,
+        server_activity: Some(activity(system)),
+        client_activity: Some(activity(phase.sender)),
+        unaccounted_share: unaccounted(ours_ns + ksoftirqd_ns, phase.length_ns, machine),
+        ..Cost::default()
+    }
+}

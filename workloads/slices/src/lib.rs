@@ -3,10 +3,13 @@
 
 #[cfg(test)]
 mod chunk;
+pub mod gateway;
 pub mod inspect;
 pub mod ipsec;
 pub mod maelstrom;
+pub mod pair;
 pub mod placement;
+pub mod proxy;
 pub mod router;
 pub mod slice;
 pub mod system;

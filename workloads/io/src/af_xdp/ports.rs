@@ -18,7 +18,7 @@ use super::socket::{BindMode, Obtained, Xsk};
 use super::supply::Supply;
 use super::umem::{HEADROOM, Umem};
 use crate::IoCounters;
-use crate::frame::Port;
+use crate::frame::{Port, TAILROOM};
 
 /// Bytes of the longest link header: Ethernet with two VLAN tags.
 pub(super) const LINK_HEADERS: usize =
@@ -54,7 +54,7 @@ pub struct PortsConfig {
     pub batch: usize,
     /// Bytes per chunk: 2048 or 4096.
     pub chunk: usize,
-    /// Bytes that a frame of the longest packet can grow by at its end.
+    /// Bytes that a frame of the longest packet can grow by at its end, at least [`TAILROOM`].
     pub tailroom: usize,
     /// Zero-copy where every device has it, or copy.
     pub bind: BindMode,
@@ -105,6 +105,12 @@ impl PortsConfig {
         }
         if self.batch == 0 {
             return wrong("a batch holds at least one frame".to_owned());
+        }
+        if self.tailroom < TAILROOM {
+            return wrong(format!(
+                "{} bytes of tailroom, where {TAILROOM} are promised to every packet processor",
+                self.tailroom
+            ));
         }
         let needed = self.chunk_needed();
         if needed > self.chunk {
@@ -338,6 +344,7 @@ mod tests {
         assert!(refused(|config| config.chunk = 1024).contains("2048 or 4096"));
         assert!(refused(|config| config.rx_ring = 1000).contains("powers of two"));
         assert!(refused(|config| config.batch = 0).contains("at least one frame"));
+        assert!(refused(|config| config.tailroom = TAILROOM - 1).contains("48 are promised"));
         let long = refused(|config| config.tailroom = 400);
         assert!(
             long.contains("needs 2178 bytes") && long.contains("less tailroom"),

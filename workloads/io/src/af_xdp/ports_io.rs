@@ -44,6 +44,20 @@ impl PortFrame {
     const fn addr(&self) -> u64 {
         self.chunk + self.at as u64
     }
+
+    fn check(&self, umem: &Umem) {
+        assert_eq!(
+            self.umem,
+            umem.id(),
+            "the frame belongs to another slice"
+        );
+    }
+
+    fn view<'a>(&'a mut self, umem: &'a Umem) -> FrameMut<'a> {
+        self.check(umem);
+        let chunk = chunk_mut(umem, self.chunk);
+        FrameMut::new(chunk, &mut self.at, &mut self.len)
+    }
 }
 
 impl Ports {
@@ -96,7 +110,7 @@ impl Ports {
     /// # Panics
     /// When there is no such port, or the frame belongs to another slice.
     pub fn offer(&mut self, frame: PortFrame, port: Port) -> io::Result<Option<PortFrame>> {
-        self.check(&frame);
+        frame.check(&self.umem);
         let lane = &mut self.lanes[usize::from(port.0)];
         let queued = if fits(lane, &frame) {
             lane.outlet.offer(frame.addr(), frame.len)
@@ -143,14 +157,6 @@ impl Ports {
         self.stock.push(frame.chunk);
     }
 
-    fn check(&self, frame: &PortFrame) {
-        assert_eq!(
-            frame.umem,
-            self.umem.id(),
-            "the frame belongs to another slice"
-        );
-    }
-
     /// Pushes out what is queued and takes back what was sent; whether nothing is left to be pushed out.
     fn turn_over(&mut self) -> io::Result<bool> {
         let mut all = true;
@@ -177,7 +183,7 @@ impl BatchIo for Ports {
     }
 
     fn release(&mut self, frame: PortFrame) {
-        self.check(&frame);
+        frame.check(&self.umem);
         self.put_back(&frame);
     }
 
@@ -221,9 +227,15 @@ impl FrameIo for Ports {
     }
 
     fn view<'a>(&'a mut self, frame: &'a mut PortFrame) -> FrameMut<'a> {
-        self.check(frame);
-        let chunk = chunk_mut(&self.umem, frame.chunk);
-        FrameMut::new(chunk, &mut frame.at, &mut frame.len)
+        frame.view(&self.umem)
+    }
+
+    fn views<'a>(
+        &'a mut self,
+        frames: &'a mut [PortFrame],
+    ) -> impl Iterator<Item = FrameMut<'a>> {
+        let umem = &*self.umem;
+        frames.iter_mut().map(move |frame| frame.view(umem))
     }
 
     fn allocate(&mut self, port: Port) -> Option<PortFrame> {
@@ -247,7 +259,7 @@ impl FrameIo for Ports {
     }
 
     fn send(&mut self, frame: PortFrame, port: Port) {
-        self.check(&frame);
+        frame.check(&self.umem);
         let lane = &mut self.lanes[usize::from(port.0)];
         if fits(lane, &frame) && lane.outlet.transmit(frame.addr(), frame.len) {
             self.sent(port);
@@ -257,7 +269,8 @@ impl FrameIo for Ports {
     }
 }
 
-/// The whole chunk of a frame that the caller holds.
+/// The whole chunk of a frame that the caller holds. Of several frames at once the chunks are several, for no two tokens
+/// have one.
 #[expect(unsafe_code, reason = "a token owns its chunk")]
 #[expect(
     clippy::mut_from_ref,

@@ -10,6 +10,12 @@ use crate::BatchIo;
 
 pub use view::{FrameMut, NoRoom};
 
+/// Bytes that lie free in front of a received frame, at least: for what a tunnel or a code puts there.
+pub const HEADROOM: usize = 64;
+/// Bytes that lie free behind a received frame, at least: for padding and a check value. Where a frame leaves less, it is
+/// counted as too long for its memory.
+pub const TAILROOM: usize = 48;
+
 /// One of the devices that a thread forwards between, by its place in the thread's list of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Port(pub u16);
@@ -25,10 +31,16 @@ pub trait FrameIo: BatchIo {
     fn port(&self, frame: &Self::Frame) -> Port;
 
     /// The frame's bytes, from the link header to the last byte before the frame check sequence, and the
-    /// room around them. At least 64 bytes lie free in front of a received frame.
+    /// room around them: at least [`HEADROOM`] and [`TAILROOM`] of a frame as it was received.
     fn view<'a>(&'a mut self, frame: &'a mut Self::Frame) -> FrameMut<'a>;
 
-    /// An empty frame, with at least 64 bytes of headroom, for what a processor sends of its own (an ICMP error,
+    /// The same of several frames at once, in their order, for what is cheaper when done to many of them together.
+    fn views<'a>(
+        &'a mut self,
+        frames: &'a mut [Self::Frame],
+    ) -> impl Iterator<Item = FrameMut<'a>>;
+
+    /// An empty frame, with at least [`HEADROOM`], for what a processor sends of its own (an ICMP error,
     /// a repair packet) by `port`. Nothing (and counts it in [`IoCounters::no_frame`](crate::IoCounters::no_frame))
     /// when there is none free.
     fn allocate(&mut self, port: Port) -> Option<Self::Frame>;

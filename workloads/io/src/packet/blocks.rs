@@ -17,15 +17,16 @@ use super::arrival::Beside;
 use super::mapping::Mapping;
 use super::ring::{Arrival, Receiver, RingId};
 use super::socket::PacketSocket;
+use crate::frame::{HEADROOM, TAILROOM};
 
 /// Bytes that the kernel leaves free in front of each frame on request (PACKET_RESERVE), beside the 82 of
 /// its header, an address and alignment.
 pub(super) const RESERVE: u32 = 96;
 
 /// Room behind every frame, which the last one of a block makes by moving forward.
-const BEHIND: u32 = 48;
-/// What a frame owns in front of it: the 64 bytes that are promised, a VLAN tag's, and what it may be moved by.
-const FRONT: u32 = 64 + 4 + BEHIND;
+const BEHIND: u32 = TAILROOM as u32;
+/// What a frame owns in front of it: what is promised, a VLAN tag's, and what it may be moved by.
+const FRONT: u32 = HEADROOM as u32 + 4 + BEHIND;
 
 const HEAD: usize = offset_of!(tpacket_block_desc, hdr);
 const STATUS_AT: usize = HEAD + offset_of!(tpacket_hdr_v1, block_status);

@@ -20,7 +20,7 @@ use super::memory::{FRONT, OwnFrame, Pool};
 use super::share::thread_of;
 use super::socket::PacketSocket;
 use super::transmit::{Calls, Transmitter as _};
-use crate::frame::{FrameIo, FrameMut, Port};
+use crate::frame::{FrameIo, FrameMut, Port, TAILROOM};
 use crate::handoff::doorbell::Doorbell;
 use crate::handoff::mesh::{self, EventfdPerBatch, mesh};
 use crate::worker::{Control, Handler, Woken};
@@ -84,7 +84,11 @@ impl Dispatch {
     /// # Errors
     /// No worker at all; when a device is not there, or the process may not open packet sockets.
     pub fn open(&self, control: &Arc<Control>) -> io::Result<(Reader, Group<WorkerIo>)> {
-        if self.ports.is_empty() || self.workers == 0 || self.ring == 0 || self.buffer <= FRONT {
+        if self.ports.is_empty()
+            || self.workers == 0
+            || self.ring == 0
+            || self.buffer <= FRONT + TAILROOM
+        {
             return Err(invalid(
                 "a dispatcher needs devices, workers, rings and memory for frames",
             ));
@@ -285,6 +289,10 @@ impl FrameIo for WorkerIo {
 
     fn view<'a>(&'a mut self, frame: &'a mut OwnFrame) -> FrameMut<'a> {
         frame.view()
+    }
+
+    fn views<'a>(&'a mut self, frames: &'a mut [OwnFrame]) -> impl Iterator<Item = FrameMut<'a>> {
+        frames.iter_mut().map(OwnFrame::view)
     }
 
     fn allocate(&mut self, port: Port) -> Option<OwnFrame> {

@@ -1,6 +1,6 @@
 //! Frames in memory of the process' own, and the memory that they give back.
 
-use crate::frame::{FrameMut, Port};
+use crate::frame::{FrameMut, Port, TAILROOM};
 
 /// Free bytes in front of a received frame: the 64 that are promised, those of a VLAN tag that may be put
 /// back, and so many more that the network header lies at a multiple of 16.
@@ -28,9 +28,10 @@ impl OwnFrame {
         &self.bytes[self.at as usize..][..self.len as usize]
     }
 
-    /// Where a frame is received into; [`received`](Self::received) tells its length.
+    /// Where a frame is received into, all but what is promised behind it; [`received`](Self::received) tells its length.
     pub(super) fn room(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.at as usize..]
+        let end = self.bytes.len() - TAILROOM;
+        &mut self.bytes[self.at as usize..end]
     }
 
     pub(super) fn received(&mut self, len: usize) {
@@ -80,22 +81,23 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::HEADROOM;
 
     #[test]
     fn memory_goes_round_and_a_frame_begins_empty_behind_its_headroom() {
+        const LONGEST: usize = 256 - FRONT - TAILROOM;
         let mut pool = Pool::new(256);
         let mut frame = pool.take(Port(1));
-        frame.copy(&[7; 256 - FRONT]);
-        assert_eq!(
-            (frame.port(), frame.bytes()),
-            (Port(1), &[7; 256 - FRONT][..])
-        );
-        frame.view().grow_front(64).unwrap();
+        assert_eq!(frame.room().len(), LONGEST);
+        frame.copy(&[7; LONGEST]);
+        assert_eq!((frame.port(), frame.bytes()), (Port(1), &[7; LONGEST][..]));
+        frame.view().grow_front(HEADROOM).unwrap();
+        frame.view().grow_back(TAILROOM).unwrap();
         let memory = frame.bytes.as_ptr();
         pool.put(frame);
         let mut again = pool.take(Port(0));
         assert_eq!(again.bytes.as_ptr(), memory);
-        assert!(again.bytes().is_empty() && again.view().headroom() >= 64);
+        assert!(again.bytes().is_empty() && again.view().headroom() >= HEADROOM);
         assert_ne!(pool.take(Port(0)).bytes.as_ptr(), memory);
     }
 }

@@ -41,7 +41,7 @@ pub struct PcapMmap {
 pub type PcapMmapIo = RingIo<SlotRing, Calls>;
 
 impl PcapMmap {
-    /// Rings of 16 MiB, frames of up to 1900 bytes.
+    /// Rings of 16 MiB, frames of up to 1870 bytes.
     #[must_use]
     pub const fn new(ports: Vec<u32>) -> Self {
         Self {

@@ -12,7 +12,7 @@ use super::memory::{FRONT, OwnFrame, Pool};
 use super::share::Share;
 use super::socket::PacketSocket;
 use super::transmit::{Calls, Transmitter as _};
-use crate::frame::{FrameIo, FrameMut, Port};
+use crate::frame::{FrameIo, FrameMut, Port, TAILROOM};
 use crate::{BatchIo, IoCounters};
 
 /// Packet sockets that are read and written by system calls.
@@ -25,7 +25,7 @@ pub struct PlainConfig {
     pub receive_buffer: usize,
     /// What may be on its way out, per socket, in bytes as the kernel counts.
     pub send_buffer: usize,
-    /// Bytes of memory per frame, of which some 80 lie in front of it.
+    /// Bytes of memory per frame, of which some 80 lie in front of it and 48 behind it.
     pub buffer: usize,
     /// Frames received from one port before they are handed on; each takes a system call.
     pub burst: usize,
@@ -35,7 +35,7 @@ pub struct PlainConfig {
 
 impl PlainConfig {
     /// Sockets with the default sizes: 8 MiB for what waits, 1 MiB for what is on its way out, frames of up
-    /// to 1966 bytes, 32 at a time, and no queueing discipline.
+    /// to 1918 bytes, 32 at a time, and no queueing discipline.
     #[must_use]
     pub const fn new(ports: Vec<u32>) -> Self {
         Self {
@@ -52,8 +52,8 @@ impl PlainConfig {
         if self.ports.is_empty() || self.ports.len() > usize::from(u16::MAX) {
             return Err(invalid("packet sockets need at least one device"));
         }
-        if self.buffer < FRONT + 64 || u32::try_from(self.buffer).is_err() {
-            return Err(invalid("a frame's memory must have at least 146 bytes"));
+        if self.buffer < FRONT + 64 + TAILROOM || u32::try_from(self.buffer).is_err() {
+            return Err(invalid("a frame's memory must have at least 194 bytes"));
         }
         if self.burst == 0 {
             return Err(invalid("at least one frame must be received at a time"));
@@ -205,6 +205,10 @@ impl FrameIo for PlainIo {
 
     fn view<'a>(&'a mut self, frame: &'a mut OwnFrame) -> FrameMut<'a> {
         frame.view()
+    }
+
+    fn views<'a>(&'a mut self, frames: &'a mut [OwnFrame]) -> impl Iterator<Item = FrameMut<'a>> {
+        frames.iter_mut().map(OwnFrame::view)
     }
 
     fn allocate(&mut self, port: Port) -> Option<OwnFrame> {

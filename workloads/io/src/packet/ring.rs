@@ -19,7 +19,7 @@ use super::dispatch::Detach;
 use super::mapping::Mapping;
 use super::memory::{FRONT, OwnFrame, Pool};
 use super::transmit::Transmitter;
-use crate::frame::{FrameIo, FrameMut, Port};
+use crate::frame::{FrameIo, FrameMut, Port, TAILROOM};
 use crate::{BatchIo, IoCounters};
 
 /// Frames taken from one port before they are handed on.
@@ -76,6 +76,15 @@ impl RingId {
 #[must_use = "a frame that is neither sent nor released is lost to its ring"]
 pub struct RingFrame(Memory);
 
+impl RingFrame {
+    fn view<'a, R: Receiver>(&'a mut self, receivers: &'a [R]) -> FrameMut<'a> {
+        match &mut self.0 {
+            Memory::Ring(token) => token.view(receivers),
+            Memory::Own(own) => own.view(),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Memory {
     Ring(Token),
@@ -119,7 +128,7 @@ pub struct RingIo<R, T> {
     receivers: Vec<R>,
     transmitters: Vec<T>,
     pool: Pool,
-    /// The longest frame that memory of the process' own has room for.
+    /// The longest frame that memory of the process' own has room for, with what is promised behind it.
     longest: usize,
     counters: IoCounters,
 }
@@ -135,7 +144,7 @@ impl<R: Receiver, T: Transmitter> RingIo<R, T> {
             receivers,
             transmitters,
             pool: Pool::new(own),
-            longest: own - FRONT - ethernet::VLAN_TAG_LEN,
+            longest: own - FRONT - ethernet::VLAN_TAG_LEN - TAILROOM,
             counters: IoCounters::default(),
         }
     }
@@ -155,7 +164,8 @@ impl<R: Receiver, T: Transmitter> RingIo<R, T> {
                 port: Port(port),
             };
             self.counters.copies += u64::from(arrival.moved);
-            let too_long = arrival.len as usize > self.longest;
+            let behind = arrival.chunk.1 - arrival.at - arrival.len;
+            let too_long = arrival.len as usize > self.longest || (behind as usize) < TAILROOM;
             let discarded = if too_long || arrival.whole > arrival.len {
                 Some(&mut self.counters.truncated)
             } else if !restore(&mut token.view(&self.receivers), arrival.beside) {
@@ -242,10 +252,12 @@ impl<R: Receiver, T: Transmitter> FrameIo for RingIo<R, T> {
     }
 
     fn view<'a>(&'a mut self, frame: &'a mut RingFrame) -> FrameMut<'a> {
-        match &mut frame.0 {
-            Memory::Ring(token) => token.view(&self.receivers),
-            Memory::Own(own) => own.view(),
-        }
+        frame.view(&self.receivers)
+    }
+
+    fn views<'a>(&'a mut self, frames: &'a mut [RingFrame]) -> impl Iterator<Item = FrameMut<'a>> {
+        let receivers = &*self.receivers;
+        frames.iter_mut().map(move |frame| frame.view(receivers))
     }
 
     fn allocate(&mut self, port: Port) -> Option<RingFrame> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use pktio::af_xdp::{Obtained, PortFrame, Ports};
 use pktio::client::{Flow, Protocol};
 use pktio::drops::Drop;
-use pktio::frame::{NoRoom, Port};
+use pktio::frame::{HEADROOM, NoRoom, Port, TAILROOM};
 use pktio::worker::{Control, Handler, Live, WaitMode, Woken, run};
 use pktio::{BatchIo as _, FrameIo};
 use sys::cpu;
@@ -29,7 +29,7 @@ impl Handler<Ports> for Cross {
     fn frame(&mut self, io: &mut Ports, mut frame: PortFrame) {
         let from = io.port(&frame);
         let mut view = io.view(&mut frame);
-        assert!(view.headroom() >= 64 && view.tailroom() >= 64);
+        assert!(view.headroom() >= HEADROOM && view.tailroom() >= TAILROOM);
         view.grow_front(4).unwrap();
         view.bytes_mut().copy_within(4..16, 0);
         view.bytes_mut()[12..16].copy_from_slice(&[0x81, 0, 0, 7]);
@@ -284,6 +284,47 @@ fn a_far_end_that_takes_nothing_gives_frames_back_and_loses_none() {
         receive_in_order(&mut right, &mut at_right);
         assert_ne!(at_right, before, "a frame was lost");
     }
+}
+
+#[test]
+fn frames_in_one_memory_are_viewed_at_once_and_none_is_another() {
+    let Some(between) = between(1) else { return };
+    let mut slices = between.slices(|_| ());
+    let mut left = between.left();
+    let mut io = slices.ports.remove(0);
+    flood(&mut left, 40);
+    let mut frames = Vec::new();
+    assert_eq!(io.receive(&mut frames).unwrap(), 40);
+    frames.extend((0..20).map(|_| io.allocate(RIGHT).unwrap()));
+    let mut views: Vec<_> = io.views(&mut frames).collect();
+    // Each is written to as far as its chunk goes, before any is read again.
+    for (mark, view) in (1..).zip(&mut views) {
+        assert!(view.headroom() >= HEADROOM && view.tailroom() >= TAILROOM);
+        view.grow_front(view.headroom()).unwrap();
+        view.grow_back(view.tailroom()).unwrap();
+        view.bytes_mut().fill(mark);
+    }
+    for (mark, view) in (1..).zip(&views) {
+        assert_eq!(view.bytes(), [mark; 2048]);
+    }
+    drop(views);
+    for frame in frames {
+        assert_eq!(frame.len(), 2048);
+        io.release(frame);
+    }
+    close(&mut io);
+}
+
+#[test]
+#[should_panic(expected = "another slice")]
+fn a_frame_of_another_slice_is_not_viewed() {
+    let Some(between) = between(2) else {
+        panic!("another slice cannot be had");
+    };
+    let mut slices = between.slices(|_| ());
+    let mut frames = [slices.ports[0].allocate(LEFT).unwrap()];
+    let mut other = slices.ports.remove(1);
+    let _ = other.views(&mut frames).count();
 }
 
 /// Makes whole frames of the left host out of numbers.

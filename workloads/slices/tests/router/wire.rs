@@ -69,6 +69,12 @@ pub(crate) struct Chunk {
     port: Port,
 }
 
+impl Chunk {
+    fn view(&mut self) -> FrameMut<'_> {
+        FrameMut::new(&mut self.bytes[..], &mut self.at, &mut self.len)
+    }
+}
+
 /// Each port a wire: every frame is copied twice, and nothing is lost that the kernel does not lose.
 pub(crate) struct Wires {
     wires: Vec<Wire>,
@@ -141,7 +147,11 @@ impl FrameIo for Wires {
     }
 
     fn view<'a>(&'a mut self, frame: &'a mut Chunk) -> FrameMut<'a> {
-        FrameMut::new(&mut frame.bytes[..], &mut frame.at, &mut frame.len)
+        frame.view()
+    }
+
+    fn views<'a>(&'a mut self, frames: &'a mut [Chunk]) -> impl Iterator<Item = FrameMut<'a>> {
+        frames.iter_mut().map(Chunk::view)
     }
 
     fn allocate(&mut self, port: Port) -> Option<Chunk> {

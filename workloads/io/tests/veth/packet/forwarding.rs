@@ -3,9 +3,9 @@
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pktio::frame::{FrameIo, Port};
+use pktio::frame::{FrameIo, HEADROOM, Port, TAILROOM};
 use pktio::packet::Group;
 use pktio::worker::{Control, Live, WaitMode, run};
 
@@ -62,15 +62,15 @@ impl Case for Growing {
             for number in 0..40 {
                 let frame = numbered(number, 600 + (round * 40 + number) * 7 % 800);
                 from.send(&frame);
-                expected.push([vec![0xfa; 64], frame, vec![0xba; 48]].concat());
+                expected.push([vec![0xfa; HEADROOM], frame, vec![0xba; TAILROOM]].concat());
             }
             let taken = take(io, 40, |io, mut frame| {
                 let mut view = io.view(&mut frame);
-                view.grow_front(64).unwrap();
-                view.grow_back(48).unwrap();
+                view.grow_front(HEADROOM).unwrap();
+                view.grow_back(TAILROOM).unwrap();
                 let bytes = view.bytes_mut();
-                let end = bytes.len() - 48;
-                bytes[..64].fill(0xfa);
+                let end = bytes.len() - TAILROOM;
+                bytes[..HEADROOM].fill(0xfa);
                 bytes[end..].fill(0xba);
                 forward(io, frame);
             });
@@ -90,6 +90,106 @@ impl Case for Growing {
 #[test]
 fn every_frame_has_room_for_a_tunnel_on_both_sides() {
     every_back_end::<Growing>();
+}
+
+/// Frames up to the longest that a back end's memory takes: each has the room that is promised, or is counted.
+struct Longest;
+
+impl Case for Longest {
+    const MTUS: [u32; 2] = [4000, 1500];
+
+    fn run<I: FrameIo + 'static>(name: &str, chain: &Chain, mut group: Group<I>) {
+        let io = &mut group.take_ios()[0];
+        let mut from = chain.tap(0);
+        let lengths = 1800..2000;
+        for (number, len) in lengths.clone().enumerate() {
+            from.send(&numbered(number, len));
+            // One at a time, for the rings are small.
+            let patience = Instant::now() + Duration::from_secs(5);
+            while counted(io) <= number as u64 {
+                assert!(Instant::now() < patience, "{name}: {:?}", io.counters());
+                let mut frames = Vec::new();
+                io.receive(&mut frames).unwrap();
+                for mut frame in frames {
+                    let view = io.view(&mut frame);
+                    let room = (view.headroom(), view.tailroom());
+                    assert!(
+                        room.0 >= HEADROOM && room.1 >= TAILROOM,
+                        "{name}: {room:?}"
+                    );
+                    io.release(frame);
+                }
+            }
+        }
+        let counters = io.counters();
+        assert!(counters.received > 0 && counters.truncated > 0, "{name}");
+        assert_eq!(counted(io), lengths.len() as u64, "{name}");
+    }
+}
+
+fn counted<I: FrameIo>(io: &I) -> u64 {
+    let counters = io.counters();
+    counters.received + counters.truncated
+}
+
+#[test]
+fn a_frame_that_leaves_no_room_behind_it_is_counted_as_too_long() {
+    every_back_end::<Longest>();
+}
+
+/// A batch that is changed frame by frame and by all frames at once, some of them the processor's own.
+struct Together;
+
+impl Case for Together {
+    fn run<I: FrameIo + 'static>(name: &str, chain: &Chain, mut group: Group<I>) {
+        let io = &mut group.take_ios()[0];
+        let (mut from, mut to) = (chain.tap(0), chain.tap(1));
+        let mut expected = Vec::new();
+        for number in 0..20 {
+            from.send(&numbered(number, 100 + number * 70));
+        }
+        let mut frames = Vec::new();
+        assert_eq!(take(io, 20, |_, frame| frames.push(frame)), 20, "{name}");
+        for number in 20..24 {
+            let mut own = io.allocate(Port(0)).unwrap();
+            let mut view = io.view(&mut own);
+            view.grow_back(100).unwrap();
+            view.bytes_mut().copy_from_slice(&numbered(number, 100));
+            frames.push(own);
+        }
+        {
+            let mut views: Vec<_> = io.views(&mut frames).collect();
+            // All are written to in full, one after the other, before any is read again.
+            for (mark, view) in (1..).zip(&mut views) {
+                view.grow_front(HEADROOM).unwrap();
+                view.grow_back(TAILROOM).unwrap();
+                let bytes = view.bytes_mut();
+                let end = bytes.len() - TAILROOM;
+                bytes[..HEADROOM].fill(mark);
+                bytes[end..].fill(mark);
+            }
+            for (number, view) in views.iter_mut().enumerate() {
+                let mark = number as u8 + 1;
+                let len = if number < 20 { 100 + number * 70 } else { 100 };
+                let frame = numbered(number, len);
+                let whole = [vec![mark; HEADROOM], frame, vec![mark; TAILROOM]].concat();
+                assert_eq!(view.bytes(), whole, "{name}: frame {number}");
+                view.shrink_front(HEADROOM).unwrap();
+                expected.push(whole[HEADROOM..].to_vec());
+            }
+        }
+        frames.drain(..).for_each(|frame| forward(io, frame));
+        settle(io);
+        assert_eq!(io.views(&mut frames).count(), 0);
+        // A frame shows what its view made of it.
+        assert!(to.receive(24) == expected, "{name}");
+        assert_eq!(clean(name, &io.counters()), (20, 24));
+    }
+}
+
+#[test]
+fn several_frames_are_viewed_at_once_and_none_is_another() {
+    every_back_end::<Together>();
 }
 
 struct Tagged;

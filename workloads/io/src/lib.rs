@@ -47,6 +47,10 @@ pub struct IoCounters {
     /// Replies of which the transmit path took no datagram. One that lost only some of its datagrams
     /// is not among them: the client counts it as partial.
     pub transmit_refused: u64,
+    /// Of those, the ones that the device counted in its `tx_dropped` as well, for its queue was full.
+    pub device_refused: u64,
+    /// Attempts to send that the device counted in its `tx_dropped` although the datagram was kept and tried again.
+    pub transmit_retried: u64,
     /// Times that the thread slept and packet arrival woke it.
     pub wakeups_kernel: u64,
     /// Frames recycled into the fill ring of a queue whose home is another thread.

@@ -131,7 +131,7 @@ pub struct WorkerCounters {
     pub last_busy_ns: u64,
 }
 
-const CELLS: usize = 19;
+const CELLS: usize = 21;
 
 /// How long a worker waits that has nothing to do but frames that the kernel does not take. They
 /// move when the far end's NAPI thread runs, which may be on this CPU. Yielding is not enough: on
@@ -148,6 +148,8 @@ impl WorkerCounters {
             io.received,
             io.transmitted,
             io.transmit_refused,
+            io.device_refused,
+            io.transmit_retried,
             io.wakeups_kernel,
             io.frame_returns,
             io.no_frame,
@@ -172,6 +174,8 @@ impl WorkerCounters {
             received,
             transmitted,
             transmit_refused,
+            device_refused,
+            transmit_retried,
             wakeups_kernel,
             frame_returns,
             no_frame,
@@ -193,6 +197,8 @@ impl WorkerCounters {
             received,
             transmitted,
             transmit_refused,
+            device_refused,
+            transmit_retried,
             wakeups_kernel,
             frame_returns,
             no_frame,

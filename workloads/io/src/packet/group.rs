@@ -134,6 +134,12 @@ impl PacketProbe {
         Ok(drops)
     }
 
+    /// How many sockets there are.
+    #[must_use]
+    pub const fn sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
     /// What one socket lost so far, in the order of [`Group::obtained`].
     ///
     /// # Errors

@@ -23,7 +23,8 @@
 //! - count a frame that is lost for want of room in [`Drop::PacketSocket`](crate::drops::Drop::PacketSocket),
 //!   by PACKET_STATISTICS. What a filter refuses is not in there. A refusal of the transmit path
 //!   ([`IoCounters::transmit_refused`](crate::IoCounters::transmit_refused)) for a full queue of veth counts in
-//!   the device's `tx_dropped` as well.
+//!   the device's `tx_dropped` as well, and is told apart
+//!   ([`IoCounters::device_refused`](crate::IoCounters::device_refused)).
 
 mod arrival;
 mod blocks;

@@ -36,6 +36,26 @@ pub enum Fanout {
 }
 
 impl Fanout {
+    const ALL: [Self; 3] = [Self::Hash, Self::Queue, Self::Cpu];
+
+    /// The rule with this number (`PACKET_FANOUT_*`), as [`Obtained::fanout`](super::Obtained::fanout) tells it; none of those
+    /// that are not used here.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        let numbered = |fanout: &Self| fanout.number() == u32::from(number);
+        Self::ALL.into_iter().find(numbered)
+    }
+
+    /// Its name in results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Queue => "queue",
+            Self::Cpu => "cpu",
+        }
+    }
+
     const fn number(self) -> u32 {
         match self {
             Self::Hash => libc::PACKET_FANOUT_HASH,

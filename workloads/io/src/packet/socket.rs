@@ -37,6 +37,17 @@ pub(super) struct Delivered {
     pub(super) beside: Beside,
 }
 
+/// What became of a frame that was to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// The device has it.
+    Taken,
+    /// The device's queue was full. A veth counts it in `tx_dropped`.
+    Dropped,
+    /// It is shorter or longer than the device takes, or the send buffer stayed full. No device counts it.
+    Refused,
+}
+
 /// Room for one control message with what stands beside a frame, aligned as its header needs.
 #[repr(C, align(8))]
 struct Control([u8; 64]);
@@ -222,20 +233,20 @@ impl PacketSocket {
         }))
     }
 
-    /// Sends one frame by one system call. A full send buffer is waited for; false when the frame was not
-    /// taken in the end: the device's queue was full, or the frame is shorter or longer than the device
-    /// takes. Over veth the former counts in the device's `tx_dropped` as well.
-    pub(super) fn send(&self, frame: &[u8]) -> bool {
+    /// Sends one frame by one system call. A full send buffer is waited for.
+    pub(super) fn send(&self, frame: &[u8]) -> Sent {
         let mut waits = 0;
         loop {
             match send(&self.fd, frame, SendFlags::DONTWAIT) {
-                Ok(_) => return true,
+                Ok(_) => return Sent::Taken,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) if waits < FULL_WAITS => {
                     waits += 1;
                     wait::writable(self.raw(), Duration::from_millis(1));
                 }
-                Err(_) => return false,
+                // What the kernel makes of every drop below the socket (`net_xmit_errno`).
+                Err(rustix::io::Errno::NOBUFS) => return Sent::Dropped,
+                Err(_) => return Sent::Refused,
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::socket::PacketSocket;
+use super::socket::{PacketSocket, Sent};
 use crate::IoCounters;
 
 /// The sending end of one port. It takes bytes, so that the frame is free when it returns.
@@ -27,10 +27,13 @@ pub struct Calls(pub(super) Arc<PacketSocket>);
 
 impl Transmitter for Calls {
     fn send(&mut self, frame: &[u8], counters: &mut IoCounters) {
-        if self.0.send(frame) {
-            counters.transmitted += 1;
-        } else {
-            counters.transmit_refused += 1;
+        match self.0.send(frame) {
+            Sent::Taken => counters.transmitted += 1,
+            Sent::Dropped => {
+                counters.transmit_refused += 1;
+                counters.device_refused += 1;
+            }
+            Sent::Refused => counters.transmit_refused += 1,
         }
     }
 

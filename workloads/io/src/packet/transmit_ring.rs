@@ -112,7 +112,12 @@ impl TransmitRing {
                 continue;
             }
             return match kicked {
-                Ok(()) | Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => Ok(()),
+                Ok(()) | Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+                // The device dropped the first frame that waits: its slot stays, and the kernel stopped there.
+                Err(Errno::NOBUFS) => {
+                    counters.transmit_retried += 1;
+                    Ok(())
+                }
                 Err(error) => Err(error.into()),
             };
         }

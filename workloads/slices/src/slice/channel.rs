@@ -89,6 +89,12 @@ impl<R: Route> Slice<R> {
         &mut self.io
     }
 
+    /// Only its frames where they lie, for one who looks at nothing else.
+    #[must_use]
+    pub fn into_io(self) -> Ports {
+        self.io
+    }
+
     /// What was read, written and refused so far.
     #[must_use]
     pub fn counters(&self) -> IoCounters {

@@ -33,6 +33,8 @@ pub struct SlicesConfig {
     pub kept: Kept,
     /// The machine's addresses, for [`Kept::OWN`].
     pub own: Vec<IpAddr>,
+    /// Most frames that a slice's [`io`](Slice::io) hands out at once: the I/O vectors of NetSlices' Figure 5.
+    pub batch: usize,
 }
 
 impl SlicesConfig {
@@ -46,6 +48,7 @@ impl SlicesConfig {
             u_peers: 1,
             kept: Kept::ALL,
             own: Vec::new(),
+            batch: 64,
         }
     }
 }
@@ -97,6 +100,7 @@ pub enum Error {
 pub struct Slices<'j> {
     devices: Vec<PortDevice>,
     names: Vec<String>,
+    batch: usize,
     programs: Vec<Divert>,
     plan: Arc<Mutex<Plan>>,
     applied: Vec<Applied>,
@@ -121,15 +125,29 @@ impl<'j> Slices<'j> {
             u_peers: config.u_peers,
         };
         let plan = place(&Topology::read()?, &allowed, &request)?;
+        Self::attach_at(config, plan, journal)
+    }
+
+    /// As [`attach`](Self::attach), with the slices at CPUs that somebody else has chosen and answers for. Of `config`, what
+    /// the choice would follow from is not looked at.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach).
+    pub fn attach_at(
+        config: &SlicesConfig,
+        plan: Plan,
+        journal: Option<&'j mut Journal>,
+    ) -> Result<Self, Error> {
+        let slices = plan.slices.len() as u16;
         let (mut devices, mut programs, mut attached) = (Vec::new(), Vec::new(), Vec::new());
         for name in &config.devices {
             let link = link::get(name)?;
             let queues = link.rx_queues.min(link.tx_queues);
-            if queues < u32::from(config.slices) {
+            if queues < u32::from(slices) {
                 return Err(Error::TooFewQueues {
                     device: name.clone(),
                     queues,
-                    slices: config.slices,
+                    slices,
                 });
             }
             let mtu = u16::try_from(link.mtu).unwrap_or(u16::MAX);
@@ -146,6 +164,7 @@ impl<'j> Slices<'j> {
         Ok(Self {
             devices,
             names: config.devices.clone(),
+            batch: config.batch,
             programs,
             plan: Arc::new(Mutex::new(plan)),
             applied,
@@ -175,6 +194,15 @@ impl<'j> Slices<'j> {
         Ok(counters.collect::<loader::Result<_>>()?)
     }
 
+    /// The sizes of a slice's rings and memory.
+    #[must_use]
+    pub fn ports(&self, number: u16) -> PortsConfig {
+        PortsConfig {
+            batch: self.batch,
+            ..PortsConfig::new(self.devices.clone(), number)
+        }
+    }
+
     /// Opens a slice. Its memory is touched on its first u-peer, so that it lies on the node of the application. Until it is
     /// opened, and after it is dropped, the packets of its queue are dropped and counted.
     ///
@@ -182,7 +210,7 @@ impl<'j> Slices<'j> {
     /// When there is no such slice, it is open already (`EBUSY`), or the kernel refuses a socket.
     pub fn open<R: Route>(&mut self, number: u16, route: R) -> Result<Slice<R>, Error> {
         let cpus = self.slice(number)?;
-        let config = PortsConfig::new(self.devices.clone(), number);
+        let config = self.ports(number);
         let ports = thread::scope(|scope| {
             let opening = scope.spawn(|| {
                 cpu::set_affinity(None, &cpus.u_peers[..1])?;

@@ -26,14 +26,42 @@
 
 mod config;
 mod counters;
+mod crew;
+mod dispatch_threads;
+mod forwarding;
+mod hands;
+mod ip_statistics;
+mod kernel_forward;
+mod machine;
+mod netslice;
+mod packet_mmap_v3;
+mod pcap;
+mod pcap_mmap;
+mod processor;
+mod raw_parallel;
+mod raw_socket;
+mod sockets;
+mod xdp_forward;
 
+use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use sys::link;
+
+use hands::Hands;
+use machine::Machine;
+use sockets::Sockets;
 
 pub use config::{Design, ProcessorConfig, SystemConfig};
 pub use counters::{Counter, Counters, Loss};
+
+/// How long frames may go on moving in a system that nothing is sent to.
+const QUIET_LIMIT: Duration = Duration::from_secs(10);
+/// For how long nothing may be counted before a system is quiet: a NAPI thread that shares its CPU waits for some milliseconds.
+const STILL: Duration = Duration::from_millis(20);
 
 /// Why a system cannot be had, or broke.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +104,13 @@ pub enum Error {
     NotQuiet(Duration),
 }
 
+impl Error {
+    fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}
+
 /// A thread of the system, for CPU accounting and for what the user is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadInfo {
@@ -89,7 +124,16 @@ pub struct ThreadInfo {
 
 /// A packet system. Dropping it stops it and puts back what it changed.
 pub struct System {
-    config: SystemConfig,
+    design: Design,
+    machine: Box<dyn Machine>,
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System")
+            .field("design", &self.design)
+            .finish_non_exhaustive()
+    }
 }
 
 impl System {
@@ -98,44 +142,111 @@ impl System {
     ///
     /// # Errors
     /// When there is no such system, or the machine lacks what it needs, with the remedy.
-    pub fn load(config: &SystemConfig) -> Result<Self, Error>;
+    pub fn load(config: &SystemConfig) -> Result<Self, Error> {
+        config.check()?;
+        Ok(Self {
+            design: config.design,
+            machine: machine(config)?,
+        })
+    }
 
     /// Attaches programs, opens sockets, sets forwarding. From now on frames wait for the threads, or are forwarded by the
-    /// kernel.
+    /// kernel. Once.
     ///
     /// # Errors
     /// When a device, a socket or a setting cannot be had.
-    pub fn attach(&mut self) -> Result<(), Error>;
+    pub fn attach(&mut self) -> Result<(), Error> {
+        self.machine.attach()
+    }
 
-    /// Starts the threads, where there are any.
+    /// Starts the threads, where there are any; each is on its CPU when this returns. Once, and behind
+    /// [`attach`](Self::attach).
     ///
     /// # Errors
     /// When a thread cannot be had, or not on its CPU.
-    pub fn start(&mut self) -> Result<(), Error>;
+    pub fn start(&mut self) -> Result<(), Error> {
+        self.machine.start()
+    }
 
     /// The threads, for CPU accounting; empty before [`start`](Self::start) and for designs in the kernel.
-    pub fn threads(&self) -> Vec<ThreadInfo>;
+    #[must_use]
+    pub fn threads(&self) -> Vec<ThreadInfo> {
+        self.machine.hands().map_or_else(Vec::new, Hands::threads)
+    }
 
     /// What was had, as opposed to what was asked, by name: modes, sizes of rings, placement. Complete after
     /// [`attach`](Self::attach).
-    pub fn obtained(&self) -> Vec<(String, String)>;
+    #[must_use]
+    pub fn obtained(&self) -> Vec<(String, String)> {
+        self.machine.obtained()
+    }
 
     /// Waits until no frame is in it: none in its sockets, rings or threads, and nothing counted by the kernel for
     /// a while. New arrivals keep it waiting.
     ///
     /// # Errors
     /// [`Error::NotQuiet`] after 10 s; when a thread has failed.
-    pub fn quiesce(&mut self) -> Result<(), Error>;
+    pub fn quiesce(&mut self) -> Result<(), Error> {
+        let deadline = Instant::now() + QUIET_LIMIT;
+        loop {
+            let before = self.counters()?;
+            thread::sleep(STILL);
+            let quiet = self.machine.hands().map_or(Ok(true), Hands::is_quiet)?;
+            if quiet && self.counters()? == before {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::NotQuiet(QUIET_LIMIT));
+            }
+        }
+    }
 
-    /// The counters, at any time; exact after [`quiesce`](Self::quiesce).
+    /// The counters, at any time; exact after [`quiesce`](Self::quiesce). Threads that sleep are heard when they wake, some 20 ms
+    /// later.
     ///
     /// # Errors
     /// When the kernel does not tell its part, or a thread has failed: a ledger must not be closed on a guess.
-    pub fn counters(&self) -> Result<Counters, Error>;
+    pub fn counters(&self) -> Result<Counters, Error> {
+        let mut counters = Counters::default();
+        self.machine.count(&mut counters)?;
+        Ok(counters)
+    }
 
     /// Stops the threads, detaches everything and puts the settings back.
     ///
     /// # Errors
     /// The first failure of a thread.
-    pub fn stop(self) -> Result<(), Error>;
+    pub fn stop(mut self) -> Result<(), Error> {
+        match self.machine.hands_mut() {
+            Some(hands) => hands.crew.dismiss(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The one match over the designs.
+fn machine(config: &SystemConfig) -> Result<Box<dyn Machine>, Error> {
+    Ok(match config.design {
+        Design::Netslice => Box::new(netslice::Netslice::load(config)?),
+        Design::KernelForward => Box::new(kernel_forward::KernelForward::load(config)?),
+        Design::XdpForward => Box::new(xdp_forward::XdpForward::load(config)?),
+        Design::KernelIpsec => Box::new(kernel_ipsec::KernelIpsec::load(config)?),
+        Design::RawSocket => Box::new(Sockets::load(config, raw_socket::RawSocket)?),
+        Design::RawParallel { filters } => {
+            Box::new(Sockets::load(config, raw_parallel::RawParallel { filters })?)
+        }
+        Design::Pcap => Box::new(Sockets::load(config, pcap::Pcap)?),
+        Design::PcapMmap => Box::new(Sockets::load(config, pcap_mmap::PcapMmap)?),
+        Design::PacketMmapV3 => Box::new(Sockets::load(config, packet_mmap_v3::PacketMmapV3)?),
+        Design::DispatchThreads => Box::new(dispatch_threads::DispatchThreads::load(config)?),
+    })
+}
+
+/// The kernel's numbers of the devices.
+fn port_numbers(config: &SystemConfig) -> Result<[u32; 2], Error> {
+    let number = |device: &String| {
+        link::ifindex(device).map_err(Error::io(format!("find the device {device}")))
+    };
+    let [first, second] = &config.devices;
+    Ok([number(first)?, number(second)?])
 }

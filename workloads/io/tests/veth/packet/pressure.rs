@@ -32,8 +32,8 @@ fn stalled(chain: &Chain) -> (Pass, Attached, CpuId) {
     (pass, attached, cpu)
 }
 
-/// Sends frames while the receiver does not get its CPU; returns what the I/O counted as sent and refused, and
-/// the device as dropped.
+/// Sends frames while the receiver does not get its CPU; returns what the I/O counted as sent and refused, and the device
+/// as dropped, which is what the I/O knows that the device counts.
 fn flood<I: FrameIo>(chain: &Chain, mut group: Group<I>, cpu: CpuId) -> [u64; 3] {
     let io = &mut group.take_ios()[0];
     let mut tap = chain.tap(1);
@@ -55,6 +55,11 @@ fn flood<I: FrameIo>(chain: &Chain, mut group: Group<I>, cpu: CpuId) -> [u64; 3]
     assert!(arrived.into_iter().eq(sent));
     let link = chain.middle.run(|| link::statistics("out0"));
     let dropped = link.unwrap().unwrap().tx_dropped;
+    assert_eq!(
+        counters.device_refused + counters.transmit_retried,
+        dropped,
+        "the I/O knows what the device counts"
+    );
     [counters.transmitted, counters.transmit_refused, dropped]
 }
 

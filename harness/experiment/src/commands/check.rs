@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 use spec::{Search, Trial, Workload};
 
+use super::traffic;
 use crate::cli::SpecArgs;
 use crate::doctor;
 use crate::exit::Outcome;
@@ -65,6 +66,9 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
             capacity.from,
             capacity.to
         );
+    }
+    for line in traffic::explained(&chosen.trials).unwrap_or_default() {
+        println!("  {line}");
     }
     let Some((_, first)) = plans.iter().find(|(_, plan)| plan.is_ok()) else {
         print_refusals(plans);

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use record::Smell;
 use serde_json::json;
-use spec::{FrameArrivals, Search, Task, Trial, Workload};
+use spec::{Search, Task, Trial, Workload};
 
+use super::traffic;
 use crate::cli::SpecArgs;
 use crate::doctor;
 use crate::exit::Outcome;
@@ -87,6 +88,9 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
             capacity.from,
             capacity.to
         );
+    }
+    for line in traffic::explained(&chosen.trials).unwrap_or_default() {
+        println!("  {line}");
     }
     if let Some(first) = forwarded(plans).next() {
         print_row(first);
@@ -175,41 +179,10 @@ fn forwarders(plans: &[Planned<'_>]) -> Table {
 
 /// The steps of each host from the sender to the receiver.
 fn print_row(plan: &FramePlan) {
-    println!("  {}", frames_in_words(plan));
     for host in &plan.hosts {
         println!("\n{}, a network namespace of its own:", host.scope);
         let steps = &host.steps;
         for action in steps.before.iter().chain(&steps.after_attach) {
-            println!("  {action}");
-        }
-    }
-}
-
-/// What is sent, in a sentence.
-fn frames_in_words(plan: &FramePlan) -> String {
-    let traffic = &plan.traffic;
-    let back = if traffic.round_trip {
-        "sent back and timed"
-    } else {
-        "counted where they arrive"
-    };
-    let pace = match traffic.arrivals {
-        FrameArrivals::Saturate => "as fast as the sender makes them".to_owned(),
-        FrameArrivals::Fixed => format!("{} together at a fixed rate", traffic.burst),
-    };
-    format!(
-        "frames of {} through {}, {} flows, {pace}, {back}",
-        traffic.frame_size, traffic.processor, traffic.flows
-    )
-}
-
-/// The steps of each host.
-fn print_hosts(plan: &Plan) {
-    let names = ["server", "client", "switch"];
-    let hosts = plan.hosts.iter().flatten().chain(&plan.switch);
-    for (host, name) in hosts.zip(names) {
-        println!("\n{name}, in a network namespace of its own:");
-        for action in host.before.iter().chain(&host.after_attach) {
             println!("  {action}");
         }
     }

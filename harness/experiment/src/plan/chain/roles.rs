@@ -103,13 +103,18 @@ fn design(trial: &Trial) -> Result<Design, Refusal> {
     })
 }
 
-/// What is sent, and by whom. `next_hop` is the first router's device.
+/// What is sent, and by whom. `first` is the first router's device.
 pub(super) fn sender(
     trial: &Trial,
     traffic: &Traffic,
-    next_hop: Device,
+    first: Device,
     placement: &ChainPlacement,
 ) -> SenderPlan {
+    let next_hop = match traffic.processor {
+        Processor::Router | Processor::Ipsec(_) | Processor::Maelstrom(_) => first,
+        // It is a bump in the wire, which changes no address.
+        Processor::Inspect => RECEIVER,
+    };
     if traffic.round_trip {
         return SenderPlan::RoundTrip(Box::new(timed(trial, traffic, next_hop, placement)));
     }

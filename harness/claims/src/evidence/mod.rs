@@ -6,7 +6,7 @@ mod place;
 
 use std::collections::BTreeMap;
 
-use record::{ProbeStatus, RecordError, RunFolder, TrialRecord};
+use record::{FailureStatus, ProbeStatus, RecordError, RunFolder, TrialRecord};
 use spec::Wakeup;
 
 use crate::cell::{Cell, NotificationCell, ServerCell, mechanism_name, mode_name};
@@ -136,16 +136,27 @@ impl<'a> MachineRuns<'a> {
                 }
             }
         }
+        let refused = self.refused(cell);
         let cell = Cell::Server(cell.clone());
         match (places.is_empty(), invalid) {
             (false, _) => Ok(places.into_values().collect()),
-            (true, 0) => Err(Stop::NotTestable(format!(
-                "no run at hand has trials of {cell}"
-            ))),
+            (true, 0) => Err(Stop::NotTestable(match refused {
+                None => format!("no run at hand has trials of {cell}"),
+                Some(reason) => format!("this machine does not run {cell}: {reason}"),
+            })),
             (true, invalid) => Err(Stop::Inconclusive(format!(
                 "all {invalid} trials of {cell} are invalid: see their smells, and repeat the run"
             ))),
         }
+    }
+
+    /// Why a trial of `cell` was refused, if one was.
+    fn refused(&self, cell: &ServerCell) -> Option<&'a str> {
+        let failures = self.runs().iter().flat_map(|run| run.failures());
+        let mut refused = failures.filter(|failure| failure.status == FailureStatus::Refused);
+        refused
+            .find(|failure| cell.fits(&failure.trial))
+            .map(|failure| failure.reason.as_str())
     }
 
     /// The rounds of a cell of the wakeup probe.

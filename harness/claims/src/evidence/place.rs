@@ -1,7 +1,7 @@
 //! Places: what must be equal for two systems' trials to be compared, their systems apart.
 
 use serde_json::Value;
-use spec::{LoadPoint, Trial};
+use spec::{LoadPoint, Task, Trial};
 
 use super::{Stop, Trials};
 use crate::test::At;
@@ -40,26 +40,18 @@ impl Place {
         for path in NOT_PLACE.iter().chain(free) {
             remove(&mut value, path);
         }
-        let workload = &trial.workload;
         Self {
             key: value.to_string(),
-            apart_from_load: without(&value, "/load"),
+            apart_from_load: without(&value, &["/load"]),
             shared: value,
             load: trial.load,
-            workload: format!(
-                "theta {}, {:.0}% gets of {} key(s), {} keys, {} owners",
-                workload.popularity.theta(),
-                workload.get_ratio * 100.0,
-                workload.multi_get,
-                workload.keys,
-                trial.system.owners
-            ),
+            workload: described(trial),
         }
     }
 
-    /// Everything that is shared but what stands at `path` in a trial's JSON, as text.
-    pub(crate) fn key_without(&self, path: &str) -> String {
-        without(&self.shared, path)
+    /// Everything that is shared but what stands at `paths` in a trial's JSON, as text.
+    pub(crate) fn key_without(&self, paths: &[&str]) -> String {
+        without(&self.shared, paths)
     }
 
     /// What tells it from `others`.
@@ -75,6 +67,28 @@ impl Place {
     }
 }
 
+/// What may be swept, in words.
+fn described(trial: &Trial) -> String {
+    match &trial.task {
+        Task::Requests(workload) => format!(
+            "theta {}, {:.0}% gets of {} key(s), {} keys, {} owners",
+            workload.popularity.theta(),
+            workload.get_ratio * 100.0,
+            workload.multi_get,
+            workload.keys,
+            trial.system.owners
+        ),
+        Task::Frames(traffic) => {
+            let batch = trial.system.batch;
+            let batch = batch.map_or_else(String::new, |batch| format!(", batch {batch}"));
+            format!(
+                "{}, frames of {}, bursts of {}, {} queue(s){batch}",
+                traffic.processor, traffic.frame_size, traffic.burst, trial.topology.queues
+            )
+        }
+    }
+}
+
 fn remove(value: &mut Value, path: &str) {
     // Removed, for what is left out where it is nothing must equal what is something there.
     if let Some((parent, field)) = path.rsplit_once('/')
@@ -84,9 +98,11 @@ fn remove(value: &mut Value, path: &str) {
     }
 }
 
-fn without(value: &Value, path: &str) -> String {
+fn without(value: &Value, paths: &[&str]) -> String {
     let mut value = value.clone();
-    remove(&mut value, path);
+    for path in paths {
+        remove(&mut value, path);
+    }
     value.to_string()
 }
 

@@ -94,7 +94,7 @@ fn is<T: PartialEq>(wanted: Option<T>, found: T) -> bool {
 
 /// Whether an option is what is wanted, or the default where nothing is; of a system that does not have the
 /// option, whether nothing is wanted.
-fn chosen<T: PartialEq>(wanted: Option<T>, found: Option<T>, default: T) -> bool {
+fn meant<T: PartialEq>(wanted: Option<T>, found: Option<T>, default: T) -> bool {
     match found {
         None => wanted.is_none(),
         Some(found) => found == wanted.unwrap_or(default),
@@ -117,9 +117,9 @@ impl SweepValues {
     /// Whether a system's options are those that are named, and its defaults besides. A label stands for
     /// whatever it has.
     fn fit_options(&self, system: &System) -> bool {
-        chosen(self.batch, system.batch, SystemSpec::DEFAULT_BATCH)
-            && chosen(self.placement, system.placement, PeerPlacement::default())
-            && chosen(None, system.filters, true)
+        meant(self.batch, system.batch, SystemSpec::DEFAULT_BATCH)
+            && meant(self.placement, system.placement, PeerPlacement::default())
+            && meant(None, system.filters, true)
     }
 
     fn fit_task(&self, task: &Task) -> bool {

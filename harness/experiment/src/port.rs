@@ -14,7 +14,11 @@ const OTHERS: std::ops::Range<u16> = 20_000..30_000;
 /// all ports free.
 pub(crate) fn first_free(trial: &Trial) -> Result<u16> {
     match trial.topology.kind {
-        TopologyKind::Veth | TopologyKind::Memory | TopologyKind::Nic => Ok(PORT),
+        TopologyKind::Veth
+        | TopologyKind::Memory
+        | TopologyKind::Nic
+        | TopologyKind::Chain
+        | TopologyKind::Pair => Ok(PORT),
         TopologyKind::Loopback => {
             let count = trial.system.owners;
             let candidates = std::iter::once(PORT).chain(OTHERS.step_by(64));

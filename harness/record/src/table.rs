@@ -6,6 +6,8 @@ mod several;
 
 use std::collections::BTreeSet;
 
+use spec::Trial;
+
 use crate::capacity::CapacityRecord;
 use crate::failure::FailureRecord;
 use crate::probe::ProbeRecord;
@@ -182,8 +184,20 @@ fn engine(system: &spec::System) -> String {
         .map_or_else(String::new, |engine| engine.name().to_owned())
 }
 
+/// What is asked of the keys: their number, how skewed they are asked for, the share of gets; empty where frames are
+/// forwarded.
+fn workload(trial: &Trial) -> [String; 3] {
+    let workload = trial.workload();
+    [
+        cell(workload.map(|it| it.keys.get())),
+        cell(workload.map(|it| it.popularity.theta())),
+        cell(workload.map(|it| it.get_ratio)),
+    ]
+}
+
 fn before_drops(record: &TrialRecord, sweep: Option<&spec::Sweep>) -> Vec<String> {
     let (trial, ledger) = (&record.trial, &record.ledger);
+    let [keys, theta, get_ratio] = workload(trial);
     vec![
         record.trial_id.to_string(),
         trial.block.to_string(),
@@ -193,9 +207,9 @@ fn before_drops(record: &TrialRecord, sweep: Option<&spec::Sweep>) -> Vec<String
         engine(&trial.system),
         trial.topology.kind.name().to_owned(),
         trial.topology.kind.fidelity().to_owned(),
-        trial.workload.keys.get().to_string(),
-        trial.workload.popularity.theta().to_string(),
-        trial.workload.get_ratio.to_string(),
+        keys,
+        theta,
+        get_ratio,
         sweep.map(|sweep| sweep.of(trial)).unwrap_or_default(),
         trial.load.to_string(),
         cell(trial.load.rate().map(spec::Rate::get)),
@@ -298,15 +312,16 @@ pub(crate) fn failures<'a>(records: impl Iterator<Item = &'a FailureRecord>) -> 
 
 fn search(record: &CapacityRecord, sweep: Option<&spec::Sweep>) -> Vec<String> {
     let trial = &record.first;
+    let [keys, theta, get_ratio] = workload(trial);
     vec![
         trial.system.system.to_string(),
         trial.system.label.clone(),
         trial.system.io.name().to_owned(),
         trial.topology.kind.name().to_owned(),
         trial.topology.kind.fidelity().to_owned(),
-        trial.workload.keys.get().to_string(),
-        trial.workload.popularity.theta().to_string(),
-        trial.workload.get_ratio.to_string(),
+        keys,
+        theta,
+        get_ratio,
         sweep.map(|sweep| sweep.of(trial)).unwrap_or_default(),
     ]
 }

@@ -23,7 +23,11 @@ const MEASURE: Duration = Duration(500_000_000);
 pub(crate) fn is_possible(spec: &Spec) -> bool {
     let veth = match spec.topology.kind {
         TopologyKind::Veth => true,
-        TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic => false,
+        TopologyKind::Loopback
+        | TopologyKind::Memory
+        | TopologyKind::Nic
+        | TopologyKind::Chain
+        | TopologyKind::Pair => false,
     };
     veth && !spec.systems.is_empty() && lowest_rate(spec.load.as_ref()).is_some()
 }

@@ -29,6 +29,7 @@ mod sweep;
 mod system;
 mod topology;
 mod tree;
+mod traffic;
 mod trial;
 mod typing;
 pub mod units;
@@ -48,10 +49,14 @@ pub use service::Service;
 pub use spec::Spec;
 pub use system::{
     Cache, CachePlace, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, MultiKey,
-    SteerBy, Steerer, System, SystemKind, SystemSpec, Wakeup, Xdp, XdpMode,
+    PeerPlacement, SteerBy, Steerer, System, SystemKind, SystemSpec, Wakeup, Xdp, XdpMode,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
-pub use trial::{Trial, TrialId, expand};
+pub use traffic::{
+    FrameArrivals, Integrity, IpsecOptions, MaelstromOptions, Processor, ProcessorKind, Traffic,
+    TrafficSpec,
+};
+pub use trial::{Task, Trial, TrialId, expand};
 pub use units::{Bytes, Count, Duration, Rate, Share, UnitError};
 pub use workload::{
     Arrivals, Calls, Popularity, SizeSpec, WeightedSize, WireProtocol, Workload, WorkloadSpec,

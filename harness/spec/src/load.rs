@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::capacity::Capacity;
 use crate::pattern::Pattern;
+use crate::system::PeerPlacement;
 use crate::units::{Bytes, Count, Duration, Rate, Share};
 
 /// The `load` section: every system sees each of its load points.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
-    /// Open loop: requests are due at this mean rate, whatever the server does.
+    /// Open loop: requests are due at this mean rate, whatever the server does; with `traffic`, each frame counts as one.
     #[garde(inner(custom(crate::rules::rate)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<Rate>,
@@ -116,8 +117,8 @@ pub struct Phases {
     pub timeout: Duration,
 }
 
-/// The `sweep` section: values that replace the workload's or the systems', all combinations of
-/// them.
+/// The `sweep` section: values that replace the workload's, the traffic's or the systems', all
+/// combinations of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
@@ -145,7 +146,7 @@ pub struct Sweep {
     #[garde(inner(length(min = 1), inner(custom(crate::rules::part))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub large_share: Option<Vec<Share>>,
-    /// In place of `workload.flows`.
+    /// In place of `workload.flows` or `traffic.flows`.
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 28_000))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flows: Option<Vec<u16>>,
@@ -153,7 +154,12 @@ pub struct Sweep {
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 100))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_get: Option<Vec<u16>>,
-    /// In place of `topology.queues`; systems keep their owners.
+    /// In place of `traffic.frame_size`.
+    #[garde(inner(length(min = 1)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame_size: Option<Vec<Bytes>>,
+    /// In place of `topology.queues`; servers keep their owners, packet systems have as many as queues unless told
+    /// otherwise.
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 64))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queues: Option<Vec<u16>>,
@@ -169,4 +175,12 @@ pub struct Sweep {
     #[garde(inner(length(min = 1), inner(custom(crate::rules::cache_entries))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_entries: Option<Vec<u32>>,
+    /// In place of `batch` of every `netslice`.
+    #[garde(inner(length(min = 1), inner(range(min = 1, max = 256))))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Vec<u16>>,
+    /// In place of `placement` of every `netslice`.
+    #[garde(inner(length(min = 1)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Vec<PeerPlacement>>,
 }

@@ -170,6 +170,13 @@ pub(crate) fn share(share: &Share, _: &()) -> garde::Result {
     })
 }
 
+/// What a link loses; if it were all, nothing could be recovered.
+pub(crate) fn loss(share: &Share, _: &()) -> garde::Result {
+    check(*share < Share::WHOLE, || {
+        format!("a loss of {share}: it must be below 100 %, so that something arrives")
+    })
+}
+
 pub(crate) fn phase(length: &Duration, _: &()) -> garde::Result {
     check(length.get() > 0, || "must last longer than 0".to_owned())
 }

@@ -12,6 +12,8 @@ use crate::probe::Probe;
 use crate::repartition::Repartition;
 use crate::system::SystemSpec;
 use crate::topology::TopologySpec;
+use crate::traffic::{FrameArrivals, TrafficSpec};
+use crate::trial::Task;
 use crate::workload::{Arrivals, WorkloadSpec};
 use crate::{floor, read};
 
@@ -33,10 +35,14 @@ pub struct Spec {
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub systems: Vec<SystemSpec>,
-    /// What is asked of the systems.
+    /// What is asked of systems that serve requests.
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<WorkloadSpec>,
+    /// What is sent through systems that forward frames; in place of `workload`.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<TrafficSpec>,
     /// How much is asked.
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,11 +123,22 @@ impl Spec {
     /// Whether the generator saturates, so that there is no `load` to choose.
     #[must_use]
     pub fn saturates(&self) -> bool {
-        let arrivals = self
-            .workload
-            .as_ref()
-            .and_then(|workload| workload.arrivals);
-        arrivals == Some(Arrivals::Saturate)
+        let requests = self.workload.as_ref();
+        let requests = requests.and_then(|workload| workload.arrivals);
+        let frames = self.traffic.as_ref().map(TrafficSpec::arrivals);
+        requests == Some(Arrivals::Saturate) || frames == Some(FrameArrivals::Saturate)
+    }
+
+    /// What every system is asked to do, before the sweep.
+    pub(crate) fn task(&self) -> Option<Task> {
+        let frames = || {
+            let traffic = self.traffic.as_ref()?;
+            Some(Task::Frames(traffic.resolve(self.topology.resolve().mtu)))
+        };
+        match &self.workload {
+            Some(workload) => Some(Task::Requests(workload.resolve())),
+            None => frames(),
+        }
     }
 
     /// The load points that are known beforehand, in the order in which a block goes through them.
@@ -183,35 +200,7 @@ impl Spec {
             load.capacity = load.capacity.map(Capacity::resolved);
         }
         for system in &mut spec.systems {
-            let (engine, multi_key) = (system.engine(), system.multi_key());
-            let resolved = system.resolve(topology.queues, service);
-            *system = SystemSpec {
-                system: resolved.system,
-                label: Some(resolved.label),
-                io: Some(resolved.io),
-                owners: resolved
-                    .system
-                    .fixed_owners()
-                    .map_or(Some(resolved.owners), |_| None),
-                wakeup: resolved.wakeup,
-                engine,
-                memory: Some(resolved.memory),
-                service: resolved.service,
-                servers: resolved.servers,
-                clusters: resolved.clusters,
-                large_owners: resolved.large_owners,
-                rebalance: resolved.rebalance,
-                flow_hash: resolved.flow_hash,
-                encryption: resolved.encryption,
-                steer_by: resolved.steer_by,
-                behind: resolved.cache.map(|cache| cache.behind),
-                cache_entries: resolved.cache.map(|cache| cache.entries),
-                at: resolved.cache.map(|cache| cache.at),
-                multi_key,
-                xdp: resolved.xdp,
-                steering: resolved.steering,
-                hot_keys: resolved.hot_keys,
-            };
+            *system = system.resolved(topology.queues, service);
         }
         if let Some(workload) = &mut spec.workload {
             let resolved = workload.resolve();
@@ -222,6 +211,7 @@ impl Spec {
             workload.calls = resolved.calls;
             workload.seed = workload.seed.or(Some(self.seed()));
         }
+        spec.traffic = (self.traffic.as_ref()).map(|traffic| traffic.resolved(topology.mtu));
         spec
     }
 

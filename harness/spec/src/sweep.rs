@@ -1,9 +1,10 @@
 //! The sweep's combinations.
 
 use crate::load::Sweep;
-use crate::system::{Cache, System, Xdp};
+use crate::system::{Cache, PeerPlacement, System, Xdp};
 use crate::topology::Topology;
-use crate::trial::Trial;
+use crate::traffic::Traffic;
+use crate::trial::{Task, Trial};
 use crate::units::{Bytes, Count, Duration, Share};
 use crate::workload::{Popularity, SizeSpec, WeightedSize, Workload};
 
@@ -18,15 +19,30 @@ pub(crate) struct Cell {
     large_share: Option<Share>,
     flows: Option<u16>,
     multi_get: Option<u16>,
+    frame_size: Option<Bytes>,
     queues: Option<u16>,
     steering_cost: Option<Duration>,
     owners: Option<u16>,
     cache_entries: Option<u32>,
+    batch: Option<u16>,
+    placement: Option<PeerPlacement>,
 }
 
 impl Cell {
+    /// The task with the swept values in place.
+    pub(crate) fn task(&self, task: Task) -> Task {
+        match task {
+            Task::Requests(workload) => Task::Requests(self.workload(workload)),
+            Task::Frames(traffic) => Task::Frames(Traffic {
+                frame_size: self.frame_size.unwrap_or(traffic.frame_size),
+                flows: self.flows.unwrap_or(traffic.flows),
+                ..traffic
+            }),
+        }
+    }
+
     /// The workload with the swept values in place.
-    pub(crate) fn workload(&self, workload: Workload) -> Workload {
+    fn workload(&self, workload: Workload) -> Workload {
         Workload {
             keys: self.keys.unwrap_or(workload.keys),
             key_size: self.key_size.map_or(workload.key_size, SizeSpec::Fixed),
@@ -70,6 +86,8 @@ impl Cell {
             owners,
             cache,
             xdp,
+            batch: system.batch.map(|batch| self.batch.unwrap_or(batch)),
+            placement: system.placement.map(|it| self.placement.unwrap_or(it)),
             ..system
         }
     }
@@ -119,60 +137,76 @@ fn steering_cost(trial: &Trial) -> Duration {
     cost.unwrap_or(Duration(0))
 }
 
+/// A swept value of a trial by its name, if it is swept.
+type Value = Option<(&'static str, String)>;
+
+/// A value of the field `name`, where the sweep has such a list.
+fn swept<T>(list: Option<&Vec<T>>, name: &'static str, value: impl ToString) -> Value {
+    list.map(|_| (name, value.to_string()))
+}
+
 impl Sweep {
     /// The values that are swept, as `trial` has them: `name value, name value`, in the order of the
     /// fields. What else tells two trials of a run apart is in columns of its own.
     #[must_use]
     pub fn of(&self, trial: &Trial) -> String {
-        let workload = &trial.workload;
+        let task = match &trial.task {
+            Task::Requests(workload) => self.of_requests(workload),
+            Task::Frames(traffic) => self.of_frames(traffic),
+        };
+        let (topology, system) = (&trial.topology, &trial.system);
+        let machine = [
+            swept(self.queues.as_ref(), "queues", topology.queues),
+            swept(
+                self.steering_cost.as_ref(),
+                "steering_cost",
+                steering_cost(trial),
+            ),
+            swept(self.owners.as_ref(), "owners", system.owners),
+            (system.cache.as_ref()).and_then(|cache| {
+                swept(self.cache_entries.as_ref(), "cache_entries", cache.entries)
+            }),
+            (system.batch).and_then(|batch| swept(self.batch.as_ref(), "batch", batch)),
+            (system.placement)
+                .and_then(|placement| swept(self.placement.as_ref(), "placement", placement)),
+        ];
+        let values = task.into_iter().chain(machine).flatten();
+        let texts: Vec<String> = values
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        texts.join(", ")
+    }
+
+    /// Of those the ones that a workload has.
+    fn of_requests(&self, workload: &Workload) -> Vec<Value> {
         let size = |size: &SizeSpec| match size.bounds() {
             Some((low, high)) if low == high => low.to_string(),
             Some((low, high)) => format!("{low} to {high}"),
             None => "none".to_owned(),
         };
-        let values = [
-            self.theta
-                .as_ref()
-                .map(|_| ("theta", workload.popularity.theta().to_string())),
-            self.get_ratio
-                .as_ref()
-                .map(|_| ("get_ratio", workload.get_ratio.to_string())),
-            self.keys
-                .as_ref()
-                .map(|_| ("keys", workload.keys.to_string())),
-            self.key_size
-                .as_ref()
-                .map(|_| ("key_size", size(&workload.key_size))),
-            self.value_size
-                .as_ref()
-                .map(|_| ("value_size", size(&workload.value_size))),
-            self.large_share
-                .as_ref()
-                .map(|_| ("large_share", large_share(&workload.value_size))),
-            self.flows
-                .as_ref()
-                .map(|_| ("flows", workload.flows.to_string())),
-            self.multi_get
-                .as_ref()
-                .map(|_| ("multi_get", workload.multi_get.to_string())),
-            self.queues
-                .as_ref()
-                .map(|_| ("queues", trial.topology.queues.to_string())),
-            self.steering_cost
-                .as_ref()
-                .map(|_| ("steering_cost", steering_cost(trial).to_string())),
-            self.owners
-                .as_ref()
-                .map(|_| ("owners", trial.system.owners.to_string())),
-            (self.cache_entries.as_ref())
-                .zip(trial.system.cache.as_ref())
-                .map(|(_, cache)| ("cache_entries", cache.entries.to_string())),
-        ];
-        let swept = values.into_iter().flatten();
-        let texts: Vec<String> = swept
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        texts.join(", ")
+        let (keys, values) = (&workload.key_size, &workload.value_size);
+        vec![
+            swept(self.theta.as_ref(), "theta", workload.popularity.theta()),
+            swept(self.get_ratio.as_ref(), "get_ratio", workload.get_ratio),
+            swept(self.keys.as_ref(), "keys", workload.keys),
+            swept(self.key_size.as_ref(), "key_size", size(keys)),
+            swept(self.value_size.as_ref(), "value_size", size(values)),
+            swept(
+                self.large_share.as_ref(),
+                "large_share",
+                large_share(values),
+            ),
+            swept(self.flows.as_ref(), "flows", workload.flows),
+            swept(self.multi_get.as_ref(), "multi_get", workload.multi_get),
+        ]
+    }
+
+    /// Of those the ones that traffic has.
+    fn of_frames(&self, traffic: &Traffic) -> Vec<Value> {
+        vec![
+            swept(self.flows.as_ref(), "flows", traffic.flows),
+            swept(self.frame_size.as_ref(), "frame_size", traffic.frame_size),
+        ]
     }
 }
 
@@ -204,6 +238,9 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     cross(&mut cells, sweep.multi_get.as_deref(), |cell, value| {
         cell.multi_get = Some(value)
     });
+    cross(&mut cells, sweep.frame_size.as_deref(), |cell, value| {
+        cell.frame_size = Some(value)
+    });
     cross(&mut cells, sweep.queues.as_deref(), |cell, value| {
         cell.queues = Some(value)
     });
@@ -215,6 +252,12 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     });
     cross(&mut cells, sweep.cache_entries.as_deref(), |cell, value| {
         cell.cache_entries = Some(value)
+    });
+    cross(&mut cells, sweep.batch.as_deref(), |cell, value| {
+        cell.batch = Some(value)
+    });
+    cross(&mut cells, sweep.placement.as_deref(), |cell, value| {
+        cell.placement = Some(value)
     });
     cells
 }

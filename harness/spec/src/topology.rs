@@ -18,6 +18,11 @@ pub enum TopologyKind {
     Memory,
     /// A real network interface; understood by the spec, refused when planning.
     Nic,
+    /// Sender, router and receiver, namespaces in a row joined by veth pairs with pinned NAPI threads; needs root. For
+    /// `traffic` alone.
+    Chain,
+    /// As `chain`, with two hosts between sender and receiver, an egress and an ingress with a link of their own.
+    Pair,
 }
 
 impl TopologyKind {
@@ -29,20 +34,34 @@ impl TopologyKind {
             Self::Loopback => "loopback",
             Self::Memory => "memory",
             Self::Nic => "nic",
+            Self::Chain => "chain",
+            Self::Pair => "pair",
         }
     }
 
     /// How far a result measured there may be generalised; the column `fidelity`.
     #[must_use]
     pub const fn fidelity(self) -> &'static str {
-        self.name()
+        match self {
+            Self::Veth | Self::Chain | Self::Pair => Self::Veth.name(),
+            Self::Loopback | Self::Memory | Self::Nic => self.name(),
+        }
+    }
+
+    /// Whether frames are forwarded there, from a sender to a receiver, and no requests served.
+    #[must_use]
+    pub const fn forwards(self) -> bool {
+        match self {
+            Self::Chain | Self::Pair => true,
+            Self::Veth | Self::Loopback | Self::Memory | Self::Nic => false,
+        }
     }
 
     /// Whether XDP, and with it AF_XDP, exists there.
     #[must_use]
     pub const fn has_xdp(self) -> bool {
         match self {
-            Self::Veth | Self::Nic => true,
+            Self::Veth | Self::Nic | Self::Chain | Self::Pair => true,
             Self::Loopback | Self::Memory => false,
         }
     }
@@ -66,10 +85,10 @@ pub enum ClientIo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TopologySpec {
-    /// What joins client and server.
+    /// What joins client and server, or sender and receiver.
     #[garde(skip)]
     pub kind: TopologyKind,
-    /// Receive and transmit queues of the server's device. Default: 2 (1 on loopback and memory).
+    /// Receive and transmit queues of the server's device, or of every device of a router. Default: 2 (1 on loopback and memory).
     #[garde(inner(range(min = 1, max = 64)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queues: Option<u16>,
@@ -77,7 +96,7 @@ pub struct TopologySpec {
     #[garde(inner(range(min = 576, max = 3498)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u16>,
-    /// How the client sends. Default: `af_xdp` on veth, `udp` on loopback, `memory` on memory.
+    /// How the client sends. Default: `af_xdp` on veth, chain and pair, `udp` on loopback, `memory` on memory.
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientIo>,
@@ -95,9 +114,9 @@ pub struct TopologySpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Topology {
-    /// What joins client and server.
+    /// What joins client and server, or sender and receiver.
     pub kind: TopologyKind,
-    /// Receive and transmit queues of the server's device.
+    /// Receive and transmit queues of the server's device, or of every device of a router.
     pub queues: u16,
     /// Largest packet in bytes, without the Ethernet header.
     pub mtu: u16,
@@ -120,7 +139,9 @@ impl TopologySpec {
     #[must_use]
     pub fn resolve(&self) -> Topology {
         let (queues, client) = match self.kind {
-            TopologyKind::Veth | TopologyKind::Nic => (2, ClientIo::AfXdp),
+            TopologyKind::Veth | TopologyKind::Nic | TopologyKind::Chain | TopologyKind::Pair => {
+                (2, ClientIo::AfXdp)
+            }
             TopologyKind::Loopback => (1, ClientIo::Udp),
             TopologyKind::Memory => (1, ClientIo::Memory),
         };

@@ -15,8 +15,20 @@ use crate::repartition::Repartition;
 use crate::spec::Spec;
 use crate::system::System;
 use crate::topology::{Placement, Topology};
+use crate::traffic::Traffic;
 use crate::workload::Workload;
 use crate::{canonical, order, sweep};
+
+/// What a system is asked to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub enum Task {
+    /// Serve requests.
+    #[serde(rename = "workload")]
+    Requests(Workload),
+    /// Forward frames.
+    #[serde(rename = "traffic")]
+    Frames(Traffic),
+}
 
 /// A trial: everything that must be known to run it, and nothing left to choose but the CPUs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,12 +36,13 @@ use crate::{canonical, order, sweep};
 pub struct Trial {
     /// The repetition, counted from 1.
     pub block: u32,
-    /// What joins client and server.
+    /// What joins client and server, or sender and receiver.
     pub topology: Topology,
     /// The system under test.
     pub system: System,
-    /// What is asked of it.
-    pub workload: Workload,
+    /// What is asked of it: the key `workload` or the key `traffic`.
+    #[serde(flatten)]
+    pub task: Task,
     /// How much: absolute and equal across systems.
     pub load: LoadPoint,
     /// How the rate of an open loop changes.
@@ -113,6 +126,24 @@ impl From<TrialId> for String {
 }
 
 impl Trial {
+    /// The requests that are to be served, if such are asked for.
+    #[must_use]
+    pub const fn workload(&self) -> Option<&Workload> {
+        match &self.task {
+            Task::Requests(workload) => Some(workload),
+            Task::Frames(_) => None,
+        }
+    }
+
+    /// The frames that are to be forwarded, if such are asked for.
+    #[must_use]
+    pub const fn traffic(&self) -> Option<&Traffic> {
+        match &self.task {
+            Task::Requests(_) => None,
+            Task::Frames(traffic) => Some(traffic),
+        }
+    }
+
     /// Whether it measures the instrument's own floor and no competitor.
     #[must_use]
     pub fn is_floor(&self) -> bool {
@@ -140,32 +171,39 @@ impl Trial {
 /// Empty when the spec has only probes.
 #[must_use]
 pub fn expand(spec: &Spec) -> Vec<Trial> {
-    let (Some(workload), Some(phases)) = (&spec.workload, spec.phases) else {
+    let (Some(task), Some(phases)) = (spec.task(), spec.phases) else {
         return Vec::new();
     };
     let topology = spec.topology.resolve();
     let placement = spec.topology.placement();
     let cells = sweep::cells(spec.sweep.as_ref());
     let pattern = spec.load.as_ref().and_then(|load| load.pattern.clone());
-    let workload_seed = workload.seed.unwrap_or(spec.seed());
+    let requests = spec.workload.as_ref();
+    let service = requests.and_then(|workload| workload.service);
+    let seed = requests.and_then(|workload| workload.seed);
+    let workload_seed = seed.unwrap_or(spec.seed());
     let mut shuffler = order::Shuffler::new(spec.seed());
     let mut trials = Vec::new();
     for block in 1..=spec.blocks() {
         let schedule_seed = order::schedule_seed(workload_seed, block);
         let first = trials.len();
         for cell in &cells {
+            let queues = match &task {
+                Task::Requests(_) => topology.queues,
+                Task::Frames(_) => cell.topology(&topology).queues,
+            };
             for point in spec.load_points() {
                 let mut systems: Vec<_> = spec
                     .systems
                     .iter()
-                    .map(|system| system.resolve(topology.queues, workload.service))
+                    .map(|system| system.resolve(queues, service))
                     .collect();
                 shuffler.shuffle(&mut systems);
                 trials.extend(systems.into_iter().map(|system| Trial {
                     block,
                     topology: cell.topology(&topology),
                     system: cell.system(system),
-                    workload: cell.workload(workload.resolve()),
+                    task: cell.task(task.clone()),
                     load: point,
                     pattern: point.rate().and(pattern.clone()),
                     phases,

@@ -44,7 +44,7 @@ fn each_system_and_swept_value_has_a_search_and_no_trial_is_fixed() {
             let trial = search.first();
             (
                 trial.system.label.clone(),
-                trial.workload.popularity.theta(),
+                trial.workload().expect("requests").popularity.theta(),
             )
         })
         .collect();

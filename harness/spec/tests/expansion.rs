@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spec::{Popularity, Spec, System, SystemKind, Trial, expand};
+use spec::{Popularity, Spec, System, SystemKind, Trial, Workload, expand};
 
 const TEXT: &str = "
 name: expansion
@@ -22,6 +22,10 @@ floor: false
 
 fn trials(set: &[&str]) -> Vec<Trial> {
     expand(&Spec::parse_with(TEXT, "expansion.yaml", set).expect("a good spec"))
+}
+
+fn workload(trial: &Trial) -> &Workload {
+    trial.workload().expect("requests are asked for")
 }
 
 fn labels(trials: &[Trial]) -> Vec<&str> {
@@ -92,9 +96,10 @@ fn a_sweep_gives_every_combination() {
     let cells: BTreeSet<_> = trials
         .iter()
         .map(|trial| {
+            let workload = workload(trial);
             format!(
                 "{:?} {:?} {}",
-                trial.workload.popularity, trial.workload.value_size, trial.system.owners
+                workload.popularity, workload.value_size, trial.system.owners
             )
         })
         .collect();
@@ -102,7 +107,7 @@ fn a_sweep_gives_every_combination() {
     assert!(
         trials
             .iter()
-            .any(|trial| trial.workload.popularity == Popularity::Zipf(0.99))
+            .any(|trial| workload(trial).popularity == Popularity::Zipf(0.99))
     );
 }
 

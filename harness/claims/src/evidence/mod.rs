@@ -6,7 +6,7 @@ mod place;
 
 use std::collections::BTreeMap;
 
-use record::{FailureStatus, ProbeStatus, RecordError, RunFolder, TrialRecord};
+use record::{FailureRecord, FailureStatus, ProbeStatus, RecordError, RunFolder, TrialRecord};
 use spec::Wakeup;
 
 use crate::cell::{Cell, NotificationCell, ServerCell, mechanism_name, mode_name};
@@ -136,13 +136,16 @@ impl<'a> MachineRuns<'a> {
                 }
             }
         }
-        let refused = self.refused(cell);
+        let failure = self.failure(cell);
         let cell = Cell::Server(cell.clone());
         match (places.is_empty(), invalid) {
             (false, _) => Ok(places.into_values().collect()),
-            (true, 0) => Err(Stop::NotTestable(match refused {
+            (true, 0) => Err(Stop::NotTestable(match failure {
                 None => format!("no run at hand has trials of {cell}"),
-                Some(reason) => format!("this machine does not run {cell}: {reason}"),
+                Some(failure) => {
+                    let (status, reason) = (failure.status.name(), &failure.reason);
+                    format!("{cell}: {status} on this machine: {reason}")
+                }
             })),
             (true, invalid) => Err(Stop::Inconclusive(format!(
                 "all {invalid} trials of {cell} are invalid: see their smells, and repeat the run"
@@ -150,13 +153,12 @@ impl<'a> MachineRuns<'a> {
         }
     }
 
-    /// Why a trial of `cell` was refused, if one was.
-    fn refused(&self, cell: &ServerCell) -> Option<&'a str> {
+    /// A trial of `cell` that gave no data, if there is one; refused ones tell most.
+    fn failure(&self, cell: &ServerCell) -> Option<&'a FailureRecord> {
         let failures = self.runs().iter().flat_map(|run| run.failures());
-        let mut refused = failures.filter(|failure| failure.status == FailureStatus::Refused);
-        refused
-            .find(|failure| cell.fits(&failure.trial))
-            .map(|failure| failure.reason.as_str())
+        failures
+            .filter(|failure| cell.fits(&failure.trial))
+            .max_by_key(|failure| failure.status == FailureStatus::Refused)
     }
 
     /// The rounds of a cell of the wakeup probe.

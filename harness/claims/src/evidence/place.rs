@@ -30,7 +30,7 @@ pub(crate) struct Place {
     /// The load.
     pub(crate) load: LoadPoint,
     /// What may be swept, for people.
-    workload: String,
+    task: String,
 }
 
 impl Place {
@@ -45,7 +45,7 @@ impl Place {
             apart_from_load: without(&value, &["/load"]),
             shared: value,
             load: trial.load,
-            workload: described(trial),
+            task: task(trial),
         }
     }
 
@@ -60,23 +60,23 @@ impl Place {
             .iter()
             .any(|other| other.apart_from_load != self.apart_from_load);
         if swept {
-            format!("{}, {}", self.load, self.workload)
+            format!("{}, {}", self.load, self.task)
         } else {
             self.load.to_string()
         }
     }
 }
 
-/// What may be swept, in words.
-fn described(trial: &Trial) -> String {
+/// What is asked of the system, and by how many threads it is done.
+fn task(trial: &Trial) -> String {
+    let owners = trial.system.owners;
     match &trial.task {
         Task::Requests(workload) => format!(
-            "theta {}, {:.0}% gets of {} key(s), {} keys, {} owners",
+            "theta {}, {:.0}% gets of {} key(s), {} keys, {owners} owners",
             workload.popularity.theta(),
             workload.get_ratio * 100.0,
             workload.multi_get,
             workload.keys,
-            trial.system.owners
         ),
         Task::Frames(traffic) => {
             let batch = trial.system.batch;

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 use serde_json::json;
-use spec::{Search, Trial};
+use spec::{Search, Trial, Workload};
 
+use super::traffic;
 use crate::cli::SpecArgs;
 use crate::doctor;
 use crate::exit::Outcome;
@@ -66,6 +67,9 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
             capacity.to
         );
     }
+    for line in traffic::explained(&chosen.trials).unwrap_or_default() {
+        println!("  {line}");
+    }
     let Some((_, first)) = plans.iter().find(|(_, plan)| plan.is_ok()) else {
         print_refusals(plans);
         return;
@@ -126,12 +130,13 @@ fn print_switched(plans: &[Planned<'_>]) {
 
 /// What becomes of gets of several keys, where there are such.
 fn print_multi_key(chosen: &Chosen, plans: &[Planned<'_>]) {
-    let wide = |trial: &Trial| trial.workload.multi_get > 1;
+    let wide = |trial: &Trial| trial.workload().is_some_and(|it| it.multi_get > 1);
     let searched = || chosen.searches.iter().map(Search::first);
     if !chosen.trials.iter().chain(searched()).any(wide) {
         return;
     }
-    let scans = plans.iter().any(|(trial, _)| trial.workload.scans());
+    let scans = |trial: &Trial| trial.workload().is_some_and(Workload::scans);
+    let scans = plans.iter().any(|(trial, _)| scans(trial));
     let kind = if scans { "scans" } else { "gets" };
     println!("{kind} of several keys:");
     for (trial, _) in plans {

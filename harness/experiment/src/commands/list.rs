@@ -14,6 +14,7 @@ struct Listed {
     io: Vec<&'static str>,
     wakeup: Vec<&'static str>,
     multi_key: Vec<&'static str>,
+    processors: Vec<&'static str>,
     summary: &'static str,
     paper: &'static str,
     fidelity: &'static str,
@@ -55,6 +56,9 @@ pub(crate) fn list(json: bool) -> Result<Outcome> {
         if !system.multi_key.is_empty() {
             println!("  {:<16} multi_key: {}", "", system.multi_key.join(" | "));
         }
+        if !system.processors.is_empty() {
+            println!("  {:<16} processor: {}", "", system.processors.join(" | "));
+        }
         println!("  {:<16} fidelity: {}", "", system.fidelity);
         match system.why_not {
             None => println!("  {:<16} runs here", ""),
@@ -81,6 +85,9 @@ fn listed(system: SystemKind, host: &Host) -> Listed {
         multi_key: (system.multi_key_ways().iter())
             .map(|way| way.name())
             .collect(),
+        processors: (system.processors().iter())
+            .map(|one| one.name())
+            .collect(),
         summary: system.summary(),
         paper: system.paper(),
         fidelity: system.fidelity(),
@@ -91,7 +98,8 @@ fn listed(system: SystemKind, host: &Host) -> Listed {
 
 /// The ways to wait that a spec can choose; `sleep` stands for naming none.
 fn wakeups(system: SystemKind) -> Vec<&'static str> {
-    let sleeps = system.default_wakeup().is_none().then_some("sleep");
+    let sleeps = system.default_wakeup().is_none() && !system.forwards();
+    let sleeps = sleeps.then_some("sleep");
     let named = system.wakeups().iter().map(|wakeup| wakeup.name());
     sleeps.into_iter().chain(named).collect()
 }

@@ -16,4 +16,5 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod show;
+mod traffic;
 pub(crate) mod validate;

@@ -111,7 +111,8 @@ fn system(args: &ServeArgs) -> Result<(SystemKind, Design, IoKind)> {
             })?
         }
     };
-    Ok((kind, design(kind).ok_or_else(unknown)?, io(chosen)))
+    let (design, io) = design(kind).zip(io(chosen)).ok_or_else(unknown)?;
+    Ok((kind, design, io))
 }
 
 /// Whether clients of any kind are served: `synthetic` answers those of its own experiments only.

@@ -64,6 +64,17 @@ pub(super) fn kernel_refused() -> Option<String> {
     refused.err().map(|error| error.to_string())
 }
 
+/// Why this kernel has no IPsec by ESP, if so. Without privilege it cannot be asked, which is another finding.
+pub(super) fn esp_refused() -> io::Result<Option<String>> {
+    let words = match sys::xfrm::esp_refusal() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
+        asked => asked?,
+    };
+    Ok(words.map(|words| {
+        format!("this kernel has no ESP ({words}): it needs one with CONFIG_XFRM_USER and CONFIG_INET_ESP")
+    }))
+}
+
 fn release() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/osrelease")?
         .trim()

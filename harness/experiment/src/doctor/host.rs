@@ -14,6 +14,8 @@ pub(crate) struct Host {
     missing_capabilities: Vec<String>,
     /// Why XDP is refused on this kernel, if it is.
     kernel_refused: Option<String>,
+    /// Why this kernel has no ESP, if it has none.
+    esp_refused: Option<String>,
     /// Whether memcached is installed.
     memcached: bool,
     /// CPUs that this process may use.
@@ -29,6 +31,7 @@ impl Host {
         Ok(Self {
             missing_capabilities: facts::missing_capabilities()?,
             kernel_refused: facts::kernel_refused(),
+            esp_refused: facts::esp_refused()?,
             memcached: memcached_version().is_ok(),
             cpus: facts::usable_cpus()?.len(),
         })
@@ -56,7 +59,9 @@ impl Host {
             let missing = self.missing_capabilities.join(", ");
             return Some(format!("its eBPF programs need {missing}: run as root"));
         }
-        (self.kernel_refused.clone()).filter(|_| system.needs_xdp())
+        let kernel = (self.kernel_refused.as_ref()).filter(|_| system.needs_xdp());
+        let esp = (self.esp_refused.as_ref()).filter(|_| system == SystemKind::KernelIpsec);
+        kernel.or(esp).cloned()
     }
 }
 
@@ -69,6 +74,7 @@ mod tests {
         let able = Host {
             missing_capabilities: Vec::new(),
             kernel_refused: None,
+            esp_refused: None,
             memcached: true,
             cpus: 2,
         };
@@ -84,6 +90,12 @@ mod tests {
             ..able.clone()
         };
         assert_eq!(refused(&bare), [SystemKind::Memcached]);
+
+        let plain = Host {
+            esp_refused: Some("no ESP".to_owned()),
+            ..able.clone()
+        };
+        assert_eq!(refused(&plain), [SystemKind::KernelIpsec]);
 
         let unprivileged = Host {
             missing_capabilities: vec!["CAP_BPF".to_owned()],

@@ -9,7 +9,7 @@ use crate::exit::HostCannot;
 /// Fails with the reason and the remedy when this machine cannot run `spec`.
 pub(crate) fn preflight(spec: &Spec) -> Result<(), HostCannot> {
     match spec.topology.kind {
-        TopologyKind::Veth => need_privilege()?,
+        TopologyKind::Veth | TopologyKind::Chain | TopologyKind::Pair => need_privilege()?,
         TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic => {}
     }
     if let Some(system) = spec.systems.iter().find(|one| one.system.needs_programs()) {

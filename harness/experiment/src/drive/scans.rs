@@ -1,13 +1,13 @@
 //! What scans took inside the server. Pure.
 
 use record::Scans;
-use spec::Trial;
+use spec::{Trial, Workload};
 
 use crate::agents::serving::Counts;
 
 /// From the counters of the measure phase; nothing where gets are no scans.
 pub(super) fn scans(trial: &Trial, counts: &Counts) -> Option<Scans> {
-    if !trial.workload.scans() {
+    if !trial.workload().is_some_and(Workload::scans) {
         return None;
     }
     let count = |name: &str| {

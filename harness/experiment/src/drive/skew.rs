@@ -35,7 +35,8 @@ fn partitioned(trial: &Trial) -> Option<(f64, f64)> {
     if design.layout() != Layout::Partitioned || trial.system.cache.is_some() {
         return None;
     }
-    let workload = plan::workload(trial);
+    let requests = trial.workload()?;
+    let workload = plan::workload(trial, requests);
     let keys = KeySpace::new(&workload).ok()?;
     let ids = Permutation::new(workload.seed, keys.len());
     let owners = trial.system.owners;
@@ -45,7 +46,7 @@ fn partitioned(trial: &Trial) -> Option<(f64, f64)> {
     };
     let table = PartitionTable::of(order.map_or(Policy::Key, Policy::Range), owners);
     let (mut loads, mut key) = (vec![0.0; usize::from(owners)], Vec::new());
-    let (mut hottest, theta) = (0.0_f64, trial.workload.popularity.theta());
+    let (mut hottest, theta) = (0.0_f64, requests.popularity.theta());
     for (rank, share) in (0..).zip(stats::skew::zipf_shares(theta, keys.len())) {
         let id = ids.id_of(rank);
         let place = match order {

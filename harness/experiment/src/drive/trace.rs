@@ -13,7 +13,7 @@ pub(super) fn services(trial: &Trial) -> Option<Vec<u64>> {
     let times = service(trial)?;
     let length_ns = trial.phases.warmup.as_nanos() + trial.phases.measure.as_nanos();
     // The client made the very same schedule before.
-    let schedule = Schedule::generate(&workload(trial), length_ns).ok()?;
+    let schedule = Schedule::generate(&workload(trial, trial.workload()?), length_ns).ok()?;
     let mut key = Vec::new();
     let of = |request: &model::Planned| {
         let bytes = schedule.keyspace().key_bytes(request.key, &mut key);

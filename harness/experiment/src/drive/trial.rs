@@ -17,7 +17,7 @@ use crate::agents::repartition::SlotMoves;
 use crate::agents::serving::{self, Counts, Deployment, Measured};
 use crate::agents::window::Window;
 use crate::lab::{Agent, Lab};
-use crate::plan::{Plan, workload};
+use crate::plan::Plan;
 
 /// Time between the last order and the first request: every role is waiting by then.
 const LEAD: Duration = Duration::from_millis(30);
@@ -203,7 +203,7 @@ fn attach(
         .context("attaching the server's programs")?;
     let request = client::ClientRequest::Load(Box::new(client::Load {
         config: plan.client.clone(),
-        workload: workload(&plan.trial),
+        workload: plan.requests.clone(),
         duration_ns: window(plan).load_ns(),
         steer_transmit: plan.steer_transmit.clone(),
     }));

@@ -77,8 +77,10 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
             let pace = Pace::of(seen);
             smells.extend(schedule::judge(seen.report, pace));
             // A load that changes by design has no one law of gaps, and no one level of latency.
-            if seen.plan.trial.pattern.is_none() {
-                let arrivals = seen.plan.trial.workload.arrivals;
+            if seen.plan.trial.pattern.is_none()
+                && let Some(workload) = seen.plan.trial.workload()
+            {
+                let arrivals = workload.arrivals;
                 smells.extend(arrivals::judge(seen.report, arrivals, pace));
                 if !changes_by_design(&seen.plan.trial) {
                     smells.extend(steady::judge(&seen.report.intervals, arrivals, pace));

@@ -17,7 +17,7 @@ mod xdp;
 use kv::systems::IoKind;
 use loadgen::ClientConfig;
 use record::Smell;
-use spec::{ClientIo, LoadPoint, SystemKind, Topology, TopologyKind, Trial, Wakeup};
+use spec::{ClientIo, LoadPoint, SystemKind, Task, Topology, TopologyKind, Trial, Wakeup};
 use sys::cpu::Topology as CpuTopology;
 
 use crate::agents::client::SteerTransmit;
@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) hosts: Option<[HostPlan; 2]>,
     /// Steps of the switch between them, where there is one.
     pub(crate) switch: Option<HostPlan>,
+    /// The requests that are made.
+    pub(crate) requests: model::WorkloadSpec,
     /// The server.
     pub(crate) server: Deployment,
     /// The client.
@@ -62,6 +64,9 @@ pub(crate) struct Machine {
 /// Plans `trial` for a machine. `port` is the first port of the server: [`PORT`] unless another
 /// program has it.
 pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, Refusal> {
+    let (Task::Requests(requests), Some(io)) = (&trial.task, translate::io(trial.system.io)) else {
+        return Err(forwarding());
+    };
     let cpus = machine.cpus.as_slice();
     let queues = match trial.topology.kind {
         TopologyKind::Veth => usize::from(trial.topology.queues),
@@ -72,6 +77,7 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
                 "use `kind: veth`, or `experiment serve --topology nic`",
             ));
         }
+        TopologyKind::Chain | TopologyKind::Pair => return Err(forwarding()),
     };
     if trial.topology.client == ClientIo::AfXdp && !trial.topology.kind.has_xdp() {
         return Err(Refusal::new(
@@ -113,7 +119,7 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
         None => 1,
         Some(clusters) => clusters::count(clusters, &placement.owners, &machine.topology)?,
     };
-    let server = translate::server(trial, &placement, clusters, port);
+    let server = translate::server(trial, requests, io, &placement, clusters, port);
     if let Deployment::Ours(config) = &server {
         config.validate().map_err(|refusal| {
             Refusal::new(
@@ -122,8 +128,8 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
             )
         })?;
     }
-    let client = translate::client(trial, &placement, port);
-    let receivers = receivers(trial);
+    let client = translate::client(trial, requests, &placement, port);
+    let receivers = receivers(trial, io);
     let (hosts, switch) = hosts(trial, &placement, receivers);
     let smells = placement
         .shared
@@ -139,11 +145,20 @@ pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Plan, 
         receivers,
         hosts,
         switch,
+        requests: workload(trial, requests),
         server,
         client,
         steer_transmit: translate::steer_transmit(trial, port),
         smells,
     })
+}
+
+/// Why frames are not forwarded.
+fn forwarding() -> Refusal {
+    Refusal::new(
+        "this version forwards no frames",
+        "give `workload` in place of `traffic`",
+    )
 }
 
 /// The steps of server and client, and of a switch between them, where the topology has hosts of its own.
@@ -162,7 +177,11 @@ fn hosts(
             let hosts = topology::veth(queues, mtu, placement, receivers);
             (Some(hosts), None)
         }
-        TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic => (None, None),
+        TopologyKind::Loopback
+        | TopologyKind::Memory
+        | TopologyKind::Nic
+        | TopologyKind::Chain
+        | TopologyKind::Pair => (None, None),
     }
 }
 
@@ -177,8 +196,8 @@ pub(crate) const fn server_receiver(system: SystemKind, io: IoKind) -> Receiver 
 }
 
 /// What receives at the server's and the client's end.
-fn receivers(trial: &Trial) -> [Receiver; 2] {
-    let server = server_receiver(trial.system.system, io(trial.system.io));
+fn receivers(trial: &Trial, io: IoKind) -> [Receiver; 2] {
+    let server = server_receiver(trial.system.system, io);
     let client = match trial.topology.client {
         ClientIo::Udp | ClientIo::Memory => Receiver::Kernel,
         ClientIo::AfXdp => Receiver::Xdp,

@@ -52,12 +52,13 @@ pub(crate) fn design(system: SystemKind) -> Option<Design> {
         .find(|design| design.name() == system.name())
 }
 
-/// The packet I/O in the server's words.
-pub(crate) fn io(io: Io) -> IoKind {
+/// The packet I/O in the server's words; `None` where frames are forwarded only.
+pub(crate) fn io(io: Io) -> Option<IoKind> {
     match io {
-        Io::Udp => IoKind::Udp,
-        Io::AfXdp => IoKind::AfXdp,
-        Io::Memory => IoKind::Memory,
+        Io::Udp => Some(IoKind::Udp),
+        Io::AfXdp => Some(IoKind::AfXdp),
+        Io::Memory => Some(IoKind::Memory),
+        Io::Kernel | Io::Xdp | Io::PacketSocket => None,
     }
 }
 
@@ -107,8 +108,8 @@ fn scatter(trial: &Trial) -> Option<Scatter> {
     Some(Scatter { owners, holds })
 }
 
-/// The workload at the trial's load.
-pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
+/// The requests of a trial at its load.
+pub(crate) fn workload(trial: &Trial, requests: &Workload) -> model::WorkloadSpec {
     let Workload {
         keys,
         key_size,
@@ -120,7 +121,7 @@ pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
         protocol: _,
         calls: _,
         multi_get,
-    } = &trial.workload;
+    } = requests;
     model::WorkloadSpec {
         keys: u32::try_from(keys.0).unwrap_or(u32::MAX),
         key_size: size(key_size),
@@ -131,7 +132,7 @@ pub(crate) fn workload(trial: &Trial) -> model::WorkloadSpec {
         },
         get_ratio: *get_ratio,
         keys_per_get: *multi_get,
-        consecutive: trial.workload.scans(),
+        consecutive: requests.scans(),
         noreply_ratio: 0.0,
         arrivals: match *arrivals {
             Arrivals::Poisson | Arrivals::Saturate => model::Arrivals::Poisson,
@@ -222,7 +223,9 @@ fn size(size: &SizeSpec) -> model::Size {
 /// Where the server and its client meet.
 pub(crate) fn endpoints(kind: TopologyKind, port: u16) -> (IpAddr, IpAddr, u16) {
     match kind {
-        TopologyKind::Veth | TopologyKind::Nic => (SERVER.v4.into(), CLIENT.v4.into(), port),
+        TopologyKind::Veth | TopologyKind::Nic | TopologyKind::Chain | TopologyKind::Pair => {
+            (SERVER.v4.into(), CLIENT.v4.into(), port)
+        }
         TopologyKind::Loopback | TopologyKind::Memory => (
             std::net::Ipv4Addr::LOCALHOST.into(),
             std::net::Ipv4Addr::LOCALHOST.into(),
@@ -232,7 +235,14 @@ pub(crate) fn endpoints(kind: TopologyKind, port: u16) -> (IpAddr, IpAddr, u16) 
 }
 
 /// The server of the trial.
-pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: u16) -> Deployment {
+pub(crate) fn server(
+    trial: &Trial,
+    requests: &Workload,
+    io: IoKind,
+    placement: &Placement,
+    clusters: u32,
+    port: u16,
+) -> Deployment {
     let (address, _, port) = endpoints(trial.topology.kind, port);
     if trial.system.system == SystemKind::Reflector {
         return Deployment::Reflector(Reflector {
@@ -244,7 +254,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         return Deployment::KvDirect(KvDirect {
             device: SERVER.device.to_owned(),
             port,
-            workload: workload(trial),
+            workload: workload(trial, requests),
         });
     }
     let Some(system) = design(trial.system.serving()) else {
@@ -252,17 +262,19 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
             address: SocketAddr::new(address, port),
             cpus: placement.owners.clone(),
             memory_bytes: trial.system.memory.0,
-            workload: workload(trial),
+            workload: workload(trial, requests),
             backlog: held(trial),
         });
     };
     let device = match trial.topology.kind {
-        TopologyKind::Veth | TopologyKind::Nic => Some(SERVER.device.to_owned()),
+        TopologyKind::Veth | TopologyKind::Nic | TopologyKind::Chain | TopologyKind::Pair => {
+            Some(SERVER.device.to_owned())
+        }
         TopologyKind::Loopback | TopologyKind::Memory => None,
     };
     Deployment::Ours(Box::new(ServerConfig {
         system,
-        io: io(trial.system.io),
+        io,
         wakeup: waking(trial.system.wakeup),
         engine: engine(trial.system.engine),
         cores: placement.owners.clone(),
@@ -272,7 +284,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         port,
         tcp: false,
         memory_bytes: trial.system.memory.0,
-        preload: preload(trial),
+        preload: preload(trial, requests),
         backlog: held(trial),
         service: service(trial),
         servers: trial.system.servers.map_or(1, u32::from),
@@ -291,7 +303,7 @@ pub(crate) fn server(trial: &Trial, placement: &Placement, clusters: u32, port: 
         dispatcher: dispatcher(trial.system.steering, placement),
         hot_keys: trial.system.hot_keys.map_or(0, u32::from),
         secret: None,
-        rpc: steer_by(trial),
+        rpc: steer_by(trial, requests),
     }))
 }
 
@@ -308,25 +320,25 @@ pub(crate) fn dispatcher(
 }
 
 /// What steers calls, where the requests are calls.
-fn steer_by(trial: &Trial) -> Option<SteerBy> {
+fn steer_by(trial: &Trial, requests: &Workload) -> Option<SteerBy> {
     let by = || match trial.system.steer_by.unwrap_or(spec::SteerBy::DEFAULT) {
         spec::SteerBy::Function => SteerBy::Function,
         spec::SteerBy::Argument(0) => SteerBy::Tenant,
         spec::SteerBy::Argument(_) => SteerBy::Key,
         spec::SteerBy::Range => SteerBy::Range {
-            keys: u32::try_from(trial.workload.keys.0).unwrap_or(u32::MAX),
+            keys: u32::try_from(requests.keys.0).unwrap_or(u32::MAX),
         },
     };
-    trial.workload.calls.map(|_| by())
+    requests.calls.map(|_| by())
 }
 
 /// What the store holds before the first request: all keys, but where their values are counters.
-fn preload(trial: &Trial) -> Option<Preload> {
-    match trial.workload.calls {
+fn preload(trial: &Trial, requests: &Workload) -> Option<Preload> {
+    match requests.calls {
         Some(spec::Calls::Count) => None,
         None | Some(spec::Calls::Store | spec::Calls::Compute | spec::Calls::Scan) => {
             Some(Preload {
-                workload: workload(trial),
+                workload: workload(trial, requests),
             })
         }
     }
@@ -376,7 +388,14 @@ pub(crate) fn steer_transmit(trial: &Trial, port: u16) -> Option<SteerTransmit> 
     let needed = match (trial.topology.kind, trial.topology.client) {
         (TopologyKind::Veth, ClientIo::Udp) => true,
         (TopologyKind::Veth, ClientIo::AfXdp | ClientIo::Memory)
-        | (TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic, _) => false,
+        | (
+            TopologyKind::Loopback
+            | TopologyKind::Memory
+            | TopologyKind::Nic
+            | TopologyKind::Chain
+            | TopologyKind::Pair,
+            _,
+        ) => false,
     };
     needed.then(|| SteerTransmit {
         device: CLIENT.device.to_owned(),
@@ -395,7 +414,12 @@ fn interval_ns(trial: &Trial) -> u64 {
 }
 
 /// The client for the trial.
-pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientConfig {
+pub(crate) fn client(
+    trial: &Trial,
+    requests: &Workload,
+    placement: &Placement,
+    port: u16,
+) -> ClientConfig {
     let (server, client, port) = endpoints(trial.topology.kind, port);
     let transport = match trial.topology.client {
         ClientIo::Udp => TransportConfig::Udp {
@@ -430,11 +454,11 @@ pub(crate) fn client(trial: &Trial, placement: &Placement, port: u16) -> ClientC
     };
     let timeout_ns = trial.phases.timeout.as_nanos();
     ClientConfig {
-        protocol: match trial.workload.protocol {
+        protocol: match requests.protocol {
             WireProtocol::Ascii => Protocol::Ascii,
             WireProtocol::Meta => Protocol::Meta,
             WireProtocol::Binary => Protocol::Binary,
-            WireProtocol::Rpc => Protocol::Rpc(match trial.workload.calls {
+            WireProtocol::Rpc => Protocol::Rpc(match requests.calls {
                 None | Some(spec::Calls::Store) => Calls::Store,
                 Some(spec::Calls::Count) => Calls::Count,
                 Some(spec::Calls::Compute) => Calls::Compute,

@@ -160,7 +160,7 @@ fn expect_several_owners(trial: &Row) -> Result<()> {
 fn owners_of(trial: &Row) -> Result<Vec<u64>> {
     let trial = trial.record()?.trial;
     let schedule = schedule_of(&trial)?;
-    let calls = trial.workload.calls.context("a trial of calls")?;
+    let calls = (trial.workload().and_then(|it| it.calls)).context("a trial of calls")?;
     let name = |op| match (calls, op) {
         (Calls::Store, Op::Get) => "get",
         (Calls::Store, Op::Set) => "set",

@@ -25,7 +25,7 @@ pub(crate) fn schedule_of(trial: &Trial) -> Result<Schedule> {
             | spec::Pattern::ShuffledRamp { .. },
         ) => bail!("these cases have steps only"),
     };
-    let workload = &trial.workload;
+    let workload = trial.workload().context("a trial of requests")?;
     let spec = WorkloadSpec {
         keys: u32::try_from(workload.keys.get())?,
         key_size: fixed(&workload.key_size)?,

@@ -208,16 +208,18 @@ fn data(searches: &[CapacityRecord]) -> Data {
         "passing_rps",
         "failing_rps",
     ]);
-    let cell = |rate: Option<u64>| rate.map(|rate| rate.to_string()).unwrap_or_default();
+    let number = |text: Option<String>| text.unwrap_or_default();
+    let cell = |rate: Option<u64>| number(rate.map(|rate| rate.to_string()));
     for search in searches {
         let trial = &search.first;
+        let workload = trial.workload();
         for one in &search.rates {
             let verdict = one.verdict.map_or("", RateVerdict::name);
             data.push(vec![
                 trial.system.label.clone(),
                 trial.system.io.name().to_owned(),
-                trial.workload.keys.get().to_string(),
-                trial.workload.popularity.theta().to_string(),
+                number(workload.map(|it| it.keys.get().to_string())),
+                number(workload.map(|it| it.popularity.theta().to_string())),
                 one.rate_rps.to_string(),
                 one.passed.to_string(),
                 one.failed.to_string(),

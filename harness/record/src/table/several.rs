@@ -21,7 +21,7 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
     let scans = record.scans.filter(|seen| seen.scans > 0);
     let per_scan = scans.and_then(|seen| Some(seen.handoffs? as f64 / seen.scans as f64));
     vec![
-        record.trial.workload.multi_get.to_string(),
+        cell(record.trial.workload().map(|it| it.multi_get)),
         way.map(|way| way.name().to_owned()).unwrap_or_default(),
         record.ledger.further_parts.to_string(),
         cell(record.scans.map(|seen| seen.scans)),

@@ -6,17 +6,19 @@ mod flood;
 mod hot_keys;
 mod in_kernel;
 mod multi_key;
+mod options;
 mod repartition;
 mod rpc;
 mod scans;
 mod swept;
+mod traffic;
 mod truth;
 mod xdp;
 
 use std::collections::BTreeMap;
 
 use crate::spec::Spec;
-use crate::system::{Clusters, Io, SystemSpec};
+use crate::system::{Io, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
 use crate::units::{Bytes, Count};
 use crate::workload::{Arrivals, WorkloadSpec};
@@ -35,48 +37,61 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
     let mut findings = Vec::new();
     sections(spec, &mut findings);
     load(spec, &mut findings);
-    pattern(spec, &mut findings);
-    topology(spec, &mut findings);
-    for (index, system) in spec.systems.iter().enumerate() {
-        io(spec.topology.kind, system, index, &mut findings);
-        wakeup(system, index, &mut findings);
-        queues(spec, system, index, &mut findings);
-        engine(system, index, &mut findings);
-        clusters(spec, system, index, &mut findings);
-        large_owners(spec, system, index, &mut findings);
-        flow_hash(system, index, &mut findings);
-        multi_key::multi_key(spec, system, index, &mut findings);
-        steering(system, index, &mut findings);
-        encryption::encryption(spec, system, index, &mut findings);
-        rpc::system(spec, system, index, &mut findings);
-        scans::system(spec, system, index, &mut findings);
-        service(spec, system, index, &mut findings);
-        truth::system(spec, system, index, &mut findings);
-        in_kernel::limits(spec, system, index, &mut findings);
-        in_kernel::cache(spec, system, index, &mut findings);
-        xdp::options(spec, system, index, &mut findings);
-        xdp::chunks(spec, system, index, &mut findings);
+    match &spec.traffic {
+        Some(traffic) => traffic::traffic(spec, traffic, &mut findings),
+        None => requests(spec, &mut findings),
     }
-    rpc::workload(spec, &mut findings);
-    scans::workload(spec, &mut findings);
-    disturb(spec, &mut findings);
-    flood::drain(spec, &mut findings);
-    flood::saturate(spec, &mut findings);
-    repartition::repartition(spec, &mut findings);
-    repartition::rebalance(spec, &mut findings);
-    hot_keys::hot_keys(spec, &mut findings);
-    truth::stall(spec, &mut findings);
-    truth::trace(spec, &mut findings);
-    truth::floor(spec, &mut findings);
-    bpf::bpf_stats(spec, &mut findings);
     labels(&spec.systems, &mut findings);
-    if let Some(workload) = &spec.workload {
-        sizes(spec, workload, &mut findings);
-        swept::large_share(spec, workload, &mut findings);
-    }
-    swept::cache_entries(spec, &mut findings);
     swept::repeats(spec, &mut findings);
     findings
+}
+
+/// What rules out what where requests are served.
+fn requests(spec: &Spec, findings: &mut Vec<Finding>) {
+    traffic::belongs_to_frames(spec, findings);
+    pattern(spec, findings);
+    topology(spec, findings);
+    for (index, system) in spec.systems.iter().enumerate() {
+        if system.system.forwards() {
+            // That it is there at all has been found.
+            continue;
+        }
+        io(spec.topology.kind, system, index, findings);
+        wakeup(system, index, findings);
+        queues(spec, system, index, findings);
+        options::engine(system, index, findings);
+        options::clusters(spec, system, index, findings);
+        options::large_owners(spec, system, index, findings);
+        options::flow_hash(system, index, findings);
+        multi_key::multi_key(spec, system, index, findings);
+        options::steering(system, index, findings);
+        encryption::encryption(spec, system, index, findings);
+        rpc::system(spec, system, index, findings);
+        scans::system(spec, system, index, findings);
+        options::service(spec, system, index, findings);
+        truth::system(spec, system, index, findings);
+        in_kernel::limits(spec, system, index, findings);
+        in_kernel::cache(spec, system, index, findings);
+        xdp::options(spec, system, index, findings);
+        xdp::chunks(spec, system, index, findings);
+    }
+    rpc::workload(spec, findings);
+    scans::workload(spec, findings);
+    disturb(spec, findings);
+    flood::drain(spec, findings);
+    flood::saturate(spec, findings);
+    repartition::repartition(spec, findings);
+    repartition::rebalance(spec, findings);
+    hot_keys::hot_keys(spec, findings);
+    truth::stall(spec, findings);
+    truth::trace(spec, findings);
+    truth::floor(spec, findings);
+    bpf::bpf_stats(spec, findings);
+    if let Some(workload) = &spec.workload {
+        sizes(spec, workload, findings);
+        swept::large_share(spec, workload, findings);
+    }
+    swept::cache_entries(spec, findings);
 }
 
 /// Systems need the sections that say what to do with them.
@@ -89,7 +104,10 @@ fn sections(spec: &Spec, findings: &mut Vec<Finding>) {
         return;
     }
     let sections = [
-        ("workload", spec.workload.is_none()),
+        (
+            "workload` or `traffic",
+            spec.workload.is_none() && spec.traffic.is_none(),
+        ),
         ("load", spec.load.is_none() && !spec.saturates()),
         ("phases", spec.phases.is_none()),
     ];
@@ -169,7 +187,9 @@ fn topology(spec: &Spec, findings: &mut Vec<Finding>) {
         let (kind, allowed) = match topology.kind {
             TopologyKind::Memory => ("memory", "memory"),
             TopologyKind::Loopback => ("loopback", "udp"),
-            TopologyKind::Veth | TopologyKind::Nic => (topology.kind.name(), "af_xdp, udp"),
+            TopologyKind::Veth | TopologyKind::Nic | TopologyKind::Chain | TopologyKind::Pair => {
+                (topology.kind.name(), "af_xdp, udp")
+            }
         };
         let message = format!("requests of `{kind}` do not travel so; allowed: {allowed}");
         findings.push(("topology.client".to_owned(), message));
@@ -229,7 +249,7 @@ fn io(topology: TopologyKind, system: &SystemSpec, index: usize, findings: &mut 
             Io::Memory => {
                 format!("{name} has requests in memory, not in packets; use kind: memory")
             }
-            Io::Udp | Io::AfXdp => format!(
+            Io::Udp | Io::AfXdp | Io::Kernel | Io::Xdp | Io::PacketSocket => format!(
                 "{name} on {} needs packets, which `kind: memory` has none of; leave it out",
                 io.name()
             ),
@@ -292,81 +312,6 @@ fn queues(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Fin
     }
 }
 
-/// A system's items are kept by what its design allows.
-fn engine(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
-    let (name, Some(engine)) = (system.system, system.engine) else {
-        return;
-    };
-    let engines = name.engines();
-    if !engines.contains(&engine) {
-        let allowed: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
-        let allowed = match allowed.as_slice() {
-            [] => "leave it out".to_owned(),
-            some => format!("allowed: {}", some.join(", ")),
-        };
-        let (reason, engine) = (name.engine_reason(), engine.name());
-        let message = format!("{name} has no engine `{engine}`: {reason}; {allowed}");
-        findings.push((format!("systems[{index}].engine"), message));
-    }
-}
-
-/// Clusters are of one size, and belong to systems that have such.
-fn clusters(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
-    let Some(clusters) = system.clusters else {
-        return;
-    };
-    let name = system.system;
-    let mut find = |message: String| findings.push((format!("systems[{index}].clusters"), message));
-    if !name.has_clusters() {
-        find(format!("the owners of {name} form no clusters"));
-        return;
-    }
-    let Clusters::Count(clusters) = clusters else {
-        return;
-    };
-    let (queues, of) = fewest_queues(spec);
-    for owners in owners(spec, system) {
-        if clusters == 0 || owners % clusters != 0 {
-            find(format!(
-                "{owners} owners do not form {clusters} clusters of one size; choose a divisor"
-            ));
-        } else if owners / clusters > queues {
-            find(format!(
-                "a cluster's requests are spread by receive queue: {} members need as many queues, \
-                 and `{of}` is {queues}",
-                owners / clusters,
-            ));
-        }
-    }
-}
-
-/// Where some owners serve large requests only, others must be there for the small ones.
-fn large_owners(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
-    let name = system.system;
-    if !name.has_large_owners() {
-        if system.large_owners.is_some() {
-            let message = format!("{name} does not tell large requests from small ones");
-            findings.push((format!("systems[{index}].large_owners"), message));
-        }
-        return;
-    }
-    let large = system.large_owners.unwrap_or(1);
-    let field = if system.large_owners.is_some() {
-        ".large_owners"
-    } else {
-        ""
-    };
-    for owners in owners(spec, system) {
-        if large >= owners {
-            let message = format!(
-                "of {owners} owners {large} serve large requests, which leaves none for the small \
-                 ones"
-            );
-            findings.push((format!("systems[{index}]{field}"), message));
-        }
-    }
-}
-
 /// The fewest queues of any trial, and which setting says so.
 fn fewest_queues(spec: &Spec) -> (u16, &'static str) {
     let swept = spec.sweep.as_ref().and_then(|sweep| sweep.queues.as_ref());
@@ -380,47 +325,6 @@ fn fewest_queues(spec: &Spec) -> (u16, &'static str) {
 fn owners(spec: &Spec, system: &SystemSpec) -> Vec<u16> {
     let swept = spec.sweep.as_ref().and_then(|sweep| sweep.owners.clone());
     swept.unwrap_or_else(|| vec![system.owners.unwrap_or(spec.topology.resolve().queues)])
-}
-
-/// A hash is chosen where a program of the system's own computes it.
-fn flow_hash(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
-    if system.flow_hash.is_some() && !system.system.hashes_flows() {
-        let message = format!(
-            "{} hashes no flows in a program of its own: `flow_hash` belongs to programmable_rss",
-            system.system
-        );
-        findings.push((format!("systems[{index}].flow_hash"), message));
-    }
-}
-
-/// Who steers is a choice where a dispatcher may, besides XDP.
-fn steering(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
-    if system.steering.is_some() && !system.system.has_dispatcher() {
-        let message = format!(
-            "{} has no dispatcher that could steer: `steering` belongs to shenango",
-            system.system
-        );
-        findings.push((format!("systems[{index}].steering"), message));
-    }
-}
-
-/// Not every system's threads can be made to burn time.
-fn service(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
-    let Some(reason) = system.system.service_refusal() else {
-        return;
-    };
-    let name = system.system;
-    let of_workload = spec.workload.as_ref().and_then(|workload| workload.service);
-    if system.service.is_some() {
-        let message = format!("no service time can be injected into {name}: {reason}");
-        findings.push((format!("systems[{index}].service"), message));
-    } else if of_workload.is_some() {
-        let message = format!(
-            "`workload.service` cannot be injected into {name}: {reason}; leave {name} out, or \
-             give `service` to the other systems alone"
-        );
-        findings.push((format!("systems[{index}]"), message));
-    }
 }
 
 fn labels(systems: &[SystemSpec], findings: &mut Vec<Finding>) {

@@ -7,8 +7,8 @@ use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, SteerBy, Steerer, SystemKind,
-    SystemSpec, Wakeup, Xdp,
+    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, PeerPlacement, SteerBy,
+    Steerer, SystemKind, SystemSpec, Wakeup, Xdp,
 };
 use crate::service::Service;
 use crate::units::{Bytes, Duration};
@@ -88,6 +88,16 @@ struct Details {
     #[serde(default)]
     #[schemars(range(min = 1, max = 256))]
     hot_keys: Option<u16>,
+    /// Frames that a slice of `netslice` receives or sends at a time, at most. Default: 64.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 256))]
+    batch: Option<u16>,
+    /// Where the application's CPU of a slice of `netslice` is, seen from the kernel's. Default: `nearest`.
+    #[serde(default)]
+    placement: Option<PeerPlacement>,
+    /// Whether filters divide frames among the sockets of `raw_parallel`. Default: yes.
+    #[serde(default)]
+    filters: Option<bool>,
 }
 
 /// Either form, for the schema.
@@ -139,6 +149,9 @@ impl From<Details> for SystemSpec {
             xdp,
             steering,
             hot_keys,
+            batch,
+            placement,
+            filters,
         } = details;
         Self {
             system,
@@ -163,6 +176,50 @@ impl From<Details> for SystemSpec {
             xdp,
             steering,
             hot_keys,
+            batch,
+            placement,
+            filters,
+        }
+    }
+}
+
+impl SystemSpec {
+    /// The entry with every default written out. How many threads forward frames stays open, for they follow the
+    /// queues, which may be swept.
+    pub(crate) fn resolved(&self, queues: u16, service: Option<Service>) -> Self {
+        let (engine, multi_key) = (self.engine(), self.multi_key());
+        let resolved = self.resolve(queues, service);
+        let kind = resolved.system;
+        let fixed = kind.fixed_owners().is_some();
+        Self {
+            system: kind,
+            label: Some(resolved.label),
+            io: Some(resolved.io),
+            owners: match kind.forwards() {
+                true => self.owners,
+                false => (!fixed).then_some(resolved.owners),
+            },
+            wakeup: resolved.wakeup,
+            engine,
+            memory: (!kind.forwards()).then_some(resolved.memory),
+            service: resolved.service,
+            servers: resolved.servers,
+            clusters: resolved.clusters,
+            large_owners: resolved.large_owners,
+            rebalance: resolved.rebalance,
+            flow_hash: resolved.flow_hash,
+            encryption: resolved.encryption,
+            steer_by: resolved.steer_by,
+            behind: resolved.cache.map(|cache| cache.behind),
+            cache_entries: resolved.cache.map(|cache| cache.entries),
+            at: resolved.cache.map(|cache| cache.at),
+            multi_key,
+            xdp: resolved.xdp,
+            steering: resolved.steering,
+            hot_keys: resolved.hot_keys,
+            batch: resolved.batch,
+            placement: resolved.placement,
+            filters: resolved.filters,
         }
     }
 }

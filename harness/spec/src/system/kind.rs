@@ -9,10 +9,12 @@ use super::limits::Limits;
 use super::traits::Traits;
 use super::{Engine, Io, MultiKey, Wakeup};
 use super::{
-    herd, kv_direct, memcached, mica_crcw, mica_crew, mica_erew, minos, netcache, programmable_rss,
-    reflector, reuseport_ebpf, rss_shared, seastar, shared_something, shenango, sphinx, synthetic,
-    xdp_cpumap, xdp_posix, xdp_steered,
+    dispatch_threads, herd, kernel_forward, kernel_ipsec, kv_direct, memcached, mica_crcw, mica_crew,
+    mica_erew, minos, netcache, netslice, packet_mmap_v3, pcap, pcap_mmap, programmable_rss,
+    raw_parallel, raw_socket, reflector, reuseport_ebpf, rss_shared, seastar, shared_something,
+    shenango, sphinx, synthetic, xdp_cpumap, xdp_forward, xdp_posix, xdp_steered,
 };
+use crate::traffic::ProcessorKind;
 
 /// The systems by name.
 #[derive(
@@ -61,11 +63,31 @@ pub enum SystemKind {
     Synthetic,
     /// An XDP program sends each request straight back: the instrument's own floor.
     Reflector,
+    /// Spatial partitions of queues and CPUs, in user space (Marian et al., ANCS 2012).
+    Netslice,
+    /// The kernel's own forwarding.
+    KernelForward,
+    /// Look-up and redirection in an XDP program: forwarding inside the driver.
+    XdpForward,
+    /// The kernel's own IPsec (XFRM).
+    KernelIpsec,
+    /// A packet socket, a system call a frame.
+    RawSocket,
+    /// Several packet sockets on each device.
+    RawParallel,
+    /// A packet socket as libpcap drives it without a ring.
+    Pcap,
+    /// A packet socket with a receive ring (TPACKET_V2).
+    PcapMmap,
+    /// Packet sockets with rings in both directions (TPACKET_V3) and fanout.
+    PacketMmapV3,
+    /// A thread that reads, and others that process and send.
+    DispatchThreads,
 }
 
 impl SystemKind {
     /// All systems, in the order in which they are listed.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 30] = [
         Self::RssShared,
         Self::Sphinx,
         Self::Seastar,
@@ -86,6 +108,16 @@ impl SystemKind {
         Self::Memcached,
         Self::Synthetic,
         Self::Reflector,
+        Self::Netslice,
+        Self::KernelForward,
+        Self::XdpForward,
+        Self::KernelIpsec,
+        Self::RawSocket,
+        Self::RawParallel,
+        Self::Pcap,
+        Self::PcapMmap,
+        Self::PacketMmapV3,
+        Self::DispatchThreads,
     ];
 
     /// What its own file says of it.
@@ -111,6 +143,16 @@ impl SystemKind {
             Self::Memcached => &memcached::TRAITS,
             Self::Synthetic => &synthetic::TRAITS,
             Self::Reflector => &reflector::TRAITS,
+            Self::Netslice => &netslice::TRAITS,
+            Self::KernelForward => &kernel_forward::TRAITS,
+            Self::XdpForward => &xdp_forward::TRAITS,
+            Self::KernelIpsec => &kernel_ipsec::TRAITS,
+            Self::RawSocket => &raw_socket::TRAITS,
+            Self::RawParallel => &raw_parallel::TRAITS,
+            Self::Pcap => &pcap::TRAITS,
+            Self::PcapMmap => &pcap_mmap::TRAITS,
+            Self::PacketMmapV3 => &packet_mmap_v3::TRAITS,
+            Self::DispatchThreads => &dispatch_threads::TRAITS,
         }
     }
 
@@ -291,6 +333,36 @@ impl SystemKind {
     #[must_use]
     pub const fn has_xdp_options(self) -> bool {
         self.traits().xdp_options
+    }
+
+    /// Whether it forwards frames, of `traffic`, and serves no requests of a `workload`.
+    #[must_use]
+    pub const fn forwards(self) -> bool {
+        self.traits().forwards
+    }
+
+    /// What it can do to the frames that it forwards; empty where it forwards none.
+    #[must_use]
+    pub const fn processors(self) -> &'static [ProcessorKind] {
+        self.traits().processors
+    }
+
+    /// Whether its threads take frames in batches of a size that can be chosen.
+    #[must_use]
+    pub const fn has_batches(self) -> bool {
+        self.traits().batches
+    }
+
+    /// Whether its threads have CPUs for themselves at a place that can be chosen.
+    #[must_use]
+    pub const fn has_placement(self) -> bool {
+        self.traits().peers
+    }
+
+    /// Whether filters can divide frames among its sockets.
+    #[must_use]
+    pub const fn has_filters(self) -> bool {
+        self.traits().filters
     }
 
     /// Whether it loads eBPF programs whatever its packet I/O, which takes privilege.

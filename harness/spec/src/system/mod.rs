@@ -1,14 +1,17 @@
 //! The systems under test: the `systems` section.
 //!
-//! A system is a complete server design from a paper. Here stands only what a spec may say about
+//! A system is a complete design from a paper, of a server or of what forwards frames. Here stands only what a spec may say about
 //! it and which combinations exist, one file a system; the designs themselves are in the store's
 //! crate.
 
 mod clusters;
+mod dispatch_threads;
 mod encryption;
 mod entry;
 mod flow_hash;
 mod herd;
+mod kernel_forward;
+mod kernel_ipsec;
 mod kind;
 mod kv_direct;
 mod limits;
@@ -19,7 +22,14 @@ mod mica_erew;
 mod minos;
 mod multi_key;
 mod netcache;
+mod netslice;
+mod packet_mmap_v3;
+mod pcap;
+mod pcap_mmap;
+mod placement;
 mod programmable_rss;
+mod raw_parallel;
+mod raw_socket;
 mod reflector;
 mod reuseport_ebpf;
 mod rss_shared;
@@ -33,6 +43,7 @@ mod synthetic;
 mod traits;
 mod xdp;
 mod xdp_cpumap;
+mod xdp_forward;
 mod xdp_posix;
 mod xdp_steered;
 
@@ -43,6 +54,7 @@ pub use kind::SystemKind;
 pub use limits::Limits;
 pub use multi_key::MultiKey;
 pub use netcache::{Cache, CachePlace};
+pub use placement::PeerPlacement;
 pub use steer_by::SteerBy;
 pub use steerer::Steerer;
 pub use xdp::{Xdp, XdpMode};
@@ -54,7 +66,7 @@ use serde::{Deserialize, Serialize};
 use crate::service::Service;
 use crate::units::{Bytes, Duration};
 
-/// The server's packet I/O.
+/// The system's packet I/O.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -66,6 +78,12 @@ pub enum Io {
     AfXdp,
     /// Memory that clients write requests into.
     Memory,
+    /// The kernel's network stack, which frames do not leave.
+    Kernel,
+    /// An XDP program alone.
+    Xdp,
+    /// Packet sockets (PF_PACKET).
+    PacketSocket,
 }
 
 impl Io {
@@ -76,6 +94,9 @@ impl Io {
             Self::Udp => "udp",
             Self::AfXdp => "af_xdp",
             Self::Memory => "memory",
+            Self::Kernel => "kernel",
+            Self::Xdp => "xdp",
+            Self::PacketSocket => "packet_socket",
         }
     }
 }
@@ -220,6 +241,18 @@ pub struct SystemSpec {
     #[garde(inner(range(min = 1, max = 256)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hot_keys: Option<u16>,
+    /// Frames that a slice of `netslice` receives or sends at a time, at most. Default: 64.
+    #[garde(inner(range(min = 1, max = 256)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u16>,
+    /// Where the application's CPU of a slice of `netslice` is, seen from the kernel's. Default: `nearest`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PeerPlacement>,
+    /// Whether filters divide frames among the sockets of `raw_parallel`. Default: yes.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filters: Option<bool>,
 }
 
 /// A system with nothing left to choose.
@@ -240,7 +273,8 @@ pub struct System {
     /// What keeps its items; none stands for `slab`, and for systems without a store of this project's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
-    /// Bound of the store, all owners together.
+    /// Bound of the store, all owners together; 0 where there is none, as what forwards frames has none.
+    #[serde(default = "no_store", skip_serializing_if = "is_no_store")]
     pub memory: Bytes,
     /// Injected service time of a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -282,6 +316,24 @@ pub struct System {
     /// Keys, the hottest ones, whose gets are spread over all owners, where some are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hot_keys: Option<u16>,
+    /// Frames that a slice receives or sends at a time, at most, where that can be chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u16>,
+    /// Where the application's CPUs are, seen from the kernel's, where that can be chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PeerPlacement>,
+    /// Whether filters divide frames among its sockets, where they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filters: Option<bool>,
+}
+
+const fn no_store() -> Bytes {
+    Bytes(0)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_no_store(memory: &Bytes) -> bool {
+    *memory == no_store()
 }
 
 impl System {
@@ -319,6 +371,8 @@ impl SystemSpec {
     /// The bound of the store when the spec names none. Less than 16 MiB a stripe would leave
     /// `rss_shared` few locks, and overstate how often its threads wait for one another.
     pub const DEFAULT_MEMORY: Bytes = Bytes(256 << 20);
+    /// Frames at a time when the spec names no batch.
+    pub const DEFAULT_BATCH: u16 = 64;
 
     /// A system with every default.
     #[must_use]
@@ -346,6 +400,9 @@ impl SystemSpec {
             xdp: None,
             steering: None,
             hot_keys: None,
+            batch: None,
+            placement: None,
+            filters: None,
         }
     }
 
@@ -402,7 +459,10 @@ impl SystemSpec {
                 .unwrap_or(queues),
             wakeup: self.wakeup.or(self.serving().default_wakeup()),
             engine: self.engine().filter(|engine| *engine != Engine::Slab),
-            memory: self.memory.unwrap_or(Self::DEFAULT_MEMORY),
+            memory: match self.system.forwards() {
+                true => no_store(),
+                false => self.memory.unwrap_or(Self::DEFAULT_MEMORY),
+            },
             service: self.service.or(service),
             servers: (self.system.is_virtual()).then(|| self.servers.unwrap_or(1)),
             clusters: (self.system.has_clusters())
@@ -423,6 +483,9 @@ impl SystemSpec {
             steering: (self.system.has_dispatcher())
                 .then(|| self.steering.unwrap_or(Steerer::DEFAULT)),
             hot_keys: self.hot_keys,
+            batch: (self.system.has_batches()).then(|| self.batch.unwrap_or(Self::DEFAULT_BATCH)),
+            placement: (self.system.has_placement()).then(|| self.placement.unwrap_or_default()),
+            filters: (self.system.has_filters()).then(|| self.filters.unwrap_or(true)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::limits::Limits;
 use super::{Engine, Io, MultiKey, Wakeup};
+use crate::traffic::ProcessorKind;
 
 /// See [`SystemKind`](super::SystemKind), whose methods say what each field means.
 pub(super) struct Traits {
@@ -34,6 +35,11 @@ pub(super) struct Traits {
     pub(super) needs_programs: bool,
     pub(super) needs_xdp: bool,
     pub(super) xdp_options: bool,
+    pub(super) forwards: bool,
+    pub(super) processors: &'static [ProcessorKind],
+    pub(super) batches: bool,
+    pub(super) peers: bool,
+    pub(super) filters: bool,
 }
 
 impl Traits {
@@ -69,6 +75,28 @@ impl Traits {
         needs_programs: false,
         needs_xdp: false,
         xdp_options: false,
+        forwards: false,
+        processors: &[],
+        batches: false,
+        peers: false,
+        filters: false,
+    };
+
+    /// What the packet systems are: threads that forward frames by packet sockets, with any processor. Sender and
+    /// receiver of their trials are XDP programs. Name and texts are empty.
+    pub(super) const FORWARDER: Self = Self {
+        ios: &[Io::PacketSocket],
+        io_reason: "its way of receiving and sending is what it is",
+        engines: &[],
+        engine_reason: "it forwards frames and keeps nothing",
+        wakeups: &[],
+        service_refusal: Some("it serves no requests"),
+        drain_refusal: Some("forwards frames and serves no requests"),
+        encryption_refusal: Some("it serves no requests"),
+        needs_xdp: true,
+        forwards: true,
+        processors: &ProcessorKind::ALL,
+        ..Self::SERVER
     };
 
     /// Ways of waking of a system whose threads hand requests to each other.

@@ -6,6 +6,7 @@ mod floods;
 mod multi_key;
 mod overrides;
 mod scans;
+mod traffic;
 
 use spec::{Place, Spec, SpecError};
 

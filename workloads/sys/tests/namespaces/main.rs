@@ -10,6 +10,7 @@ mod napi;
 mod spaces;
 mod tables;
 mod xdp;
+mod xfrm;
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -89,6 +90,7 @@ const CASES: &[Case] = &[
         "xdp::an_attached_program_is_listed_with_its_mode",
         xdp::listed,
     ),
+    ("xfrm::the_kernel_says_whether_it_has_esp", xfrm::esp),
 ];
 
 fn main() -> ExitCode {

@@ -9,7 +9,7 @@ use crate::topology::{ClientIo, TopologyKind};
 const REPLY_BYTES: u64 = 1392;
 const REPLY_OVERHEAD: u64 = 40;
 /// The longest frame that the generator lists, without the Ethernet header.
-const LONGEST_PACKET: u16 = 1522;
+pub(super) const LONGEST_PACKET: u16 = 1522;
 
 /// A drain needs threads that can be held, and nothing but them decides when replies leave.
 pub(super) fn drain(spec: &Spec, findings: &mut Vec<Finding>) {

@@ -73,10 +73,13 @@ pub(super) fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
         list("sweep.large_share", texts(sweep.large_share.as_ref()));
         list("sweep.flows", texts(sweep.flows.as_ref()));
         list("sweep.multi_get", texts(sweep.multi_get.as_ref()));
+        list("sweep.frame_size", texts(sweep.frame_size.as_ref()));
         list("sweep.queues", texts(sweep.queues.as_ref()));
         list("sweep.steering_cost", texts(sweep.steering_cost.as_ref()));
         list("sweep.owners", texts(sweep.owners.as_ref()));
         list("sweep.cache_entries", texts(sweep.cache_entries.as_ref()));
+        list("sweep.batch", texts(sweep.batch.as_ref()));
+        list("sweep.placement", texts(sweep.placement.as_ref()));
     }
     let kinds = spec.probes.iter().map(|probe| match probe {
         Probe::Wakeup(_) => "wakeup".to_owned(),

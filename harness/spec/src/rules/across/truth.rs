@@ -17,19 +17,9 @@ pub(super) fn system(spec: &Spec, system: &SystemSpec, index: usize, findings: &
         findings.push((format!("systems[{index}]{field}"), message));
     };
     let name = system.system;
-    if let Some(fixed) = name.fixed_owners()
-        && system.owners.is_some_and(|owners| owners != fixed)
-    {
-        let message = format!("{name} has {fixed} owners, always: leave `owners` out");
-        find(".owners", message);
-    }
     if system.servers.is_some() && !name.is_virtual() {
         let message = format!("{name} has no virtual servers: `servers` belongs to synthetic");
         find(".servers", message);
-    }
-    if system.label() == FLOOR_LABEL {
-        let message = format!("the label `{FLOOR_LABEL}` belongs to the instrument's own trials");
-        find(".label", message);
     }
     if name.fixed_owners() == Some(0) && spec.topology.kind != TopologyKind::Veth {
         find("", format!("{name} needs `topology.kind: veth`"));
@@ -44,6 +34,27 @@ pub(super) fn system(spec: &Spec, system: &SystemSpec, index: usize, findings: &
             find("", message);
         }
         plain_requests(spec, findings);
+    }
+    fixed_owners(system, index, findings);
+    label(system, index, findings);
+}
+
+/// How many threads a system has is not always the spec's to choose.
+pub(super) fn fixed_owners(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    let name = system.system;
+    if let Some(fixed) = name.fixed_owners()
+        && system.owners.is_some_and(|owners| owners != fixed)
+    {
+        let message = format!("{name} has {fixed} owners, always: leave `owners` out");
+        findings.push((format!("systems[{index}].owners"), message));
+    }
+}
+
+/// One label is taken.
+pub(super) fn label(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+    if system.label() == FLOOR_LABEL {
+        let message = format!("the label `{FLOOR_LABEL}` belongs to the instrument's own trials");
+        findings.push((format!("systems[{index}].label"), message));
     }
 }
 

@@ -1,0 +1,144 @@
+//! What a spec with `traffic` sends where, in words. Pure.
+
+use spec::{FrameArrivals, Integrity, Processor, TopologyKind, Traffic, Trial};
+
+/// Hosts, frames and processor of the trials, a line each; `None` where none of them is about frames.
+pub(super) fn explained(trials: &[Trial]) -> Option<Vec<String>> {
+    let first = trials.iter().find(|trial| trial.traffic().is_some())?;
+    let traffic = first.traffic()?;
+    let queues = listed(trials, |trial| Some(trial.topology.queues));
+    let sizes = listed(trials, |trial| Some(trial.traffic()?.frame_size));
+    let flows = listed(trials, |trial| Some(trial.traffic()?.flows));
+    let hosts = hosts(first.topology.kind)?;
+    let mtu = first.topology.mtu;
+    Some(vec![
+        format!("{hosts}, each in a network namespace of its own"),
+        format!("veth pairs join them: {queues} queue(s), MTU {mtu}"),
+        format!("frames of {sizes}, of {flows} flow(s), {}", sent(traffic)),
+        done(traffic.processor),
+        received(traffic).to_owned(),
+    ])
+}
+
+/// Every value that occurs, in the order in which it first does.
+fn listed<T: PartialEq + ToString>(trials: &[Trial], value: impl Fn(&Trial) -> Option<T>) -> String {
+    let mut values: Vec<T> = Vec::new();
+    for value in trials.iter().filter_map(value) {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
+    texts.join(" or ")
+}
+
+/// The hosts in the order in which frames pass them.
+const fn hosts(kind: TopologyKind) -> Option<&'static str> {
+    match kind {
+        TopologyKind::Chain => Some("sender - router - receiver"),
+        TopologyKind::Pair => Some("sender - egress - ingress - receiver"),
+        TopologyKind::Veth | TopologyKind::Loopback | TopologyKind::Memory | TopologyKind::Nic => {
+            None
+        }
+    }
+}
+
+fn sent(traffic: &Traffic) -> String {
+    match (traffic.arrivals, traffic.burst) {
+        (FrameArrivals::Saturate, _) => "as many as the sender makes".to_owned(),
+        (FrameArrivals::Fixed, 1) => "evenly spaced".to_owned(),
+        (FrameArrivals::Fixed, burst) => format!("{burst} at a time, evenly spaced"),
+    }
+}
+
+fn done(processor: Processor) -> String {
+    match processor {
+        Processor::Router => "the router sends each on by the route that it looks up".to_owned(),
+        Processor::Inspect => {
+            "the router searches each for patterns, and sends it on by the route that it looks up"
+                .to_owned()
+        }
+        Processor::Ipsec(options) => {
+            let integrity = match options.integrity {
+                Integrity::None => "without a check of integrity",
+                Integrity::HmacSha256 => "with HMAC-SHA-256-128",
+            };
+            format!(
+                "the egress encrypts each (ESP tunnel, AES-128-CBC, {integrity}), the ingress decrypts it"
+            )
+        }
+        Processor::Maelstrom(options) => {
+            let spec::MaelstromOptions { r, c, loss, burst } = options;
+            let link = match loss.get() {
+                0 => "the link between loses none".to_owned(),
+                _ => format!("the link between loses {loss}, {burst} together"),
+            };
+            format!("the egress adds {c} repairs to each {r} frames, {link}, the ingress recovers")
+        }
+    }
+}
+
+const fn received(traffic: &Traffic) -> &'static str {
+    match traffic.round_trip {
+        true => "the receiver sends each back, and the sender times it",
+        false => "the receiver counts and drops them",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spec::{Spec, expand};
+
+    fn lines(set: &[&str]) -> Vec<String> {
+        let text = "
+name: words
+topology: {kind: chain, queues: 2}
+traffic: {processor: router}
+systems: [netslice]
+phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
+";
+        let spec = Spec::parse_with(text, "words.yaml", set).unwrap();
+        explained(&expand(&spec)).unwrap()
+    }
+
+    #[test]
+    fn hosts_frames_and_processor_are_named() {
+        let expected = [
+            "sender - router - receiver, each in a network namespace of its own",
+            "veth pairs join them: 2 queue(s), MTU 1500",
+            "frames of 1514 B, of 1024 flow(s), as many as the sender makes",
+            "the router sends each on by the route that it looks up",
+            "the receiver counts and drops them",
+        ];
+        assert_eq!(lines(&[]), expected);
+        let swept = lines(&["sweep={queues: [1, 2], frame_size: [60 B, 128 B]}"]);
+        assert!(swept[1].contains("1 or 2 queue(s)"), "{swept:?}");
+        assert!(swept[2].contains("frames of 60 B or 128 B"), "{swept:?}");
+    }
+
+    #[test]
+    fn what_is_timed_or_recovered_is_told() {
+        let timed = lines(&[
+            "traffic={processor: inspect, arrivals: fixed, burst: 10, round_trip: true}",
+            "load={rates: [1 kreq/s]}",
+        ]);
+        assert!(timed[2].ends_with("10 at a time, evenly spaced"), "{timed:?}");
+        assert!(timed[3].contains("patterns"), "{timed:?}");
+        assert!(timed[4].contains("sends each back"), "{timed:?}");
+        let lossy = lines(&[
+            "topology.kind=pair",
+            "traffic.processor={maelstrom: {loss: 1 %, burst: 4}}",
+        ]);
+        assert!(lossy[0].starts_with("sender - egress - ingress"), "{lossy:?}");
+        let words = "adds 3 repairs to each 8 frames, the link between loses 1 %, 4 together";
+        assert!(lossy[3].contains(words), "{lossy:?}");
+        let sealed = lines(&["topology.kind=pair", "traffic.processor=ipsec"]);
+        assert!(sealed[3].contains("without a check of integrity"), "{sealed:?}");
+    }
+
+    #[test]
+    fn requests_are_told_elsewhere() {
+        assert_eq!(explained(&[]), None);
+    }
+}

@@ -9,6 +9,7 @@ mod cells;
 pub mod compare;
 mod error;
 mod metric;
+pub mod netslices;
 mod table;
 pub mod truth;
 pub mod validation;

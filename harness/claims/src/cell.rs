@@ -4,7 +4,10 @@ use std::fmt;
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use spec::{Count, Io, Mechanism, ProbeMode, System, SystemKind, Task, Trial, Wakeup};
+use spec::{
+    Bytes, Count, Io, Mechanism, PeerPlacement, ProbeMode, ProcessorKind, System, SystemKind,
+    SystemSpec, Task, Trial, Wakeup,
+};
 
 /// What a number is taken of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]
@@ -32,7 +35,7 @@ pub struct ServerCell {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wakeup: Option<Wakeup>,
     /// The label, where several labels fit the rest. Trials with an option that changes how the system steers or
-    /// serves ([`System::is_plain`]) are named by their label only.
+    /// serves ([`System::is_plain`]) are named by their label only; what stands under `with` has no need of one.
     #[garde(inner(length(min = 1)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -64,6 +67,38 @@ pub struct SweepValues {
     /// Owners.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owners: Option<u16>,
+    /// What is done to each frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor: Option<ProcessorKind>,
+    /// Receive queues of each device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queues: Option<u16>,
+    /// Length of a frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame_size: Option<Bytes>,
+    /// Frames that are sent together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u16>,
+    /// Frames that a slice receives or sends at a time. Not named, it is the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u16>,
+    /// Where a slice's u-peer is. Not named, it is the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PeerPlacement>,
+}
+
+/// Whether nothing else is wanted than what was found.
+fn is<T: PartialEq>(wanted: Option<T>, found: T) -> bool {
+    wanted.is_none_or(|wanted| wanted == found)
+}
+
+/// Whether an option is what is wanted, or the default where nothing is; of a system that does not have the
+/// option, whether nothing is wanted.
+fn meant<T: PartialEq>(wanted: Option<T>, found: Option<T>, default: T) -> bool {
+    match found {
+        None => wanted.is_none(),
+        Some(found) => found == wanted.unwrap_or(default),
+    }
 }
 
 impl SweepValues {
@@ -74,27 +109,42 @@ impl SweepValues {
     }
 
     fn fit(&self, trial: &Trial) -> bool {
-        fn is<T: PartialEq>(wanted: Option<T>, found: T) -> bool {
-            wanted.is_none_or(|wanted| wanted == found)
-        }
-        let requests = match &trial.task {
+        self.fit_task(&trial.task)
+            && is(self.owners, trial.system.owners)
+            && is(self.queues, trial.topology.queues)
+    }
+
+    /// Whether a system's options are those that are named, and its defaults besides. A label stands for
+    /// whatever it has.
+    fn fit_options(&self, system: &System) -> bool {
+        meant(self.batch, system.batch, SystemSpec::DEFAULT_BATCH)
+            && meant(self.placement, system.placement, PeerPlacement::default())
+            && meant(None, system.filters, true)
+    }
+
+    fn fit_task(&self, task: &Task) -> bool {
+        match task {
             Task::Requests(workload) => {
                 is(self.theta, workload.popularity.theta())
                     && is(self.get_ratio, workload.get_ratio)
                     && is(self.keys, workload.keys)
                     && is(self.flows, workload.flows)
                     && is(self.multi_get, workload.multi_get)
+                    && self.processor.is_none()
+                    && self.frame_size.is_none()
+                    && self.burst.is_none()
             }
-            // Frames have no keys that could be as many as were named.
             Task::Frames(traffic) => {
-                self.theta.is_none()
+                is(self.processor, traffic.processor.kind())
+                    && is(self.frame_size, traffic.frame_size)
+                    && is(self.burst, traffic.burst)
+                    && is(self.flows, traffic.flows)
+                    && self.theta.is_none()
                     && self.get_ratio.is_none()
                     && self.keys.is_none()
-                    && is(self.flows, traffic.flows)
                     && self.multi_get.is_none()
             }
-        };
-        requests && is(self.owners, trial.system.owners)
+        }
     }
 
     /// Where the chosen values stand in a trial's JSON.
@@ -104,8 +154,13 @@ impl SweepValues {
             (self.get_ratio.is_some(), "/workload/get_ratio"),
             (self.keys.is_some(), "/workload/keys"),
             (self.flows.is_some(), "/workload/flows"),
+            (self.flows.is_some(), "/traffic/flows"),
             (self.multi_get.is_some(), "/workload/multi_get"),
             (self.owners.is_some(), "/system/owners"),
+            (self.processor.is_some(), "/traffic/processor"),
+            (self.queues.is_some(), "/topology/queues"),
+            (self.frame_size.is_some(), "/traffic/frame_size"),
+            (self.burst.is_some(), "/traffic/burst"),
         ];
         let chosen = fields.into_iter().filter(|(chosen, _)| *chosen);
         chosen.map(|(_, path)| path).collect()
@@ -119,6 +174,12 @@ impl SweepValues {
             self.flows.map(|value| format!("{value} flows")),
             self.multi_get.map(|value| format!("multi_get {value}")),
             self.owners.map(|value| format!("{value} owners")),
+            self.processor.map(|value| value.name().to_owned()),
+            self.queues.map(|value| format!("{value} queue(s)")),
+            self.frame_size.map(|value| format!("frames of {value}")),
+            self.burst.map(|value| format!("bursts of {value}")),
+            self.batch.map(|value| format!("batch {value}")),
+            self.placement.map(|value| format!("placement {value}")),
         ];
         let fields: Vec<String> = fields.into_iter().flatten().collect();
         fields.join(", ")
@@ -155,7 +216,7 @@ impl ServerCell {
             && self.woken(system)
             && match &self.label {
                 Some(label) => *label == system.label,
-                None => system.is_plain(),
+                None => system.is_plain() && self.with.fit_options(system),
             }
             && self.with.fit(trial)
     }
@@ -229,7 +290,11 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server(cell) => {
-                write!(f, "{} over {}", cell.system, cell.io().name())?;
+                write!(f, "{}", cell.system)?;
+                // Of a packet system its I/O is a part.
+                if !cell.system.forwards() {
+                    write!(f, " over {}", cell.io().name())?;
+                }
                 if let Some(wakeup) = cell.wakeup {
                     write!(f, ", {}", wakeup.name())?;
                 }

@@ -156,4 +156,7 @@ pub enum Subject {
     Bypass,
     /// The time to notify a thread.
     Notification,
+    /// What forwards frames: packet systems are compared as whole designs, whose I/O is part of what is
+    /// compared.
+    Forwarding,
 }

@@ -52,9 +52,13 @@ fn finding(claim: &Claim, runs: &MachineRuns<'_>) -> Result<Finding, RecordError
     let unmet: Vec<String> = claim
         .needs
         .iter()
-        .filter(|need| !need.is_met(runs.fidelity()))
+        .filter(|need| !need.is_met(runs))
         .map(|need| match need {
             Need::Fidelity(_) => format!("{need} (these are {})", runs.fidelity()),
+            Need::Cpus(_) => match runs.cpus() {
+                Some(cpus) => format!("{need} (this one has {cpus})"),
+                None => format!("{need} (how many this one has was not recorded)"),
+            },
             Need::System(_) | Need::Facility(_) => need.to_string(),
         })
         .collect();

@@ -84,3 +84,8 @@ pub(crate) fn pair(a: &Blocks, b: &Blocks) -> (Aligned, Aligned) {
 pub(crate) fn ratios(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a / b).collect()
 }
+
+/// Differences block by block.
+pub(crate) fn differences(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a - b).collect()
+}

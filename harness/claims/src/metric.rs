@@ -40,10 +40,22 @@ pub enum Metric {
     MisroutesPerRequest,
     /// The largest share of the steered requests that one owner received (XDP's own counters).
     BusiestOwnerShare,
-    /// Requests of the measure phase answered in time, per second of it.
+    /// Requests of the measure phase answered in time, or frames delivered, per second of it.
     AchievedRps,
     /// Share of the measured requests that were answered in time.
     AnsweredShare,
+    /// UDP payload that a packet system delivered.
+    PayloadGbps,
+    /// CPUs that its NAPI threads kept busy.
+    KPeerCpus,
+    /// CPUs that its own threads kept busy.
+    UPeerCpus,
+    /// Payload delivered for each CPU that either kept busy.
+    GbpsPerCpu,
+    /// Of the frames that a lossy link took, the share that was recovered.
+    RecoveredShare,
+    /// Of the bytes between two routers, the share that was frames of the traffic and delivered.
+    GoodputShare,
 }
 
 /// What one block contributes.
@@ -77,6 +89,12 @@ impl Metric {
             Self::BusiestOwnerShare => "busiest_owner_share",
             Self::AchievedRps => "achieved_rps",
             Self::AnsweredShare => "answered_share",
+            Self::PayloadGbps => "payload_gbps",
+            Self::KPeerCpus => "k_peer_cpus",
+            Self::UPeerCpus => "u_peer_cpus",
+            Self::GbpsPerCpu => "gbps_per_cpu",
+            Self::RecoveredShare => "recovered_share",
+            Self::GoodputShare => "goodput_share",
         }
     }
 
@@ -95,8 +113,14 @@ impl Metric {
             | Self::WakeupsPerRequest
             | Self::CrossCoreHopsPerRequest
             | Self::MisroutesPerRequest => "per req",
-            Self::BusiestOwnerShare | Self::AnsweredShare => "share",
+            Self::BusiestOwnerShare
+            | Self::AnsweredShare
+            | Self::RecoveredShare
+            | Self::GoodputShare => "share",
             Self::AchievedRps => "req/s",
+            Self::PayloadGbps => "Gb/s",
+            Self::KPeerCpus | Self::UPeerCpus => "CPUs",
+            Self::GbpsPerCpu => "Gb/s per CPU",
         }
     }
 
@@ -120,7 +144,13 @@ impl Metric {
             | Self::MisroutesPerRequest
             | Self::BusiestOwnerShare
             | Self::AchievedRps
-            | Self::AnsweredShare => None,
+            | Self::AnsweredShare
+            | Self::PayloadGbps
+            | Self::KPeerCpus
+            | Self::UPeerCpus
+            | Self::GbpsPerCpu
+            | Self::RecoveredShare
+            | Self::GoodputShare => None,
         }
     }
 
@@ -128,7 +158,13 @@ impl Metric {
     /// is.
     #[must_use]
     pub const fn counts_server_cpu(self) -> bool {
-        matches!(self, Self::CpuNsPerRequest | Self::ServerCpuNsPerRequest)
+        matches!(
+            self,
+            Self::CpuNsPerRequest
+                | Self::ServerCpuNsPerRequest
+                | Self::UPeerCpus
+                | Self::GbpsPerCpu
+        )
     }
 
     /// What a trial says; `None` where nothing was recorded for it.
@@ -174,6 +210,15 @@ impl Metric {
                 Some(trial.answered_measured as f64 / seconds)
             }
             Self::AnsweredShare => over(trial.answered_measured, measured),
+            Self::PayloadGbps => trial.payload_gbps(),
+            Self::KPeerCpus => trial.k_peer_cpus(),
+            Self::UPeerCpus => trial.u_peer_cpus(),
+            Self::GbpsPerCpu => {
+                let cpus = trial.k_peer_cpus()? + trial.u_peer_cpus()?;
+                (cpus > 0.0).then_some(trial.payload_gbps()? / cpus)
+            }
+            Self::RecoveredShare => trial.frames?.recovered_share(),
+            Self::GoodputShare => trial.frames?.goodput_share(),
         }
     }
 }

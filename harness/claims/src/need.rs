@@ -6,12 +6,16 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use spec::SystemKind;
 
+use crate::evidence::MachineRuns;
+
 /// What a claim needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
     /// Runs of this fidelity: `memory`, `loopback`, `veth`, `vm`, `nic` or `model`.
     Fidelity(#[garde(custom(fidelity))] String),
+    /// A machine with as many CPUs.
+    Cpus(#[garde(range(min = 1))] u16),
     /// A system by name. One that this version does not have makes the claim untestable.
     System(#[garde(length(min = 1))] String),
     /// Something that this version cannot do or measure, in words.
@@ -40,17 +44,18 @@ impl Need {
     #[must_use]
     pub fn is_beyond_this_version(&self) -> bool {
         match self {
-            Self::Fidelity(_) => false,
+            Self::Fidelity(_) | Self::Cpus(_) => false,
             Self::System(name) => !has_system(name),
             Self::Facility(_) => true,
         }
     }
 
-    /// Whether runs of `fidelity` meet it.
+    /// Whether these runs meet it.
     #[must_use]
-    pub fn is_met(&self, fidelity: &str) -> bool {
+    pub fn is_met(&self, runs: &MachineRuns<'_>) -> bool {
         match self {
-            Self::Fidelity(wanted) => wanted == fidelity,
+            Self::Fidelity(wanted) => wanted == runs.fidelity(),
+            Self::Cpus(wanted) => runs.cpus().is_some_and(|cpus| cpus >= usize::from(*wanted)),
             Self::System(_) | Self::Facility(_) => !self.is_beyond_this_version(),
         }
     }
@@ -60,6 +65,7 @@ impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fidelity(wanted) => write!(f, "runs of fidelity {wanted}"),
+            Self::Cpus(wanted) => write!(f, "a machine with {wanted} CPUs"),
             Self::System(name) => write!(f, "the system {name}, which this version does not have"),
             Self::Facility(what) => f.write_str(what),
         }

@@ -53,8 +53,11 @@ impl Reading {
     }
 
     /// Two-sided p-value of the blocks' values lying around `limit`, by the signed rank test; the
-    /// test is over ratios, so a limit of 0 has none.
+    /// test is over ratios, so a limit of 0 has none, nor have differences of either sign.
     fn p_value(&self, limit: f64) -> Option<f64> {
+        if self.per_block.iter().any(|value| *value < 0.0) {
+            return None;
+        }
         let limits = vec![limit; self.per_block.len()];
         let test = compare(Sample::Median(&self.per_block), Sample::Median(&limits), 0).ok();
         test.filter(|_| limit > 0.0).map(|test| test.p_value)

@@ -106,6 +106,7 @@ const fn key(test: &Test) -> &'static str {
         Test::Knee(_) => "knee",
         Test::Linearity(_) => "linearity",
         Test::BracketedEquality(_) => "bracketed_equality",
+        Test::Difference(_) => "difference",
     }
 }
 
@@ -118,7 +119,8 @@ fn paths<'a>(test: &'a Test, base: &str) -> Vec<(String, &'a Cell)> {
         | Test::Bound(_)
         | Test::Knee(_)
         | Test::Linearity(_)
-        | Test::BracketedEquality(_) => format!("{base}.{}", ["of", "to"][index.min(1)]),
+        | Test::BracketedEquality(_)
+        | Test::Difference(_) => format!("{base}.{}", ["of", "to"][index.min(1)]),
     };
     cells
         .into_iter()
@@ -159,6 +161,7 @@ fn limits(test: &Test) -> Option<String> {
         Test::Ratio(test) => test.limits,
         Test::Bound(test) => test.limits,
         Test::Knee(test) => test.limits,
+        Test::Difference(test) => test.limits,
         Test::Ordering(_) | Test::Linearity(_) | Test::BracketedEquality(_) => return None,
     };
     let Limits { at_least, at_most } = limits;
@@ -193,6 +196,7 @@ fn own(test: &Test) -> Option<(&'static str, String)> {
         | Test::Linearity(_)
         | Test::Ordering(_)
         | Test::Ratio(_)
+        | Test::Difference(_)
         | Test::Bound(_) => None,
     }
 }
@@ -218,6 +222,14 @@ fn fair(subject: Subject, test: &Test) -> Option<String> {
         });
     }
     let first = servers.first()?;
+    let about_frames = subject == Subject::Forwarding;
+    if let Some(other) = (servers.iter()).find(|cell| cell.system.forwards() != about_frames) {
+        return Some(if about_frames {
+            format!("{} forwards no frames, and this claim is about what does", other.system)
+        } else {
+            format!("{} forwards frames: the claim's subject is `forwarding`", other.system)
+        });
+    }
     let other_io = servers.iter().find(|cell| cell.io() != first.io());
     match subject {
         Subject::Steering => other_io.map(|other| {
@@ -237,6 +249,7 @@ fn fair(subject: Subject, test: &Test) -> Option<String> {
                     .to_owned()
             })
         }
-        Subject::Notification => None,
+        // Kernel bypass or not is what tells packet systems apart: it is compared, and confounds nothing.
+        Subject::Notification | Subject::Forwarding => None,
     }
 }

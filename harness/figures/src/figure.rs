@@ -39,6 +39,14 @@ pub enum Figure {
     Drain,
     /// Replies a second of saturated systems, and how little of the load that is.
     Saturation,
+    /// What packet systems deliver (Marian et al., ANCS'12, Figures 4 and 7).
+    PacketThroughput,
+    /// What a slice delivers over the frames of a batch (the same, Figure 5).
+    ThroughputOverBatch,
+    /// CPU use of packet systems over the rate (the same, Table 2).
+    CpuOverRate,
+    /// Goodput and recovery of Maelstrom (the same, section 4.4).
+    Maelstrom,
     /// Held replies against the queue's recursion.
     GroundTruth,
     /// A stopped server against theory without coordinated omission.
@@ -49,7 +57,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
@@ -65,6 +73,10 @@ impl Figure {
         Self::Comparison,
         Self::Drain,
         Self::Saturation,
+        Self::PacketThroughput,
+        Self::ThroughputOverBatch,
+        Self::CpuOverRate,
+        Self::Maelstrom,
         Self::GroundTruth,
         Self::Stall,
         Self::AaAb,
@@ -88,6 +100,10 @@ impl Figure {
             Self::Comparison => "comparison",
             Self::Drain => "drain",
             Self::Saturation => "saturation",
+            Self::PacketThroughput => "packet_throughput",
+            Self::ThroughputOverBatch => "throughput_over_batch",
+            Self::CpuOverRate => "cpu_over_rate",
+            Self::Maelstrom => "maelstrom",
             Self::GroundTruth => "ground_truth",
             Self::Stall => "stall",
             Self::AaAb => "aa_ab",
@@ -111,6 +127,10 @@ impl Figure {
             Self::Comparison => plot::comparison::draw(run),
             Self::Drain => plot::drain::draw(run),
             Self::Saturation => plot::saturation::draw(run),
+            Self::PacketThroughput => plot::packet_throughput::draw(run),
+            Self::ThroughputOverBatch => plot::throughput_over_batch::draw(run),
+            Self::CpuOverRate => plot::cpu_over_rate::draw(run),
+            Self::Maelstrom => plot::maelstrom::draw(run),
             Self::GroundTruth => plot::ground_truth::draw(run),
             Self::Stall => plot::stall::draw(run),
             Self::AaAb => plot::aa_ab::draw(run),
@@ -133,6 +153,21 @@ pub enum Skip {
     /// No valid trial was saturated.
     #[error("the run saturated no system")]
     NotSaturated,
+    /// No valid trial is of a packet system.
+    #[error("the run has no valid trial of a packet system (traffic)")]
+    NoFrames,
+    /// Frames went one way, so that there are no latencies.
+    #[error("the run's frames went one way, without latencies: see packet_throughput and cpu_over_rate")]
+    OneWay,
+    /// No packet system was recorded at two batches.
+    #[error("the run has no packet system at several batches")]
+    NoBatches,
+    /// No packet system was recorded at two rates.
+    #[error("the run has no packet system at several rates")]
+    NoRates,
+    /// No valid trial is of Maelstrom.
+    #[error("the run has no valid trial of maelstrom")]
+    NoCode,
     /// Every trial is invalid.
     #[error("no trial of the run is valid")]
     NoValidTrials,

@@ -15,6 +15,8 @@ mod data;
 mod error;
 mod facets;
 mod figure;
+#[cfg(test)]
+mod packets;
 mod plot;
 mod run;
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub(crate) mod capacity;
 pub(crate) mod closed_loop;
 pub(crate) mod comparison;
 pub(crate) mod cpu_cost;
+pub(crate) mod cpu_over_rate;
 pub(crate) mod crossings;
 pub(crate) mod drain;
 pub(crate) mod ground_truth;
@@ -15,11 +16,14 @@ pub(crate) mod latency_over_load;
 pub(crate) mod latency_over_time;
 pub(crate) mod ledger;
 mod lines;
+pub(crate) mod maelstrom;
 pub(crate) mod misroutes_over_time;
 pub(crate) mod notification_time;
 pub(crate) mod over_sweep;
+pub(crate) mod packet_throughput;
 pub(crate) mod saturation;
 pub(crate) mod stall;
+pub(crate) mod throughput_over_batch;
 
 use stats::{Estimate, estimate_median};
 
@@ -36,8 +40,18 @@ fn usable(run: &Run) -> Result<&Trials, Skip> {
         return Err(Skip::Search);
     }
     let trials = run.trials.as_ref().ok_or(Skip::NoTrials)?;
+    match (trials.series.is_empty(), forwarded(run)) {
+        (false, _) => Ok(trials),
+        (true, Ok(_)) => Err(Skip::OneWay),
+        (true, Err(_)) => Err(Skip::NoValidTrials),
+    }
+}
+
+/// The trials of packet systems whose frames went one way, if there is a valid one.
+fn forwarded(run: &Run) -> Result<&Trials, Skip> {
+    let trials = run.forwarded.as_ref().ok_or(Skip::NoTrials)?;
     if trials.series.is_empty() {
-        Err(Skip::NoValidTrials)
+        Err(Skip::NoFrames)
     } else {
         Ok(trials)
     }

@@ -17,11 +17,12 @@ use std::path::{Path, PathBuf};
 pub(crate) use compared::Named;
 pub(crate) use floor::Floor;
 pub(crate) use machine::Machine;
-pub(crate) use names::{micros, rate};
+pub(crate) use names::{frame_rate, micros, rate};
 pub(crate) use probes::{Probe, Probes};
 use record::{CapacityRecord, RunFolder};
 
 pub(crate) use intervals::{SteeringStep, Step};
+pub(crate) use series::Traffic;
 use trials::Loop;
 pub(crate) use trials::{Cell, Trials};
 
@@ -39,6 +40,8 @@ pub(crate) struct Run {
     pub(crate) drains: Option<Trials>,
     /// What a generator saturated.
     pub(crate) saturated: Option<Trials>,
+    /// Packet systems whose frames went one way, saturated or at a rate.
+    pub(crate) forwarded: Option<Trials>,
     pub(crate) probes: Option<Probes>,
     pub(crate) machine: Machine,
     /// What capacity searches found; empty when the run is none.
@@ -59,6 +62,7 @@ impl Run {
             closed: Trials::read(path, Loop::Closed)?,
             drains: Trials::read(path, Loop::Drain)?,
             saturated: Trials::read(path, Loop::Saturate)?,
+            forwarded: Trials::read(path, Loop::Forwarded)?,
             probes: Probes::read(path)?,
             machine: Machine::read(path)?,
             capacity: capacity(path)?,

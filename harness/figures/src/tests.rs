@@ -65,6 +65,10 @@ fn from_tables() -> impl Iterator<Item = Figure> {
         Figure::Saturation,
         Figure::OverSweep,
         Figure::Imbalance,
+        Figure::PacketThroughput,
+        Figure::ThroughputOverBatch,
+        Figure::CpuOverRate,
+        Figure::Maelstrom,
     ];
     Figure::ALL
         .into_iter()
@@ -377,6 +381,10 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             | Figure::Saturation
             | Figure::OverSweep
             | Figure::Imbalance
+            | Figure::PacketThroughput
+            | Figure::ThroughputOverBatch
+            | Figure::CpuOverRate
+            | Figure::Maelstrom
             | Figure::Comparison => Skip::NoTrials,
         };
         assert_eq!(outcome, Outcome::Skipped(expected));

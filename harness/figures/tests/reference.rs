@@ -44,6 +44,10 @@ fn every_figure_is_drawn_from_the_recorded_run() {
             Figure::OverSweep,
             Figure::Imbalance,
             Figure::MisroutesOverTime,
+            Figure::PacketThroughput,
+            Figure::ThroughputOverBatch,
+            Figure::CpuOverRate,
+            Figure::Maelstrom,
         ];
         if elsewhere.contains(&one.figure) {
             continue;

@@ -48,7 +48,7 @@ impl<'a> Measured<'a> {
     ) -> Result<Option<Blocks>, RecordError> {
         let trials = cell.trials.values();
         match metric.form() {
-            Form::Percentile(_) if !cell.point.load.has_latency() => Ok(None),
+            Form::Percentile(_) if !has_latency(cell) => Ok(None),
             Form::Percentile(quantile) => {
                 let histograms: Result<_, _> = trials
                     .map(|record| self.histogram(&record.trial_id))
@@ -71,6 +71,14 @@ impl<'a> Measured<'a> {
         self.histograms.insert(trial.clone(), read.clone());
         Ok(read)
     }
+}
+
+/// Whether latencies were measured: not of what waits before the clock starts, nor of frames that go one
+/// way.
+fn has_latency(cell: &Cell<'_>) -> bool {
+    let mut trials = cell.trials.values();
+    cell.point.load.has_latency()
+        && trials.all(|record| record.trial.traffic().is_none_or(|traffic| traffic.round_trip))
 }
 
 /// A trial's latency in nanoseconds.

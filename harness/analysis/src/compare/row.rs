@@ -1,6 +1,6 @@
 //! One row of a comparison.
 
-use spec::{Io, LoadPoint, Wakeup};
+use spec::{Io, LoadPoint, System, Wakeup};
 use stats::{Comparison, Incomparable, Judged};
 
 use super::measure::Blocks;
@@ -85,10 +85,15 @@ pub(super) fn pending(
         metric,
         system: side(system, of_system),
         baseline: side(baseline, of_baseline),
-        caveat: (system.system.io != baseline.system.io).then_some(Caveat::AnotherIo),
+        caveat: another_io(system.system, baseline.system).then_some(Caveat::AnotherIo),
         outcome: Outcome::NotComparable(reason.clone().unwrap_or_default()),
     };
     (row, compared.ok().filter(|_| reason.is_none()))
+}
+
+/// Whether the I/O differs and confounds what is compared: of packet systems it is a part of the design.
+fn another_io(system: &System, baseline: &System) -> bool {
+    system.io != baseline.io && !system.system.forwards()
 }
 
 fn side(cell: &Cell<'_>, blocks: &Blocks) -> Side {

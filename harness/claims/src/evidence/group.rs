@@ -52,6 +52,13 @@ impl<'a> MachineRuns<'a> {
         &self.machine
     }
 
+    /// The machine's CPUs, where the runs recorded them.
+    #[must_use]
+    pub fn cpus(&self) -> Option<usize> {
+        let cpus = self.runs.first()?.run().environment.pointer("/topology/cpus")?;
+        cpus.as_array().map(Vec::len)
+    }
+
     /// The runs' names, separated by blanks.
     #[must_use]
     pub fn run_ids(&self) -> String {

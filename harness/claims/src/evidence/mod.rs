@@ -6,7 +6,7 @@ mod place;
 
 use std::collections::BTreeMap;
 
-use record::{ProbeStatus, RecordError, RunFolder, TrialRecord};
+use record::{FailureRecord, FailureStatus, ProbeStatus, RecordError, RunFolder, TrialRecord};
 use spec::Wakeup;
 
 use crate::cell::{Cell, NotificationCell, ServerCell, mechanism_name, mode_name};
@@ -136,16 +136,29 @@ impl<'a> MachineRuns<'a> {
                 }
             }
         }
+        let failure = self.failure(cell);
         let cell = Cell::Server(cell.clone());
         match (places.is_empty(), invalid) {
             (false, _) => Ok(places.into_values().collect()),
-            (true, 0) => Err(Stop::NotTestable(format!(
-                "no run at hand has trials of {cell}"
-            ))),
+            (true, 0) => Err(Stop::NotTestable(match failure {
+                None => format!("no run at hand has trials of {cell}"),
+                Some(failure) => {
+                    let (status, reason) = (failure.status.name(), &failure.reason);
+                    format!("{cell}: {status} on this machine: {reason}")
+                }
+            })),
             (true, invalid) => Err(Stop::Inconclusive(format!(
                 "all {invalid} trials of {cell} are invalid: see their smells, and repeat the run"
             ))),
         }
+    }
+
+    /// A trial of `cell` that gave no data, if there is one; refused ones tell most.
+    fn failure(&self, cell: &ServerCell) -> Option<&'a FailureRecord> {
+        let failures = self.runs().iter().flat_map(|run| run.failures());
+        failures
+            .filter(|failure| cell.fits(&failure.trial))
+            .max_by_key(|failure| failure.status == FailureStatus::Refused)
     }
 
     /// The rounds of a cell of the wakeup probe.

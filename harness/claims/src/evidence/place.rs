@@ -42,16 +42,16 @@ impl Place {
         }
         Self {
             key: value.to_string(),
-            apart_from_load: without(&value, "/load"),
+            apart_from_load: without(&value, &["/load"]),
             shared: value,
             load: trial.load,
             task: task(trial),
         }
     }
 
-    /// Everything that is shared but what stands at `path` in a trial's JSON, as text.
-    pub(crate) fn key_without(&self, path: &str) -> String {
-        without(&self.shared, path)
+    /// Everything that is shared but what stands at `paths` in a trial's JSON, as text.
+    pub(crate) fn key_without(&self, paths: &[&str]) -> String {
+        without(&self.shared, paths)
     }
 
     /// What tells it from `others`.
@@ -78,10 +78,14 @@ fn task(trial: &Trial) -> String {
             workload.multi_get,
             workload.keys,
         ),
-        Task::Frames(traffic) => format!(
-            "{}, frames of {}, {} queue(s)",
-            traffic.processor, traffic.frame_size, trial.topology.queues
-        ),
+        Task::Frames(traffic) => {
+            let batch = trial.system.batch;
+            let batch = batch.map_or_else(String::new, |batch| format!(", batch {batch}"));
+            format!(
+                "{}, frames of {}, bursts of {}, {} queue(s){batch}",
+                traffic.processor, traffic.frame_size, traffic.burst, trial.topology.queues
+            )
+        }
     }
 }
 
@@ -94,9 +98,11 @@ fn remove(value: &mut Value, path: &str) {
     }
 }
 
-fn without(value: &Value, path: &str) -> String {
+fn without(value: &Value, paths: &[&str]) -> String {
     let mut value = value.clone();
-    remove(&mut value, path);
+    for path in paths {
+        remove(&mut value, path);
+    }
     value.to_string()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cell::{Cell, ServerCell};
 use crate::evidence::{MachineRuns, Place, Stop, Trials, at_places};
-use crate::measured::{Aligned, Blocks, pair, ratios};
+use crate::measured::{Aligned, Blocks, differences, pair, ratios};
 use crate::metric::Metric;
 use crate::reading::Reading;
 use crate::test::At;
@@ -34,7 +34,7 @@ pub(crate) fn compared(
             cells,
         }]);
     }
-    let free: Vec<&'static str> = servers.iter().flat_map(|cell| cell.with.chosen()).collect();
+    let free = free(&servers);
     let trials: Vec<Vec<Trials<'_>>> = servers
         .iter()
         .map(|cell| runs.trials(cell, &free))
@@ -55,6 +55,22 @@ pub(crate) fn compared(
         Ok(Compared { place, cells })
     };
     titles.into_iter().zip(places).map(measure).collect()
+}
+
+/// How a packet system takes frames and where its threads run: each cell names it, or means the default.
+const OPTIONS: [&str; 3] = ["/system/batch", "/system/placement", "/system/filters"];
+
+/// In what compared cells may differ: what they name, and of packet systems what is a part of each. How many
+/// threads there are follows from the design where designs differ.
+fn free(cells: &[&ServerCell]) -> Vec<&'static str> {
+    let mut free: Vec<&'static str> = cells.iter().flat_map(|cell| cell.with.chosen()).collect();
+    if cells.iter().any(|cell| cell.system.forwards()) {
+        free.extend(OPTIONS);
+        if cells.windows(2).any(|pair| pair[0].system != pair[1].system) {
+            free.push("/system/owners");
+        }
+    }
+    free
 }
 
 pub(crate) fn server(cell: &Cell) -> Option<&ServerCell> {
@@ -89,6 +105,19 @@ pub(crate) fn ratio_reading(place: &str, a: &Blocks, b: &Blocks, limits: Limits)
         limits,
         estimate: a.ratio_to(&b),
         per_block: ratios(&a.per_block(), &b.per_block()),
+    }
+}
+
+/// The number of `a` minus that of `b`, block by block, against `limits`: the median over blocks. Of a
+/// percentile these are the differences of each block's own.
+pub(crate) fn difference_reading(place: &str, a: &Blocks, b: &Blocks, limits: Limits) -> Reading {
+    let (a, b) = pair(a, b);
+    let values = Aligned::Values(differences(&a.per_block(), &b.per_block()));
+    Reading {
+        place: place.to_owned(),
+        limits,
+        estimate: values.estimate(),
+        per_block: values.per_block(),
     }
 }
 

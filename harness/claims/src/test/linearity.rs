@@ -22,6 +22,8 @@ pub enum Dimension {
     Load,
     /// The number of owners.
     Owners,
+    /// The number of receive queues of each device, with a slice for each.
+    Queues,
 }
 
 impl Dimension {
@@ -29,14 +31,16 @@ impl Dimension {
         match self {
             Self::Load => "load",
             Self::Owners => "owners",
+            Self::Queues => "queues",
         }
     }
 
-    /// Where it stands in a trial's JSON.
-    const fn path(self) -> &'static str {
+    /// Where it, and what follows from it, stands in a trial's JSON.
+    const fn paths(self) -> &'static [&'static str] {
         match self {
-            Self::Load => "/load",
-            Self::Owners => "/system/owners",
+            Self::Load => &["/load"],
+            Self::Owners => &["/system/owners"],
+            Self::Queues => &["/topology/queues", "/system/owners"],
         }
     }
 
@@ -46,6 +50,10 @@ impl Dimension {
             Self::Owners => {
                 let found = trials.by_block.values().next()?;
                 Some(f64::from(found.record.trial.system.owners))
+            }
+            Self::Queues => {
+                let found = trials.by_block.values().next()?;
+                Some(f64::from(found.record.trial.topology.queues))
             }
         }
     }
@@ -93,9 +101,11 @@ impl LinearityTest {
             let blocks = trials.measure(self.metric, &self.of)?;
             let title = match self.over {
                 Dimension::Load => trials.place.load.to_string(),
-                Dimension::Owners => format!("{x} owners, {}", trials.place.load),
+                Dimension::Owners | Dimension::Queues => {
+                    format!("{x} {}, {}", self.over.name(), trials.place.load)
+                }
             };
-            let line = trials.place.key_without(self.over.path());
+            let line = trials.place.key_without(self.over.paths());
             lines.entry(line).or_default().push((x, blocks, title));
         }
         let mut readings = Vec::new();

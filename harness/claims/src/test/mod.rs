@@ -3,6 +3,7 @@
 mod bound;
 mod bracket;
 mod compared;
+mod difference;
 mod knee;
 mod linearity;
 mod ordering;
@@ -19,6 +20,7 @@ use crate::verdict::Finding;
 
 pub use bound::BoundTest;
 pub use bracket::BracketTest;
+pub use difference::DifferenceTest;
 pub use knee::KneeTest;
 pub use linearity::{Dimension, LinearityTest};
 pub use ordering::OrderingTest;
@@ -40,6 +42,8 @@ pub enum Test {
     Linearity(#[garde(dive)] LinearityTest),
     /// A metric equal to a number, or to another cell's, within a bracket.
     BracketedEquality(#[garde(dive)] BracketTest),
+    /// A metric of one cell minus that of another, against limits.
+    Difference(#[garde(dive)] DifferenceTest),
 }
 
 /// At which loads a comparison must hold.
@@ -82,6 +86,7 @@ impl Test {
             Self::Knee(_) => "knee",
             Self::Linearity(_) => "linearity",
             Self::BracketedEquality(_) => "bracketed equality",
+            Self::Difference(_) => "difference",
         }
     }
 
@@ -95,6 +100,7 @@ impl Test {
             Self::Knee(test) => test.text(),
             Self::Linearity(test) => test.text(),
             Self::BracketedEquality(test) => test.text(),
+            Self::Difference(test) => test.text(),
         }
     }
 
@@ -108,6 +114,7 @@ impl Test {
             Self::Knee(test) => test.metric,
             Self::Linearity(test) => test.metric,
             Self::BracketedEquality(test) => test.metric,
+            Self::Difference(test) => test.metric,
         }
     }
 
@@ -117,6 +124,7 @@ impl Test {
         match self {
             Self::Ordering(test) => test.ascending.iter().collect(),
             Self::Ratio(test) => vec![&test.of, &test.to],
+            Self::Difference(test) => vec![&test.of, &test.to],
             Self::Bound(test) => vec![&test.of],
             Self::Knee(test) => test.cells(),
             Self::Linearity(test) => vec![&test.of],
@@ -132,6 +140,7 @@ impl Test {
             Self::Knee(test) => test.judge(runs),
             Self::Linearity(test) => test.judge(runs),
             Self::BracketedEquality(test) => test.judge(runs),
+            Self::Difference(test) => test.judge(runs),
         }
     }
 }

@@ -29,7 +29,7 @@ impl Bar {
     }
 
     /// How far to the right it reaches.
-    fn reach(&self) -> f64 {
+    pub(super) fn reach(&self) -> f64 {
         let sum = |stack: &[(f64, Rgb)]| stack.iter().map(|(v, _)| v).sum::<f64>();
         let spread = self.whole.map_or(0.0, |e| e.high);
         sum(&self.stack).max(sum(&self.apart)).max(spread)
@@ -84,7 +84,8 @@ pub(super) fn draw(
     page.scene
 }
 
-fn row(panel: &Panel, scene: &mut Scene, row: f64, bar: &Bar) {
+/// Draws the bars of row number `row`.
+pub(super) fn row(panel: &Panel, scene: &mut Scene, row: f64, bar: &Bar) {
     if bar.is_empty() {
         let (x, y) = panel.at(0.0, row);
         scene.text(

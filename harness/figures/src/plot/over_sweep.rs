@@ -83,6 +83,13 @@ const LATENCIES: [Quantity; 4] = [
 /// Where requests wait before the clock starts, a latency says nothing.
 const DRAINED: [Quantity; 3] = [ACHIEVED, CPU, HANDOFFS];
 
+/// Of frames that go one way.
+const FORWARDED: [Quantity; 3] = [
+    plain("payload delivered", "Gb/s", "payload_gbps", 1.0),
+    plain("k-peers busy", "CPUs", "k_peer_cpus", 1.0),
+    plain("u-peers busy", "CPUs", "u_peer_cpus", 1.0),
+];
+
 /// What only some systems have: drawn where a trial has it.
 const OF_SOME: [Quantity; 2] = [
     plain(
@@ -130,6 +137,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         (&run.closed, LATENCIES.as_slice()),
         (&run.drains, drained),
         (&run.saturated, drained),
+        (&run.forwarded, FORWARDED.as_slice()),
     ];
     let recorded = || {
         kinds
@@ -217,7 +225,7 @@ fn rows<'a>(trials: &Trials, cells: &'a [Cell]) -> Vec<Row<'a>> {
             let heading = format!(
                 "{} · {load} · {}",
                 words(&axis),
-                setting.describe_without(&axis)
+                setting.describe_without(&[axis.as_str()])
             );
             match rows[first..].iter_mut().find(|row| row.heading == heading) {
                 Some(row) => row.cells.push((value, cell)),
@@ -241,6 +249,8 @@ fn words(axis: &str) -> String {
         "value_size" => "value size (B)".to_owned(),
         "multi_get" => "keys of a get".to_owned(),
         "steering_cost" => "work for each frame (ns)".to_owned(),
+        "frame_size" => "length of a frame (B)".to_owned(),
+        "batch" => "frames of a batch".to_owned(),
         other => other.replace('_', " "),
     }
 }

@@ -37,6 +37,19 @@ pub(crate) fn rate(rps: f64) -> String {
     }
 }
 
+/// A rate of frames: `200 kframes/s`; what a generator saturates has none.
+pub(crate) fn frame_rate(rate: f64) -> String {
+    if rate.is_infinite() {
+        return "saturated".to_owned();
+    }
+    let scaled = scaled(rate);
+    if scaled.contains(' ') {
+        format!("{scaled}frames/s")
+    } else {
+        format!("{scaled} frames/s")
+    }
+}
+
 /// Nanoseconds as microseconds.
 pub(crate) fn micros(ns: f64) -> f64 {
     ns / 1e3
@@ -67,6 +80,8 @@ mod tests {
         assert_eq!(rate(200_000.0), "200 kreq/s");
         assert_eq!(rate(1_250_000.0), "1.25 Mreq/s");
         assert_eq!(rate(900.0), "900 req/s");
+        assert_eq!(frame_rate(10_000.0), "10 kframes/s");
+        assert_eq!(frame_rate(f64::INFINITY), "saturated");
         assert_eq!(
             workload(Some("100000"), Some("0.99"), Some("0.95")),
             ["100 k keys", "Zipf 0.99", "95% get"]

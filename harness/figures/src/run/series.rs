@@ -11,6 +11,50 @@ pub(crate) struct Setting {
     pub(crate) swept: Swept,
     /// The recorded columns `keys`, `theta` and `get_ratio`.
     pub(super) workload: [String; 3],
+    /// What packet systems forward, in place of a workload.
+    pub(crate) traffic: Option<Traffic>,
+}
+
+/// What packet systems forward, from the recorded columns.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Traffic {
+    pub(crate) processor: String,
+    /// Receive queues of each device.
+    pub(crate) queues: u32,
+    /// Length of a frame, link header included.
+    pub(crate) frame_bytes: u32,
+}
+
+/// The names by which a sweep changes what [`Traffic`] says.
+const TRAFFIC: [&str; 2] = ["queues", "frame_size"];
+
+impl Traffic {
+    /// Reads the columns; `None` where they are empty.
+    pub(super) fn parse(processor: &str, queues: &str, frame_bytes: &str) -> Option<Self> {
+        Some(Self {
+            processor: processor.to_owned(),
+            queues: queues.parse().ok()?,
+            frame_bytes: frame_bytes.parse().ok()?,
+        })
+    }
+
+    /// UDP payload of a frame, bit.
+    pub(crate) fn payload_bits(&self) -> f64 {
+        f64::from(self.frame_bytes.saturating_sub(record::FrameResult::HEADERS)) * 8.0
+    }
+
+    fn describe_without(&self, axes: &[&str]) -> Vec<String> {
+        let queues = match self.queues {
+            1 => "1 queue".to_owned(),
+            queues => format!("{queues} queues"),
+        };
+        let frames = format!("frames of {} B", self.frame_bytes);
+        let shown = TRAFFIC.into_iter().zip([queues, frames]);
+        let shown = shown.filter(|(name, _)| !axes.contains(name));
+        std::iter::once(self.processor.clone())
+            .chain(shown.map(|(_, text)| text))
+            .collect()
+    }
 }
 
 /// The names of the parts of [`Setting::workload`].
@@ -19,27 +63,39 @@ const WORKLOAD: [&str; 3] = ["keys", "theta", "get_ratio"];
 impl Setting {
     /// Fidelity, topology and workload, in that order.
     pub(crate) fn describe(&self) -> String {
-        self.describe_without("")
+        self.describe_without(&[])
     }
 
-    /// The same without the swept value called `axis`.
-    pub(crate) fn describe_without(&self, axis: &str) -> String {
+    /// The same without the swept values called `axes`.
+    pub(crate) fn describe_without(&self, axes: &[&str]) -> String {
         let Self {
             fidelity, topology, ..
         } = self;
-        let workload = self.workload_without(axis);
+        let workload = self.workload_without(axes);
         format!("topology {topology}, fidelity {fidelity} · {workload}")
     }
 
-    /// The keys, their popularity, the operations, and what else was swept.
+    /// What is asked of the systems, and what else was swept.
     pub(crate) fn workload(&self) -> String {
-        self.workload_without("")
+        self.workload_without(&[])
     }
 
-    fn workload_without(&self, axis: &str) -> String {
-        let part = |at: usize| (WORKLOAD[at] != axis).then(|| self.workload[at].as_str());
-        let mut parts = names::workload(part(0), part(1), part(2));
-        parts.extend(self.swept.without(axis).describe(&WORKLOAD));
+    fn workload_without(&self, axes: &[&str]) -> String {
+        let mut said = axes.to_vec();
+        let mut parts = match &self.traffic {
+            Some(traffic) => {
+                said.extend(TRAFFIC);
+                traffic.describe_without(axes)
+            }
+            None => {
+                said.extend(WORKLOAD);
+                let part = |at: usize| {
+                    (!axes.contains(&WORKLOAD[at])).then(|| self.workload[at].as_str())
+                };
+                names::workload(part(0), part(1), part(2))
+            }
+        };
+        parts.extend(self.swept.describe(&said));
         parts.join(", ")
     }
 }
@@ -69,6 +125,22 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn traffic_takes_the_place_of_a_workload() {
+        let setting = Setting {
+            fidelity: "veth".to_owned(),
+            topology: "chain".to_owned(),
+            swept: Swept::parse("queues 2, batch 16"),
+            workload: Default::default(),
+            traffic: Traffic::parse("router", "2", "1514"),
+        };
+        assert_eq!(setting.workload(), "router, 2 queues, frames of 1514 B, batch 16");
+        let without = setting.describe_without(&["queues", "batch"]);
+        assert_eq!(without, "topology chain, fidelity veth · router, frames of 1514 B");
+        assert_eq!(setting.traffic.unwrap().payload_bits(), 11_776.0);
+        assert_eq!(Traffic::parse("", "", ""), None);
+    }
 
     #[test]
     fn a_suffix_that_repeats_the_io_is_no_part_of_the_design() {

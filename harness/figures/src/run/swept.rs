@@ -32,10 +32,11 @@ impl Swept {
         pairs.filter_map(|(name, value)| Some((name.as_str(), value.number?)))
     }
 
-    /// Without the value called `name`.
-    pub(crate) fn without(&self, name: &str) -> Self {
-        let others = self.0.iter().filter(|(other, _)| other != name);
-        Self(others.cloned().collect())
+    /// The value called `name`, as text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.0.iter();
+        let found = pairs.find(|(other, _)| other == name);
+        found.map(|(_, value)| value.text.as_str())
     }
 
     /// The values but those called `said`, for people.
@@ -108,10 +109,8 @@ mod tests {
             swept.describe(&["theta", "keys"]),
             ["value size 1 KiB", "cost 2 us", "engine log"]
         );
-        assert_eq!(
-            swept.without("theta"),
-            Swept::parse("value_size 1 KiB, keys 10 k, cost 2 us, engine log")
-        );
+        assert_eq!(swept.text("engine"), Some("log"));
+        assert_eq!(swept.text("owners"), None);
         assert_eq!(Swept::parse(""), Swept::default());
     }
 }

@@ -8,7 +8,7 @@ use stats::Histogram;
 
 use super::floor::{FLOOR_LABEL, Floor};
 use super::intervals::{self, SteeringStep, Step};
-use super::series::{Series, Setting};
+use super::series::{Series, Setting, Traffic};
 use super::swept::Swept;
 use super::{histogram, table};
 use crate::error::{Error, Result};
@@ -52,6 +52,8 @@ pub(super) enum Loop {
     Drain,
     /// At one load, the generator's limit.
     Saturate,
+    /// Frames that go one way, at a rate or at the generator's limit: they have no latencies.
+    Forwarded,
 }
 
 impl Loop {
@@ -62,34 +64,61 @@ impl Loop {
             Self::Closed => |depth| format!("depth {depth}"),
             Self::Drain => |requests| format!("{requests} requests"),
             Self::Saturate => |_| "saturated".to_owned(),
+            Self::Forwarded => super::frame_rate,
+        }
+    }
+
+    /// What the load axis shows of a trial, from its recorded load and offered rate; none where it is of
+    /// another kind.
+    fn number<'a>(self, load: Option<&'a str>, rate: Option<&'a str>) -> Option<&'a str> {
+        match self {
+            Self::Open => rate,
+            Self::Closed => load?.strip_prefix("closed "),
+            Self::Drain => load?.strip_prefix("drain "),
+            Self::Saturate => load.filter(|load| *load == "saturate").map(|_| "inf"),
+            Self::Forwarded => rate.or(Self::Saturate.number(load, rate)),
         }
     }
 
     /// The rows of these trials, with what their load axis shows in `offered_rps`.
     fn of(self, frame: DataFrame) -> PolarsResult<DataFrame> {
-        let number: fn(&str) -> Option<&str> = match self {
-            Self::Open => |_| None,
-            Self::Closed => |load| load.strip_prefix("closed "),
-            Self::Drain => |load| load.strip_prefix("drain "),
-            Self::Saturate => |load| (load == "saturate").then_some("inf"),
+        let mut frame = with_columns(frame, &["load", ONE_WAY])?;
+        let text = |name: &str| -> PolarsResult<StringChunked> { Ok(frame.column(name)?.str()?.clone()) };
+        let (loads, rates) = (text("load")?, text("offered_rps")?);
+        let numbers: StringChunked = loads
+            .iter()
+            .zip(rates.iter())
+            .map(|(load, rate)| self.number(load, rate))
+            .collect();
+        frame.with_column(numbers.with_name("offered_rps".into()).into_column())?;
+        let one_way = col(ONE_WAY).fill_null(lit("")).eq(lit("false"));
+        let of_kind = if self == Self::Forwarded {
+            one_way
+        } else {
+            one_way.not()
         };
-        let mut frame = frame;
-        if self != Self::Open {
-            let numbers: StringChunked = match frame.column("load") {
-                Ok(loads) => loads
-                    .str()?
-                    .iter()
-                    .map(|load| load.and_then(number))
-                    .collect(),
-                Err(_) => StringChunked::full_null("load".into(), frame.height()),
-            };
-            frame.with_column(numbers.with_name("offered_rps".into()).into_column())?;
-        }
         frame
             .lazy()
-            .filter(col("offered_rps").is_not_null())
+            .filter(of_kind.and(col("offered_rps").is_not_null()))
             .collect()
     }
+}
+
+/// The column that says `false` of frames that go one way; empty for requests.
+const ONE_WAY: &str = "round_trip";
+
+/// Columns of packet trials that tell settings apart.
+const TRAFFIC: [&str; 3] = ["processor", "queues", "frame_bytes"];
+
+/// The table with these columns, empty where the run was recorded before there were such.
+fn with_columns(mut frame: DataFrame, names: &[&str]) -> PolarsResult<DataFrame> {
+    for name in names {
+        if frame.column(name).is_err() {
+            let none = StringChunked::full_null((*name).into(), frame.height());
+            frame.with_column(none.into_column())?;
+        }
+    }
+    Ok(frame)
 }
 
 /// The trials of a run.
@@ -104,6 +133,8 @@ pub(crate) struct Trials {
     pub(crate) settings: Vec<Setting>,
     /// Series of which a valid trial was recorded; the same index gives the same colour everywhere.
     pub(crate) series: Vec<Series>,
+    /// The system of each series.
+    pub(crate) systems: Vec<String>,
     /// The instrument's own floor, where the run measured it.
     pub(crate) floor: Option<Floor>,
     /// Smells of valid trials with the number of trials that have them.
@@ -111,8 +142,8 @@ pub(crate) struct Trials {
 }
 
 /// Columns of text that figures use.
-const TEXT: [&str; 7] = [
-    "trial_id", "label", "io", "topology", "fidelity", "valid", "smells",
+const TEXT: [&str; 8] = [
+    "trial_id", "system", "label", "io", "topology", "fidelity", "valid", "smells",
 ];
 
 /// Columns of numbers that figures use, beside those of drops.
@@ -145,6 +176,21 @@ const DROP: &str = "drop_";
 /// Columns whose text tells settings apart: as numbers they would be compared after rounding.
 const WORKLOAD: [&str; 4] = ["keys", "theta", "get_ratio", "swept"];
 
+/// Columns that tell settings and series apart.
+const KEYS: [&str; 11] = [
+    "fidelity",
+    "topology",
+    "keys",
+    "theta",
+    "get_ratio",
+    "swept",
+    "label",
+    "io",
+    "processor",
+    "queues",
+    "frame_bytes",
+];
+
 impl Trials {
     pub(super) fn read(run: &Path, which: Loop) -> Result<Option<Self>> {
         let path = run.join("trials.csv");
@@ -154,24 +200,16 @@ impl Trials {
         which
             .of(frame)
             .and_then(|frame| Self::from_frame(run, frame))
-            .map(|trials| {
-                Some(Self {
-                    load_title: which.title(),
-                    ..trials
-                })
-            })
+            .map(|trials| Some(trials.titled(which)))
             .map_err(Error::table(&path))
     }
 
     fn from_frame(run: &Path, frame: DataFrame) -> PolarsResult<Self> {
         let is_floor = col("label").eq(lit(FLOOR_LABEL));
         let floor = Floor::of(frame.clone().lazy().filter(is_floor.clone()).collect()?)?;
-        let mut frame = frame.lazy().filter(is_floor.not()).collect()?;
-        if frame.column("swept").is_err() {
-            // A run that was recorded before there was this column.
-            let none = StringChunked::full_null("swept".into(), frame.height());
-            frame.with_column(none.into_column())?;
-        }
+        let frame = frame.lazy().filter(is_floor.not()).collect()?;
+        let frame = with_columns(frame, &["swept"])?;
+        let frame = with_columns(frame, &TRAFFIC)?;
         let all = frame.height();
         let columns = frame.get_column_names();
         let drops = columns
@@ -185,6 +223,7 @@ impl Trials {
         let texts = TEXT
             .into_iter()
             .chain(WORKLOAD)
+            .chain(TRAFFIC)
             .map(|name| col(name).fill_null(lit("")));
         let valid = frame
             .lazy()
@@ -201,33 +240,46 @@ impl Trials {
             invalid: all - valid.height(),
             settings: Vec::new(),
             series: Vec::new(),
+            systems: Vec::new(),
             floor,
             smells: smells(&valid)?,
             load_title: super::rate,
             valid,
         };
         let rows = trials.keys(&trials.valid)?;
+        let systems: BTreeMap<&Series, &str> = rows
+            .iter()
+            .map(|(_, series)| series)
+            .zip(trials.valid.column("system")?.str()?.iter().map(Option::unwrap_or_default))
+            .collect();
+        let systems = systems.into_values().map(str::to_owned).collect();
         let distinct = rows
             .iter()
             .map(|(setting, series)| (setting.clone(), series.clone()));
         let (settings, series): (BTreeSet<_>, BTreeSet<_>) = distinct.unzip();
         trials.settings = settings.into_iter().collect();
         trials.series = series.into_iter().collect();
+        trials.systems = systems;
         Ok(trials)
+    }
+
+    /// With its loads in words: those of frames count frames.
+    fn titled(self, which: Loop) -> Self {
+        let load_title = match (which, self.of_frames()) {
+            (Loop::Open, true) => super::frame_rate,
+            (which, _) => which.title(),
+        };
+        Self { load_title, ..self }
+    }
+
+    /// Whether these are trials of packet systems.
+    fn of_frames(&self) -> bool {
+        self.settings.iter().any(|setting| setting.traffic.is_some())
     }
 
     /// The setting and series of each row.
     fn keys(&self, frame: &DataFrame) -> PolarsResult<Vec<(Setting, Series)>> {
-        let names = [
-            "fidelity",
-            "topology",
-            "keys",
-            "theta",
-            "get_ratio",
-            "swept",
-            "label",
-            "io",
-        ];
+        let names = KEYS;
         let columns: Vec<&StringChunked> = names
             .iter()
             .map(|name| frame.column(name)?.str())
@@ -239,6 +291,7 @@ impl Trials {
                 topology: text(1).to_owned(),
                 workload: [2, 3, 4].map(|column| text(column).to_owned()),
                 swept: Swept::parse(text(5)),
+                traffic: Traffic::parse(text(8), text(9), text(10)),
             };
             let series = Series {
                 label: text(6).to_owned(),
@@ -278,17 +331,7 @@ impl Trials {
     }
 
     fn group(&self, values: &[Expr]) -> PolarsResult<Vec<Cell>> {
-        let keys = [
-            "fidelity",
-            "topology",
-            "keys",
-            "theta",
-            "get_ratio",
-            "swept",
-            "label",
-            "io",
-            "offered_rps",
-        ];
+        let keys = KEYS.into_iter().chain(["offered_rps"]);
         let named = |i| format!("value {i}");
         let mut aggregates = vec![col("trial_id")];
         let value = |(i, e): (usize, &Expr)| e.clone().cast(DataType::Float64).alias(named(i));
@@ -297,7 +340,7 @@ impl Trials {
             .valid
             .clone()
             .lazy()
-            .group_by_stable(keys.map(col))
+            .group_by_stable(keys.map(col).collect::<Vec<_>>())
             .agg(aggregates)
             .collect()?;
 
@@ -374,11 +417,11 @@ impl Trials {
     }
 
     /// The series' name: its label, with the I/O where the run has several and the label does not
-    /// say it.
+    /// say it. Of a packet system the I/O is a part.
     pub(crate) fn name(&self, series: usize) -> String {
         let series = &self.series[series];
         let Series { label, io } = series;
-        let said = series.design() != label.as_str();
+        let said = series.design() != label.as_str() || self.of_frames();
         if said || self.ios().len() < 2 {
             label.clone()
         } else {

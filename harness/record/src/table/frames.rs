@@ -6,7 +6,7 @@ use super::{cell, ratio};
 use crate::trial::{FrameResult, TrialRecord};
 
 /// The columns in order.
-pub(super) const COLUMNS: [&str; 15] = [
+pub(super) const COLUMNS: [&str; 18] = [
     "processor",
     "queues",
     "frame_bytes",
@@ -18,7 +18,10 @@ pub(super) const COLUMNS: [&str; 15] = [
     "u_peer_cpus",
     "recovered",
     "repairs",
+    "fec_group",
+    "fec_layers",
     "loss_share",
+    "loss_burst",
     "lost",
     "link_gbps",
     "goodput_share",
@@ -30,9 +33,9 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         return vec![String::new(); COLUMNS.len()];
     };
     let (system, frames) = (&record.trial.system, record.frames);
-    let loss = match traffic.processor {
+    let code = match traffic.processor {
         Processor::Router | Processor::Inspect | Processor::Ipsec(_) => None,
-        Processor::Maelstrom(options) => Some(options.loss.fraction()),
+        Processor::Maelstrom(options) => Some(options),
     };
     vec![
         traffic.processor.name().to_owned(),
@@ -46,7 +49,10 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         ratio(record.u_peer_cpus()),
         cell(frames.map(|frames| frames.recovered)),
         cell(frames.map(|frames| frames.repairs)),
-        cell(loss),
+        cell(code.map(|code| code.r)),
+        cell(code.map(|code| code.c)),
+        cell(code.map(|code| code.loss.fraction())),
+        cell(code.map(|code| code.burst)),
         cell(frames.and_then(|frames| frames.lost)),
         gbps(record.link_gbps()),
         ratio(frames.and_then(FrameResult::goodput_share)),

@@ -14,6 +14,7 @@ mod chunks;
 mod encrypted;
 mod exclusion;
 mod floods;
+mod frames;
 mod gates;
 mod judged;
 mod kernel_steering;
@@ -82,6 +83,7 @@ fn cases() -> Vec<Case> {
         storage::cases(),
         torture::cases(),
         floods::cases(),
+        frames::cases(),
     ]
     .concat()
 }

@@ -31,6 +31,16 @@ pub(crate) fn cases() -> Vec<Case> {
         ),
         Case::new("restoring::after_kill", &[Need::Veth], kill_ours),
         Case::new(
+            "restoring::after_interrupt_of_frames",
+            &[Need::Veth],
+            interrupt_frames,
+        ),
+        Case::new(
+            "restoring::after_kill_of_frames",
+            &[Need::Veth],
+            kill_frames,
+        ),
+        Case::new(
             "restoring::after_kill_with_memcached",
             &[Need::Veth, Need::Memcached],
             kill_memcached,
@@ -54,6 +64,22 @@ blocks: 3
 floor: false
 "
         ),
+    )
+}
+
+/// As [`long`], of frames that `netslice` passes on.
+fn long_frames(bench: &Bench) -> Result<std::path::PathBuf> {
+    bench.spec(
+        "long",
+        "
+name: long
+topology: {kind: chain, queues: 2}
+traffic: {processor: router, arrivals: fixed, flows: 64}
+systems: [netslice]
+load: {rates: [1 kreq/s]}
+phases: {warmup: 100 ms, measure: 1500 ms, timeout: 100 ms}
+blocks: 3
+",
     )
 }
 
@@ -108,10 +134,18 @@ blocks: 2
 }
 
 fn interrupt(bench: &Bench) -> Result<()> {
+    interrupted(bench, &long(bench, "sphinx")?, CLIENT)
+}
+
+fn interrupt_frames(bench: &Bench) -> Result<()> {
+    interrupted(bench, &long_frames(bench)?, SENDER)
+}
+
+/// Ctrl-C while `load` is at work in the second trial of the spec.
+fn interrupted(bench: &Bench, spec: &Path, load: &str) -> Result<()> {
     let before = Machine::look()?;
-    let spec = long(bench, "sphinx")?;
-    let mut running = bench.start(&mut bench.run_command(&spec, &[]))?;
-    in_the_second_trial(bench, &mut running)?;
+    let mut running = bench.start(&mut bench.run_command(spec, &[]))?;
+    in_the_second_trial(bench, &mut running, load)?;
     running.interrupt()?;
     let finished = running.wait(Duration::from_secs(10))?;
     finished.expect_code(130)?;
@@ -122,7 +156,7 @@ fn interrupt(bench: &Bench) -> Result<()> {
     );
     before.expect_restored(bench)?;
     finished.expect_told(&["experiment resume"])?;
-    expect_resumable(bench, &spec)?;
+    expect_resumable(bench, spec)?;
     before.expect_restored(bench)?;
     expect_nothing_left(bench)
 }
@@ -148,18 +182,22 @@ fn interrupt_in_set_up(bench: &Bench) -> Result<()> {
 }
 
 fn kill_ours(bench: &Bench) -> Result<()> {
-    kill(bench, "xdp_steered")
+    kill(bench, &long(bench, "xdp_steered")?, CLIENT)
+}
+
+fn kill_frames(bench: &Bench) -> Result<()> {
+    kill(bench, &long_frames(bench)?, SENDER)
 }
 
 fn kill_memcached(bench: &Bench) -> Result<()> {
-    kill(bench, "memcached")
+    kill(bench, &long(bench, "memcached")?, CLIENT)
 }
 
-fn kill(bench: &Bench, system: &str) -> Result<()> {
+/// SIGKILL to the coordinator while `load` is at work in the second trial of the spec.
+fn kill(bench: &Bench, spec: &Path, load: &str) -> Result<()> {
     let before = Machine::look()?;
-    let spec = long(bench, system)?;
-    let mut running = bench.start(&mut bench.run_command(&spec, &[]))?;
-    in_the_second_trial(bench, &mut running)?;
+    let mut running = bench.start(&mut bench.run_command(spec, &[]))?;
+    in_the_second_trial(bench, &mut running, load)?;
     let living = bench.processes();
     let mut held = Held::default();
     for (pid, _) in &living {
@@ -188,7 +226,7 @@ fn kill(bench: &Bench, system: &str) -> Result<()> {
             "eBPF program {id} is still loaded"
         );
     }
-    expect_resumable(bench, &spec)?;
+    expect_resumable(bench, spec)?;
     before.expect_restored(bench)?;
     expect_nothing_left(bench)
 }
@@ -201,16 +239,21 @@ fn agents(bench: &Bench) -> Vec<String> {
         .collect()
 }
 
-/// Waits until the first trial is recorded and the second one's client is at work.
-fn in_the_second_trial(bench: &Bench, running: &mut Running) -> Result<()> {
+/// The agent that drives requests.
+const CLIENT: &str = "agent client";
+/// The agent that makes frames.
+const SENDER: &str = "agent sender";
+
+/// Waits until the first trial is recorded and the second one's `load` is at work.
+fn in_the_second_trial(bench: &Bench, running: &mut Running, load: &str) -> Result<()> {
     running.wait_for("first trial", MINUTE, |_| {
         let runs = record::runs_below(&bench.output()).ok()?;
         (!Run::read(runs.first()?).ok()?.trials.is_empty()).then_some(())
     })?;
-    running.wait_for("second trial's client", MINUTE, |_| {
+    running.wait_for("second trial's load", MINUTE, |_| {
         agents(bench)
             .iter()
-            .any(|what| what.contains("agent client"))
+            .any(|what| what.contains(load))
             .then_some(())
     })?;
     std::thread::sleep(Duration::from_millis(600));

@@ -1,0 +1,168 @@
+//! Plans of packet trials: what `check` prints is what `run` does.
+
+use spec::Spec;
+use sys::cpu::{Cpu, CpuId, Topology};
+
+use super::*;
+
+fn trial(topology: &str, traffic: &str, system: &str) -> Trial {
+    let load = match traffic.contains("fixed") {
+        true => "load: {rates: [1 kreq/s]}\n",
+        false => "",
+    };
+    let text = format!(
+        "name: test\n\
+         topology: {topology}\n\
+         systems: [{system}]\n\
+         traffic: {traffic}\n\
+         {load}\
+         phases: {{warmup: 0 s, measure: 100 ms, timeout: 50 ms}}\n"
+    );
+    let spec = Spec::parse(&text, "test").unwrap_or_else(|error| panic!("{error}"));
+    spec::expand(&spec).remove(0)
+}
+
+/// CPUs that share a cache by twos.
+fn machine(cpus: &[u32]) -> Machine {
+    let cpu = |id: &u32| Cpu {
+        id: CpuId(*id),
+        siblings: vec![CpuId(*id)],
+        llc: vec![CpuId(*id & !1), CpuId(*id | 1)],
+        node: 0,
+    };
+    Machine {
+        cpus: cpus.to_vec(),
+        topology: Topology::new(cpus.iter().map(cpu).collect()),
+    }
+}
+
+fn planned(topology: &str, traffic: &str, system: &str, cpus: &[u32]) -> FramePlan {
+    let trial = trial(topology, traffic, system);
+    let traffic = trial.traffic().expect("of frames").clone();
+    plan(&trial, &traffic, &machine(cpus)).unwrap_or_else(|refusal| panic!("{refusal}"))
+}
+
+fn steps(plan: &FramePlan, host: usize) -> Vec<String> {
+    let steps = &plan.hosts[host].steps;
+    let actions = steps.before.iter().chain(&steps.after_attach);
+    actions.map(ToString::to_string).collect()
+}
+
+const CHAIN: &str = "{kind: chain, queues: 2}";
+const PAIR: &str = "{kind: pair, queues: 1}";
+const EIGHT: [u32; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
+
+#[test]
+fn a_chain_is_three_hosts_that_know_each_other() {
+    let plan = planned(CHAIN, "{processor: router}", "netslice", &EIGHT);
+    let scopes: Vec<&str> = plan.hosts.iter().map(|host| host.scope).collect();
+    assert_eq!(scopes, ["sender host", "router host", "receiver host"]);
+    assert_eq!(
+        steps(&plan, 1),
+        [
+            "create veth router1 - receiver0, 2 queues, mtu 1500",
+            "no packets of the kernel's own on router0",
+            "offloads of router0: off tx-checksum-ip-generic, tx-generic-segmentation, \
+             tx-tcp-segmentation, tx-udp-segmentation, rx-gro",
+            "bring router0 up",
+            "address 198.18.0.1/24 on router0",
+            "no packets of the kernel's own on router1",
+            "offloads of router1: off tx-checksum-ip-generic, tx-generic-segmentation, \
+             tx-tcp-segmentation, tx-udp-segmentation, rx-gro",
+            "bring router1 up",
+            "address 198.19.0.1/24 on router1",
+            "static neighbour 198.18.0.2 on router0",
+            "static neighbour 198.19.0.2 on router1",
+            "wait for router0's carrier",
+            "one NAPI thread a queue on router0, pinned to CPUs [2, 4]",
+            "wait for router1's carrier",
+            "one NAPI thread a queue on router1, pinned to CPUs [2, 4]",
+        ]
+    );
+    assert_eq!(plan.routers[0].system.u_peers, [3, 5]);
+    assert_eq!(plan.placement.sender, [6, 7]);
+    assert_eq!(plan.placement.receiver_napi, [7, 6]);
+}
+
+#[test]
+fn without_a_program_gro_gives_the_router_its_napi_threads() {
+    for system in ["kernel_forward", "raw_socket"] {
+        let plan = planned(CHAIN, "{processor: router}", system, &EIGHT);
+        let all = steps(&plan, 1).join("\n");
+        assert_eq!(all.matches("on rx-gro").count(), 2, "{all}");
+    }
+    let plan = planned(CHAIN, "{processor: router}", "xdp_forward", &EIGHT);
+    assert!(!steps(&plan, 1).join("\n").contains("on rx-gro"));
+}
+
+#[test]
+fn a_pair_has_a_wider_link_between_and_ways_to_both_ends() {
+    let plan = planned(PAIR, "{processor: ipsec}", "netslice", &EIGHT);
+    assert_eq!(plan.hosts.len(), 4);
+    let [egress, ingress] = [1, 2].map(|host| steps(&plan, host).join("\n"));
+    assert!(egress.contains("create veth egress1 - ingress0, 1 queues, mtu 1628"));
+    assert!(egress.contains("route to 198.19.0.0/24 by 198.18.128.2 on egress1"));
+    assert!(ingress.contains("create veth ingress1 - receiver0, 1 queues, mtu 1500"));
+    assert!(ingress.contains("route to 198.18.0.0/24 by 198.18.128.1 on ingress0"));
+    let [one, other] = [&plan.placement.routers[0], &plan.placement.routers[1]];
+    let cpus = |router: &RouterCpus| [&router.k_peers[..], &router.u_peers].concat();
+    assert!(cpus(one).iter().all(|cpu| !cpus(other).contains(cpu)));
+    assert_eq!(plan.placement.shared, []);
+}
+
+#[test]
+fn on_two_cpus_everything_shares_and_says_so() {
+    let plan = planned(CHAIN, "{processor: router}", "netslice", &[0, 1]);
+    let router = &plan.placement.routers[0];
+    assert_eq!((&router.k_peers[..], &router.u_peers[..]), (&[1, 0][..], &[1, 0][..]));
+    assert_eq!(plan.placement.sender, [0, 1]);
+    let cpus: Vec<u32> = plan.placement.shared.iter().map(|shared| shared.cpu).collect();
+    assert_eq!(cpus, [0, 1]);
+    assert_eq!(plan.smells.len(), 2);
+}
+
+#[test]
+fn what_the_machine_lacks_is_refused_with_the_remedy() {
+    let refused = |topology: &str, traffic: &str, system: &str, cpus: &[u32]| {
+        let trial = trial(topology, traffic, system);
+        let traffic = trial.traffic().expect("of frames").clone();
+        plan(&trial, &traffic, &machine(cpus)).unwrap_err().to_string()
+    };
+    let other = "{system: netslice, placement: other_node}";
+    let told = refused(CHAIN, "{processor: router}", other, &EIGHT);
+    assert!(told.contains("other_node") && told.contains("same_llc"), "{told}");
+    let many = "{kind: chain, queues: 3}";
+    let told = refused(many, "{processor: router}", "netslice", &[0, 1]);
+    assert!(told.contains("fewer queues"), "{told}");
+    let fed = "{kind: chain, queues: 4}";
+    let told = refused(fed, "{processor: router}", "kernel_forward", &[0, 1]);
+    assert!(told.contains("no CPU feeds queue 2 of 4"), "{told}");
+    let long = "{kind: chain, queues: 1, mtu: 3000}";
+    let told = refused(long, "{processor: router}", "kernel_forward", &[0, 1]);
+    assert!(told.contains("1536 bytes at most"), "{told}");
+}
+
+#[test]
+fn what_comes_back_is_timed_by_a_client_and_the_rest_is_counted() {
+    let traffic = "{processor: router, frame_size: 128 B, arrivals: fixed, burst: 10, round_trip: true}";
+    let back = planned(CHAIN, traffic, "netslice", &EIGHT);
+    let SenderPlan::RoundTrip(load) = &back.sender else {
+        panic!("{:?}", back.sender);
+    };
+    assert_eq!(load.workload.arrivals, model::Arrivals::Together { requests: 10 });
+    // 42 bytes of headers and 8 of an id before what is carried.
+    assert_eq!(load.workload.value_size, model::Size::Fixed(78));
+    assert!(matches!(back.receiver, Deployment::Reflector(_)));
+
+    let traffic = "{processor: inspect, arrivals: fixed, burst: 4}";
+    let one_way = planned(CHAIN, traffic, "netslice", &EIGHT);
+    let SenderPlan::OneWay(frames) = &one_way.sender else {
+        panic!("{:?}", one_way.sender);
+    };
+    assert_eq!((frames.frame_bytes, frames.flows), (1514, 1024));
+    assert_eq!(frames.next_hop, RECEIVER.mac, "a bump in the wire");
+    let Deployment::FrameCount(count) = &one_way.receiver else {
+        panic!("{:?}", one_way.receiver);
+    };
+    assert_eq!((count.payload, count.mac), (1472, RECEIVER.mac));
+}

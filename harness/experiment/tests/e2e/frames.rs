@@ -1,0 +1,315 @@
+//! Packet trials: every system passes frames on, and every frame is accounted for.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::bench::{Bench, shipped};
+use crate::case::Case;
+use crate::needs::Need;
+use crate::results::{Row, Run};
+
+const THREE_MINUTES: Duration = Duration::from_secs(180);
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("frames::router", &[Need::Veth], router),
+        Case::new("frames::inspect", &[Need::Veth], inspect),
+        Case::new("frames::ipsec", &[Need::Veth], ipsec),
+        Case::new("frames::maelstrom", &[Need::Veth], maelstrom),
+        Case::new("frames::saturate", &[Need::Veth], saturate),
+        Case::new("frames::overload", &[Need::Veth], overload),
+        Case::new("frames::round_trip", &[Need::Veth], round_trip),
+        Case::new("frames::one_flow", &[Need::Veth], one_flow),
+        Case::new("frames::plan", &[], plan),
+        Case::new("frames::lacking_placement", &[], lacking),
+    ]
+}
+
+/// The ledger closes, and what arrived is what should have become of what was sent.
+fn expect_delivered(trial: &Row) -> Result<()> {
+    trial.expect_closed()?;
+    let who = trial.who();
+    let (answered, sent) = (trial.number("answered")?, trial.number("sent")?);
+    ensure!(answered > 0, "{who}: nothing of {sent} arrived");
+    let misfits = trial.counter("receiver", "misfits")?;
+    ensure!(misfits == 0, "{who}: {misfits} arrived otherwise");
+    let arrived = trial.counter("receiver", "frames_arrived")?;
+    ensure!(
+        i64::try_from(arrived)? == answered,
+        "{who}: {arrived} were counted, {answered} are told"
+    );
+    let payload: f64 = trial.text("payload_gbps")?.parse()?;
+    ensure!(payload > 0.0, "{who}: {payload} Gb/s of payload");
+    ensure!(trial.number("frame_bytes")? == 1514, "{who}: another size");
+    Ok(())
+}
+
+/// What has threads took the frames into user space, and the kernel's systems did not.
+fn expect_path(trial: &Row, host: &str) -> Result<()> {
+    let who = trial.who();
+    let received = trial.counter(host, "frames_received")?;
+    let answered = trial.number("answered")?;
+    match trial.text("io")? {
+        "kernel" | "xdp" => ensure!(received == 0, "{who}: {received} frames left the kernel"),
+        _ => ensure!(
+            i64::try_from(received)? >= answered,
+            "{who}: threads took {received} of {answered} frames"
+        ),
+    }
+    let cpus: f64 = trial.text("k_peer_cpus")?.parse()?;
+    ensure!(cpus > 0.0, "{who}: NAPI threads used no time");
+    let threads: f64 = trial.text("u_peer_cpus")?.parse()?;
+    let has_threads = trial.number("owners")? > 0;
+    ensure!(
+        has_threads == (threads > 0.0),
+        "{who}: threads used {threads} CPUs"
+    );
+    Ok(())
+}
+
+fn router(bench: &Bench) -> Result<()> {
+    let run = bench.run(&shipped("smoke/netslice-router.yaml"), THREE_MINUTES)?;
+    ensure!(run.trials.len() == 12, "{} trials", run.trials.len());
+    for trial in &run.trials {
+        expect_delivered(trial)?;
+        expect_path(trial, "router host")?;
+    }
+    Ok(())
+}
+
+fn inspect(bench: &Bench) -> Result<()> {
+    let run = bench.run(&shipped("smoke/netslice-inspect.yaml"), THREE_MINUTES)?;
+    ensure!(run.trials.len() == 7, "{} trials", run.trials.len());
+    for trial in &run.trials {
+        expect_delivered(trial)?;
+        expect_path(trial, "router host")?;
+    }
+    Ok(())
+}
+
+/// The kernel's own gateway is there where the kernel has ESP, and refused with the reason where not.
+fn ipsec(bench: &Bench) -> Result<()> {
+    let spec = shipped("smoke/netslice-ipsec.yaml");
+    let finished = bench.finish(&mut bench.run_command(&spec, &[]), THREE_MINUTES)?;
+    let run = bench.only_run()?;
+    for trial in &run.trials {
+        expect_delivered(trial)?;
+        for host in ["egress host", "ingress host"] {
+            expect_path(trial, host)?;
+        }
+        // Headers, initialisation vector, padding, and what tells that nothing was changed.
+        let (link, payload): (f64, f64) = (
+            trial.text("link_gbps")?.parse()?,
+            trial.text("payload_gbps")?.parse()?,
+        );
+        ensure!(
+            link > payload,
+            "{}: {link} Gb/s carried {payload} Gb/s",
+            trial.who()
+        );
+    }
+    let refused = refusals(&run)?;
+    if refused.is_empty() {
+        finished.expect_code(0)?;
+        ensure!(run.trials.len() == 8, "{} trials", run.trials.len());
+        return Ok(());
+    }
+    ensure!(refused == ["kernel_ipsec"], "refused: {refused:?}");
+    ensure!(run.trials.len() == 7, "{} trials", run.trials.len());
+    finished.expect_code(1)?;
+    finished.expect_told(&["refused: block 1, kernel_ipsec", "ESP"])
+}
+
+/// Labels of the trials that the machine could not run.
+fn refusals(run: &Run) -> Result<Vec<String>> {
+    let failures = run.failures()?;
+    let refused = failures.iter().filter(|row| row["status"] == "refused");
+    Ok(refused.map(|row| row["label"].clone()).collect())
+}
+
+/// What the link loses is counted, most of it is recovered, and the ledger knows both.
+fn maelstrom(bench: &Bench) -> Result<()> {
+    let run = bench.run(&shipped("smoke/netslice-maelstrom.yaml"), THREE_MINUTES)?;
+    ensure!(run.trials.len() == 7, "{} trials", run.trials.len());
+    for trial in &run.trials {
+        expect_delivered(trial)?;
+        let who = trial.who();
+        let (lost, recovered, repairs) = (
+            trial.number("lost")?,
+            trial.number("recovered")?,
+            trial.number("repairs")?,
+        );
+        ensure!(lost > 0, "{who}: the link lost nothing");
+        ensure!(
+            recovered > 0 && recovered <= lost,
+            "{who}: {recovered} of {lost} recovered"
+        );
+        // Three repairs for eight packets, but for the groups that were not full in the end.
+        let sent = trial.number("sent")?;
+        ensure!(
+            repairs > 0 && repairs * 8 <= sent * 3,
+            "{who}: {repairs} repairs for {sent} frames"
+        );
+    }
+    Ok(())
+}
+
+fn saturate(bench: &Bench) -> Result<()> {
+    let run = bench.run(&shipped("smoke/netslice-saturate.yaml"), THREE_MINUTES)?;
+    ensure!(run.trials.len() == 8, "{} trials", run.trials.len());
+    for trial in &run.trials {
+        trial.expect_closed()?;
+        let who = trial.who();
+        for column in ["offered_rps", "p50_ns", "send_lag_p99_ns"] {
+            ensure!(
+                trial.text(column)?.is_empty(),
+                "{who}: {column} is not empty"
+            );
+        }
+        let (offered, answered) = (trial.number("offered")?, trial.number("answered")?);
+        ensure!(answered > 0, "{who}: nothing of {offered} arrived");
+        let made = trial.counter("sender", "frames_made")?;
+        ensure!(
+            i64::try_from(made)? == offered,
+            "{who}: {made} made, {offered} offered"
+        );
+    }
+    Ok(())
+}
+
+/// More than the systems take: what is lost, and where, is in the ledger to the frame.
+fn overload(bench: &Bench) -> Result<()> {
+    let spec = bench.spec(
+        "overload",
+        "
+name: overload
+topology: {kind: chain, queues: 1}
+traffic: {processor: router, frame_size: 60 B}
+systems: [kernel_forward, netslice, raw_socket, pcap_mmap]
+phases: {warmup: 100 ms, measure: 400 ms, timeout: 100 ms}
+",
+    )?;
+    let run = bench.run(&spec, THREE_MINUTES)?;
+    ensure!(run.trials.len() == 4, "{} trials", run.trials.len());
+    let mut lost_inside = 0;
+    for trial in &run.trials {
+        trial.expect_closed()?;
+        let number = |column| trial.number(column);
+        let (offered, answered) = (number("offered")?, number("answered")?);
+        ensure!(
+            answered > 0 && answered < offered,
+            "{}: {answered} of {offered}",
+            trial.who()
+        );
+        lost_inside += number("timed_out")?;
+    }
+    ensure!(lost_inside > 0, "no system lost a frame that it was given");
+    Ok(())
+}
+
+/// Frames that come back have latencies, also those that are sent together.
+fn round_trip(bench: &Bench) -> Result<()> {
+    let run = bench.run(&shipped("smoke/netslice-round-trip.yaml"), THREE_MINUTES)?;
+    ensure!(run.trials.len() == 2, "{} trials", run.trials.len());
+    for trial in &run.trials {
+        trial.expect_closed()?;
+        let who = trial.who();
+        let (answered, sent) = (trial.number("answered")?, trial.number("sent")?);
+        ensure!(answered > 0, "{who}: nothing of {sent} came back");
+        let (p50, p99) = (trial.number("p50_ns")?, trial.number("p99_ns")?);
+        ensure!(0 < p50 && p50 <= p99, "{who}: p50 {p50} ns, p99 {p99} ns");
+        let wrong = trial.counter("client", "wrong_values")?;
+        ensure!(wrong == 0, "{who}: {wrong} came back changed");
+        // To the receiver and back.
+        let received = trial.counter("receiver", "frames_arrived")?;
+        ensure!(
+            i64::try_from(received)? >= answered,
+            "{who}: {received} reached the receiver"
+        );
+        ensure!(trial.text("round_trip")? == "true", "{who}: told otherwise");
+    }
+    Ok(())
+}
+
+/// A single flow is a single queue's: the others stay without work.
+fn one_flow(bench: &Bench) -> Result<()> {
+    let spec = bench.spec(
+        "one-flow",
+        "
+name: one-flow
+topology: {kind: chain, queues: 2}
+traffic: {processor: router, flows: 1, arrivals: fixed, burst: 8}
+systems: [netslice]
+load: {rates: [4 kreq/s]}
+phases: {warmup: 0 s, measure: 300 ms, timeout: 100 ms}
+",
+    )?;
+    let run = bench.run(&spec, THREE_MINUTES)?;
+    let trial = run.only_trial()?;
+    expect_delivered(trial)?;
+    let mut queues = Vec::new();
+    for queue in 0..2 {
+        queues.push(trial.counter(
+            "router host",
+            &format!("router0 ethtool rx_queue_{queue}_xdp_packets"),
+        )?);
+    }
+    let sent = u64::try_from(trial.number("sent")?)?;
+    ensure!(
+        queues.contains(&sent) && queues.contains(&0),
+        "{sent} frames came by queues {queues:?}"
+    );
+    Ok(())
+}
+
+/// What `check` tells of a plan.
+fn plan(bench: &Bench) -> Result<()> {
+    let spec = shipped("smoke/netslice-router.yaml");
+    let checked = bench.finish(bench.experiment(["check"]).arg(&spec), THREE_MINUTES)?;
+    checked.expect_code(0)?;
+    for told in [
+        "sender host, a network namespace of its own",
+        "router host, a network namespace of its own",
+        "create veth sender0 - router0, 2 queues, mtu 1500",
+        "create veth router1 - receiver0, 2 queues, mtu 1500",
+        "k-peers on",
+    ] {
+        ensure!(checked.out.contains(told), "{told}: {}", checked.out);
+    }
+    Ok(())
+}
+
+/// A placement that the machine does not have is refused with those that it has.
+fn lacking(bench: &Bench) -> Result<()> {
+    let spec = |placement: &str| {
+        bench.spec(
+            "placed",
+            &format!(
+                "
+name: placed
+topology: {{kind: chain, queues: 1}}
+traffic: {{processor: router}}
+systems: [{{system: netslice, placement: {placement}}}]
+phases: {{warmup: 0 s, measure: 100 ms, timeout: 50 ms}}
+"
+            ),
+        )
+    };
+    let mut refused = 0;
+    for placement in ["smt_sibling", "same_llc", "same_node", "other_node"] {
+        let path = spec(placement)?;
+        let checked = bench.finish(bench.experiment(["check"]).arg(&path), THREE_MINUTES)?;
+        if checked.status.code() == Some(0) {
+            continue;
+        }
+        checked.expect_code(1)?;
+        refused += 1;
+        for told in ["refused here: netslice", placement, "remedy", "same_cpu"] {
+            ensure!(checked.out.contains(told), "{told}: {}", checked.out);
+        }
+    }
+    // No machine is all of these at once: two CPUs are of one kind.
+    ensure!(refused > 0, "every placement was found");
+    Ok(())
+}

@@ -104,17 +104,18 @@ impl ProxyCounters {
         [("encoded".to_owned(), self.encoded)]
             .into_iter()
             .chain(self.past_the_code())
-            .chain([("repairs".to_owned(), self.decoder.repairs)])
             .chain(self.losses())
     }
 
-    /// The lines of the traffic that came and did not leave: in its place an error or nothing did.
+    /// The lines of frames that came and did not leave: in their place an error or nothing did. The other proxy's repairs are among
+    /// them, for they end here.
     pub fn losses(&self) -> impl Iterator<Item = (String, u64)> + '_ {
         let router = self.router.ledger();
         let router = router.filter(|(name, _)| !name.starts_with("forwarded_"));
         let not_encoded = NotEncoded::NAMES.into_iter().zip(self.not_encoded);
         let not_decoded = NotDecoded::NAMES.into_iter().zip(self.decoder.refused);
         router
+            .chain([("repairs".to_owned(), self.decoder.repairs)])
             .chain(not_encoded.map(|(name, frames)| (format!("encode_{name}"), frames)))
             .chain(not_decoded.map(|(name, frames)| (format!("decode_{name}"), frames)))
     }

@@ -9,6 +9,7 @@
 mod attach;
 mod burn;
 mod chain;
+mod channel;
 mod count;
 mod counters;
 mod cpumap;
@@ -43,6 +44,7 @@ mod txqueue;
 pub use attach::Attached;
 pub use burn::Burn;
 pub use chain::XdpProgram;
+pub use channel::{LossyPath, PathCounters};
 pub use count::{Count, Expected};
 pub use counters::{
     AnswerCounters, CpuMapLosses, ForwardCounters, FrameCounters, PlacedCounters, ReceiveCounters,

@@ -8,6 +8,7 @@
 //! | What happened | Counts in | Counts in veth's `rx_queue_N_drops` as well |
 //! |---|---|---|
 //! | veth's queue of 256 frames was full | the *sender's* `tx_dropped` | no |
+//! | the same, of a frame that XDP sent back | the `tx_dropped` of the device that sent it back | no (`xdp_tx_errors`) |
 //! | the program dropped it, or no socket is registered | the program's counters | no (`xdp_drops`) |
 //! | a socket of another queue is registered | nothing else; the program says "redirected" | yes |
 //! | no frame was posted | [`Drop::XskNoFrame`] of the socket that was meant | yes |

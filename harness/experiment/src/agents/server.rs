@@ -14,7 +14,6 @@ use sys::environment::Reading;
 
 use super::Role;
 use super::hardware::{Counting, NOT_IN_A_DRAIN};
-use super::in_kernel::lost_replies;
 use super::repartition::SlotMoves;
 use super::rig::{self, Rig};
 use super::serving::{Answer, Counts, Deployment, DispatcherUsed, Drained, Measured, Request};
@@ -151,12 +150,7 @@ impl ServerRole {
         let known = server.obtained().queues_known;
         let system = server.config().system;
         let frames = server.config().io == kv::systems::IoKind::AfXdp;
-        let mut counts = counts(&server.snapshot()?, system, known, frames);
-        let config = server.config();
-        if let (Some(_), Some(device)) = (&config.cache, &config.interface) {
-            counts.drops.push(lost_replies(device)?);
-        }
-        Ok(counts)
+        Ok(counts(&server.snapshot()?, system, known, frames))
     }
 
     fn measure(&mut self, window: Window) -> Result<Measured> {

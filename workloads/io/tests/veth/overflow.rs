@@ -12,7 +12,7 @@
 
 use std::net::UdpSocket;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pktio::BatchIo as _;
 use pktio::af_xdp::MeshConfig;
@@ -133,4 +133,26 @@ fn what_kernel_senders_lose_counts_in_their_device_alone() {
     assert_eq!(received(&mut steered), VETH_QUEUE);
     assert_eq!(steered.mesh.probe().drops().unwrap().total(), 0);
     assert_eq!(rig.server_veth("_drops"), 0);
+}
+
+/// The same loss counts twice: of a frame that XDP sends back, the link's counter tells what the queue's tells.
+#[test]
+fn what_xdp_cannot_send_back_counts_in_the_devices_tx_dropped_as_well() {
+    const COUNT: u64 = 20;
+    let Some(rig) = rig(1) else { return };
+    let _reflecting = rig.reflect();
+    // The client's end has no NAPI, as nothing there asks for it, so it takes no XDP frame.
+    let socket = rig.client.run(|| UdpSocket::bind("0.0.0.0:0")).unwrap();
+    let socket = socket.unwrap();
+    let before = rig.server_link();
+    for _ in 0..COUNT {
+        socket.send_to(b"request", (SERVER.v4, PORT)).unwrap();
+    }
+    let errors = || rig.server_veth("_xdp_tx_errors");
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while errors() < COUNT && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(errors(), COUNT);
+    assert_eq!(rig.server_link().tx_dropped - before.tx_dropped, COUNT);
 }

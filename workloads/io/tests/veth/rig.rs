@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use loader::{Attached, Pass, Receive, Steer, SteerConfig, SteerOptions, TxQueue, TxQueueConfig};
+use loader::{
+    Attached, Pass, Receive, Reflect, ServerPorts, Steer, SteerConfig, SteerOptions, TxQueue, TxQueueConfig,
+};
 use pktio::af_xdp::{Mesh, MeshConfig};
 use pktio::client::{ClientConfig, ClientPort, Flow, Protocol, Station};
 use steering::Policy;
@@ -166,6 +168,18 @@ impl Rig {
                 let index = link::ifindex(SERVER_DEVICE).unwrap();
                 let attached = pass.attach(index).unwrap();
                 (pass, attached)
+            })
+            .unwrap()
+    }
+
+    /// Attaches a program that sends every request back from the server's end.
+    pub(crate) fn reflect(&self) -> (Reflect, Attached) {
+        self.server
+            .run(|| {
+                let mut reflect = Reflect::load(ServerPorts::new(PORT, 1)).unwrap();
+                let index = link::ifindex(SERVER_DEVICE).unwrap();
+                let attached = reflect.attach(index).unwrap();
+                (reflect, attached)
             })
             .unwrap()
     }

@@ -11,14 +11,11 @@ use loader::{AnswerCounters, Attached, Provenance};
 use protocol::{Phase, Progress};
 use sys::account::CpuSnapshot;
 use sys::environment::Reading;
-use sys::{clock, ethtool};
+use sys::clock;
 
 use super::Role;
 use super::serving::{Answer, Counts, Deployment, Measured, Request};
 use super::window::Window;
-
-/// What veth counts for each queue when a frame that XDP sent back finds no room.
-const LOST: &str = "xdp_tx_errors";
 
 /// A program that serves.
 trait InKernel: Send {
@@ -28,7 +25,7 @@ trait InKernel: Send {
     fn attach(&mut self, ifindex: u32) -> loader::Result<Attached>;
     /// The program as the kernel names it.
     fn provenance(&self) -> loader::Result<Provenance>;
-    /// What it counted. Frames that the device lost are not its business.
+    /// What it counted. Replies that the device lost are in its `tx_dropped`, as those of any server.
     fn counts(&self) -> Result<Counts>;
 }
 
@@ -133,9 +130,7 @@ impl Loaded {
     }
 
     fn counts(&self) -> Result<Counts> {
-        let mut counts = self.program.counts()?;
-        counts.drops.push(lost_replies(&self.device)?);
-        Ok(counts)
+        self.program.counts()
     }
 
     fn measure(&self, window: Window) -> Result<Measured> {
@@ -154,17 +149,6 @@ impl Loaded {
             steering_steps: None,
         })
     }
-}
-
-/// Replies of an XDP program that the device lost.
-pub(super) fn lost_replies(device: &str) -> Result<DropLine> {
-    let statistics = ethtool::statistics(device).context("the device's statistics")?;
-    let lost = statistics.iter().filter(|(name, _)| name.ends_with(LOST));
-    Ok(DropLine {
-        name: "reflection_link".to_owned(),
-        requests: lost.map(|(_, value)| value).sum(),
-        source: format!("{LOST} of {device}'s queues"),
-    })
 }
 
 /// What this process has used, which only waits while the program serves.

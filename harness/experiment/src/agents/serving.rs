@@ -62,6 +62,23 @@ pub(crate) enum Deployment {
     KvDirect(KvDirect),
     /// No server: frames are counted.
     FrameCount(FrameCount),
+    /// No server: frames are lost.
+    LossyPath(LossyPath),
+}
+
+/// A link in whose middle frames are lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LossyPath {
+    /// Where frames come in that may be lost, and where the others come out.
+    pub(crate) devices: [String; 2],
+    /// Receive queues of either.
+    pub(crate) queues: u16,
+    /// Share of the frames that is lost, 0 to 1.
+    pub(crate) loss: f64,
+    /// Frames that are lost together, on average.
+    pub(crate) burst: u16,
+    /// Which ones.
+    pub(crate) seed: u64,
 }
 
 /// The end of a path where frames are counted.

@@ -28,7 +28,8 @@ pub(super) fn share(plan: &mut Plan) -> Result<()> {
         Deployment::Memcached(_)
         | Deployment::Reflector(_)
         | Deployment::KvDirect(_)
-        | Deployment::FrameCount(_) => {}
+        | Deployment::FrameCount(_)
+        | Deployment::LossyPath(_) => {}
     }
     plan.client.secret = Some(secret);
     Ok(())

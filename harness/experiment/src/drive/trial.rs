@@ -56,9 +56,10 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
     let role = match plan.server {
         Deployment::Ours(_) => "server",
         Deployment::Memcached(_) => "memcached",
-        Deployment::Reflector(_) | Deployment::KvDirect(_) | Deployment::FrameCount(_) => {
-            "in-kernel"
-        }
+        Deployment::Reflector(_)
+        | Deployment::KvDirect(_)
+        | Deployment::FrameCount(_)
+        | Deployment::LossyPath(_) => "in-kernel",
     };
     let mut server = ServerAgent::start(role, lab.server_host())?;
     let mut client = Agent::start("client", lab.client_host())?;

@@ -9,7 +9,7 @@ use sys::cpu::Pinned;
 use super::pace::Pace;
 use super::{accounting, competition, elsewhere, generator, schedule};
 use crate::agents::host;
-use crate::plan::chain::FramePlan;
+use crate::plan::chain::{FramePlan, Part};
 use crate::plan::topology::Receiver;
 
 /// What gates decide from.
@@ -61,15 +61,16 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
 
 /// Each host whose first device receives otherwise than it should.
 fn xdp_mode(seen: &Seen<'_>) -> Vec<Smell> {
-    let routers = seen.plan.routers.iter().map(|router| router.receiver);
-    let sender = match seen.plan.traffic.round_trip {
-        true => Receiver::Xdp,
-        false => Receiver::Kernel,
-    };
-    let wanted = [sender].into_iter().chain(routers).chain([Receiver::Xdp]);
-    let hosts = seen.plan.hosts.iter().zip(wanted).zip(seen.kernel);
+    let system = seen.plan.routers.first().map_or(Receiver::Kernel, |router| router.receiver);
+    let hosts = seen.plan.hosts.iter().zip(seen.kernel);
     hosts
-        .filter_map(|((host, wanted), found)| {
+        .filter_map(|(host, found)| {
+            let wanted = match host.part {
+                Part::Sender if seen.plan.traffic.round_trip => Receiver::Xdp,
+                Part::Sender => Receiver::Kernel,
+                Part::Router => system,
+                Part::Path | Part::Receiver => Receiver::Xdp,
+            };
             elsewhere::not_native(host.devices.first()?, wanted, found.xdp)
         })
         .collect()

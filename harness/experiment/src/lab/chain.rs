@@ -9,11 +9,13 @@ use record::{CounterRow, DeviceState};
 use super::host::Host;
 use crate::agents::host::{Measured, Request};
 use crate::agents::window::Window;
-use crate::plan::chain::ChainHost;
+use crate::plan::chain::{ChainHost, Part};
 
 /// The hosts of one packet trial, the sender's first.
 pub(crate) struct Chain {
     hosts: Vec<Host>,
+    /// What each of them is there for.
+    parts: Vec<Part>,
 }
 
 impl Chain {
@@ -27,12 +29,17 @@ impl Chain {
             let peer = hosts[next].agent.pid();
             hosts[number].prepare(peer)?;
         }
-        Ok(Self { hosts })
+        Ok(Self {
+            hosts,
+            parts: plan.iter().map(|host| host.part).collect(),
+        })
     }
 
-    /// The processes in whose namespaces the hosts are.
-    pub(crate) fn processes(&self) -> Vec<u32> {
-        self.hosts.iter().map(|host| host.agent.pid()).collect()
+    /// The processes in whose namespaces the hosts are that are there for `part`, the sender's side first.
+    pub(crate) fn processes(&self, part: Part) -> Vec<u32> {
+        let hosts = self.parts.iter().zip(&self.hosts);
+        let of_part = hosts.filter(|(of, _)| **of == part);
+        of_part.map(|(_, host)| host.agent.pid()).collect()
     }
 
     /// The steps that need attached programs.

@@ -3,6 +3,7 @@
 
 pub(crate) mod count;
 mod kv_direct;
+pub(crate) mod path;
 mod reflector;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -117,6 +118,11 @@ impl Loaded {
             Deployment::FrameCount(config) => {
                 let program = count::load(&config)?;
                 (config.device, Box::new(program))
+            }
+            Deployment::LossyPath(config) => {
+                let program = path::Path::load(&config)?;
+                let [device, _] = config.devices;
+                (device, Box::new(program))
             }
             Deployment::Ours(_) | Deployment::Memcached(_) => {
                 bail!("this agent runs programs in the kernel only")

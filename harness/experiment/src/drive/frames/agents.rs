@@ -8,11 +8,11 @@ use loadgen::frames::FramesReport;
 use slices::system::Counters;
 
 use crate::agents::client::{ClientAnswer, ClientRequest};
-use crate::agents::serving::{self, Counts};
+use crate::agents::serving::{self, Counts, Deployment};
 use crate::agents::window::Window;
 use crate::agents::{router, sender};
 use crate::lab::{Agent, Chain};
-use crate::plan::chain::{FramePlan, SenderPlan};
+use crate::plan::chain::{FramePlan, Part, SenderPlan};
 
 /// This machine cannot run the system. The text holds the reason and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,8 @@ const SENDER_HOST: &str = "the sender's host";
 const RECEIVER_HOST: &str = "the receiver's host";
 
 type RouterAgent = Agent<router::Request, router::Answer>;
-type ReceiverAgent = Agent<serving::Request, serving::Answer>;
+/// XDP programs and nothing else.
+type ProgramAgent = Agent<serving::Request, serving::Answer>;
 
 /// Whoever sends.
 enum SenderAgent {
@@ -40,12 +41,29 @@ pub(super) enum Sent {
     RoundTrip(Box<ClientReport>),
 }
 
+/// What systems and programs counted.
+pub(super) struct Counted {
+    /// The systems, the sender's side first.
+    pub(super) routers: Vec<Counters>,
+    /// The programs.
+    pub(super) programs: Programs,
+}
+
+/// What XDP programs counted that are not part of a system.
+pub(super) struct Programs {
+    /// What loses frames between two routers; nothing where none is to be lost.
+    pub(super) path: Counts,
+    /// The receiver.
+    pub(super) receiver: Counts,
+}
+
 /// Every role of a packet trial.
 pub(super) struct Roles {
     sender: SenderAgent,
     /// The sender's side first.
     routers: Vec<RouterAgent>,
-    receiver: ReceiverAgent,
+    path: Option<ProgramAgent>,
+    receiver: ProgramAgent,
 }
 
 /// An answer of another kind than was asked for.
@@ -53,12 +71,34 @@ fn out_of_turn<T>(who: &str) -> Result<T> {
     bail!("the {who} answered out of turn")
 }
 
+/// Loads programs and attaches them.
+fn attach_programs(
+    agent: &mut ProgramAgent,
+    deployment: &Deployment,
+    within: Duration,
+) -> Result<()> {
+    let load = serving::Request::Load(Box::new(deployment.clone()));
+    agent.ask(&load, within).context("loading programs")?;
+    let attach = serving::Request::Attach(None);
+    agent.ask(&attach, within).context("attaching programs")?;
+    Ok(())
+}
+
+/// What programs counted.
+fn counted(agent: &mut ProgramAgent, request: &serving::Request, within: Duration) -> Result<Counts> {
+    let serving::Answer::Counters(counts) = agent.ask(request, within)? else {
+        return out_of_turn("programs' agent");
+    };
+    Ok(*counts)
+}
+
 impl Roles {
     /// Starts the agents in their hosts.
     pub(super) fn start(plan: &FramePlan, lab: &Chain) -> Result<Self> {
-        let hosts = lab.processes();
-        let (first, last) = (hosts.first().copied(), hosts.last().copied());
-        let routers = plan.routers.iter().zip(&hosts[1..]);
+        let only = |part| lab.processes(part).first().copied();
+        let (first, last) = (only(Part::Sender), only(Part::Receiver));
+        let hosts = lab.processes(Part::Router);
+        let routers = plan.routers.iter().zip(&hosts);
         Ok(Self {
             sender: match plan.sender {
                 SenderPlan::OneWay(_) => {
@@ -74,6 +114,12 @@ impl Roles {
                     Ok(agent.on(router.scope))
                 })
                 .collect::<Result<_>>()?,
+            path: match &plan.path {
+                None => None,
+                Some(_) => {
+                    Some(Agent::start("in-kernel", only(Part::Path))?.on("the path's host"))
+                }
+            },
             receiver: Agent::start("in-kernel", last)?.on(RECEIVER_HOST),
         })
     }
@@ -94,14 +140,10 @@ impl Roles {
                 return Err(HostRefuses(why).into());
             }
         }
-        let load = serving::Request::Load(Box::new(plan.receiver.clone()));
-        let loaded = self.receiver.ask(&load, within);
-        let serving::Answer::Obtained(_) = loaded.context("loading the receiver")? else {
-            return out_of_turn("receiver");
-        };
-        let attach = serving::Request::Attach(None);
-        let attached = self.receiver.ask(&attach, within);
-        attached.context("attaching the receiver's program")?;
+        attach_programs(&mut self.receiver, &plan.receiver, within).context("the receiver")?;
+        if let (Some(agent), Some(path)) = (&mut self.path, &plan.path) {
+            attach_programs(agent, path, within).context("the path between the routers")?;
+        }
         let mut obtained = Vec::new();
         for (agent, router) in self.routers.iter_mut().zip(&plan.routers).rev() {
             let attached = agent.ask(&router::Request::Attach, within);
@@ -143,32 +185,26 @@ impl Roles {
         }
     }
 
-    /// The systems' counters before the first frame.
-    pub(super) fn arm(&mut self, within: Duration) -> Result<Vec<Counters>> {
-        self.ask_routers(&router::Request::Arm, within)
+    /// What systems and programs counted before the first frame.
+    pub(super) fn arm(&mut self, within: Duration) -> Result<Counted> {
+        Ok(Counted {
+            routers: self.systems(&router::Request::Arm, within)?,
+            programs: self.programs(&serving::Request::Arm, within)?,
+        })
     }
 
-    /// The receiver's.
-    pub(super) fn arm_receiver(&mut self, within: Duration) -> Result<Counts> {
-        self.ask_receiver(&serving::Request::Arm, within)
-    }
-
-    /// The systems' counters once nothing is in them, the sender's side first: what one of them gives out the next one
-    /// takes.
+    /// What the systems counted once nothing is in them, the sender's side first: what one of them gives out the next
+    /// one takes.
     pub(super) fn quiesce(&mut self, within: Duration) -> Result<Vec<Counters>> {
-        self.ask_routers(&router::Request::Quiesce, within)
+        self.systems(&router::Request::Quiesce, within)
     }
 
-    /// The receiver's once everything has arrived.
-    pub(super) fn quiesce_receiver(&mut self, within: Duration) -> Result<Counts> {
-        self.ask_receiver(&serving::Request::Quiesce, within)
+    /// What the programs counted once nothing is on its way.
+    pub(super) fn finish_programs(&mut self, within: Duration) -> Result<Programs> {
+        self.programs(&serving::Request::Quiesce, within)
     }
 
-    fn ask_routers(
-        &mut self,
-        request: &router::Request,
-        within: Duration,
-    ) -> Result<Vec<Counters>> {
+    fn systems(&mut self, request: &router::Request, within: Duration) -> Result<Vec<Counters>> {
         let mut all = Vec::new();
         for agent in &mut self.routers {
             let router::Answer::Counters(counters) = agent.ask(request, within)? else {
@@ -179,11 +215,13 @@ impl Roles {
         Ok(all)
     }
 
-    fn ask_receiver(&mut self, request: &serving::Request, within: Duration) -> Result<Counts> {
-        let serving::Answer::Counters(counts) = self.receiver.ask(request, within)? else {
-            return out_of_turn("receiver");
+    fn programs(&mut self, request: &serving::Request, within: Duration) -> Result<Programs> {
+        let path = match &mut self.path {
+            None => Counts::default(),
+            Some(agent) => counted(agent, request, within)?,
         };
-        Ok(*counts)
+        let receiver = counted(&mut self.receiver, request, within)?;
+        Ok(Programs { path, receiver })
     }
 
     /// Lets everybody go through the window.

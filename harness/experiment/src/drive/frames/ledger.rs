@@ -7,7 +7,8 @@
 use record::{CounterRow, DropCount, Ledger};
 use slices::system::{Counter, Counters, Loss};
 
-use crate::plan::chain::{FramePlan, RouterPlan, SENDER};
+use crate::agents::in_kernel::path::LOST;
+use crate::plan::chain::{FramePlan, PATH, RECEIVER, RouterPlan, SENDER};
 use crate::plan::topology::Receiver;
 
 use super::AtRest;
@@ -70,7 +71,7 @@ fn queues(lab: &[CounterRow], device: &str, direction: &str, counter: &str) -> u
 /// The ledger of frames that do not come back. `due` were to be made, and `made` were.
 pub(super) fn one_way(plan: &FramePlan, (due, made): (u64, u64), whole: &AtRest) -> Ledger {
     let (sent, refused) = accepted(&whole.lab);
-    let answered = whole.receiver.executed;
+    let answered = whole.counted.programs.receiver.executed;
     Ledger {
         offered: due,
         unsent: due.saturating_sub(made) + refused,
@@ -90,12 +91,16 @@ pub(super) fn drops(plan: &FramePlan, whole: &AtRest) -> Vec<DropCount> {
         // What a socket's frame is lost by was sent.
         drops.push(link_drop("sender", &[SENDER.name], &whole.lab, 0));
     }
-    for (router, counters) in plan.routers.iter().zip(&whole.routers) {
+    let routers = plan.routers.iter().zip(&whole.counted.routers);
+    for (number, (router, counters)) in routers.enumerate() {
         // The reason alone where there is but one system.
         let prefix = match plan.routers.len() {
             1 => String::new(),
             _ => format!("{}_", name(router)),
         };
+        if number > 0 && plan.path.is_some() {
+            drops.extend(path_drops(whole));
+        }
         drops.extend(device_drops(plan, router, &whole.lab));
         drops.extend(counters.losses.iter().map(|loss| DropCount {
             reason: format!("{prefix}{}", loss.reason),
@@ -109,8 +114,7 @@ pub(super) fn drops(plan: &FramePlan, whole: &AtRest) -> Vec<DropCount> {
         drops.push(link_drop(name(router), outward, &whole.lab, counters.retried));
     }
     if plan.traffic.round_trip {
-        let receiver = crate::plan::chain::RECEIVER.name;
-        drops.push(link_drop("receiver", &[receiver], &whole.lab, 0));
+        drops.push(link_drop("receiver", &[RECEIVER.name], &whole.lab, 0));
     }
     drops
 }
@@ -167,20 +171,67 @@ fn device_drops(plan: &FramePlan, router: &RouterPlan, lab: &[CounterRow]) -> Op
     })
 }
 
+/// What the path between two routers lost: what it was made to, and what its devices could not pass on.
+fn path_drops(whole: &AtRest) -> [DropCount; 3] {
+    let [inward, outward] = PATH.map(|port| port.device);
+    [
+        DropCount {
+            reason: "path".to_owned(),
+            counter: "counter of the lossy path's program".to_owned(),
+            requests: path_lost(whole),
+        },
+        DropCount {
+            reason: "path_device".to_owned(),
+            counter: format!("rx_queue_N_drops of {inward}"),
+            requests: queues(&whole.lab, inward, "rx_queue_", "_drops"),
+        },
+        link_drop("path", &[outward], &whole.lab, 0),
+    ]
+}
+
+/// Frames that the path was made to lose, repairs among them.
+fn path_lost(whole: &AtRest) -> u64 {
+    let related = &whole.counted.programs.path.related;
+    let lost = related.iter().find(|(name, _)| name == LOST);
+    lost.map_or(0, |(_, frames)| *frames)
+}
+
+/// What a code did between two routers. Counts are frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Coded {
+    /// Frames of the traffic that the link lost.
+    pub(super) lost: u64,
+    /// Of them, those that were recovered.
+    pub(super) recovered: u64,
+    /// Repairs that were sent.
+    pub(super) repairs: u64,
+    /// Of them, those that arrived.
+    pub(super) repairs_received: u64,
+}
+
+/// What Maelstrom's proxies did; nothing where there are none.
+pub(super) fn coded(plan: &FramePlan, whole: &AtRest) -> Coded {
+    let proxies = match plan.traffic.processor {
+        spec::Processor::Router | spec::Processor::Inspect | spec::Processor::Ipsec(_) => return Coded::default(),
+        spec::Processor::Maelstrom(_) => &whole.counted.routers,
+    };
+    let sum = |name: &str| proxies.iter().map(|proxy| proxy.value(name)).sum::<u64>();
+    let repairs_received = sum(REPAIRS_RECEIVED);
+    let repairs = sum(REPAIRS_SENT);
+    Coded {
+        lost: sum(DATA_SENT).saturating_sub(sum(DATA_RECEIVED)),
+        recovered: proxies.iter().map(|proxy| proxy.recovered).sum(),
+        repairs,
+        repairs_received,
+    }
+}
+
 /// Frames that drops count and that are none of those missing: repairs, which are no frames of the traffic, and frames
 /// of it that were recovered.
 fn beside(plan: &FramePlan, whole: &AtRest) -> u64 {
-    let recovered: u64 = whole.routers.iter().map(|counters| counters.recovered).sum();
-    let repairs: u64 = match plan.traffic.processor {
-        spec::Processor::Router | spec::Processor::Inspect | spec::Processor::Ipsec(_) => 0,
-        spec::Processor::Maelstrom(_) => whole.routers.iter().map(|counters| counters.made).sum(),
-    };
-    let arrived: u64 = whole.routers.iter().map(|of| of.value(REPAIRS_RECEIVED)).sum();
-    recovered + repairs.saturating_sub(arrived)
+    let coded = coded(plan, whole);
+    coded.recovered + coded.repairs.saturating_sub(coded.repairs_received)
 }
-
-/// A proxy's counter of the other's repairs.
-const REPAIRS_RECEIVED: &str = "repairs_received";
 
 #[cfg(test)]
 #[path = "ledger_tests.rs"]

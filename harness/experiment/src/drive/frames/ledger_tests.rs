@@ -3,6 +3,7 @@
 use spec::Spec;
 use sys::cpu::{Cpu, CpuId, Topology};
 
+use super::super::agents::{Counted, Programs};
 use super::*;
 use crate::agents::serving::Counts;
 use crate::plan::{self, Machine, Planned};
@@ -52,10 +53,15 @@ fn loss(reason: &str, frames: u64) -> Loss {
 fn whole(lab: Vec<CounterRow>, routers: Vec<Counters>, arrived: u64) -> AtRest {
     AtRest {
         lab,
-        routers,
-        receiver: Counts {
-            executed: arrived,
-            ..Counts::default()
+        counted: Counted {
+            routers,
+            programs: Programs {
+                path: Counts::default(),
+                receiver: Counts {
+                    executed: arrived,
+                    ..Counts::default()
+                },
+            },
         },
     }
 }
@@ -114,26 +120,33 @@ fn a_frame_that_vanishes_is_a_remainder() {
 fn repairs_that_are_lost_and_frames_that_are_recovered_are_no_missing_frames() {
     let lab = vec![
         row("sender host", "sender0 ethtool tx_queue_0_xdp_xmit", 1_000),
-        row("egress host", "egress1 tx_dropped", 6),
+        row("egress host", "egress1 tx_dropped", 1),
     ];
-    // The link lost 4 frames and 2 repairs, of which frames 3 were recovered.
+    // Behind the first router 4 frames and 3 repairs were lost, of which frames 3 were recovered.
+    let counted = |numbers: &[(&str, u64)]| {
+        let counter = |(name, value): &(&str, u64)| Counter {
+            scope: "slice-0".to_owned(),
+            name: (*name).to_owned(),
+            value: *value,
+        };
+        numbers.iter().map(counter).collect()
+    };
     let egress = Counters {
-        made: 375,
+        all: counted(&[(DATA_SENT, 1_000), (REPAIRS_SENT, 375)]),
         ..Counters::default()
     };
     let ingress = Counters {
         recovered: 3,
-        all: vec![Counter {
-            scope: "slice-0".to_owned(),
-            name: REPAIRS_RECEIVED.to_owned(),
-            value: 373,
-        }],
+        all: counted(&[(DATA_RECEIVED, 996), (REPAIRS_RECEIVED, 372)]),
         ..Counters::default()
     };
-    let plan = plan("pair", "maelstrom", "netslice");
-    let ledger = one_way(&plan, (1_000, 1_000), &whole(lab, vec![egress, ingress], 999));
-    assert_eq!((ledger.timed_out, ledger.further_parts), (1, 5));
+    let plan = plan("pair", "{maelstrom: {loss: 1 %}}", "netslice");
+    let mut whole = whole(lab, vec![egress, ingress], 999);
+    whole.counted.programs.path.related = vec![(LOST.to_owned(), 6)];
+    let ledger = one_way(&plan, (1_000, 1_000), &whole);
+    assert_eq!((ledger.timed_out, ledger.further_parts), (1, 6));
     assert!(ledger.closes(), "{:?}", ledger.check());
+    assert_eq!(coded(&plan, &whole).lost, 4);
 }
 
 #[test]

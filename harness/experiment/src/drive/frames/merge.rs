@@ -70,7 +70,12 @@ pub(super) fn merge(evidence: Evidence<'_>) -> TrialData {
     let plan = evidence.plan;
     let phase = phase(&evidence);
     let ledger = whole_ledger(plan, &evidence.sent, &evidence.whole);
-    let cost = cost(&phase, &evidence.routers, &evidence.kernel, &evidence.machine);
+    let cost = cost(
+        &phase,
+        &evidence.routers,
+        (&plan.hosts, &evidence.kernel),
+        &evidence.machine,
+    );
     let (send_lag, pinned) = match &evidence.sent {
         Sent::OneWay(report) => (&report.send_lag, &report.pinned),
         Sent::RoundTrip(report) => (&report.send_lag, &report.pinned),
@@ -173,7 +178,8 @@ fn all_pinned(evidence: &Evidence<'_>, sender: &[Pinned]) -> Vec<Pinned> {
 }
 
 fn result(evidence: &Evidence<'_>, phase: &Phase) -> FrameResult {
-    let whole = &evidence.whole.routers;
+    let coded = ledger::coded(evidence.plan, &evidence.whole);
+    let whole = &evidence.whole.counted.routers;
     let between = evidence.routers.len() > 1;
     let egress = evidence.routers.first().filter(|_| between);
     FrameResult {
@@ -183,7 +189,7 @@ fn result(evidence: &Evidence<'_>, phase: &Phase) -> FrameResult {
         repairs: whole.iter().map(|counters| counters.made).sum(),
         lost: match evidence.plan.traffic.processor {
             Processor::Router | Processor::Inspect | Processor::Ipsec(_) => None,
-            Processor::Maelstrom(_) => None,
+            Processor::Maelstrom(options) => (options.loss.get() > 0).then_some(coded.lost),
         },
         link_bytes: egress.map(|egress| egress.sent_bytes),
     }
@@ -197,7 +203,7 @@ fn counters(evidence: &Evidence<'_>) -> Vec<CounterRow> {
     };
     let whole = &evidence.whole;
     let mut rows = whole.lab.clone();
-    for (router, counted) in evidence.plan.routers.iter().zip(&whole.routers) {
+    for (router, counted) in evidence.plan.routers.iter().zip(&whole.counted.routers) {
         let scope = router.scope;
         rows.extend(counted.all.iter().map(|one| {
             row(scope, &format!("{} {}", one.scope, one.name), one.value)
@@ -209,9 +215,13 @@ fn counters(evidence: &Evidence<'_>) -> Vec<CounterRow> {
             row(scope, "frames_recovered", counted.recovered),
         ]);
     }
-    rows.push(row("receiver", "frames_arrived", whole.receiver.executed));
-    let related = whole.receiver.related.iter();
-    rows.extend(related.map(|(name, value)| row("receiver", name, *value)));
+    let programs = &whole.counted.programs;
+    let arrived = programs.receiver.executed;
+    rows.push(row("receiver", "frames_arrived", arrived));
+    for (scope, counts) in [("receiver", &programs.receiver), ("path", &programs.path)] {
+        let related = counts.related.iter();
+        rows.extend(related.map(|(name, value)| row(scope, name, *value)));
+    }
     match &evidence.sent {
         Sent::OneWay(report) => rows.extend([
             row("sender", "frames_due", report.due),

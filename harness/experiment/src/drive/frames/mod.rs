@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use loadgen::frames::FramesReport;
 use record::{CounterRow, Timestamp, TrialData};
-use slices::system::Counters;
 
 use super::trial::{GRACE, Patience, wall_clock_of, window};
 use super::watch::{Ours, Watch};
@@ -21,7 +20,7 @@ use crate::agents::window::Window;
 use crate::agents::{host, router};
 use crate::lab::Chain;
 use crate::plan::chain::FramePlan;
-use agents::Roles;
+use agents::{Counted, Programs, Roles};
 use merge::{Evidence, merge};
 
 pub(super) use agents::HostRefuses;
@@ -42,8 +41,7 @@ pub(crate) fn run(plan: &FramePlan, sequence: u32, patience: Patience) -> Result
     let devices = lab.describe().context("describing the devices")?;
     let before = AtRest {
         lab: lab.counters()?,
-        routers: roles.arm(setup)?,
-        receiver: roles.arm_receiver(setup)?,
+        counted: roles.arm(setup)?,
     };
     let window = window(&plan.trial);
     let measure_started = wall_clock_of(window.measure_from_ns());
@@ -108,22 +106,26 @@ fn drive(
 pub(super) struct AtRest {
     /// The hosts' networks.
     pub(super) lab: Vec<CounterRow>,
-    /// The systems.
-    pub(super) routers: Vec<Counters>,
-    /// The receiver.
-    pub(super) receiver: Counts,
+    /// Systems and programs.
+    pub(super) counted: Counted,
 }
 
 impl AtRest {
     /// What was counted since `earlier`.
     fn since(&self, earlier: &Self) -> Self {
-        let routers = self.routers.iter().zip(&earlier.routers);
+        let (now, before) = (&self.counted, &earlier.counted);
+        let routers = now.routers.iter().zip(&before.routers);
         Self {
             lab: super::merge::difference(&earlier.lab, &self.lab),
-            routers: routers
-                .map(|(now, before)| ledger::since(now, before))
-                .collect(),
-            receiver: self.receiver.since(&earlier.receiver),
+            counted: Counted {
+                routers: routers
+                    .map(|(now, before)| ledger::since(now, before))
+                    .collect(),
+                programs: Programs {
+                    path: now.programs.path.since(&before.programs.path),
+                    receiver: now.programs.receiver.since(&before.programs.receiver),
+                },
+            },
         }
     }
 }
@@ -134,10 +136,10 @@ fn rest(roles: &mut Roles, lab: &mut Chain, within: Duration) -> Result<AtRest> 
     stand_still(lab, within)?;
     let routers = roles.quiesce(within)?;
     let lab = stand_still(lab, within)?;
+    let programs = roles.finish_programs(within)?;
     Ok(AtRest {
         lab,
-        routers,
-        receiver: roles.quiesce_receiver(within)?,
+        counted: Counted { routers, programs },
     })
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Demand<'a> {
     pub(crate) routers: &'a [&'static str],
     /// Whether the sender generates for each queue on a CPU of its own; else one thread drives all queues.
     pub(crate) generates: bool,
+    /// Whether something between two routers redirects frames.
+    pub(crate) path: bool,
     /// CPUs that the spec names for the routers.
     pub(crate) router_cpus: Option<&'a [u32]>,
     /// CPUs that the spec names for sender and receiver.
@@ -53,6 +55,9 @@ pub(crate) struct ChainPlacement {
     pub(crate) sender_napi: Vec<u32>,
     /// CPU of the receiver's NAPI thread of queue `q`.
     pub(crate) receiver_napi: Vec<u32>,
+    /// CPU of the NAPI threads of queue `q` of a path between two routers, where there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) path_napi: Vec<u32>,
     /// CPUs that several roles share.
     pub(crate) shared: Vec<SharedCpu>,
 }
@@ -61,7 +66,12 @@ impl ChainPlacement {
     /// Every CPU that some role is on, as often as roles are on it.
     pub(crate) fn cpus(&self) -> impl Iterator<Item = u32> {
         let routers = (self.routers.iter()).flat_map(|router| [&router.k_peers, &router.u_peers]);
-        let ends = [&self.sender, &self.sender_napi, &self.receiver_napi];
+        let ends = [
+            &self.sender,
+            &self.sender_napi,
+            &self.receiver_napi,
+            &self.path_napi,
+        ];
         routers.chain(ends).flatten().copied()
     }
 }
@@ -101,10 +111,33 @@ pub(crate) fn place(demand: &Demand<'_>, machine: &Machine) -> Result<ChainPlace
         sender_napi: cycle(sender.iter(), demand.queues),
         receiver_napi: cycle(receiver.iter().rev(), demand.queues),
         sender,
+        path_napi: Vec::new(),
         shared: Vec::new(),
     };
+    if demand.path {
+        placed.path_napi = path(demand.queues, all, &placed)?;
+    }
     placed.shared = sharing(&placed);
     Ok(placed)
+}
+
+/// The CPU of a path's NAPI threads of each queue: what is redirected on CPU c comes out by queue c modulo the number
+/// of queues, and a frame is to have behind the path the queue that it had before. One that no other role is on, if
+/// there is such.
+fn path(queues: usize, all: &[u32], placed: &ChainPlacement) -> Result<Vec<u32>, Refusal> {
+    let used: Vec<u32> = placed.cpus().collect();
+    let (mut order, free): (Vec<u32>, Vec<u32>) =
+        all.iter().copied().partition(|cpu| used.contains(cpu));
+    order.extend(free);
+    saturate::feeding(queues, &order).map_err(|queue| {
+        Refusal::new(
+            &format!(
+                "the path between the routers cannot keep queue {queue} of {queues}: what is redirected on CPU c comes out \
+                 by queue c modulo {queues}, and there are CPUs {all:?}"
+            ),
+            "fewer queues (topology.queues), or more CPUs for this process",
+        )
+    })
 }
 
 /// One router's CPUs, and the placement that was obtained.
@@ -235,6 +268,7 @@ fn sharing(placed: &ChainPlacement) -> Vec<SharedCpu> {
     }
     add("sender", "sender", &placed.sender);
     add("receiver", "receiver NAPI", &placed.receiver_napi);
+    add("path", "path NAPI", &placed.path_napi);
     let mut cpus: Vec<u32> = roles.iter().map(|(cpu, ..)| *cpu).collect();
     cpus.sort_unstable();
     cpus.dedup();

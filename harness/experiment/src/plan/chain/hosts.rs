@@ -54,6 +54,20 @@ const INGRESS: [Device; 2] = [
     at("ingress1", 8, [198, 19, 0, 1]),
 ];
 
+/// The name of what stands in for a lossy path in results.
+const PATH_SCOPE: &str = "path host";
+/// The devices of what stands in for a lossy path between two routers: without addresses, for frames only pass it.
+pub(crate) const PATH: [Port; 2] = [
+    Port {
+        device: "path0",
+        mac: [0x02, 0x53, 0x42, 0, 1, 9],
+    },
+    Port {
+        device: "path1",
+        mac: [0x02, 0x53, 0x42, 0, 1, 10],
+    },
+];
+
 /// A router of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RouterHost {
@@ -85,9 +99,24 @@ pub(crate) const PAIR: [RouterHost; 2] = [
     },
 ];
 
+/// What a host of the row is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Sends.
+    Sender,
+    /// Passes frames on, by the system under test.
+    Router,
+    /// Loses frames between two routers.
+    Path,
+    /// Receives.
+    Receiver,
+}
+
 /// A host of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ChainHost {
+    /// What it is there for.
+    pub(crate) part: Part,
     /// Its name in results and messages.
     pub(crate) scope: &'static str,
     /// Its devices, the one nearest to the sender first.
@@ -109,6 +138,8 @@ pub(crate) struct Row<'a> {
     pub(crate) sender: Receiver,
     /// What receives at the routers.
     pub(crate) router: Receiver,
+    /// Whether frames can be lost between two routers.
+    pub(crate) path: bool,
     /// Where NAPI threads run.
     pub(crate) placement: &'a ChainPlacement,
 }
@@ -118,50 +149,87 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
     let Row {
         routers, placement, ..
     } = *row;
-    // Both ends of every link, from the sender on.
-    let mut ends = vec![SENDER];
-    ends.extend(routers.iter().flat_map(|router| router.devices));
-    ends.push(RECEIVER);
-    let links: Vec<[Device; 2]> = (ends.chunks_exact(2).map(|pair| [pair[0], pair[1]])).collect();
-    let mut hosts = vec![end("sender host", SENDER, row.sender, &placement.sender_napi)];
-    for (router, cpus) in routers.iter().zip(&placement.routers) {
-        let mut steps = HostPlan {
-            before: Vec::new(),
-            after_attach: Vec::new(),
-        };
-        for of in router.devices {
-            let one = ready(of, row.router, &cpus.k_peers);
-            steps.before.extend(one.before);
-            steps.after_attach.extend(one.after_attach);
+    let mut hosts = vec![end(Part::Sender, SENDER, row.sender, &placement.sender_napi)];
+    for (number, (router, cpus)) in routers.iter().zip(&placement.routers).enumerate() {
+        if number > 0 && row.path {
+            let ports = PATH.map(|of| (of.device, device(of.device, &placement.path_napi, Receiver::Xdp)));
+            hosts.push(between(Part::Path, PATH_SCOPE, ports));
         }
-        hosts.push(ChainHost {
-            scope: router.scope,
-            devices: router.devices.map(|device| device.name).to_vec(),
-            steps,
-        });
+        let devices = router.devices.map(|of| (of.name, ready(of, row.router, &cpus.k_peers)));
+        hosts.push(between(Part::Router, router.scope, devices));
     }
     let receiver_napi = &placement.receiver_napi;
-    hosts.push(end("receiver host", RECEIVER, Receiver::Xdp, receiver_napi));
-    let last = links.len() - 1;
-    for (number, [near, far]) in links.into_iter().enumerate() {
-        let between = number > 0 && number < last;
-        let mtu = row.mtu + if between { BETWEEN } else { 0 };
-        let pair = joined(port(near), port(far), row.queues, mtu);
-        hosts[number].steps.before.insert(0, pair);
-        hosts[number].steps.before.push(neighbour(near, far));
-        hosts[number + 1].steps.before.push(neighbour(far, near));
-    }
-    if let [egress, ingress] = routers {
-        let between = [egress.devices[1], ingress.devices[0]];
-        hosts[1].steps.before.push(route(RECEIVER, between));
-        hosts[2].steps.before.push(route(SENDER, [between[1], between[0]]));
-    }
+    hosts.push(end(Part::Receiver, RECEIVER, Receiver::Xdp, receiver_napi));
+    join(row, &mut hosts);
+    introduce(row, &mut hosts);
     hosts
 }
 
-fn end(scope: &'static str, of: Device, receiver: Receiver, napi: &[u32]) -> ChainHost {
+/// Makes every pair of devices, at the host that is nearer to the sender.
+fn join(row: &Row<'_>, hosts: &mut [ChainHost]) {
+    let routers = row.routers.iter().flat_map(|router| router.devices.map(port));
+    let mut ends: Vec<Port> = [port(SENDER)].into_iter().chain(routers).chain([port(RECEIVER)]).collect();
+    if row.path {
+        // Behind the sender's device and the first router's two.
+        ends.splice(3..3, PATH);
+    }
+    let last = hosts.len() - 2;
+    for (number, pair) in ends.chunks_exact(2).enumerate() {
+        let between = number > 0 && number < last;
+        let mtu = row.mtu + if between { BETWEEN } else { 0 };
+        let pair = joined(pair[0], pair[1], row.queues, mtu);
+        hosts[number].steps.before.insert(0, pair);
+    }
+}
+
+/// Tells every host with addresses the next one's, and the way to both ends.
+fn introduce(row: &Row<'_>, hosts: &mut [ChainHost]) {
+    let mut known: Vec<&mut ChainHost> = hosts
+        .iter_mut()
+        .filter(|host| host.part != Part::Path)
+        .collect();
+    let routers = row.routers.iter().flat_map(|router| router.devices);
+    let ends: Vec<Device> = [SENDER].into_iter().chain(routers).chain([RECEIVER]).collect();
+    for (number, pair) in ends.chunks_exact(2).enumerate() {
+        known[number].steps.before.push(neighbour(pair[0], pair[1]));
+        known[number + 1].steps.before.push(neighbour(pair[1], pair[0]));
+    }
+    if let [egress, ingress] = row.routers {
+        let between = [egress.devices[1], ingress.devices[0]];
+        known[1].steps.before.push(route(RECEIVER, between));
+        known[2].steps.before.push(route(SENDER, [between[1], between[0]]));
+    }
+}
+
+/// A host with two devices.
+fn between(part: Part, scope: &'static str, devices: [(&'static str, HostPlan); 2]) -> ChainHost {
+    let mut steps = HostPlan {
+        before: Vec::new(),
+        after_attach: Vec::new(),
+    };
+    let names = devices.each_ref().map(|(name, _)| *name);
+    for (_, one) in devices {
+        steps.before.extend(one.before);
+        steps.after_attach.extend(one.after_attach);
+    }
     ChainHost {
+        part,
         scope,
+        devices: names.to_vec(),
+        steps,
+    }
+}
+
+/// A host with one device.
+fn end(part: Part, of: Device, receiver: Receiver, napi: &[u32]) -> ChainHost {
+    ChainHost {
+        part,
+        scope: match part {
+            Part::Sender => "sender host",
+            Part::Router => "router host",
+            Part::Path => PATH_SCOPE,
+            Part::Receiver => "receiver host",
+        },
         devices: vec![of.name],
         steps: ready(of, receiver, napi),
     }

@@ -7,7 +7,7 @@ mod roles;
 use loadgen::frames::FramesConfig;
 use record::Smell;
 use slices::system::SystemConfig;
-use spec::{FrameArrivals, TopologyKind, Traffic, Trial};
+use spec::{TopologyKind, Traffic, Trial};
 
 use super::topology::Receiver;
 use super::{Machine, Refusal};
@@ -15,7 +15,7 @@ use crate::agents::client::Load;
 use crate::agents::serving::Deployment;
 use cpus::Demand;
 pub(crate) use cpus::{ChainPlacement, RouterCpus};
-pub(crate) use hosts::{ChainHost, RECEIVER, SENDER};
+pub(crate) use hosts::{ChainHost, PATH, Part, RECEIVER, SENDER};
 use hosts::{CHAIN, PAIR, Row, RouterHost};
 
 /// Everything that one packet trial needs.
@@ -31,6 +31,8 @@ pub(crate) struct FramePlan {
     pub(crate) hosts: Vec<ChainHost>,
     /// What runs in each host between them, the sender's side first.
     pub(crate) routers: Vec<RouterPlan>,
+    /// What loses frames between two routers, where something is to.
+    pub(crate) path: Option<Deployment>,
     /// What sends.
     pub(crate) sender: SenderPlan,
     /// What receives.
@@ -78,6 +80,7 @@ pub(crate) fn plan(
         }
     };
     refuse_long_frames(traffic)?;
+    let path = roles::path(trial, traffic);
     let names: Vec<&str> = hosts.iter().map(|host| host.name).collect();
     let placement = cpus::place(
         &Demand {
@@ -85,6 +88,7 @@ pub(crate) fn plan(
             queues: usize::from(trial.topology.queues),
             routers: &names,
             generates: !traffic.round_trip,
+            path: path.is_some(),
             router_cpus: trial.placement.server_cpus.as_deref(),
             end_cpus: trial.placement.client_cpus.as_deref(),
         },
@@ -101,6 +105,7 @@ pub(crate) fn plan(
             false => Receiver::Kernel,
         },
         router: routers.first().map_or(Receiver::Kernel, receiver),
+        path: path.is_some(),
         placement: &placement,
     });
     let shared = placement.shared.iter();
@@ -117,6 +122,7 @@ pub(crate) fn plan(
         trial: trial.clone(),
         placement,
         routers,
+        path,
     })
 }
 
@@ -133,14 +139,6 @@ fn refuse_long_frames(traffic: &Traffic) -> Result<(), Refusal> {
         ),
         "a smaller traffic.frame_size, or `round_trip: true`, whose frames come from a socket",
     ))
-}
-
-/// Whether the sender keeps a schedule.
-pub(crate) const fn is_paced(traffic: &Traffic) -> bool {
-    match traffic.arrivals {
-        FrameArrivals::Saturate => false,
-        FrameArrivals::Fixed => true,
-    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use super::super::Refusal;
 use super::super::topology::Receiver;
 use super::cpus::ChainPlacement;
 use super::hosts::{BETWEEN, Device, RouterHost};
-use super::{RECEIVER, RouterPlan, SENDER, SenderPlan};
+use super::{PATH, RECEIVER, RouterPlan, SENDER, SenderPlan};
 use crate::agents::client::Load;
-use crate::agents::serving::{Deployment, FrameCount, Reflector};
+use crate::agents::serving::{Deployment, FrameCount, LossyPath, Reflector};
 
 /// UDP port that frames go to: discard (RFC 863).
 const PORT: u16 = 9;
@@ -224,6 +224,23 @@ pub(super) fn receiver(trial: &Trial, traffic: &Traffic) -> Deployment {
         flows: traffic.flows,
         payload: u32::try_from(traffic.frame_size.get().saturating_sub(HEADERS as u64))
             .unwrap_or(u32::MAX),
+    })
+}
+
+/// What loses frames between the routers, where something is to.
+pub(super) fn path(trial: &Trial, traffic: &Traffic) -> Option<Deployment> {
+    let options = match traffic.processor {
+        Processor::Router | Processor::Inspect | Processor::Ipsec(_) => return None,
+        Processor::Maelstrom(options) => options,
+    };
+    (options.loss.get() > 0).then(|| {
+        Deployment::LossyPath(LossyPath {
+            devices: PATH.map(|port| port.device.to_owned()),
+            queues: trial.topology.queues,
+            loss: options.loss.fraction(),
+            burst: options.burst,
+            seed: trial.schedule_seed,
+        })
     })
 }
 

@@ -30,3 +30,4 @@ pub mod sockets;
 pub mod sysctl;
 pub mod tables;
 pub mod tasks;
+pub mod xfrm;

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::gateway::GatewayConfig;
+use crate::proxy::ProxyConfig;
+
 use super::Error;
 
 /// A packet system. Port 0 is the device towards the sender, port 1 the one towards the receiver.
@@ -66,6 +69,10 @@ pub enum ProcessorConfig {
         /// What is looked for.
         patterns: Vec<String>,
     },
+    /// It goes through a tunnel between two gateways, of which this is one.
+    Ipsec(GatewayConfig),
+    /// It goes over a link between two proxies, of which this is one, that recovers what is lost there.
+    Maelstrom(ProxyConfig),
 }
 
 /// How many threads a design has.
@@ -135,7 +142,7 @@ impl Design {
     const fn can(self, processor: &ProcessorConfig) -> bool {
         match self {
             Self::KernelForward | Self::XdpForward => matches!(processor, ProcessorConfig::Router),
-            Self::KernelIpsec => false,
+            Self::KernelIpsec => matches!(processor, ProcessorConfig::Ipsec(_)),
             Self::Netslice
             | Self::RawSocket
             | Self::RawParallel { .. }
@@ -154,6 +161,8 @@ impl ProcessorConfig {
         match self {
             Self::Router => "router",
             Self::Inspect { .. } => "inspect",
+            Self::Ipsec(_) => "ipsec",
+            Self::Maelstrom(_) => "maelstrom",
         }
     }
 }
@@ -165,7 +174,8 @@ impl SystemConfig {
         let refuse = |what: String| Err(Error::Config(format!("{design}: {what}")));
         if !self.design.can(&self.processor) {
             return refuse(format!(
-                "the kernel does nothing to frames that is called '{}'; choose a system whose frames reach user space",
+                "what it does to frames is not '{}': choose a system whose frames reach user space, netslice or one over packet \
+                 sockets",
                 self.processor.name()
             ));
         }

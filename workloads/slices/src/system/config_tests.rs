@@ -73,16 +73,17 @@ fn cpus_are_told_for_all_threads_or_for_none() {
 }
 
 #[test]
-fn the_kernel_does_not_inspect() {
+fn designs_in_the_kernel_do_one_thing_each() {
     let inspect = ProcessorConfig::Inspect {
         patterns: vec!["attack".to_owned()],
     };
+    assert!(refused(&config(Design::KernelIpsec, 0)).contains("is not 'router'"));
     for design in [Design::KernelForward, Design::XdpForward] {
         let told = refused(&SystemConfig {
             processor: inspect.clone(),
             ..config(design, 0)
         });
-        assert!(told.contains("called 'inspect'"), "{told}");
+        assert!(told.contains("is not 'inspect'") && told.contains("netslice"), "{told}");
     }
 }
 

@@ -32,6 +32,7 @@ mod forwarding;
 mod hands;
 mod ip_statistics;
 mod kernel_forward;
+mod kernel_ipsec;
 mod machine;
 mod netslice;
 mod packet_mmap_v3;

@@ -3,8 +3,8 @@
 //! Slice i is queue i of both devices. Its CPUs are given, and its devices are told to bring the packets there
 //! ([`Slices::attach_at`]), which is what the paper's kernel module does. A batch of 1 is the paper's interface without
 //! batching: a frame is received, processed and pushed out by a call of its own before the next is looked at.
-//! The kernel keeps what is its own ([`Kept::ALL`]) of a router; where frames cross as they are, the two sides resolve each other
-//! and it keeps nothing.
+//! A router's kernel keeps what is its own ([`Kept::ALL`]); where frames cross as they are, the two sides resolve each other and
+//! it keeps nothing.
 
 use loader::ReceiveCounters;
 use pktio::af_xdp::{Ports, XskProbe};
@@ -197,6 +197,10 @@ fn wanted(config: &SystemConfig) -> Result<SlicesConfig, Error> {
     let (kept, own) = match config.processor {
         ProcessorConfig::Router => (Kept::ALL, own_addresses()?),
         ProcessorConfig::Inspect { .. } => (Kept::NOTHING, Vec::new()),
+        // What the other end sends here is for an address of this host, and for the slice.
+        ProcessorConfig::Ipsec(_) | ProcessorConfig::Maelstrom(_) => {
+            (Kept::RESOLUTION.and(Kept::GROUPS), Vec::new())
+        }
     };
     Ok(SlicesConfig {
         kept,

@@ -9,6 +9,7 @@
 mod attach;
 mod burn;
 mod chain;
+mod channel;
 mod counters;
 mod cpumap;
 mod divert;
@@ -42,6 +43,7 @@ mod txqueue;
 pub use attach::Attached;
 pub use burn::Burn;
 pub use chain::XdpProgram;
+pub use channel::{LossyPath, PathCounters};
 pub use counters::{
     AnswerCounters, CpuMapLosses, ForwardCounters, PlacedCounters, ReceiveCounters,
     ReflectCounters, ReplyCounters, SteerCounters, SwitchCounters,

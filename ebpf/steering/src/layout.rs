@@ -34,6 +34,15 @@ pub const COUNTER_CPUMAP_QUEUE_FULL: u32 = 0;
 /// Counter of the same program of frames of which no packet could be made.
 pub const COUNTER_CPUMAP_NO_PACKET: u32 = 1;
 
+/// Numbers that the program of a lossy path keeps of each queue.
+pub const CHANNEL_NUMBERS: usize = 3;
+/// The place among them of where the path stands.
+pub const CHANNEL_STATE: usize = 0;
+/// The place of the frames that passed.
+pub const CHANNEL_PASSED: usize = 1;
+/// The place of the frames that were lost.
+pub const CHANNEL_LOST: usize = 2;
+
 /// Mode of the transmit-queue program: RSS over the flow.
 pub const TX_BY_RSS: u32 = 0;
 /// Mode of the transmit-queue program: by UDP destination port.

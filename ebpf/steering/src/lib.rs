@@ -7,6 +7,7 @@
 #![no_std]
 
 pub mod binary;
+pub mod channel;
 pub mod divert;
 pub mod flow;
 pub mod forward;

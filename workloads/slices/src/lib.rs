@@ -7,9 +7,13 @@ pub mod gateway;
 pub mod inspect;
 pub mod ipsec;
 pub mod maelstrom;
+#[cfg(test)]
+mod memory;
 pub mod pair;
 pub mod placement;
 pub mod proxy;
+#[cfg(test)]
+mod rig;
 pub mod router;
 pub mod slice;
 pub mod system;

@@ -79,6 +79,20 @@ fn number_at<const N: usize>(numbers: &Numbers<N>, index: usize) -> Option<*mut 
     (index < N).then(|| unsafe { first.add(index) })
 }
 
+/// Changes the numbers of value `index`, which no other CPU changes at the same time; what `by` says. `None` if there is no
+/// such value.
+#[inline(always)]
+pub fn change<const N: usize, R>(
+    numbers: &Numbers<N>,
+    index: u32,
+    by: impl FnOnce(&mut [u64; N]) -> R,
+) -> Option<R> {
+    let value = numbers.get_ptr_mut(index)?;
+    // SAFETY: the pointer comes from a lookup that succeeded; the map's values are aligned and live as long as the
+    // program. That nobody else writes them now is the caller's to see to.
+    Some(by(unsafe { &mut *value }))
+}
+
 /// Adds one to a number; returns the sum, or 0 if there is no such number.
 #[inline(always)]
 pub fn increase<const N: usize>(numbers: &Numbers<N>, index: usize) -> u64 {

@@ -4,6 +4,8 @@
 //! looked for in one pass (Aho and Corasick, 1975). Naive, for it takes every packet by itself: what is spread
 //! over two packets, or encrypted, it does not see.
 
+mod crossing;
+
 use aho_corasick::AhoCorasick;
 use packet::ethernet::{self, Link};
 use packet::ipv4::Ipv4;
@@ -24,7 +26,7 @@ pub enum BadPatterns {
     Build(#[from] aho_corasick::BuildError),
 }
 
-/// What was seen so far. Every frame is in `inspected` or in `not_ip`, and all are forwarded.
+/// What was seen so far. Every frame is in `inspected` or in `not_ip`, and goes on.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct InspectorCounters {
     /// Frames whose packet was searched.
@@ -35,6 +37,8 @@ pub struct InspectorCounters {
     pub not_ip: u64,
     /// Frames in which some pattern was found.
     pub frames_with_match: u64,
+    /// Frames, of either kind, that could not go on: their port has no other.
+    pub no_other_port: u64,
     /// How often each pattern was found, in their order; overlapping places count.
     pub matches: Vec<u64>,
 }

@@ -2,8 +2,11 @@
 
 use proptest::prelude::*;
 
+use pktio::frame::Port;
+
 use super::*;
 use crate::chunk::Chunk;
+use crate::memory::Memory;
 
 /// A frame that carries `payload` in an IP packet, and `excess` bytes that the link padded.
 fn frame(v6: bool, payload: &[u8], excess: &[u8]) -> Vec<u8> {
@@ -47,9 +50,37 @@ fn each_pattern_is_counted_wherever_it_is_in_the_payload() {
         bytes: 23 + 7 + 7,
         not_ip: 1,
         frames_with_match: 2,
+        no_other_port: 0,
         matches: vec![2, 2, 3, 1],
     };
     assert_eq!(inspected(&patterns, &frames), expected);
+}
+
+#[test]
+fn what_comes_by_one_port_leaves_by_the_other_as_it_is() {
+    let mut inspector = Inspector::new(&[b"attack"]).unwrap();
+    let mut memory = Memory::new(3);
+    let mut expected = Vec::new();
+    for number in 0..10_u8 {
+        let port = Port(u16::from(number) % 2);
+        let bytes = [frame(false, b"an attack", b""), vec![number; 20]].concat();
+        memory.arrive(port, &bytes);
+        expected.push((Port(1 - port.0), bytes));
+    }
+    memory.arrive(Port(0), b"no packet");
+    expected.push((Port(1), b"no packet".to_vec()));
+    memory.run(&mut inspector, 1);
+    assert_eq!(memory.sent, expected);
+    assert_eq!(memory.held, 0);
+    let counters = inspector.counters();
+    assert_eq!((counters.inspected, counters.not_ip), (10, 1));
+    assert_eq!(counters.frames_with_match, 10);
+
+    // A port without another one.
+    memory.arrive(Port(2), b"no way on");
+    memory.run(&mut inspector, 1);
+    assert_eq!((memory.sent.len(), memory.held), (expected.len(), 0));
+    assert_eq!(inspector.counters().no_other_port, 1);
 }
 
 #[test]

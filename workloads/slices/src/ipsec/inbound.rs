@@ -1,5 +1,7 @@
 //! Decapsulation: from the encrypted side of the gateway to the plain one.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use aes::Aes128Dec;
 use aes::cipher::KeyInit as _;
 use packet::Packet as _;
@@ -95,7 +97,7 @@ pub struct Inbound {
     tunnel: Tunnel,
     cipher: Aes128Dec,
     integrity: Option<Integrity>,
-    window: Option<Window>,
+    window: Option<Arc<Mutex<Window>>>,
     counters: InboundCounters,
 }
 
@@ -118,10 +120,25 @@ impl Inbound {
         Ok(Self {
             cipher: Aes128Dec::new(&tunnel.keys.cipher.into()),
             integrity: tunnel.keys.integrity.as_ref().map(Integrity::new),
-            window: tunnel.replay_window.map(Window::new),
+            window: tunnel
+                .replay_window
+                .map(|size| Arc::new(Mutex::new(Window::new(size)))),
             counters: InboundCounters::default(),
             tunnel,
         })
+    }
+
+    /// The same association for another thread. They share the anti-replay window, where there is one, and nothing else:
+    /// what one has accepted the other refuses.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self {
+            tunnel: self.tunnel.clone(),
+            cipher: self.cipher.clone(),
+            integrity: self.integrity.clone(),
+            window: self.window.clone(),
+            counters: InboundCounters::default(),
+        }
     }
 
     /// Turns the frame into the one that was encapsulated.
@@ -221,15 +238,12 @@ impl Inbound {
     }
 
     /// The window before the check value, which costs more; it moves only for what is genuine (RFC 4303, section 3.4.3).
-    fn authenticate(&mut self, bytes: &[u8], layout: &Layout) -> Result<(), NotReceived> {
+    fn authenticate(&self, bytes: &[u8], layout: &Layout) -> Result<(), NotReceived> {
         let covered = &bytes[layout.esp_at..layout.text_end];
         let number = covered.read::<4>(4).map(u32::from_be_bytes);
         let number = number.ok_or(NotReceived::BadLength)?;
         if let Some(window) = &self.window {
-            window.check(number).map_err(|replay| match replay {
-                Replay::Duplicate => NotReceived::Replayed,
-                Replay::TooOld => NotReceived::TooOld,
-            })?;
+            locked(window).check(number).map_err(refused)?;
         }
         if let Some(integrity) = &self.integrity {
             let icv = bytes.read::<ICV_LEN>(layout.text_end);
@@ -237,11 +251,38 @@ impl Inbound {
                 return Err(NotReceived::BadIcv);
             }
         }
-        if let Some(window) = &mut self.window {
+        if let Some(window) = &self.window {
+            let mut window = locked(window);
+            // Another thread may have accepted it meanwhile.
+            window.check(number).map_err(refused)?;
             window.accept(number);
         }
         Ok(())
     }
+}
+
+fn locked(window: &Mutex<Window>) -> MutexGuard<'_, Window> {
+    window.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const fn refused(replay: Replay) -> NotReceived {
+    match replay {
+        Replay::Duplicate => NotReceived::Replayed,
+        Replay::TooOld => NotReceived::TooOld,
+    }
+}
+
+/// The SPI that an IPv4 packet has if it is one of ESP: whose it is. Nothing is checked that
+/// [`Inbound::decapsulate`] checks.
+#[must_use]
+pub fn spi_of(frame: &[u8]) -> Option<u32> {
+    let link = Link::read(frame).ok()?;
+    if link.ethertype != ethernet::IPV4 {
+        return None;
+    }
+    let packet = frame.get(link.l3_at..)?;
+    let header_len = usize::from(packet.first()? & 0x0f) * 4;
+    packet.read(header_len).map(u32::from_be_bytes)
 }
 
 /// What a decrypted text carries, and in how many bytes at most.
@@ -267,5 +308,67 @@ fn carried(text: &[u8]) -> Result<(Version, usize), NotReceived> {
     match Version::of_next_header(next_header) {
         Some(version) => Ok((version, len)),
         None => Err(NotReceived::BadNextHeader),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::super::Outbound;
+    use super::super::tests::{plain, tunnel};
+    use super::*;
+    use crate::chunk::Chunk;
+
+    /// So many packets of an association, sealed.
+    fn sealed(tunnel: &Tunnel, count: usize) -> Vec<Chunk> {
+        let mut outbound = Outbound::new(tunnel.clone()).unwrap();
+        let mut chunks = vec![Chunk::new(&plain(100)); count];
+        let mut frames: Vec<_> = chunks.iter_mut().map(Chunk::frame).collect();
+        let mut verdicts = Vec::new();
+        outbound.encapsulate(&mut frames, &mut verdicts);
+        assert!(verdicts.iter().all(Result::is_ok));
+        chunks
+    }
+
+    #[test]
+    fn of_threads_that_share_a_window_one_opens_each_packet() {
+        const THREADS: u64 = 4;
+        const PACKETS: usize = 60;
+        let tunnel = tunnel(Some([7; 32]));
+        let chunks = sealed(&tunnel, PACKETS);
+        let inbound = Inbound::new(tunnel).unwrap();
+        let opened = |mut inbound: Inbound| {
+            for chunk in &chunks {
+                let _ = inbound.decapsulate(&mut chunk.clone().frame());
+            }
+            inbound.counters().clone()
+        };
+        let counted: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|_| {
+                    let another = inbound.another();
+                    scope.spawn(|| opened(another))
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let sum = |of: fn(&InboundCounters) -> u64| counted.iter().map(of).sum::<u64>();
+        assert_eq!(sum(|counters| counters.decapsulated), PACKETS as u64);
+        let replayed = sum(|counters| counters.refused[NotReceived::Replayed.index()]);
+        assert_eq!(replayed, (THREADS - 1) * PACKETS as u64);
+    }
+
+    #[test]
+    fn the_index_is_read_of_what_may_be_a_packet_of_ours() {
+        let tunnel = tunnel(None);
+        let chunk = sealed(&tunnel, 1).remove(0);
+        assert_eq!(spi_of(chunk.seen()), Some(tunnel.spi));
+        for len in 0..14 + MIN_HEADER_LEN + 4 {
+            assert_eq!(spi_of(&chunk.seen()[..len]), None, "{len} bytes");
+        }
     }
 }

@@ -6,7 +6,8 @@
 //! measure what the paper measured.
 //!
 //! A thread has its own [`Outbound`] and [`Inbound`], with an SPI of its own: sequence numbers and window
-//! are then nobody else's, and a slice shares no state. What is decided:
+//! are then nobody else's, and a slice shares no state. Where packets of one association may come to several threads, each has
+//! an end of it ([`Inbound::another`]), and the window alone is shared. What is decided:
 //!
 //! - **Inner packet**: IPv4 (next header 4) or IPv6 (41), whatever it carries, fragments included. It comes
 //!   out at the far end bit for bit as it went in, but for congestion marks ([`traffic_class`]). Its
@@ -39,7 +40,7 @@ mod tunnel;
 #[cfg(target_arch = "x86_64")]
 mod vaes;
 
-pub use inbound::{Inbound, InboundCounters, NotReceived};
+pub use inbound::{Inbound, InboundCounters, NotReceived, spi_of};
 pub use integrity::{ICV_LEN, Integrity};
 pub use iv::Ivs;
 pub use outbound::{NoOutbound, NotSent, Outbound, OutboundCounters};
@@ -52,6 +53,12 @@ pub(crate) const ESP_HEADER_LEN: usize = 8 + cbc::BLOCK_LEN;
 pub(crate) const HEAD_LEN: usize = packet::ipv4::MIN_HEADER_LEN + ESP_HEADER_LEN;
 /// Bytes behind the padding: its length and the next header.
 pub(crate) const TRAILER_LEN: usize = 2;
+/// Most bytes behind the inner packet: padding to a block, the trailer, the check value.
+const MOST_BEHIND: usize = cbc::BLOCK_LEN - 1 + TRAILER_LEN + ICV_LEN;
+const _: () = assert!(
+    HEAD_LEN <= pktio::frame::HEADROOM && MOST_BEHIND <= pktio::frame::TAILROOM,
+    "a received frame has room for its tunnel"
+);
 /// IP protocol number of ESP.
 pub(crate) const PROTOCOL: u8 = 50;
 

@@ -75,6 +75,11 @@ pub struct DecoderCounters {
     pub recovered_bytes: u64,
     /// Of them, those for which there was no frame.
     pub undelivered: u64,
+    /// Sum over recovered packets of the time from when a frame showed that they were missing until they were recovered, in ns.
+    /// One from before the first frame that was seen counts 0.
+    pub recovery_ns: u64,
+    /// The longest such time.
+    pub longest_recovery_ns: u64,
     /// Packets that left the window without having arrived or been recovered, from the first one seen on.
     pub unrecovered: u64,
     /// Repairs that arrived.
@@ -105,6 +110,8 @@ pub struct Decoder {
     recovered: VecDeque<u32>,
     /// Link addresses of the latest frame.
     addresses: [u8; ADDRESSES_LEN],
+    /// The time (CLOCK_MONOTONIC, ns). Asked when packets are missing and when one is recovered, and never in between.
+    clock: fn() -> u64,
     counters: DecoderCounters,
 }
 
@@ -125,9 +132,16 @@ impl Decoder {
             found: Vec::new(),
             recovered: VecDeque::new(),
             addresses: [0; ADDRESSES_LEN],
+            clock: sys::clock::now_ns,
             counters: DecoderCounters::default(),
             code,
         })
+    }
+
+    /// The same decoder by another clock.
+    #[cfg(test)]
+    pub(crate) fn by_clock(self, clock: fn() -> u64) -> Self {
+        Self { clock, ..self }
     }
 
     /// Takes a frame in. Afterwards [`pending`](Self::pending) recovered packets wait, to be written before the next
@@ -136,8 +150,7 @@ impl Decoder {
     /// # Errors
     /// The one reason why it is not forwarded, which is counted.
     pub fn decode(&mut self, frame: &mut FrameMut<'_>) -> Result<Arrival, NotDecoded> {
-        self.counters.undelivered += self.recovered.len() as u64;
-        self.recovered.clear();
+        self.give_up();
         let verdict = self.take(frame);
         match verdict {
             Ok(Arrival::Data) => self.counters.data += 1,
@@ -186,6 +199,18 @@ impl Decoder {
         self.recovered.len()
     }
 
+    /// Gives up the recovered packets that wait: there is no frame for them.
+    pub fn give_up(&mut self) {
+        self.counters.undelivered += self.recovered.len() as u64;
+        self.recovered.clear();
+    }
+
+    /// Packets in the window that have neither arrived nor been recovered.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.window.missing()
+    }
+
     /// Repairs that lack two packets or more and may still give one.
     #[must_use]
     pub const fn waiting(&self) -> usize {
@@ -220,7 +245,7 @@ impl Decoder {
     /// Makes the packet's slot its own, unless it is too late for it.
     fn enter(&mut self, number: u32) -> Result<(), NotDecoded> {
         match self.window.place(number) {
-            Place::Ahead(by) => self.advance(number, by),
+            Place::Ahead(by) => self.advance(number, by, true),
             Place::Behind => return Err(NotDecoded::Late),
             Place::Inside if self.window.state(number) == State::Here => {
                 return Err(NotDecoded::Duplicate);
@@ -230,14 +255,21 @@ impl Decoder {
         Ok(())
     }
 
-    fn advance(&mut self, number: u32, by: u32) {
+    /// Goes on to a number, which has `arrived` or is only told by a repair.
+    fn advance(&mut self, number: u32, by: u32, arrived: bool) {
+        // The packet itself is here; those before it are not.
+        let since_ns = if by > 1 || !arrived {
+            (self.clock)()
+        } else {
+            0
+        };
         if by > self.window.size() {
-            self.counters.unrecovered += self.window.jump(number);
+            self.counters.unrecovered += self.window.jump(number, since_ns);
             self.counters.repairs_expired += self.repairs.clear() as u64;
             return;
         }
         for _ in 0..by {
-            let (state, waiting) = self.window.step();
+            let (state, waiting) = self.window.step(since_ns);
             self.counters.unrecovered += u64::from(state == State::Missing);
             for at in window::repairs(waiting) {
                 if let Some(repair) = self.repairs.get(at) {
@@ -263,7 +295,7 @@ impl Decoder {
     fn repair(&mut self, group: Group, lengths: u16, text: &[u8]) {
         let last = group.first.wrapping_add(group.reach());
         if let Place::Ahead(by) = self.window.place(last) {
-            self.advance(last, by);
+            self.advance(last, by, false);
         }
         // A group reaches less far than the window.
         if self.window.place(group.first) != Place::Inside {
@@ -327,6 +359,7 @@ impl Decoder {
                 match self.difference(at, repair, number) {
                     Some(len) => {
                         self.window.keep(number, self.repairs.text(at, len));
+                        self.time(number);
                         self.counters.recovered += 1;
                         self.counters.recovered_bytes += (ADDRESSES_LEN + len) as u64;
                         self.recovered.push_back(number);
@@ -338,6 +371,17 @@ impl Decoder {
             }
             (Some(_), Some(_)) => {}
         }
+    }
+
+    /// Counts how long a packet was missing that was recovered just now.
+    fn time(&mut self, number: u32) {
+        let since_ns = match self.window.since(number) {
+            Some(since_ns) => (self.clock)().saturating_sub(since_ns),
+            None => 0,
+        };
+        let counters = &mut self.counters;
+        counters.recovery_ns += since_ns;
+        counters.longest_recovery_ns = counters.longest_recovery_ns.max(since_ns);
     }
 
     /// Takes all packets but `lacking` out of the repair's text, which is then that packet's; its length, if there can

@@ -23,6 +23,8 @@ pub(crate) enum State {
 struct Slot {
     state: State,
     len: u16,
+    /// When it was seen that the packet is missing, in ns; 0 where it never was.
+    since_ns: u64,
     /// Of each layer, the repair that waits for this packet.
     waiting: [Waiting; MAX_LAYERS],
 }
@@ -30,6 +32,7 @@ struct Slot {
 const EMPTY: Slot = Slot {
     state: State::Before,
     len: 0,
+    since_ns: 0,
     waiting: [NONE; MAX_LAYERS],
 };
 
@@ -82,8 +85,8 @@ impl Window {
     }
 
     /// Goes on to the next number: its slot becomes its own, and what it was before is given up. Says what that was,
-    /// and which repairs waited for it.
-    pub(crate) fn step(&mut self) -> (State, [Waiting; MAX_LAYERS]) {
+    /// and which repairs waited for it. `since_ns` is the time, if the number is missing.
+    pub(crate) fn step(&mut self, since_ns: u64) -> (State, [Waiting; MAX_LAYERS]) {
         let next = self.newest.map_or(0, |newest| newest.wrapping_add(1));
         self.newest = Some(next);
         let at = self.at(next);
@@ -91,6 +94,7 @@ impl Window {
             &mut self.slots[at],
             Slot {
                 state: State::Missing,
+                since_ns,
                 ..EMPTY
             },
         );
@@ -98,16 +102,28 @@ impl Window {
     }
 
     /// Goes on to `newest` at once, further than the window reaches. The repairs that waited are to be given up.
-    pub(crate) fn jump(&mut self, newest: u32) -> u64 {
-        let missing = |slot: &&Slot| slot.state == State::Missing;
-        let given_up = self.slots.iter().filter(missing).count() as u64;
+    pub(crate) fn jump(&mut self, newest: u32, since_ns: u64) -> u64 {
+        let given_up = self.missing();
         let skipped = self.newest.map_or(0, |before| newest.wrapping_sub(before));
         self.slots.fill(Slot {
             state: State::Missing,
+            since_ns,
             ..EMPTY
         });
         self.newest = Some(newest);
         given_up + u64::from(skipped - self.size())
+    }
+
+    /// How many packets are missing.
+    pub(crate) fn missing(&self) -> u64 {
+        let missing = |slot: &&Slot| slot.state == State::Missing;
+        self.slots.iter().filter(missing).count() as u64
+    }
+
+    /// When it was seen that the packet is missing, if it ever was, in ns.
+    pub(crate) fn since(&self, number: u32) -> Option<u64> {
+        let since_ns = self.slots[self.at(number)].since_ns;
+        (since_ns != 0).then_some(since_ns)
     }
 
     pub(crate) fn state(&self, number: u32) -> State {

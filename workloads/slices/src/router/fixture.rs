@@ -10,21 +10,21 @@ use sys::tables::{
 
 use super::{Fib, Model, TableLimits};
 
-pub(super) const INSIDE: [u8; 6] = [2, 0, 0, 0, 0, 1];
-pub(super) const OUTSIDE: [u8; 6] = [2, 0, 0, 0, 0, 2];
+pub(crate) const INSIDE: [u8; 6] = [2, 0, 0, 0, 0, 1];
+pub(crate) const OUTSIDE: [u8; 6] = [2, 0, 0, 0, 0, 2];
 /// The sender of all frames, which is on port 0.
-pub(super) const SENDER: [u8; 6] = [2, 0, 0, 0, 1, 1];
+pub(crate) const SENDER: [u8; 6] = [2, 0, 0, 0, 1, 1];
 /// A host on port 1, and a router there.
-pub(super) const HOST: [u8; 6] = [2, 0, 0, 0, 2, 9];
-pub(super) const GATEWAY: [u8; 6] = [2, 0, 0, 0, 2, 254];
+pub(crate) const HOST: [u8; 6] = [2, 0, 0, 0, 2, 9];
+pub(crate) const GATEWAY: [u8; 6] = [2, 0, 0, 0, 2, 254];
 /// The MTU of port 1; port 0 has 1500.
-pub(super) const NARROW: u32 = 1400;
+pub(crate) const NARROW: u32 = 1400;
 
-pub(super) fn address(text: &str) -> IpAddr {
+pub(crate) fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-fn link(index: u32, mac: [u8; 6], mtu: u32) -> Change {
+pub(crate) fn link(index: u32, mac: [u8; 6], mtu: u32) -> Change {
     Change::Link(Link {
         index,
         name: format!("port{index}"),
@@ -39,7 +39,7 @@ fn link(index: u32, mac: [u8; 6], mtu: u32) -> Change {
     })
 }
 
-fn own(device: u32, text: &str, prefix_len: u8) -> Change {
+pub(crate) fn own(device: u32, text: &str, prefix_len: u8) -> Change {
     Change::Address(Address {
         device,
         address: address(text),
@@ -47,7 +47,7 @@ fn own(device: u32, text: &str, prefix_len: u8) -> Change {
     })
 }
 
-fn route(to: &str, prefix_len: u8, kind: RouteKind, hop: Option<(u32, Option<&str>)>) -> Change {
+pub(crate) fn route(to: &str, prefix_len: u8, kind: RouteKind, hop: Option<(u32, Option<&str>)>) -> Change {
     let hops = hop.map(|(device, gateway)| NextHop {
         device,
         gateway: gateway.map(address),
@@ -64,9 +64,9 @@ fn route(to: &str, prefix_len: u8, kind: RouteKind, hop: Option<(u32, Option<&st
     Change::Route(route, Standing::Beside)
 }
 
-fn neighbour(text: &str, state: NeighbourState) -> Change {
+pub(crate) fn neighbour(device: u32, text: &str, state: NeighbourState) -> Change {
     Change::Neighbour(Neighbour {
-        device: 2,
+        device,
         address: address(text),
         state,
     })
@@ -74,7 +74,7 @@ fn neighbour(text: &str, state: NeighbourState) -> Change {
 
 /// Device 1 is port 0, device 2 is port 1, device 3 is none. Of each documentation prefix some part has a fate
 /// of its own.
-pub(super) fn fib() -> Fib {
+pub(crate) fn fib() -> Fib {
     use NeighbourState::{Failed, Resolved};
     use RouteKind::{Blackhole, Broadcast, Local, Prohibit, Unicast, Unreachable};
     let changes = [
@@ -98,13 +98,18 @@ pub(super) fn fib() -> Fib {
         route("203.0.113.192", 26, Unicast, Some((3, None))),
         route("2001:db8:b::", 64, Unicast, Some((2, None))),
         route("2001:db8:c::", 48, Unicast, Some((2, Some("fe80::254")))),
-        neighbour("192.0.2.9", Resolved(MacAddress(HOST))),
-        neighbour("192.0.2.254", Resolved(MacAddress(GATEWAY))),
-        neighbour("192.0.2.7", Failed),
-        neighbour("2001:db8:b::9", Resolved(MacAddress(HOST))),
-        neighbour("2001:db8:b::7", Failed),
-        neighbour("fe80::254", Resolved(MacAddress(GATEWAY))),
+        neighbour(2, "192.0.2.9", Resolved(MacAddress(HOST))),
+        neighbour(2, "192.0.2.254", Resolved(MacAddress(GATEWAY))),
+        neighbour(2, "192.0.2.7", Failed),
+        neighbour(2, "2001:db8:b::9", Resolved(MacAddress(HOST))),
+        neighbour(2, "2001:db8:b::7", Failed),
+        neighbour(2, "fe80::254", Resolved(MacAddress(GATEWAY))),
     ];
+    tables(changes)
+}
+
+/// Device 1 is port 0, device 2 is port 1.
+pub(crate) fn tables(changes: impl IntoIterator<Item = Change>) -> Fib {
     let limits = TableLimits {
         v4: 4 << 20,
         v6: 4 << 20,
@@ -121,7 +126,7 @@ fn link_header(ethertype: u16) -> Vec<u8> {
 }
 
 /// An IPv4 packet from 10.0.0.9 in its frame; what is to be different is changed in its header, before it is summed.
-pub(super) fn v4(
+pub(crate) fn v4(
     to: &str,
     protocol: u8,
     payload: &[u8],
@@ -141,7 +146,7 @@ pub(super) fn v4(
 }
 
 /// An IPv6 packet from 2001:db8:a::9 in its frame.
-pub(super) fn v6(to: &str, next: u8, payload: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+pub(crate) fn v6(to: &str, next: u8, payload: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
     let to: Ipv6Addr = to.parse().expect("an address");
     let from = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 9);
     let mut header = [0; 40];

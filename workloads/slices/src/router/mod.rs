@@ -26,6 +26,7 @@ mod model;
 mod outcome;
 mod published;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::RawFd;
 
 use pktio::FrameIo;
@@ -35,18 +36,19 @@ use pktio::worker::{Handler, Woken};
 use asker::Asked;
 pub use asker::{Asker, Question};
 pub use fib::{Deadend, Fib, Hop, PortState, Resolution, Way};
-pub use forward::decide;
+pub use forward::{Exit, Narrowed, decide};
 use limit::Bucket;
 pub use limit::ErrorLimit;
 pub use mirror::Mirror;
 pub use model::{Model, TableLimits};
-pub use outcome::{Drop, Host, Outcome, Report, RouterCounters, Verdict};
+pub use outcome::{Drop, Host, NoWay, Outcome, Report, RouterCounters, Verdict};
 pub use published::{Published, Reader};
 
 /// One thread's router.
 #[derive(Debug)]
 pub struct Router {
     tables: Reader,
+    narrowed: Option<Narrowed>,
     errors: Bucket,
     asker: Asker,
     now_ns: u64,
@@ -61,10 +63,20 @@ impl Router {
         let ports = tables.fib().ports();
         Self {
             tables,
+            narrowed: None,
             errors: Bucket::new(errors, now_ns),
             asker,
             now_ns,
             counters: RouterCounters::new(ports),
+        }
+    }
+
+    /// The same router, by one port of which shorter packets leave than its device takes.
+    #[must_use]
+    pub fn narrowed(self, narrowed: Narrowed) -> Self {
+        Self {
+            narrowed: Some(narrowed),
+            ..self
         }
     }
 
@@ -77,7 +89,8 @@ impl Router {
     /// Routes one frame that came by `ingress`. What leaves afterwards stands in `frame`.
     #[inline]
     pub fn process(&mut self, ingress: Port, frame: &mut FrameMut<'_>) -> Outcome {
-        let outcome = match decide(self.tables.fib(), ingress, frame.bytes_mut()) {
+        let fib = self.tables.fib();
+        let outcome = match decide(fib, self.narrowed, ingress, frame.bytes_mut()) {
             Verdict::Forward(port) => Outcome::Forwarded(port),
             Verdict::Host(host) => Outcome::Host(host),
             Verdict::Drop(drop) => Outcome::Dropped(drop),
@@ -86,10 +99,7 @@ impl Router {
                 Err(drop) => Outcome::Dropped(drop),
             },
             Verdict::Unresolved(port, address) => {
-                if let Some(state) = self.tables.fib().port(port) {
-                    let device = state.device;
-                    self.ask(Question { device, address });
-                }
+                self.resolve(port, address);
                 Outcome::Dropped(Drop::Unresolved)
             }
         };
@@ -117,12 +127,41 @@ impl Router {
     }
 
     #[cold]
-    fn ask(&mut self, question: Question) {
-        match self.asker.ask(question, self.now_ns) {
+    fn resolve(&mut self, port: Port, address: IpAddr) {
+        let Some(state) = self.tables.fib().port(port) else {
+            return;
+        };
+        let device = state.device;
+        match self.asker.ask(Question { device, address }, self.now_ns) {
             Asked::Now => self.counters.resolutions += 1,
             Asked::Already => {}
             Asked::Refused => self.counters.resolutions_refused += 1,
         }
+    }
+
+    /// Where a packet of this host's own leaves. A neighbour that is not known is asked for.
+    ///
+    /// # Errors
+    /// When there is no way now.
+    pub fn originate(&mut self, from: Ipv4Addr, to: Ipv4Addr) -> Result<Exit, NoWay> {
+        forward::originate(self.tables.fib(), from, to).map_err(|verdict| match verdict {
+            Verdict::Unresolved(port, address) => {
+                self.resolve(port, address);
+                NoWay::Unresolved
+            }
+            Verdict::Forward(_)
+            | Verdict::Host(_)
+            | Verdict::Report { .. }
+            | Verdict::Drop(_) => NoWay::NoRoute,
+        })
+    }
+
+    /// The port by which the IPv4 packet in a frame would leave, however long it is.
+    #[must_use]
+    pub fn port_of_v4(&self, frame: &[u8]) -> Option<Port> {
+        let header = forward::v4::Header::read(frame).ok()?;
+        let way = self.tables.fib().route_v4(header.src, header.dst).ok()?;
+        way.port
     }
 
     /// What was counted so far.
@@ -162,6 +201,6 @@ impl<I: FrameIo> Handler<I> for Router {
 }
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

@@ -105,6 +105,16 @@ names! {
     }
 }
 
+names! {
+    /// Why a packet of this host's own is not sent.
+    NoWay {
+        /// The hardware address of the next hop is not known yet; the kernel is asked to find it.
+        Unresolved = "unresolved",
+        /// There is no route, or it leads to no port.
+        NoRoute = "no_route",
+    }
+}
+
 /// What the tables and the headers say about a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

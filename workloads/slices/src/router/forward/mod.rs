@@ -15,7 +15,7 @@
 pub(super) mod v4;
 pub(super) mod v6;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use packet::{ethernet, hop};
 use pktio::frame::Port;
@@ -23,9 +23,23 @@ use pktio::frame::Port;
 use super::fib::{Deadend, Fib, PortState, Resolution, Way};
 use super::outcome::{Drop, Host, Report, Verdict};
 
+/// A port whose packets grow before they leave: into a tunnel, or under a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Narrowed {
+    /// The port.
+    pub port: Port,
+    /// Longest packet that may leave by it, in bytes, where the device itself takes longer ones.
+    pub mtu: u32,
+}
+
 /// Decides about a frame that came by `ingress`, and rewrites it where it is forwarded.
 #[inline]
-pub fn decide(fib: &Fib, ingress: Port, frame: &mut [u8]) -> Verdict {
+pub fn decide(
+    fib: &Fib,
+    narrowed: Option<Narrowed>,
+    ingress: Port,
+    frame: &mut [u8],
+) -> Verdict {
     let Some(port) = fib.port(ingress) else {
         return Verdict::Drop(Drop::NoPort);
     };
@@ -37,8 +51,8 @@ pub fn decide(fib: &Fib, ingress: Port, frame: &mut [u8]) -> Verdict {
         return Verdict::Drop(Drop::OtherStation);
     }
     let decided = match u16::from_be_bytes([header[12], header[13]]) {
-        ethernet::IPV4 => v4::decide(fib, to_group, frame),
-        ethernet::IPV6 => v6::decide(fib, to_group, frame),
+        ethernet::IPV4 => v4::decide(fib, narrowed, to_group, frame),
+        ethernet::IPV6 => v6::decide(fib, narrowed, to_group, frame),
         _ => Err(Verdict::Host(Host::NotIp)),
     };
     match decided {
@@ -47,9 +61,25 @@ pub fn decide(fib: &Fib, ingress: Port, frame: &mut [u8]) -> Verdict {
     }
 }
 
+/// Where an IPv4 packet of this host's own leaves, the first one of its way.
+pub(super) fn originate(fib: &Fib, from: Ipv4Addr, to: Ipv4Addr) -> Result<Exit, Verdict> {
+    let onward = Onward {
+        fib,
+        narrowed: None,
+        way: fib.route_v4(from.to_bits(), to.to_bits()),
+        destination: IpAddr::V4(to),
+        len: 0,
+        hops: u8::MAX,
+        bound: None,
+        may_fragment: false,
+    };
+    onward.exit(false, 0)
+}
+
 /// What is needed to send a packet on, once its header is known to be sound.
 struct Onward<'a> {
     fib: &'a Fib,
+    narrowed: Option<Narrowed>,
     way: Result<&'a Way, Deadend>,
     /// Where it goes, if that is on the link itself.
     destination: IpAddr,
@@ -63,10 +93,21 @@ struct Onward<'a> {
 }
 
 /// Where a packet leaves, and the link addresses that it gets.
-struct Exit {
-    port: Port,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// The port.
+    pub port: Port,
     from: [u8; 6],
     to: [u8; 6],
+}
+
+impl Exit {
+    /// Writes the link addresses. The frame must have a link header: nothing is written where it ends before.
+    #[inline(always)]
+    pub fn address(&self, frame: &mut [u8]) {
+        let written = hop::onto_link(frame, self.to, self.from);
+        debug_assert!(written, "a frame with a link header");
+    }
 }
 
 impl Onward<'_> {
@@ -98,7 +139,11 @@ impl Onward<'_> {
         let Some(state) = self.fib.port(port) else {
             return Err(Verdict::Drop(Drop::NoPort));
         };
-        let mtu = state.mtu.max(least_mtu);
+        let mtu = match self.narrowed {
+            Some(narrowed) if narrowed.port == port => narrowed.mtu.min(state.mtu),
+            Some(_) | None => state.mtu,
+        };
+        let mtu = mtu.max(least_mtu);
         if self.len > mtu as usize {
             return Err(if self.may_fragment {
                 Verdict::Host(Host::Fragment)
@@ -130,11 +175,4 @@ impl Onward<'_> {
 
 const fn told(report: Report) -> Verdict {
     Verdict::Report { report, mtu: 0 }
-}
-
-/// Writes the link addresses; the frame has them, for its header was read.
-#[inline(always)]
-fn onto_link(frame: &mut [u8], exit: &Exit) {
-    let written = hop::onto_link(frame, exit.to, exit.from);
-    debug_assert!(written);
 }

@@ -7,7 +7,7 @@ use pktio::frame::Port;
 
 use super::super::fib::Fib;
 use super::super::outcome::{Drop, Host, Verdict};
-use super::{Onward, onto_link};
+use super::{Narrowed, Onward};
 
 /// The header of an IPv4 packet in a frame, found sound.
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +135,12 @@ const fn is_broadcast(address: u32) -> bool {
 }
 
 #[inline(always)]
-pub(super) fn decide(fib: &Fib, to_group: bool, frame: &mut [u8]) -> Result<Port, Verdict> {
+pub(super) fn decide(
+    fib: &Fib,
+    narrowed: Option<Narrowed>,
+    to_group: bool,
+    frame: &mut [u8],
+) -> Result<Port, Verdict> {
     let header = Header::read(frame).map_err(Verdict::Drop)?;
     checked(fib, &header)?;
     if header.len > MIN_HEADER_LEN {
@@ -143,6 +148,7 @@ pub(super) fn decide(fib: &Fib, to_group: bool, frame: &mut [u8]) -> Result<Port
     }
     let onward = Onward {
         fib,
+        narrowed,
         way: fib.route_v4(header.src, header.dst),
         destination: IpAddr::V4(Ipv4Addr::from_bits(header.dst)),
         len: header.total_len,
@@ -153,6 +159,6 @@ pub(super) fn decide(fib: &Fib, to_group: bool, frame: &mut [u8]) -> Result<Port
     let exit = onward.exit(to_group, 0)?;
     let written = hop::take_v4(frame, LINK);
     debug_assert!(written);
-    onto_link(frame, &exit);
+    exit.address(frame);
     Ok(exit.port)
 }

@@ -9,7 +9,7 @@ use pktio::frame::Port;
 
 use super::super::fib::Fib;
 use super::super::outcome::{Drop, Host, Report, Verdict};
-use super::{Onward, onto_link, told};
+use super::{Narrowed, Onward, told};
 
 /// What every IPv6 link takes, in bytes (RFC 8200, 5).
 pub(in crate::router) const LEAST_MTU: u32 = 1280;
@@ -86,11 +86,17 @@ fn bound(header: &Header) -> Option<Verdict> {
 }
 
 #[inline(always)]
-pub(super) fn decide(fib: &Fib, to_group: bool, frame: &mut [u8]) -> Result<Port, Verdict> {
+pub(super) fn decide(
+    fib: &Fib,
+    narrowed: Option<Narrowed>,
+    to_group: bool,
+    frame: &mut [u8],
+) -> Result<Port, Verdict> {
     let header = Header::read(frame).map_err(Verdict::Drop)?;
     checked(&header)?;
     let onward = Onward {
         fib,
+        narrowed,
         way: fib.route_v6(header.src.to_bits(), header.dst.to_bits()),
         destination: IpAddr::V6(header.dst),
         len: header.total_len,
@@ -101,6 +107,6 @@ pub(super) fn decide(fib: &Fib, to_group: bool, frame: &mut [u8]) -> Result<Port
     let exit = onward.exit(to_group, LEAST_MTU)?;
     let written = hop::take_v6(frame, LINK);
     debug_assert!(written);
-    onto_link(frame, &exit);
+    exit.address(frame);
     Ok(exit.port)
 }

@@ -138,6 +138,25 @@ impl Design {
         }
     }
 
+    /// Why a proxy would not get what the other proxy's worker of the same number has sent.
+    const fn spoils_streams(self, workers: u16) -> Option<&'static str> {
+        match self {
+            Self::Pcap | Self::PcapMmap | Self::DispatchThreads => {
+                Some("its filter lets nothing in but IP, which proxies do not speak")
+            }
+            Self::RawParallel { .. } | Self::PacketMmapV3 if workers > 1 => {
+                Some("it divides frames among its workers by itself")
+            }
+            Self::Netslice
+            | Self::KernelForward
+            | Self::XdpForward
+            | Self::KernelIpsec
+            | Self::RawSocket
+            | Self::RawParallel { .. }
+            | Self::PacketMmapV3 => None,
+        }
+    }
+
     /// Whether it can do that to frames.
     const fn can(self, processor: &ProcessorConfig) -> bool {
         match self {
@@ -177,6 +196,14 @@ impl SystemConfig {
                 "what it does to frames is not '{}': choose a system whose frames reach user space, netslice or one over packet \
                  sockets",
                 self.processor.name()
+            ));
+        }
+        if let ProcessorConfig::Maelstrom(_) = self.processor
+            && let Some(why) = self.design.spoils_streams(self.workers)
+        {
+            return refuse(format!(
+                "{why}, and proxies need every frame of a stream at one worker: choose netslice, raw_socket, or raw_parallel or \
+                 packet_mmap_v3 with one worker"
             ));
         }
         if self.devices[0] == self.devices[1] {

@@ -88,6 +88,29 @@ fn designs_in_the_kernel_do_one_thing_each() {
 }
 
 #[test]
+fn proxies_are_refused_where_their_streams_would_be_mixed_or_filtered() {
+    let proxy = |design, workers| SystemConfig {
+        processor: ProcessorConfig::Maelstrom(ProxyConfig {
+            side: crate::pair::Side::Egress,
+            r: 8,
+            c: 3,
+            mtu: 1500,
+        }),
+        ..config(design, workers)
+    };
+    for (design, workers, why) in [
+        (Design::PcapMmap, 1, "nothing in but IP"),
+        (Design::DispatchThreads, 2, "nothing in but IP"),
+        (Design::PacketMmapV3, 2, "divides frames"),
+    ] {
+        let told = refused(&proxy(design, workers));
+        assert!(told.contains(why) && told.contains("choose netslice"), "{told}");
+    }
+    proxy(Design::PacketMmapV3, 1).check().unwrap();
+    proxy(Design::Netslice, 2).check().unwrap();
+}
+
+#[test]
 fn batches_and_devices_are_checked() {
     for batch in [0, 257] {
         let config = SystemConfig {

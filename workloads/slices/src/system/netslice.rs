@@ -194,12 +194,14 @@ fn plan(config: &SystemConfig) -> Result<Plan, Error> {
 }
 
 fn wanted(config: &SystemConfig) -> Result<SlicesConfig, Error> {
-    let (kept, own) = match config.processor {
-        ProcessorConfig::Router => (Kept::ALL, own_addresses()?),
+    let (kept, own) = match &config.processor {
+        ProcessorConfig::Router | ProcessorConfig::Maelstrom(_) => (Kept::ALL, own_addresses()?),
         ProcessorConfig::Inspect { .. } => (Kept::NOTHING, Vec::new()),
-        // What the other end sends here is for an address of this host, and for the slice.
-        ProcessorConfig::Ipsec(_) | ProcessorConfig::Maelstrom(_) => {
-            (Kept::RESOLUTION.and(Kept::GROUPS), Vec::new())
+        ProcessorConfig::Ipsec(gateway) => {
+            // What the other gateway sends to this address is the slice's.
+            let mut own = own_addresses()?;
+            own.retain(|address| *address != gateway.local);
+            (Kept::ALL, own)
         }
     };
     Ok(SlicesConfig {

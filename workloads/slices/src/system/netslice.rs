@@ -227,15 +227,13 @@ fn own_addresses() -> Result<Vec<std::net::IpAddr>, Error> {
 /// Where a slice runs, and what Figure 5 of the paper calls that.
 fn placed(plan: &Plan, cpus: &SliceCpus, topology: &Topology) -> String {
     let k_peer = cpus.k_peer;
-    match (plan.placement, cpus.u_peers.first()) {
-        (Placement::OsDefault, _) | (_, None) => {
-            format!("k-peer {k_peer}, u-peer wherever the scheduler puts it")
-        }
-        (_, Some(&u_peer)) => {
+    match cpus.u_peers.first() {
+        Some(&u_peer) if plan.placement != Placement::OsDefault => {
             let class = topology.class(k_peer, u_peer);
             let class = class.map_or("unknown CPUs", |class| class.name());
             format!("k-peer {k_peer}, u-peer {u_peer}: {class}")
         }
+        Some(_) | None => format!("k-peer {k_peer}, u-peer wherever the scheduler puts it"),
     }
 }
 

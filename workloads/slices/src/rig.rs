@@ -5,7 +5,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use packet::checksum;
-use pktio::frame::Port;
 use sys::link::MacAddress;
 use sys::tables::{Change, NeighbourState, RouteKind};
 
@@ -58,8 +57,7 @@ pub(crate) fn fib(side: Side, known: bool) -> Fib {
         link(between, own_link[here], BETWEEN.into()),
     ];
     let resolved = |mac| NeighbourState::Resolved(MacAddress(mac));
-    for version in 0..2 {
-        let prefix = PREFIXES[version];
+    for (version, prefix) in PREFIXES.into_iter().enumerate() {
         let whole = [32, 128][version];
         changes.extend([
             own(hosts, ROUTERS[here][version], prefix),
@@ -175,6 +173,5 @@ pub(crate) fn carry(
 
 /// What a router has sent to its hosts.
 pub(crate) fn delivered(memory: &Memory, side: Side) -> Vec<Vec<u8>> {
-    let port: Port = side.hosts();
-    memory.sent_by(port)
+    memory.sent_by(side.hosts())
 }

@@ -310,3 +310,65 @@ fn carried(text: &[u8]) -> Result<(Version, usize), NotReceived> {
         None => Err(NotReceived::BadNextHeader),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::super::Outbound;
+    use super::super::tests::{plain, tunnel};
+    use super::*;
+    use crate::chunk::Chunk;
+
+    /// So many packets of an association, sealed.
+    fn sealed(tunnel: &Tunnel, count: usize) -> Vec<Chunk> {
+        let mut outbound = Outbound::new(tunnel.clone()).unwrap();
+        let mut chunks = vec![Chunk::new(&plain(100)); count];
+        let mut frames: Vec<_> = chunks.iter_mut().map(Chunk::frame).collect();
+        let mut verdicts = Vec::new();
+        outbound.encapsulate(&mut frames, &mut verdicts);
+        assert!(verdicts.iter().all(Result::is_ok));
+        chunks
+    }
+
+    #[test]
+    fn of_threads_that_share_a_window_one_opens_each_packet() {
+        const THREADS: u64 = 4;
+        const PACKETS: usize = 60;
+        let tunnel = tunnel(Some([7; 32]));
+        let chunks = sealed(&tunnel, PACKETS);
+        let inbound = Inbound::new(tunnel).unwrap();
+        let opened = |mut inbound: Inbound| {
+            for chunk in &chunks {
+                let _ = inbound.decapsulate(&mut chunk.clone().frame());
+            }
+            inbound.counters().clone()
+        };
+        let counted: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|_| {
+                    let another = inbound.another();
+                    scope.spawn(|| opened(another))
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let sum = |of: fn(&InboundCounters) -> u64| counted.iter().map(of).sum::<u64>();
+        assert_eq!(sum(|counters| counters.decapsulated), PACKETS as u64);
+        let replayed = sum(|counters| counters.refused[NotReceived::Replayed.index()]);
+        assert_eq!(replayed, (THREADS - 1) * PACKETS as u64);
+    }
+
+    #[test]
+    fn the_index_is_read_of_what_may_be_a_packet_of_ours() {
+        let tunnel = tunnel(None);
+        let chunk = sealed(&tunnel, 1).remove(0);
+        assert_eq!(spi_of(chunk.seen()), Some(tunnel.spi));
+        for len in 0..14 + MIN_HEADER_LEN + 4 {
+            assert_eq!(spi_of(&chunk.seen()[..len]), None, "{len} bytes");
+        }
+    }
+}

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::gateway::GatewayConfig;
+use crate::proxy::ProxyConfig;
+
 use super::Error;
 
 /// A packet system. Port 0 is the device towards the sender, port 1 the one towards the receiver.
@@ -66,6 +69,10 @@ pub enum ProcessorConfig {
         /// What is looked for.
         patterns: Vec<String>,
     },
+    /// It goes through a tunnel between two gateways, of which this is one.
+    Ipsec(GatewayConfig),
+    /// It goes over a link between two proxies, of which this is one, that recovers what is lost there.
+    Maelstrom(ProxyConfig),
 }
 
 /// How many threads a design has.
@@ -131,11 +138,30 @@ impl Design {
         }
     }
 
+    /// Why a proxy would not get what the other proxy's worker of the same number has sent.
+    const fn spoils_streams(self, workers: u16) -> Option<&'static str> {
+        match self {
+            Self::Pcap | Self::PcapMmap | Self::DispatchThreads => {
+                Some("its filter lets nothing in but IP, which proxies do not speak")
+            }
+            Self::RawParallel { .. } | Self::PacketMmapV3 if workers > 1 => {
+                Some("it divides frames among its workers by itself")
+            }
+            Self::Netslice
+            | Self::KernelForward
+            | Self::XdpForward
+            | Self::KernelIpsec
+            | Self::RawSocket
+            | Self::RawParallel { .. }
+            | Self::PacketMmapV3 => None,
+        }
+    }
+
     /// Whether it can do that to frames.
     const fn can(self, processor: &ProcessorConfig) -> bool {
         match self {
             Self::KernelForward | Self::XdpForward => matches!(processor, ProcessorConfig::Router),
-            Self::KernelIpsec => false,
+            Self::KernelIpsec => matches!(processor, ProcessorConfig::Ipsec(_)),
             Self::Netslice
             | Self::RawSocket
             | Self::RawParallel { .. }
@@ -154,6 +180,8 @@ impl ProcessorConfig {
         match self {
             Self::Router => "router",
             Self::Inspect { .. } => "inspect",
+            Self::Ipsec(_) => "ipsec",
+            Self::Maelstrom(_) => "maelstrom",
         }
     }
 }
@@ -165,8 +193,17 @@ impl SystemConfig {
         let refuse = |what: String| Err(Error::Config(format!("{design}: {what}")));
         if !self.design.can(&self.processor) {
             return refuse(format!(
-                "the kernel does nothing to frames that is called '{}'; choose a system whose frames reach user space",
+                "what it does to frames is not '{}': choose a system whose frames reach user space, netslice or one over packet \
+                 sockets",
                 self.processor.name()
+            ));
+        }
+        if let ProcessorConfig::Maelstrom(_) = self.processor
+            && let Some(why) = self.design.spoils_streams(self.workers)
+        {
+            return refuse(format!(
+                "{why}, and proxies need every frame of a stream at one worker: choose netslice, raw_socket, or raw_parallel or \
+                 packet_mmap_v3 with one worker"
             ));
         }
         if self.devices[0] == self.devices[1] {

@@ -73,17 +73,41 @@ fn cpus_are_told_for_all_threads_or_for_none() {
 }
 
 #[test]
-fn the_kernel_does_not_inspect() {
+fn designs_in_the_kernel_do_one_thing_each() {
     let inspect = ProcessorConfig::Inspect {
         patterns: vec!["attack".to_owned()],
     };
+    assert!(refused(&config(Design::KernelIpsec, 0)).contains("is not 'router'"));
     for design in [Design::KernelForward, Design::XdpForward] {
         let told = refused(&SystemConfig {
             processor: inspect.clone(),
             ..config(design, 0)
         });
-        assert!(told.contains("called 'inspect'"), "{told}");
+        assert!(told.contains("is not 'inspect'") && told.contains("netslice"), "{told}");
     }
+}
+
+#[test]
+fn proxies_are_refused_where_their_streams_would_be_mixed_or_filtered() {
+    let proxy = |design, workers| SystemConfig {
+        processor: ProcessorConfig::Maelstrom(ProxyConfig {
+            side: crate::pair::Side::Egress,
+            r: 8,
+            c: 3,
+            mtu: 1500,
+        }),
+        ..config(design, workers)
+    };
+    for (design, workers, why) in [
+        (Design::PcapMmap, 1, "nothing in but IP"),
+        (Design::DispatchThreads, 2, "nothing in but IP"),
+        (Design::PacketMmapV3, 2, "divides frames"),
+    ] {
+        let told = refused(&proxy(design, workers));
+        assert!(told.contains(why) && told.contains("choose netslice"), "{told}");
+    }
+    proxy(Design::PacketMmapV3, 1).check().unwrap();
+    proxy(Design::Netslice, 2).check().unwrap();
 }
 
 #[test]

@@ -249,14 +249,14 @@ impl Crew {
     /// What each thread has counted, by its name.
     pub(super) fn reports(&self) -> Result<Vec<(&str, Report)>, Error> {
         let questions = self.ask();
-        let answered = self.members.iter().zip(questions);
-        let report = |(member, question): (&'_ Member, u64)| {
+        let mut reports = Vec::new();
+        for (member, question) in self.members.iter().zip(questions) {
             member.await_answer(&member.desk.told, question)?;
             let report = &member.desk.report;
             let report = report.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok((member.info.name.as_str(), report.clone()))
-        };
-        answered.map(report).collect()
+            reports.push((member.info.name.as_str(), report.clone()));
+        }
+        Ok(reports)
     }
 
     /// Waits for a round of every thread that ends from now on and in which it had nothing to do and held nothing back.

@@ -78,6 +78,13 @@ impl FrameIo for OneByte {
         FrameMut::new(&mut frame.bytes, &mut frame.at, &mut frame.len)
     }
 
+    fn views<'a>(&'a mut self, frames: &'a mut [Frame]) -> impl Iterator<Item = FrameMut<'a>> {
+        let view = |frame: &'a mut Frame| {
+            FrameMut::new(&mut frame.bytes, &mut frame.at, &mut frame.len)
+        };
+        frames.iter_mut().map(view)
+    }
+
     fn allocate(&mut self, _: Port) -> Option<Frame> {
         None
     }

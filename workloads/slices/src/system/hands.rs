@@ -18,7 +18,7 @@ pub(super) const READER: &str = "reader";
 pub(super) struct Hands {
     pub(super) crew: Crew,
     processing: Processing,
-    forwarding: Option<Forwarding>,
+    forwarding: Forwarding,
 }
 
 /// What a frame is counted at that a thread took.
@@ -38,14 +38,13 @@ impl Hands {
         Ok(Self {
             crew: Crew::default(),
             processing: Processing::prepare(config, ports)?,
-            forwarding: None,
+            forwarding: Forwarding::here()?,
         })
     }
 
     /// Takes forwarding out of the kernel's hands. Before the frames are had.
     pub(super) fn take_over(&mut self) -> Result<(), Error> {
-        self.forwarding = Some(Forwarding::set(false)?);
-        Ok(())
+        self.forwarding.switch(false)
     }
 
     /// Starts a thread for each I/O, index = worker, called `name-index`.

@@ -4,6 +4,9 @@
 //! Each packet that a device handed to IP is forwarded or in exactly one of the losses listed here. What the kernel counts of
 //! the same packet a second time is left out: `InCsumErrors` are among `InHdrErrors`, IPv6's `FragFails` among
 //! `InTooBigErrors`; a packet without a hop left is in `InHdrErrors`.
+//!
+//! At the end of a tunnel IPsec's own count is added (/proc/net/xfrm_stat). There what is delivered to the host is no
+//! loss: it is what comes out of the tunnel again and is counted once more.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,6 +15,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Error;
 use super::counters::Counters;
+
+/// Packets for the host itself.
+const FOR_HOST: &str = "ip_for_host";
 
 /// Losses of packets that were to be forwarded: the reason, and the counter.
 const LOSSES: [(&str, &str); 17] = [
@@ -23,7 +29,7 @@ const LOSSES: [(&str, &str); 17] = [
     ("ip_too_big", "Ip.FragFails"),
     ("ip_discarded", "Ip.InDiscards"),
     ("ip_discarded", "Ip.OutDiscards"),
-    ("ip_for_host", "Ip.InDelivers"),
+    (FOR_HOST, "Ip.InDelivers"),
     ("ip_header", "Ip6InHdrErrors"),
     ("ip_address", "Ip6InAddrErrors"),
     ("ip_no_route", "Ip6InNoRoutes"),
@@ -31,7 +37,7 @@ const LOSSES: [(&str, &str); 17] = [
     ("ip_too_big", "Ip6InTooBigErrors"),
     ("ip_discarded", "Ip6InDiscards"),
     ("ip_discarded", "Ip6OutDiscards"),
-    ("ip_for_host", "Ip6InDelivers"),
+    (FOR_HOST, "Ip6InDelivers"),
 ];
 
 /// Packets that were forwarded.
@@ -51,35 +57,52 @@ const MADE: [&str; 7] = [
     "Icmp6OutParmProblems",
 ];
 
+/// What becomes of packets for the host itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ForHost {
+    /// They end here.
+    Lost,
+    /// They are those of a tunnel that ends here, and what they carry goes on.
+    Decapsulated,
+}
+
 /// The files of one namespace, which show it for as long as they are open, whoever reads them.
 #[derive(Debug)]
-pub(super) struct IpStatistics(Vec<Mutex<File>>);
+pub(super) struct IpStatistics {
+    files: Vec<Mutex<File>>,
+    for_host: ForHost,
+}
 
 impl IpStatistics {
     /// Those of the calling thread's namespace.
-    pub(super) fn open() -> Result<Self, Error> {
+    pub(super) fn open(for_host: ForHost) -> Result<Self, Error> {
         let mut files = Vec::new();
-        for name in ["snmp", "netstat", "snmp6"] {
+        for (name, needed) in [
+            ("snmp", true),
+            ("netstat", true),
+            // A kernel without IPv6 forwards none.
+            ("snmp6", false),
+            ("xfrm_stat", for_host == ForHost::Decapsulated),
+        ] {
             match File::open(format!("/proc/thread-self/net/{name}")) {
                 Ok(file) => files.push(Mutex::new(file)),
-                // A kernel without IPv6 forwards none.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && name == "snmp6" => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !needed => {}
                 Err(error) => return Err(Error::io(format!("open /proc/net/{name}"))(error)),
             }
         }
-        Ok(Self(files))
+        Ok(Self { files, for_host })
     }
 
     /// Adds what became of the packets that the kernel was to forward.
     pub(super) fn count(&self, into: &mut Counters) -> Result<(), Error> {
         let values = self.read().map_err(Error::io("read the IP statistics"))?;
-        account(&values, into);
+        account(&values, self.for_host, into);
         Ok(())
     }
 
     fn read(&self) -> io::Result<BTreeMap<String, u64>> {
         let mut values = BTreeMap::new();
-        for file in &self.0 {
+        for file in &self.files {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
             let mut text = String::new();
             file.rewind()?;
@@ -116,11 +139,19 @@ fn parse(text: &str, values: &mut BTreeMap<String, u64>) {
     }
 }
 
-fn account(values: &BTreeMap<String, u64>, into: &mut Counters) {
+fn account(values: &BTreeMap<String, u64>, for_host: ForHost, into: &mut Counters) {
     let value = |name: &str| values.get(name).copied().unwrap_or_default();
     for (reason, counter) in LOSSES {
         into.note("ip", counter, value(counter));
-        into.lose(reason, counter, value(counter));
+        if reason != FOR_HOST || for_host == ForHost::Lost {
+            into.lose(reason, counter, value(counter));
+        }
+    }
+    if for_host == ForHost::Decapsulated {
+        for (counter, value) in values.iter().filter(|(name, _)| name.starts_with("Xfrm")) {
+            into.note("ip", counter, *value);
+            into.lose("ipsec", counter, *value);
+        }
     }
     let forwarded: u64 = FORWARDED.map(value).iter().sum();
     let discarded: u64 = DISCARDED.map(value).iter().sum();
@@ -157,7 +188,7 @@ Icmp6OutTimeExcds               \t2
         parse(SNMP6, &mut values);
         assert!(!values.contains_key("Tcp.MaxConn"));
         let mut counters = Counters::default();
-        account(&values, &mut counters);
+        account(&values, ForHost::Lost, &mut counters);
         assert_eq!(counters.sent, 10 - 2 + 5);
         assert_eq!(counters.lost(), 3 + 4 + 2 + 1 + 2);
         let received = values["Ip.InReceives"] + values["Ip6InReceives"];
@@ -169,8 +200,20 @@ Icmp6OutTimeExcds               \t2
     }
 
     #[test]
+    fn at_the_end_of_a_tunnel_what_is_delivered_goes_on_and_what_ipsec_refuses_is_lost() {
+        let mut values = BTreeMap::new();
+        parse(SNMP, &mut values);
+        parse("XfrmInNoStates          \t6\nXfrmOutError            \t1\n", &mut values);
+        let mut counters = Counters::default();
+        account(&values, ForHost::Decapsulated, &mut counters);
+        assert_eq!(counters.lost_by("ip_for_host"), 0);
+        assert_eq!(counters.lost_by("ipsec"), 7);
+        assert_eq!(counters.lost(), 3 + 2 + 1 + 7);
+    }
+
+    #[test]
     fn the_kernel_has_every_counter() {
-        let statistics = IpStatistics::open().unwrap();
+        let statistics = IpStatistics::open(ForHost::Lost).unwrap();
         let values = statistics.read().unwrap();
         let named = LOSSES.map(|(_, counter)| counter);
         for counter in named.iter().chain(&FORWARDED).chain(&DISCARDED).chain(&MADE) {

@@ -4,14 +4,14 @@
 use super::counters::Counters;
 use super::forwarding::Forwarding;
 use super::hands::Hands;
-use super::ip_statistics::IpStatistics;
+use super::ip_statistics::{ForHost, IpStatistics};
 use super::machine::Machine;
 use super::{Error, SystemConfig, port_numbers};
 
 /// The kernel's router.
 pub(super) struct KernelForward {
     statistics: IpStatistics,
-    forwarding: Option<Forwarding>,
+    forwarding: Forwarding,
 }
 
 impl KernelForward {
@@ -19,16 +19,15 @@ impl KernelForward {
         // Only to know that they are there.
         port_numbers(config)?;
         Ok(Self {
-            statistics: IpStatistics::open()?,
-            forwarding: None,
+            statistics: IpStatistics::open(ForHost::Lost)?,
+            forwarding: Forwarding::here()?,
         })
     }
 }
 
 impl Machine for KernelForward {
     fn attach(&mut self) -> Result<(), Error> {
-        self.forwarding = Some(Forwarding::set(true)?);
-        Ok(())
+        self.forwarding.switch(true)
     }
 
     fn start(&mut self) -> Result<(), Error> {

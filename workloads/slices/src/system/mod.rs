@@ -32,6 +32,7 @@ mod forwarding;
 mod hands;
 mod ip_statistics;
 mod kernel_forward;
+mod kernel_ipsec;
 mod machine;
 mod netslice;
 mod packet_mmap_v3;
@@ -105,6 +106,10 @@ pub enum Error {
 }
 
 impl Error {
+    fn config(error: impl fmt::Display) -> Self {
+        Self::Config(error.to_string())
+    }
+
     fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }

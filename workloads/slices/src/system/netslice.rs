@@ -3,8 +3,8 @@
 //! Slice i is queue i of both devices. Its CPUs are given, and its devices are told to bring the packets there
 //! ([`Slices::attach_at`]), which is what the paper's kernel module does. A batch of 1 is the paper's interface without
 //! batching: a frame is received, processed and pushed out by a call of its own before the next is looked at.
-//! The kernel keeps what is its own ([`Kept::ALL`]) of a router; where frames cross as they are, the two sides resolve each other
-//! and it keeps nothing.
+//! A router's kernel keeps what is its own ([`Kept::ALL`]); where frames cross as they are, the two sides resolve each other and
+//! it keeps nothing.
 
 use loader::ReceiveCounters;
 use pktio::af_xdp::{Ports, XskProbe};
@@ -194,9 +194,15 @@ fn plan(config: &SystemConfig) -> Result<Plan, Error> {
 }
 
 fn wanted(config: &SystemConfig) -> Result<SlicesConfig, Error> {
-    let (kept, own) = match config.processor {
-        ProcessorConfig::Router => (Kept::ALL, own_addresses()?),
+    let (kept, own) = match &config.processor {
+        ProcessorConfig::Router | ProcessorConfig::Maelstrom(_) => (Kept::ALL, own_addresses()?),
         ProcessorConfig::Inspect { .. } => (Kept::NOTHING, Vec::new()),
+        ProcessorConfig::Ipsec(gateway) => {
+            // What the other gateway sends to this address is the slice's.
+            let mut own = own_addresses()?;
+            own.retain(|address| *address != gateway.local);
+            (Kept::ALL, own)
+        }
     };
     Ok(SlicesConfig {
         kept,
@@ -221,15 +227,13 @@ fn own_addresses() -> Result<Vec<std::net::IpAddr>, Error> {
 /// Where a slice runs, and what Figure 5 of the paper calls that.
 fn placed(plan: &Plan, cpus: &SliceCpus, topology: &Topology) -> String {
     let k_peer = cpus.k_peer;
-    match (plan.placement, cpus.u_peers.first()) {
-        (Placement::OsDefault, _) | (_, None) => {
-            format!("k-peer {k_peer}, u-peer wherever the scheduler puts it")
-        }
-        (_, Some(&u_peer)) => {
+    match cpus.u_peers.first() {
+        Some(&u_peer) if plan.placement != Placement::OsDefault => {
             let class = topology.class(k_peer, u_peer);
             let class = class.map_or("unknown CPUs", |class| class.name());
             format!("k-peer {k_peer}, u-peer {u_peer}: {class}")
         }
+        Some(_) | None => format!("k-peer {k_peer}, u-peer wherever the scheduler puts it"),
     }
 }
 

@@ -5,7 +5,9 @@ use pktio::packet::dispatch::Reader;
 use pktio::worker::Handler;
 use sys::clock::now_ns;
 
+use crate::gateway::{Gateway, GatewayConfig};
 use crate::inspect::Inspector;
+use crate::proxy::{Proxy, ProxyConfig};
 use crate::router::{Drop, ErrorLimit, Host, Mirror, Report, Router, TableLimits};
 
 use super::crew::{Crew, Seat};
@@ -66,6 +68,60 @@ impl Processor for Router {
     }
 }
 
+impl Processor for Inspector {
+    fn tally(&self) -> Tally {
+        let (counters, mut tally) = (self.counters(), Tally::default());
+        tally.lose("no_other_port", counters.no_other_port);
+        tally.note("inspected", counters.inspected);
+        tally.note("inspected_bytes", counters.bytes);
+        tally.note("not_ip", counters.not_ip);
+        tally.note("frames_with_match", counters.frames_with_match);
+        tally.note("matches", counters.matches.iter().sum());
+        tally
+    }
+}
+
+impl<F> Processor for Gateway<F> {
+    fn tally(&self) -> Tally {
+        let counters = self.counters();
+        let mut tally = Tally {
+            made: counters.errors(),
+            losses: counters.losses().collect(),
+            ..Tally::default()
+        };
+        tally.note("tunnelled", counters.tunnelled);
+        tally.note("fragments", counters.fragments);
+        tally.note("errors_lost", counters.errors_lost);
+        tally
+    }
+}
+
+impl Processor for Proxy {
+    fn tally(&self) -> Tally {
+        let counters = self.counters();
+        let mut tally = Tally {
+            made: counters.made(),
+            recovered: counters.recovered,
+            ..Tally::default()
+        };
+        for (name, frames) in counters.losses() {
+            // The other proxy's repairs end here, and are none of the traffic.
+            if name == REPAIRS {
+                tally.note("repairs_received", frames);
+            } else {
+                tally.lose(name, frames);
+            }
+        }
+        tally.note("repairs_made", counters.encoder.repairs);
+        tally.note("not_recovered", counters.lost_for_good());
+        tally.note("recovery_ns", counters.decoder.recovery_ns);
+        tally
+    }
+}
+
+/// The line of a proxy's ledger that is not about frames of the traffic.
+const REPAIRS: &str = "repairs";
+
 /// What a dispatcher reads its workers count.
 impl Processor for Reader {
     fn tally(&self) -> Tally {
@@ -77,17 +133,28 @@ impl Processor for Reader {
 #[derive(Debug)]
 pub(super) enum Processing {
     Router(Mirror),
-    Inspect(Inspector),
+    Inspect(Vec<String>),
+    Ipsec(GatewayConfig, Mirror),
+    Maelstrom(ProxyConfig, Mirror),
 }
 
 impl Processing {
-    /// Reads tables and configuration. Port `i` is the device with the kernel's number `ports[i]`.
+    /// Checks the configuration and reads the tables. Port `i` is the device with the kernel's number `ports[i]`.
     pub(super) fn prepare(config: &SystemConfig, ports: [u32; 2]) -> Result<Self, Error> {
         Ok(match &config.processor {
             ProcessorConfig::Router => Self::Router(mirror(&ports)?),
-            ProcessorConfig::Inspect { patterns } => Self::Inspect(
-                Inspector::new(patterns).map_err(|error| Error::Config(error.to_string()))?,
-            ),
+            ProcessorConfig::Inspect { patterns } => {
+                Inspector::new(patterns).map_err(Error::config)?;
+                Self::Inspect(patterns.clone())
+            }
+            ProcessorConfig::Ipsec(gateway) => {
+                gateway.outbound(0).check().map_err(Error::config)?;
+                Self::Ipsec(gateway.clone(), mirror(&ports)?)
+            }
+            ProcessorConfig::Maelstrom(proxy) => {
+                proxy.code().check().map_err(Error::config)?;
+                Self::Maelstrom(proxy.clone(), mirror(&ports)?)
+            }
         })
     }
 
@@ -99,20 +166,38 @@ impl Processing {
         name: &str,
         config: &SystemConfig,
     ) -> Result<(), Error> {
+        let workers = ios.len();
         match self {
-            Self::Router(mirror) => staff(crew, ios, name, config, |_| router(mirror)),
-            Self::Inspect(inspector) => staff(crew, ios, name, config, |_| inspector.clone()),
+            Self::Router(mirror) => staff(crew, ios, routers(mirror, workers), name, config),
+            Self::Inspect(patterns) => {
+                let inspectors = ios.iter().map(|_| Inspector::new(patterns));
+                let inspectors = inspectors.collect::<Result<Vec<_>, _>>();
+                staff(crew, ios, inspectors.map_err(Error::config)?, name, config)
+            }
+            Self::Ipsec(gateway, mirror) => {
+                let routers = routers(mirror, workers);
+                let gateways = Gateway::<I::Frame>::of_workers(gateway, routers);
+                staff(crew, ios, gateways.map_err(Error::config)?, name, config)
+            }
+            Self::Maelstrom(proxy, mirror) => {
+                let proxies = routers(mirror, workers).into_iter();
+                let proxies = proxies.map(|router| Proxy::new(proxy, router));
+                let proxies = proxies.collect::<Result<Vec<_>, _>>();
+                staff(crew, ios, proxies.map_err(Error::config)?, name, config)
+            }
         }
     }
 
     /// Whether what the handlers rely on is still there.
     pub(super) fn alive(&self) -> Result<(), Error> {
         match self {
-            Self::Router(mirror) => mirror.failure().map_or(Ok(()), |reason| {
-                let name = "tables".to_owned();
-                Err(Error::Thread { name, reason })
-            }),
             Self::Inspect(_) => Ok(()),
+            Self::Router(mirror) | Self::Ipsec(_, mirror) | Self::Maelstrom(_, mirror) => {
+                mirror.failure().map_or(Ok(()), |reason| {
+                    let name = "tables".to_owned();
+                    Err(Error::Thread { name, reason })
+                })
+            }
         }
     }
 }
@@ -121,21 +206,23 @@ fn mirror(ports: &[u32]) -> Result<Mirror, Error> {
     Mirror::start(ports, TableLimits::default()).map_err(Error::io("copy the kernel's tables"))
 }
 
-fn router(mirror: &Mirror) -> Router {
-    let errors = ErrorLimit::default();
-    Router::new(mirror.reader(), mirror.asker(), errors, now_ns())
+fn routers(mirror: &Mirror, workers: usize) -> Vec<Router> {
+    let router = |_| {
+        let errors = ErrorLimit::default();
+        Router::new(mirror.reader(), mirror.asker(), errors, now_ns())
+    };
+    (0..workers).map(router).collect()
 }
 
 fn staff<I: Seat, H: Handler<I> + Processor + Send + 'static>(
     crew: &mut Crew,
     ios: Vec<I>,
+    handlers: Vec<H>,
     name: &str,
     config: &SystemConfig,
-    handler: impl Fn(u16) -> H,
 ) -> Result<(), Error> {
-    for (worker, io) in (0..).zip(ios) {
-        let cpu = config.cpu(usize::from(worker));
-        crew.enlist(format!("{name}-{worker}"), cpu, io, handler(worker))?;
+    for (worker, (io, handler)) in ios.into_iter().zip(handlers).enumerate() {
+        crew.enlist(format!("{name}-{worker}"), config.cpu(worker), io, handler)?;
     }
     Ok(())
 }

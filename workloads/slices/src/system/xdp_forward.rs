@@ -9,7 +9,7 @@ use steering::forward::{Action, Fate};
 use super::counters::Counters;
 use super::forwarding::Forwarding;
 use super::hands::Hands;
-use super::ip_statistics::IpStatistics;
+use super::ip_statistics::{ForHost, IpStatistics};
 use super::machine::Machine;
 use super::{Error, SystemConfig, port_numbers};
 
@@ -21,7 +21,7 @@ pub(super) struct XdpForward {
     attached: Vec<Attached>,
     programs: Vec<Forward>,
     statistics: IpStatistics,
-    forwarding: Option<Forwarding>,
+    forwarding: Forwarding,
 }
 
 impl XdpForward {
@@ -33,8 +33,8 @@ impl XdpForward {
             ports,
             attached: Vec::new(),
             programs: programs.collect::<loader::Result<_>>()?,
-            statistics: IpStatistics::open()?,
-            forwarding: None,
+            statistics: IpStatistics::open(ForHost::Lost)?,
+            forwarding: Forwarding::here()?,
         })
     }
 }
@@ -42,7 +42,7 @@ impl XdpForward {
 impl Machine for XdpForward {
     fn attach(&mut self) -> Result<(), Error> {
         // The programs ask the kernel's tables, which tell of no way where nothing is forwarded.
-        self.forwarding = Some(Forwarding::set(true)?);
+        self.forwarding.switch(true)?;
         for (program, port) in self.programs.iter_mut().zip(self.ports) {
             self.attached.push(program.attach(port)?);
         }

@@ -113,6 +113,8 @@ impl Processor for Proxy {
             }
         }
         tally.note("repairs_made", counters.encoder.repairs);
+        tally.note("data_encoded", counters.encoder.data);
+        tally.note("data_decoded", counters.decoder.data);
         tally.note("not_recovered", counters.lost_for_good());
         tally.note("recovery_ns", counters.decoder.recovery_ns);
         tally

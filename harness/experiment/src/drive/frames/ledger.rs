@@ -196,6 +196,13 @@ fn path_lost(whole: &AtRest) -> u64 {
     lost.map_or(0, |(_, frames)| *frames)
 }
 
+/// A proxy's counters, by their names in its system's: frames of the traffic that left under the code and that came, and
+/// repairs.
+const DATA_SENT: &str = "data_encoded";
+const DATA_RECEIVED: &str = "data_decoded";
+const REPAIRS_SENT: &str = "repairs_made";
+const REPAIRS_RECEIVED: &str = "repairs_received";
+
 /// What a code did between two routers. Counts are frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Coded {

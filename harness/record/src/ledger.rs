@@ -32,7 +32,9 @@ pub struct Ledger {
     /// Sent, but without a complete reply in time.
     pub timed_out: u64,
     /// Datagrams without an answer of requests that were sent in several, beyond the first that each
-    /// timed-out request lost: lost like it, and counted where they were lost, but no further requests.
+    /// timed-out request lost: lost like it, and counted where they were lost, but no further requests. Of
+    /// frames: those that drops count and that are none of the missing ones, for they are repairs of the
+    /// system's own, or were recovered.
     #[serde(default)]
     pub further_parts: u64,
     /// Known reasons for timing out, none computed by subtraction.

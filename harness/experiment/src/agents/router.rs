@@ -38,7 +38,7 @@ pub(crate) enum Request {
 pub(crate) enum Answer {
     /// It was done.
     Done,
-    /// This machine cannot run the system: why, and the remedy.
+    /// There is no such system, or not on this machine: why, and the remedy.
     Refused(String),
     /// What was obtained, which may differ from what was asked.
     Obtained(Vec<(String, String)>),
@@ -82,7 +82,7 @@ impl Role for RouterRole {
                 self.progress.enter(Phase::Loaded)?;
                 let [_, outward] = config.devices.clone();
                 let system = match System::load(&config) {
-                    Err(error @ Error::Refused { .. }) => {
+                    Err(error @ (Error::Refused { .. } | Error::Config(_))) => {
                         return Ok(Answer::Refused(error.to_string()));
                     }
                     loaded => loaded?,

@@ -104,7 +104,9 @@ pub(crate) fn place(demand: &Demand<'_>, machine: &Machine) -> Result<ChainPlace
         true => saturate::cpus(demand.queues, &order)?,
         false => order.last().copied().into_iter().collect(),
     };
-    let receiver = if free.is_empty() { ends } else { &free };
+    let left = without(&free, &sender);
+    let receiver = [&left[..], &free[..], ends].into_iter().find(|cpus| !cpus.is_empty());
+    let receiver = receiver.unwrap_or_default();
     let mut placed = ChainPlacement {
         routers,
         peers,

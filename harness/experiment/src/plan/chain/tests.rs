@@ -81,7 +81,7 @@ fn a_chain_is_three_hosts_that_know_each_other() {
     );
     assert_eq!(plan.routers[0].system.u_peers, [3, 5]);
     assert_eq!(plan.placement.sender, [6, 7]);
-    assert_eq!(plan.placement.receiver_napi, [7, 6]);
+    assert_eq!(plan.placement.receiver_napi, [1, 0]);
 }
 
 #[test]
@@ -111,10 +111,29 @@ fn a_pair_has_a_wider_link_between_and_ways_to_both_ends() {
 }
 
 #[test]
+fn a_path_that_loses_is_a_host_between_the_routers_that_keeps_queues() {
+    let traffic = "{processor: {maelstrom: {loss: 1 %, burst: 4}}}";
+    let plan = planned("{kind: pair, queues: 2}", traffic, "netslice", &EIGHT);
+    let scopes: Vec<&str> = plan.hosts.iter().map(|host| host.scope).collect();
+    assert_eq!(scopes[1..4], ["egress host", "path host", "ingress host"]);
+    assert_eq!(plan.placement.path_napi.len(), 2);
+    assert!((0..2).all(|queue| plan.placement.path_napi[queue] as usize % 2 == queue));
+    let [egress, path, ingress] = [1, 2, 3].map(|host| steps(&plan, host).join("\n"));
+    assert!(egress.contains("create veth egress1 - path0, 2 queues, mtu 1628"), "{egress}");
+    assert!(path.contains("create veth path1 - ingress0, 2 queues, mtu 1628"), "{path}");
+    assert!(!path.contains("address"), "{path}");
+    assert!(egress.contains("static neighbour 198.18.128.2 on egress1"), "{egress}");
+    assert!(ingress.contains("create veth ingress1 - receiver0, 2 queues, mtu 1500"), "{ingress}");
+
+    let lossless = planned(PAIR, "{processor: maelstrom}", "netslice", &EIGHT);
+    assert_eq!((lossless.hosts.len(), lossless.path), (4, None));
+}
+
+#[test]
 fn on_two_cpus_everything_shares_and_says_so() {
     let plan = planned(CHAIN, "{processor: router}", "netslice", &[0, 1]);
     let router = &plan.placement.routers[0];
-    assert_eq!((&router.k_peers[..], &router.u_peers[..]), (&[1, 0][..], &[1, 0][..]));
+    assert_eq!((&router.k_peers[..], &router.u_peers[..]), (&[0, 1][..], &[0, 1][..]));
     assert_eq!(plan.placement.sender, [0, 1]);
     let cpus: Vec<u32> = plan.placement.shared.iter().map(|shared| shared.cpu).collect();
     assert_eq!(cpus, [0, 1]);

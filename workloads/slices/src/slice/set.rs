@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -220,10 +221,24 @@ impl<'j> Slices<'j> {
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
-        for (port, program) in (0..).zip(&mut self.programs) {
-            program.register(u32::from(number), ports.socket(Port(port)))?;
-        }
+        let sockets: Vec<_> = (0..self.devices.len() as u16)
+            .map(|port| ports.socket(Port(port)))
+            .collect();
+        self.register(number, &sockets)?;
         Ok(Slice::new(number, ports, route, Arc::clone(&self.plan)))
+    }
+
+    /// Gives the packets of a slice's queue to sockets that somebody opened elsewhere, one of each device in their order. The
+    /// programs do not keep them open.
+    ///
+    /// # Errors
+    /// When there is no such slice, or these are no AF_XDP sockets.
+    pub fn register(&mut self, number: u16, sockets: &[impl AsFd]) -> Result<(), Error> {
+        self.slice(number)?;
+        for (program, socket) in self.programs.iter_mut().zip(sockets) {
+            program.register(u32::from(number), socket.as_fd())?;
+        }
+        Ok(())
     }
 
     /// Gives a slice other CPUs: its queues move to the new k-peer at once; its application asks again

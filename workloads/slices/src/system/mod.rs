@@ -31,6 +31,7 @@ mod dispatch_threads;
 mod forwarding;
 mod hands;
 mod ip_statistics;
+pub mod isolated;
 mod kernel_forward;
 mod kernel_ipsec;
 mod machine;

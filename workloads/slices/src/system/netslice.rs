@@ -45,9 +45,7 @@ impl Netslice {
     }
 
     fn open(&mut self) -> Result<Slices<'static>, Error> {
-        let plan = plan(&self.config)?;
-        let wanted = wanted(&self.config)?;
-        let mut slices = Slices::attach_at(&wanted, plan, None)?;
+        let mut slices = attach(&self.config)?;
         for number in 0..self.config.workers {
             let mut slice = slices.open(number, Chosen)?;
             self.probes.push(slice.io().probe());
@@ -115,9 +113,7 @@ impl Machine for Netslice {
 
     fn count(&self, into: &mut Counters) -> Result<(), Error> {
         if let Some(slices) = &self.slices {
-            for (device, counters) in self.config.devices.iter().zip(slices.counters()?) {
-                of_program(into, device, &counters);
-            }
+            of_programs(into, &self.config, slices)?;
         }
         for (slice, probe) in self.probes.iter().enumerate() {
             for (port, device) in self.config.devices.iter().enumerate() {
@@ -127,6 +123,24 @@ impl Machine for Netslice {
         }
         self.hands.count(into, |_| Takes::Arrivals)
     }
+}
+
+/// Takes the devices' packets, for slices at the CPUs that are told.
+pub(super) fn attach(config: &SystemConfig) -> Result<Slices<'static>, Error> {
+    let (wanted, plan) = (wanted(config)?, plan(config)?);
+    Ok(Slices::attach_at(&wanted, plan, None)?)
+}
+
+/// Adds what the programs counted.
+pub(super) fn of_programs(
+    into: &mut Counters,
+    config: &SystemConfig,
+    slices: &Slices<'_>,
+) -> Result<(), Error> {
+    for (device, counters) in config.devices.iter().zip(slices.counters()?) {
+        of_program(into, device, &counters);
+    }
+    Ok(())
 }
 
 fn of_program(into: &mut Counters, device: &str, counters: &ReceiveCounters) {
@@ -143,7 +157,8 @@ fn of_program(into: &mut Counters, device: &str, counters: &ReceiveCounters) {
     );
 }
 
-fn of_socket(
+/// Adds what the socket of a slice's port lost.
+pub(super) fn of_socket(
     into: &mut Counters,
     scope: &str,
     probe: &XskProbe,

@@ -6,6 +6,7 @@
 mod chain;
 mod errors;
 mod forwarding;
+mod isolation;
 mod overload;
 mod settings;
 mod traffic;

@@ -1,0 +1,110 @@
+//! Slices in processes of their own: one is killed, and the others do not notice.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+
+use slices::system::isolated::{Keeper, serve};
+use slices::system::{Design, SystemConfig};
+
+use crate::chain::{Chain, QUEUES, Tap, chain, config};
+use crate::traffic::{TTL, check, datagram};
+
+/// Tells a process which slice of what it is to run.
+const SLICE: &str = "STEERBENCH_TEST_SLICE";
+const FLOWS: u16 = 32;
+const COUNT: u32 = 640;
+
+/// A process with one slice, whose standard input leads to the keeper. Run by the test below, with what it is to do.
+#[test]
+#[ignore = "a process of the test beside it"]
+fn one_slice() {
+    let Ok(told) = std::env::var(SLICE) else {
+        return;
+    };
+    let (number, config): (u16, SystemConfig) = serde_json::from_str(&told).unwrap();
+    let input = io::stdin().as_fd().try_clone_to_owned().unwrap();
+    let counters = serve(&config, number, &mut UnixStream::from(input)).unwrap();
+    assert_eq!(counters.lost(), 0, "{:?}", counters.losses);
+    assert!(counters.sent > 0 && counters.sent == counters.received);
+}
+
+struct Process {
+    child: Child,
+    /// Closed, it is the end of the process.
+    keeper: UnixStream,
+}
+
+fn process(chain: &Chain, config: &SystemConfig, number: u16, keeper: &mut Keeper) -> Process {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "isolation::one_slice", "--ignored"])
+        .env(SLICE, serde_json::to_string(&(number, config)).unwrap())
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null());
+    let child = chain.router.spawn(command).unwrap();
+    keeper.take_in(&mut ours).unwrap();
+    Process {
+        child,
+        keeper: ours,
+    }
+}
+
+/// Sends datagrams of all flows.
+fn send(from: &mut Tap) {
+    for number in 0..COUNT {
+        from.send(&datagram(0, number as u16 % FLOWS, number, 100, TTL));
+    }
+}
+
+/// Packets of each queue of the sender's device that went to its slice, and packets of queues that have none.
+fn counted(keeper: &Keeper) -> ([u64; QUEUES as usize], u64) {
+    let counters = keeper.counters().unwrap();
+    let redirected = ["redirected_0", "redirected_1"].map(|name| counters.value(name));
+    (redirected, counters.lost_by("no_slice"))
+}
+
+#[test]
+fn the_others_go_on_when_one_is_killed_and_its_packets_are_counted_until_it_is_back() {
+    let Some(chain) = chain(Design::Netslice) else {
+        return;
+    };
+    let config = config(Design::Netslice);
+    let (mut from, mut to) = (chain.tap(0), chain.tap(1));
+    let mut keeper = chain.at_router(|| Keeper::attach(&config).unwrap());
+    let mut first = process(&chain, &config, 0, &mut keeper);
+    let second = process(&chain, &config, 1, &mut keeper);
+
+    send(&mut from);
+    check(1, &to.receive(COUNT as usize));
+    let (before, lost) = counted(&keeper);
+    assert_eq!((before.iter().sum::<u64>(), lost), (COUNT.into(), 0));
+    assert!(before.iter().all(|count| *count > 0), "{before:?}");
+
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    send(&mut from);
+    // The same flows take the same queues: all of the second slice's arrive, in order.
+    let arrived = to.receive(before[1] as usize);
+    check(1, &arrived);
+    let (now, lost) = counted(&keeper);
+    assert_eq!(now[1] - before[1], before[1]);
+    assert_eq!(arrived.len() as u64, before[1]);
+    // The socket may have outlived its process for a moment.
+    assert_eq!(now[0] - before[0] + lost, before[0]);
+    assert!(lost > 0);
+    assert_eq!(to.receive_now(&mut Vec::new()), 0);
+
+    let third = process(&chain, &config, 0, &mut keeper);
+    send(&mut from);
+    check(1, &to.receive(COUNT as usize));
+    let (after, still) = counted(&keeper);
+    assert_eq!((after[0] - now[0], after[1] - now[1]), (before[0], before[1]));
+    assert_eq!(still, lost);
+    for mut process in [second, third] {
+        drop(process.keeper);
+        assert!(process.child.wait().unwrap().success());
+    }
+}

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use loader::{Attached, Divert, ReceiveCounters};
+use loader::{Attached, Divert, LossyPath, PathCounters, ReceiveCounters};
 use pktio::af_xdp::{PortDevice, Ports, PortsConfig};
 use pktio::frame::Port;
 use steering::divert::Kept;
@@ -13,7 +13,7 @@ use sys::cpu::{self, CpuId, Topology};
 use sys::journal::Journal;
 use sys::link;
 
-use super::{Route, Slice};
+use super::{LossyPort, Route, Slice};
 use crate::placement::apply::{Applied, Linux, apply};
 use crate::placement::{Placement, PlacementError, Plan, Request, SliceCpus, place};
 
@@ -33,6 +33,8 @@ pub struct SlicesConfig {
     pub kept: Kept,
     /// The machine's addresses, for [`Kept::OWN`].
     pub own: Vec<IpAddr>,
+    /// A path to one of the devices that loses frames.
+    pub lossy: Option<LossyPort>,
 }
 
 impl SlicesConfig {
@@ -46,6 +48,7 @@ impl SlicesConfig {
             u_peers: 1,
             kept: Kept::ALL,
             own: Vec::new(),
+            lossy: None,
         }
     }
 }
@@ -98,6 +101,7 @@ pub struct Slices<'j> {
     devices: Vec<PortDevice>,
     names: Vec<String>,
     programs: Vec<Divert>,
+    lossy: Option<LossyPath>,
     plan: Arc<Mutex<Plan>>,
     applied: Vec<Applied>,
     // Before the programs go: a veth has NAPI threads only while it has a program.
@@ -122,7 +126,8 @@ impl<'j> Slices<'j> {
         };
         let plan = place(&Topology::read()?, &allowed, &request)?;
         let (mut devices, mut programs, mut attached) = (Vec::new(), Vec::new(), Vec::new());
-        for name in &config.devices {
+        let mut lossy = None;
+        for (port, name) in (0..).map(Port).zip(&config.devices) {
             let link = link::get(name)?;
             let queues = link.rx_queues.min(link.tx_queues);
             if queues < u32::from(config.slices) {
@@ -134,7 +139,14 @@ impl<'j> Slices<'j> {
             }
             let mtu = u16::try_from(link.mtu).unwrap_or(u16::MAX);
             let mut program = Divert::load(link.rx_queues, config.kept, &config.own)?;
-            attached.push(program.attach(link.index)?);
+            attached.push(match config.lossy {
+                Some(path) if path.port == port => {
+                    let (path, attached) = path.attach(&program, link.index)?;
+                    lossy = Some(path);
+                    attached
+                }
+                Some(_) | None => program.attach(link.index)?,
+            });
             programs.push(program);
             devices.push(PortDevice {
                 ifindex: link.index,
@@ -147,6 +159,7 @@ impl<'j> Slices<'j> {
             devices,
             names: config.devices.clone(),
             programs,
+            lossy,
             plan: Arc::new(Mutex::new(plan)),
             applied,
             linux,
@@ -173,6 +186,18 @@ impl<'j> Slices<'j> {
     pub fn counters(&self) -> Result<Vec<ReceiveCounters>, Error> {
         let counters = self.programs.iter().map(Divert::counters);
         Ok(counters.collect::<loader::Result<_>>()?)
+    }
+
+    /// What the lossy path did with the frames of each queue, where there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn path_counters(&self) -> Result<Option<Vec<PathCounters>>, Error> {
+        let Some(path) = &self.lossy else {
+            return Ok(None);
+        };
+        let queues = self.programs.iter().map(Divert::queues).max();
+        Ok(Some(path.counters(queues.unwrap_or_default())?))
     }
 
     /// Opens a slice. Its memory is touched on its first u-peer, so that it lies on the node of the application. Until it is

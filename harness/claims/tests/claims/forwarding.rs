@@ -65,9 +65,9 @@ fn ratio(of: &str, to: &str, limits: &str) -> Claim {
 #[test]
 fn whole_designs_are_compared_whatever_their_io_and_threads() {
     let spec = saturated("kernel_forward, netslice", "");
-    let (_output, runs) = made(&spec, |trial| match trial.system.system {
-        SystemKind::KernelForward => 4.0,
-        _ => 3.0,
+    let (_output, runs) = made(&spec, |trial| {
+        let kernel = trial.system.system == SystemKind::KernelForward;
+        if kernel { 4.0 } else { 3.0 }
     });
     let found = finding(&ratio(SLICE, KERNEL, "{at_least: 0.7, at_most: 0.8}"), &runs);
     assert_eq!((found.verdict, found.blocks), (Reproduced, 10), "{found:?}");
@@ -98,10 +98,8 @@ fn frames_and_requests_are_different_subjects() {
 fn options_that_are_not_named_are_the_defaults() {
     let sweep = "sweep: {batch: [1, 64, 256], placement: [nearest, same_cpu]}";
     let (_output, runs) = made(&saturated("netslice", sweep), |trial| {
-        let placed = match trial.system.placement {
-            Some(PeerPlacement::SameCpu) => 0.5,
-            _ => 1.0,
-        };
+        let same = trial.system.placement == Some(PeerPlacement::SameCpu);
+        let placed = if same { 0.5 } else { 1.0 };
         placed * f64::from(trial.system.batch.unwrap_or(0)) / 64.0
     });
     let with = |with: &str| format!("{{server: {{system: netslice, with: {{{with}}}}}}}");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use spec::{Probe, Spec, SystemKind, expand};
+use spec::{Probe, ProcessorKind, Spec, SystemKind, expand};
 
 fn experiments() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments")
@@ -114,6 +114,12 @@ fn the_schema_describes_every_section() {
         schema["additionalProperties"],
         serde_json::Value::Bool(false)
     );
+    // A spec has one of the two.
+    assert!(properties["traffic"].get("description").is_some());
+    for processor in ProcessorKind::ALL {
+        let name = format!("\"{}\"", processor.name());
+        assert!(schema.to_string().contains(&name), "{name}");
+    }
     for system in SystemKind::ALL {
         assert!(
             schema.to_string().contains(&format!("\"{system}\"")),

@@ -10,6 +10,7 @@ mod encryption;
 mod entry;
 mod flow_hash;
 mod herd;
+mod io;
 mod kernel_forward;
 mod kernel_ipsec;
 mod kind;
@@ -50,6 +51,7 @@ mod xdp_steered;
 pub use clusters::{Clusters, Domain};
 pub use encryption::Encryption;
 pub use flow_hash::FlowHash;
+pub use io::Io;
 pub use kind::SystemKind;
 pub use limits::Limits;
 pub use multi_key::MultiKey;
@@ -65,41 +67,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::service::Service;
 use crate::units::{Bytes, Duration};
-
-/// The system's packet I/O.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Io {
-    /// Kernel UDP sockets.
-    Udp,
-    /// AF_XDP sockets: kernel bypass.
-    AfXdp,
-    /// Memory that clients write requests into.
-    Memory,
-    /// The kernel's network stack, which frames do not leave.
-    Kernel,
-    /// An XDP program alone.
-    Xdp,
-    /// Packet sockets (PF_PACKET).
-    PacketSocket,
-}
-
-impl Io {
-    /// The name that the spec uses.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Udp => "udp",
-            Self::AfXdp => "af_xdp",
-            Self::Memory => "memory",
-            Self::Kernel => "kernel",
-            Self::Xdp => "xdp",
-            Self::PacketSocket => "packet_socket",
-        }
-    }
-}
 
 /// What keeps a server's items.
 #[derive(

@@ -33,8 +33,9 @@ pub(crate) enum Command {
     /// Finish a run that was interrupted, killed, or had trials that failed
     Resume(ResumeArgs),
     /// Repeat a recorded run as a new one, and say what differs on this machine
-    #[command(alias = "reproduce")]
     Rerun(RerunArgs),
+    /// Run all specs of a paper, draw their figures and judge its claims, in one folder
+    Reproduce(ReproduceArgs),
     /// Validate a spec and print its plan; needs no privilege
     Check(SpecArgs),
     /// What this machine can run, and why not where it cannot
@@ -132,6 +133,7 @@ impl Command {
             Self::Run(_)
             | Self::Resume(_)
             | Self::Rerun(_)
+            | Self::Reproduce(_)
             | Self::Doctor { .. }
             | Self::Figures { .. }
             | Self::Bundle(_)
@@ -266,6 +268,24 @@ pub(crate) struct RerunArgs {
     /// The run's folder
     pub(crate) run: PathBuf,
     /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+}
+
+/// What to reproduce.
+#[derive(Debug, Args)]
+pub(crate) struct ReproduceArgs {
+    /// A paper by its folder in experiments/, such as netslice2012; or a recorded run, which is then repeated
+    #[arg(value_name = "PAPER")]
+    pub(crate) what: PathBuf,
+    /// Replace a value of every spec, for example blocks=1 to see that everything runs
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) overrides: Vec<String>,
+    /// Print JSON objects instead of text: one a run, and one with the claims
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

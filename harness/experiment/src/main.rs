@@ -61,6 +61,7 @@ fn dispatch(cli: Cli) -> Result<Outcome> {
         Command::Run(args) => commands::run::run(&args),
         Command::Resume(args) => commands::resume::resume(&args),
         Command::Rerun(args) => commands::rerun::rerun(&args),
+        Command::Reproduce(args) => commands::reproduce::reproduce(&args),
         Command::Check(args) => commands::check::check(&args),
         Command::Doctor { json } => commands::doctor::doctor(json),
         Command::List { json } => commands::list::list(json),

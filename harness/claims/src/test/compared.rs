@@ -57,18 +57,20 @@ pub(crate) fn compared(
     titles.into_iter().zip(places).map(measure).collect()
 }
 
-/// How a packet system takes frames and where its threads run: each cell names it, or means the default.
-const OPTIONS: [&str; 3] = ["/system/batch", "/system/placement", "/system/filters"];
+/// How a packet system takes frames, where its threads run, how many there are: a cell names it, or means the
+/// default.
+const OF_DESIGN: [&str; 4] = [
+    "/system/batch",
+    "/system/placement",
+    "/system/filters",
+    "/system/owners",
+];
 
-/// In what compared cells may differ: what they name, and of packet systems what is a part of each. How many
-/// threads there are follows from the design where designs differ.
+/// In what compared cells may differ: what they name, and of packet systems what is a part of the design.
 fn free(cells: &[&ServerCell]) -> Vec<&'static str> {
     let mut free: Vec<&'static str> = cells.iter().flat_map(|cell| cell.with.chosen()).collect();
     if cells.iter().any(|cell| cell.system.forwards()) {
-        free.extend(OPTIONS);
-        if cells.windows(2).any(|pair| pair[0].system != pair[1].system) {
-            free.push("/system/owners");
-        }
+        free.extend(OF_DESIGN);
     }
     free
 }

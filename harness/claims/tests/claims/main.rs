@@ -2,6 +2,7 @@
 
 mod conditions;
 mod errors;
+mod forwarding;
 mod shipped;
 mod support;
 mod verdicts;

@@ -54,6 +54,21 @@ fn the_paper_is_covered() {
     assert_eq!(statements.len(), claims.len());
 }
 
+/// Those of NetSlices stand in one place, which figures draw from too.
+#[test]
+fn numbers_of_netslices_are_the_papers() {
+    let claims = all();
+    let of_paper = claims.iter().filter(|claim| claim.paper == Paper::Netslices12);
+    let numbers: Vec<_> = of_paper.flat_map(|claim| &claim.numbers).collect();
+    assert!(numbers.len() >= 20, "{}", numbers.len());
+    for number in numbers {
+        let mut published = analysis::netslices::NUMBERS.iter();
+        let known = published.find(|it| it.what == number.what);
+        let known = known.unwrap_or_else(|| panic!("{number:?} is not in analysis::netslices"));
+        assert_eq!((known.value, known.unit), (number.value, number.unit.as_str()), "{number:?}");
+    }
+}
+
 #[test]
 fn the_papers_numbers_are_the_tests_numbers() {
     let claims = all();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use claims::{Claim, Finding, Verdict, judge};
 use hdrhistogram::Histogram;
 use record::{
-    CounterRow, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunId, RunRecord,
+    CounterRow, FrameResult, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunId, RunRecord,
     SCHEMA_VERSION, Timestamp, TrialData,
 };
 use serde_json::json;
@@ -29,6 +29,8 @@ pub(crate) struct Shape {
     pub(crate) handoffs: Option<u64>,
     pub(crate) misroutes: Option<u64>,
     pub(crate) valid: bool,
+    /// Of a packet trial.
+    pub(crate) frames: Option<FrameResult>,
 }
 
 /// A quiet system: 100 us, 10 us of CPU.
@@ -39,6 +41,7 @@ pub(crate) const QUIET: Shape = Shape {
     handoffs: Some(0),
     misroutes: Some(0),
     valid: true,
+    frames: None,
 };
 
 /// Sphinx over AF_XDP and xdp_steered at two loads.
@@ -110,6 +113,7 @@ fn data(trial: Trial, sequence: u32, shape: Shape) -> TrialData {
     data.ledger.timed_out = lost;
     data.latency = times(shape.latency_ns, REQUESTS - shape.unanswered);
     data.unanswered_measured = shape.unanswered;
+    data.frames = shape.frames;
     data.steering.handoffs = shape.handoffs;
     data.steering.misroutes = shape.misroutes;
     let cpu_ns = shape.cpu_ns.map(|each| (each * REQUESTS as f64) as u64);

@@ -18,18 +18,36 @@ const HERE: &str = "experiments/claims";
 pub(crate) fn claims(args: &ClaimsArgs) -> Result<Outcome> {
     let claims = read_claims(args.claims.as_deref())?;
     let runs = open(&args.runs)?;
-    let judgements = ::claims::judge(&claims, &runs)?;
-    let file = file(args, &runs);
-    ::claims::write_csv(&file, &judgements)
+    judge(&claims, &runs, &file(args, &runs), args.json)?;
+    Ok(Outcome::Complete)
+}
+
+/// Judges the claims that name a spec of the folder `paper` by the runs below `folder`, and writes claims.csv
+/// there; `false` where there is no such claim.
+pub(super) fn judge_paper(paper: &str, folder: &Path, json: bool) -> Result<bool> {
+    let mut claims = read_claims(None)?;
+    claims.retain(|claim| claim.experiment.split_once('/').is_some_and(|(of, _)| of == paper));
+    if claims.is_empty() {
+        return Ok(false);
+    }
+    let runs = open(&[folder.to_path_buf()])?;
+    judge(&claims, &runs, &folder.join("claims.csv"), json)?;
+    Ok(true)
+}
+
+/// Judges, writes and prints.
+fn judge(claims: &[Claim], runs: &[RunFolder], file: &Path, json: bool) -> Result<()> {
+    let judgements = ::claims::judge(claims, runs)?;
+    ::claims::write_csv(file, &judgements)
         .with_context(|| format!("writing {}", file.display()))?;
-    sys::privilege::give_to_user(&file)?;
-    if args.json {
+    sys::privilege::give_to_user(file)?;
+    if json {
         println!("{}", serde_json::to_string_pretty(&as_json(&judgements))?);
     } else {
         terminal::print_claims(&judgements);
         println!("\nclaims  {}", file.display());
     }
-    Ok(Outcome::Complete)
+    Ok(())
 }
 
 fn read_claims(folder: Option<&Path>) -> Result<Vec<Claim>> {

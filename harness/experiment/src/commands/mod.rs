@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod figures;
 pub(crate) mod list;
 mod perform;
+pub(crate) mod reproduce;
 pub(crate) mod rerun;
 pub(crate) mod resume;
 pub(crate) mod run;

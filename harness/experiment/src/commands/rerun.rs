@@ -1,10 +1,12 @@
 //! `rerun`: a recorded run's spec once more, as a run of its own that knows which one it repeats.
 
+use std::path::Path;
+
 use anyhow::Result;
 use record::{Difference, Origin, Repeats, RunFolder};
 
 use super::perform::{Start, Wish, perform};
-use crate::cli::RerunArgs;
+use crate::cli::{HowArgs, RerunArgs};
 use crate::environment;
 use crate::exit::{BadInput, Outcome};
 use crate::specs::Chosen;
@@ -14,7 +16,12 @@ const SHOWN: usize = 20;
 
 /// Repeats the run that was named.
 pub(crate) fn rerun(args: &RerunArgs) -> Result<Outcome> {
-    let folder = RunFolder::open(&args.run).map_err(|error| BadInput(error.to_string()))?;
+    repeat(&args.run, &args.output.output, &args.how, args.json)
+}
+
+/// Repeats a run as a new one below `output`.
+pub(super) fn repeat(run: &Path, output: &Path, how: &HowArgs, json: bool) -> Result<Outcome> {
+    let folder = RunFolder::open(run).map_err(|error| BadInput(error.to_string()))?;
     let (git, machine) = (environment::git(), environment::here()?);
     let differences = folder.run().differences_to(Origin {
         git: git.as_ref(),
@@ -28,9 +35,9 @@ pub(crate) fn rerun(args: &RerunArgs) -> Result<Outcome> {
     perform(
         &[Chosen::of_run(&folder)],
         &Wish {
-            start: Start::Repeat(args.output.output.clone(), repeats),
-            how: &args.how,
-            json: args.json,
+            start: Start::Repeat(output.to_path_buf(), repeats),
+            how,
+            json,
         },
     )
 }

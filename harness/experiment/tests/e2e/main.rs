@@ -28,6 +28,7 @@ mod needs;
 mod offload;
 mod privilege;
 mod provenance;
+mod reproduced;
 mod restoring;
 mod results;
 mod scans;
@@ -63,6 +64,7 @@ fn cases() -> Vec<Case> {
         slow_nic::cases(),
         provenance::cases(),
         judged::cases(),
+        reproduced::cases(),
         truth::cases(),
         ledgers::cases(),
         loads::cases(),

@@ -106,7 +106,7 @@ fn rows<'a>(trials: &Trials, cells: &'a [Cell]) -> Vec<Row<'a>> {
     let design = |cell: &&Cell| trials.systems[cell.series] == BASELINE;
     let baseline = cells.iter().find(plain).or(cells.iter().find(design));
     let traffic = trials.settings[cells[0].setting].traffic.as_ref();
-    let row = |cell| Row {
+    let row = |cell: &'a Cell| Row {
         cell,
         gbps: estimate(&cell.values[0]),
         ratio: baseline.and_then(|baseline| paired(cell, baseline)),

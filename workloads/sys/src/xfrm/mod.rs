@@ -3,6 +3,7 @@
 //! A policy sends every packet that leaves by a device through a tunnel, or lets only such packets leave that came out
 //! of one. What an association's algorithms are called, and that its request identifier is its SPI, is decided here.
 
+mod esp;
 mod message;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use netlink_sys::protocols::NETLINK_XFRM;
 
 use crate::error::Doing;
 use crate::netlink::Connection;
+pub use esp::esp_refusal;
 use message::{Message, delete_policy, delete_state, new_policy, new_state};
 
 /// One direction of a tunnel of ESP with AES-CBC: a security association (RFC 4301).

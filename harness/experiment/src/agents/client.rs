@@ -35,7 +35,7 @@ pub(crate) enum ClientRequest {
 }
 
 /// What is to be sent, and how.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Load {
     /// The client.
     pub(crate) config: ClientConfig,

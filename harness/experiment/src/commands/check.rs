@@ -188,6 +188,18 @@ fn print_row(plan: &FramePlan) {
     }
 }
 
+/// The steps of each host.
+fn print_hosts(plan: &Plan) {
+    let names = ["server", "client", "switch"];
+    let hosts = plan.hosts.iter().flatten().chain(&plan.switch);
+    for (host, name) in hosts.zip(names) {
+        println!("\n{name}, in a network namespace of its own:");
+        for action in host.before.iter().chain(&host.after_attach) {
+            println!("  {action}");
+        }
+    }
+}
+
 /// Systems that have a switch before them.
 fn print_switched(plans: &[Planned<'_>]) {
     for plan in served(plans) {

@@ -6,7 +6,7 @@ mod kv_direct;
 pub(crate) mod path;
 mod reflector;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use kv::server::DropLine;
 use loader::{AnswerCounters, Attached, Provenance};
 use protocol::{Phase, Progress};

@@ -103,11 +103,11 @@ fn drive(
 }
 
 /// Every count, while nothing is on its way.
-pub(super) struct AtRest {
+struct AtRest {
     /// The hosts' networks.
-    pub(super) lab: Vec<CounterRow>,
+    lab: Vec<CounterRow>,
     /// Systems and programs.
-    pub(super) counted: Counted,
+    counted: Counted,
 }
 
 impl AtRest {

@@ -89,7 +89,7 @@ fn design(trial: &Trial) -> Result<Design, Refusal> {
         | SystemKind::Herd
         | SystemKind::Minos
         | SystemKind::Shenango
-        | SystemKind::Netcache
+        | SystemKind::NetCache
         | SystemKind::KvDirect
         | SystemKind::SharedSomething
         | SystemKind::Memcached
@@ -292,6 +292,8 @@ fn processor(
                 r,
                 c,
                 mtu: trial.topology.mtu,
+                // A host between the two loses frames, whatever system it is.
+                loss: None,
             })
         }
     }

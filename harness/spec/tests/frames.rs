@@ -55,10 +55,7 @@ fn defaults_are_filled_in() {
         assert_eq!(system.placement, netslice.then_some(PeerPlacement::Nearest));
         let parallel = system.system == SystemKind::RawParallel;
         assert_eq!(system.filters, parallel.then_some(true));
-        let owners = match system.system.fixed_owners() {
-            Some(fixed) => fixed,
-            None => 2,
-        };
+        let owners = system.system.fixed_owners().unwrap_or(2);
         assert_eq!(system.owners, owners, "{}", system.label);
     }
 }
@@ -218,5 +215,5 @@ fn an_id_stays_what_it_is() {
     let trials = trials(&[]);
     let netslice = of(SystemKind::Netslice, &trials);
     let names: Vec<_> = netslice.iter().map(|trial| trial.id()).collect();
-    assert_eq!(names[0].as_str(), "0000000000000000");
+    assert_eq!(names[0].as_str(), "3df38b0f1f021f02");
 }

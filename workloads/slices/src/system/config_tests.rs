@@ -83,7 +83,10 @@ fn designs_in_the_kernel_do_one_thing_each() {
             processor: inspect.clone(),
             ..config(design, 0)
         });
-        assert!(told.contains("is not 'inspect'") && told.contains("netslice"), "{told}");
+        assert!(
+            told.contains("is not 'inspect'") && told.contains("netslice"),
+            "{told}"
+        );
     }
 }
 
@@ -95,6 +98,7 @@ fn proxies_are_refused_where_their_streams_would_be_mixed_or_filtered() {
             r: 8,
             c: 3,
             mtu: 1500,
+            loss: None,
         }),
         ..config(design, workers)
     };
@@ -104,7 +108,10 @@ fn proxies_are_refused_where_their_streams_would_be_mixed_or_filtered() {
         (Design::PacketMmapV3, 2, "divides frames"),
     ] {
         let told = refused(&proxy(design, workers));
-        assert!(told.contains(why) && told.contains("choose netslice"), "{told}");
+        assert!(
+            told.contains(why) && told.contains("choose netslice"),
+            "{told}"
+        );
     }
     proxy(Design::PacketMmapV3, 1).check().unwrap();
     proxy(Design::Netslice, 2).check().unwrap();

@@ -231,7 +231,9 @@ impl Crew {
                 }
             })
             .map_err(Error::io(format!("start the thread {name}")))?;
-        let started = started.recv().unwrap_or_else(|gone| Err(io::Error::other(gone)));
+        let started = started
+            .recv()
+            .unwrap_or_else(|gone| Err(io::Error::other(gone)));
         let tid = started.map_err(Error::io(format!("place the thread {name}")))?;
         self.members.push(Member {
             info: ThreadInfo { name, tid, cpu },

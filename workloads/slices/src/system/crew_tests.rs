@@ -79,9 +79,8 @@ impl FrameIo for OneByte {
     }
 
     fn views<'a>(&'a mut self, frames: &'a mut [Frame]) -> impl Iterator<Item = FrameMut<'a>> {
-        let view = |frame: &'a mut Frame| {
-            FrameMut::new(&mut frame.bytes, &mut frame.at, &mut frame.len)
-        };
+        let view =
+            |frame: &'a mut Frame| FrameMut::new(&mut frame.bytes, &mut frame.at, &mut frame.len);
         frames.iter_mut().map(view)
     }
 
@@ -219,6 +218,9 @@ fn a_cpu_that_is_not_there_is_refused() {
     };
     let refused = crew.enlist("even-0".to_owned(), Some(1023), io, Even::default());
     let refused = refused.unwrap_err().to_string();
-    assert!(refused.starts_with("place the thread even-0: "), "{refused}");
+    assert!(
+        refused.starts_with("place the thread even-0: "),
+        "{refused}"
+    );
     assert!(crew.threads().is_empty());
 }

@@ -174,7 +174,10 @@ mod tests {
     fn what_a_device_counts_is_no_loss_of_the_systems() {
         let counters = counted(Takes::Arrivals);
         assert_eq!((counters.received, counters.sent), (100, 88));
-        assert_eq!((counters.made, counters.recovered, counters.retried), (2, 1, 5));
+        assert_eq!(
+            (counters.made, counters.recovered, counters.retried),
+            (2, 1, 5)
+        );
         assert_eq!(counters.lost_by("transmit_refused"), 3);
         assert_eq!(counters.lost(), 3 + 2 + 3 + 6 + 8);
         assert_eq!(counters.value("device_refused"), 4);

@@ -203,7 +203,10 @@ Icmp6OutTimeExcds               \t2
     fn at_the_end_of_a_tunnel_what_is_delivered_goes_on_and_what_ipsec_refuses_is_lost() {
         let mut values = BTreeMap::new();
         parse(SNMP, &mut values);
-        parse("XfrmInNoStates          \t6\nXfrmOutError            \t1\n", &mut values);
+        parse(
+            "XfrmInNoStates          \t6\nXfrmOutError            \t1\n",
+            &mut values,
+        );
         let mut counters = Counters::default();
         account(&values, ForHost::Decapsulated, &mut counters);
         assert_eq!(counters.lost_by("ip_for_host"), 0);
@@ -216,7 +219,12 @@ Icmp6OutTimeExcds               \t2
         let statistics = IpStatistics::open(ForHost::Lost).unwrap();
         let values = statistics.read().unwrap();
         let named = LOSSES.map(|(_, counter)| counter);
-        for counter in named.iter().chain(&FORWARDED).chain(&DISCARDED).chain(&MADE) {
+        for counter in named
+            .iter()
+            .chain(&FORWARDED)
+            .chain(&DISCARDED)
+            .chain(&MADE)
+        {
             assert!(values.contains_key(*counter), "{counter}");
         }
     }

@@ -157,7 +157,12 @@ fn send(to: &UnixStream, number: u16, sockets: &[BorrowedFd<'_>; DEVICES]) -> io
         return Err(io::Error::other("no room for the descriptors"));
     }
     let number = number.to_ne_bytes();
-    let sent = sendmsg(to, &[IoSlice::new(&number)], &mut control, SendFlags::empty())?;
+    let sent = sendmsg(
+        to,
+        &[IoSlice::new(&number)],
+        &mut control,
+        SendFlags::empty(),
+    )?;
     if sent == number.len() {
         Ok(())
     } else {
@@ -170,7 +175,12 @@ fn receive(from: &UnixStream) -> io::Result<(u16, Vec<OwnedFd>)> {
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut number = [0; 2];
     let flags = RecvFlags::CMSG_CLOEXEC;
-    let message = recvmsg(from, &mut [IoSliceMut::new(&mut number)], &mut control, flags)?;
+    let message = recvmsg(
+        from,
+        &mut [IoSliceMut::new(&mut number)],
+        &mut control,
+        flags,
+    )?;
     let mut sockets = Vec::new();
     for part in control.drain() {
         if let RecvAncillaryMessage::ScmRights(descriptors) = part {
@@ -218,7 +228,10 @@ mod tests {
             batch: 1,
         };
         let second = alone(&config, 1);
-        assert_eq!((second.k_peers.clone(), second.u_peers.clone()), (vec![2], vec![3]));
+        assert_eq!(
+            (second.k_peers.clone(), second.u_peers.clone()),
+            (vec![2], vec![3])
+        );
         second.check().unwrap();
     }
 }

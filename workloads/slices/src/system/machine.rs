@@ -1,8 +1,8 @@
 //! What the phases of a system's life mean for one design.
 
+use super::Error;
 use super::counters::Counters;
 use super::hands::Hands;
-use super::{Error, SystemConfig};
 
 /// One design, between loading and the end. What [`System`](super::System) says of its phases holds here.
 pub(super) trait Machine: Send {

@@ -238,9 +238,10 @@ fn machine(config: &SystemConfig) -> Result<Box<dyn Machine>, Error> {
         Design::XdpForward => Box::new(xdp_forward::XdpForward::load(config)?),
         Design::KernelIpsec => Box::new(kernel_ipsec::KernelIpsec::load(config)?),
         Design::RawSocket => Box::new(Sockets::load(config, raw_socket::RawSocket)?),
-        Design::RawParallel { filters } => {
-            Box::new(Sockets::load(config, raw_parallel::RawParallel { filters })?)
-        }
+        Design::RawParallel { filters } => Box::new(Sockets::load(
+            config,
+            raw_parallel::RawParallel { filters },
+        )?),
         Design::Pcap => Box::new(Sockets::load(config, pcap::Pcap)?),
         Design::PcapMmap => Box::new(Sockets::load(config, pcap_mmap::PcapMmap)?),
         Design::PacketMmapV3 => Box::new(Sockets::load(config, packet_mmap_v3::PacketMmapV3)?),

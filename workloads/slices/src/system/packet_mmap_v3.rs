@@ -25,8 +25,14 @@ impl Opening for PacketMmapV3 {
     fn tell(&self, config: &SystemConfig) -> Vec<(&'static str, String)> {
         let retire = rings(config, [0; 2]).retire;
         vec![
-            ("io", "packet_socket, rings to receive and to send".to_owned()),
-            ("blocks", format!("given away when full, or after {retire:?}")),
+            (
+                "io",
+                "packet_socket, rings to receive and to send".to_owned(),
+            ),
+            (
+                "blocks",
+                format!("given away when full, or after {retire:?}"),
+            ),
         ]
     }
 }

@@ -25,10 +25,7 @@ impl Opening for PcapMmap {
 
     fn tell(&self, _: &SystemConfig) -> Vec<(&'static str, String)> {
         let io = "packet_socket, a ring to receive and a system call to send a frame";
-        vec![
-            ("io", io.to_owned()),
-            ("snap_len", format!("{SNAP_LEN} B")),
-        ]
+        vec![("io", io.to_owned()), ("snap_len", format!("{SNAP_LEN} B"))]
     }
 }
 

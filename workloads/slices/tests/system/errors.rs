@@ -73,7 +73,10 @@ fn what_the_kernel_keeps_is_told() {
     assert_eq!(to.receive(1).len(), 1);
     system.quiesce().unwrap();
     let counters = system.counters().unwrap();
-    assert_eq!((counters.lost_by("kept_by_kernel"), counters.lost()), (7, 7));
+    assert_eq!(
+        (counters.lost_by("kept_by_kernel"), counters.lost()),
+        (7, 7)
+    );
     chain.close(&from, &to, 1, &counters);
     system.stop().unwrap();
 }

@@ -49,8 +49,15 @@ fn forwards(chain: &Chain, config: &SystemConfig) -> Vec<(String, String)> {
     let counters = system.counters().unwrap();
     let both = u64::from(2 * COUNT);
     assert_eq!(counters.lost(), 0, "{:?}", counters.losses);
-    assert_eq!((counters.sent, counters.made, counters.recovered), (both, 0, 0));
-    let received = if config.design.is_in_kernel() { 0 } else { both };
+    assert_eq!(
+        (counters.sent, counters.made, counters.recovered),
+        (both, 0, 0)
+    );
+    let received = if config.design.is_in_kernel() {
+        0
+    } else {
+        both
+    };
     assert_eq!(counters.received, received);
     assert_eq!(system.counters().unwrap(), counters, "nothing moves");
     let threads = system.threads();

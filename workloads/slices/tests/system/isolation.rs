@@ -101,7 +101,10 @@ fn the_others_go_on_when_one_is_killed_and_its_packets_are_counted_until_it_is_b
     send(&mut from);
     check(1, &to.receive(COUNT as usize));
     let (after, still) = counted(&keeper);
-    assert_eq!((after[0] - now[0], after[1] - now[1]), (before[0], before[1]));
+    assert_eq!(
+        (after[0] - now[0], after[1] - now[1]),
+        (before[0], before[1])
+    );
     assert_eq!(still, lost);
     for mut process in [second, third] {
         drop(process.keeper);

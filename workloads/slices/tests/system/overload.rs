@@ -26,7 +26,10 @@ fn overloaded(config: &SystemConfig, reason: &str) {
     to.receive_now(&mut arrived);
     let counters = system.counters().unwrap();
     check(1, &arrived);
-    assert!(!arrived.is_empty() && counters.lost_by(reason) > 0, "{counters:#?}");
+    assert!(
+        !arrived.is_empty() && counters.lost_by(reason) > 0,
+        "{counters:#?}"
+    );
     assert_eq!(counters.lost(), counters.lost_by(reason), "{counters:#?}");
     chain.close(&from, &to, 1, &counters);
     system.stop().unwrap();
@@ -89,6 +92,9 @@ fn raw_parallel_by_copies_counts_copies_and_claims_no_loss() {
     let copies = counters.received + counters.value("foreign") + counters.value("packet_socket");
     assert_eq!(copies, u64::from(COUNT) * u64::from(config.workers));
     assert!(counters.value("packet_socket") > 0);
-    assert_eq!(counters.sent, arrived.len() as u64 + chain.dropped_towards(1));
+    assert_eq!(
+        counters.sent,
+        arrived.len() as u64 + chain.dropped_towards(1)
+    );
     system.stop().unwrap();
 }

@@ -3,9 +3,7 @@
 use aya::maps::{Array, MapData, ProgramArray};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::channel::Channel;
-use steering::layout::{
-    CHANNEL_LOST, CHANNEL_NUMBERS, CHANNEL_PASSED, CHANNEL_STATE, MAX_TARGETS,
-};
+use steering::layout::{CHANNEL_LOST, CHANNEL_NUMBERS, CHANNEL_PASSED, CHANNEL_STATE, MAX_TARGETS};
 
 use crate::object::{self, map_error};
 use crate::{Result, XdpProgram};

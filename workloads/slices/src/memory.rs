@@ -162,7 +162,10 @@ impl FrameIo for Memory {
         frame.view()
     }
 
-    fn views<'a>(&'a mut self, frames: &'a mut [MemoryFrame]) -> impl Iterator<Item = FrameMut<'a>> {
+    fn views<'a>(
+        &'a mut self,
+        frames: &'a mut [MemoryFrame],
+    ) -> impl Iterator<Item = FrameMut<'a>> {
         frames.iter_mut().map(MemoryFrame::view)
     }
 

@@ -33,10 +33,7 @@ const LINKS: [[[u8; 6]; 2]; 3] = [
 const HOSTS: [[&str; 2]; 2] = [["198.18.0.2", "fd53:1::2"], ["198.19.0.2", "fd53:2::2"]];
 const ROUTERS: [[&str; 2]; 2] = [["198.18.0.1", "fd53:1::1"], ["198.19.0.1", "fd53:2::1"]];
 const NETS: [[&str; 2]; 2] = [["198.18.0.0", "fd53:1::"], ["198.19.0.0", "fd53:2::"]];
-const MIDDLE: [[&str; 2]; 2] = [
-    ["198.18.128.1", "fd53:3::1"],
-    ["198.18.128.2", "fd53:3::2"],
-];
+const MIDDLE: [[&str; 2]; 2] = [["198.18.128.1", "fd53:3::1"], ["198.18.128.2", "fd53:3::2"]];
 const PREFIXES: [u8; 2] = [24, 64];
 
 const fn end(side: Side) -> usize {
@@ -50,7 +47,10 @@ const fn end(side: Side) -> usize {
 pub(crate) fn fib(side: Side, known: bool) -> Fib {
     let (here, there) = (end(side), 1 - end(side));
     // Device 1 is port 0, which leads towards the sender.
-    let (hosts, between) = (1 + u32::from(side.hosts().0), 1 + u32::from(side.between().0));
+    let (hosts, between) = (
+        1 + u32::from(side.hosts().0),
+        1 + u32::from(side.between().0),
+    );
     let (own_link, host_link) = (LINKS[1], LINKS[2 * here]);
     let mut changes: Vec<Change> = vec![
         link(hosts, host_link[1 - here], MTU.into()),
@@ -64,7 +64,12 @@ pub(crate) fn fib(side: Side, known: bool) -> Fib {
             own(between, MIDDLE[here][version], prefix),
             route(ROUTERS[here][version], whole, RouteKind::Local, None),
             route(MIDDLE[here][version], whole, RouteKind::Local, None),
-            route(NETS[here][version], prefix, RouteKind::Unicast, Some((hosts, None))),
+            route(
+                NETS[here][version],
+                prefix,
+                RouteKind::Unicast,
+                Some((hosts, None)),
+            ),
             route(
                 NETS[there][version],
                 prefix,
@@ -123,7 +128,8 @@ pub(crate) fn packet(
         Side::Ingress => [link[1], link[0]],
     };
     let ends = [HOSTS[here], HOSTS[there]].map(|host| host[usize::from(v6)]);
-    let [source_ip, destination_ip]: [IpAddr; 2] = ends.map(|host| host.parse().expect("an address"));
+    let [source_ip, destination_ip]: [IpAddr; 2] =
+        ends.map(|host| host.parse().expect("an address"));
     let mut header = match (source_ip, destination_ip) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             let mut header = vec![0x45, 0, 0, 0, 0, 7, 0x40, 0, hops, UDP, 0, 0];

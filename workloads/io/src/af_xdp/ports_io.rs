@@ -46,11 +46,7 @@ impl PortFrame {
     }
 
     fn check(&self, umem: &Umem) {
-        assert_eq!(
-            self.umem,
-            umem.id(),
-            "the frame belongs to another slice"
-        );
+        assert_eq!(self.umem, umem.id(), "the frame belongs to another slice");
     }
 
     fn view<'a>(&'a mut self, umem: &'a Umem) -> FrameMut<'a> {
@@ -230,10 +226,7 @@ impl FrameIo for Ports {
         frame.view(&self.umem)
     }
 
-    fn views<'a>(
-        &'a mut self,
-        frames: &'a mut [PortFrame],
-    ) -> impl Iterator<Item = FrameMut<'a>> {
+    fn views<'a>(&'a mut self, frames: &'a mut [PortFrame]) -> impl Iterator<Item = FrameMut<'a>> {
         let umem = &*self.umem;
         frames.iter_mut().map(move |frame| frame.view(umem))
     }

@@ -35,10 +35,8 @@ pub trait FrameIo: BatchIo {
     fn view<'a>(&'a mut self, frame: &'a mut Self::Frame) -> FrameMut<'a>;
 
     /// The same of several frames at once, in their order, for what is cheaper when done to many of them together.
-    fn views<'a>(
-        &'a mut self,
-        frames: &'a mut [Self::Frame],
-    ) -> impl Iterator<Item = FrameMut<'a>>;
+    fn views<'a>(&'a mut self, frames: &'a mut [Self::Frame])
+    -> impl Iterator<Item = FrameMut<'a>>;
 
     /// An empty frame, with at least [`HEADROOM`], for what a processor sends of its own (an ICMP error,
     /// a repair packet) by `port`. Nothing (and counts it in [`IoCounters::no_frame`](crate::IoCounters::no_frame))

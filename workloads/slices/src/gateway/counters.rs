@@ -61,7 +61,11 @@ impl GatewayCounters {
     /// Frames of the traffic that were given to the transmit path, by the tunnel or past it.
     #[must_use]
     pub fn sent(&self) -> u64 {
-        self.tunnelled + self.past_the_tunnel().map(|(_, frames)| frames).sum::<u64>()
+        self.tunnelled
+            + self
+                .past_the_tunnel()
+                .map(|(_, frames)| frames)
+                .sum::<u64>()
     }
 
     /// ICMP errors that were given to the transmit path.

@@ -81,9 +81,14 @@ impl<F> Gateway<F> {
     ///
     /// # Errors
     /// When there is no such tunnel, with the remedy, or the system has no random numbers.
-    pub fn of_workers(config: &GatewayConfig, routers: Vec<Router>) -> Result<Vec<Self>, NoGateway> {
+    pub fn of_workers(
+        config: &GatewayConfig,
+        routers: Vec<Router>,
+    ) -> Result<Vec<Self>, NoGateway> {
         let workers = routers.len();
-        let last = u32::try_from(workers).ok().and_then(|n| config.spi.checked_add(n));
+        let last = u32::try_from(workers)
+            .ok()
+            .and_then(|n| config.spi.checked_add(n));
         if workers > usize::from(u16::MAX) || last.is_none() {
             let first = config.spi;
             return Err(NoGateway::Spis { first, workers });
@@ -92,7 +97,8 @@ impl<F> Gateway<F> {
             .map(|worker| Inbound::new(config.inbound(worker)))
             .collect();
         let inbound = inbound?;
-        (0..).zip(routers)
+        (0..)
+            .zip(routers)
             .map(|(worker, router)| Self::new(config, worker, &inbound, router))
             .collect()
     }

@@ -91,7 +91,8 @@ fn packets_cross_in_order_and_come_out_bit_for_bit_in_both_directions() {
                     Side::Egress => Side::Ingress,
                     Side::Ingress => Side::Egress,
                 };
-                let (mut near, mut far) = (single(from, authentication), single(to, authentication));
+                let (mut near, mut far) =
+                    (single(from, authentication), single(to, authentication));
                 let (mut one, mut other) = (Memory::new(batch), Memory::new(batch));
                 let mut expected = Vec::new();
                 for len in lengths() {
@@ -107,13 +108,22 @@ fn packets_cross_in_order_and_come_out_bit_for_bit_in_both_directions() {
                 for (number, frame) in (1..).zip(&between) {
                     assert_eq!(outer(frame), (0x1000, number));
                 }
-                assert_eq!(carry((&mut one, from), (&mut other, to), |_, _| false), expected.len());
+                assert_eq!(
+                    carry((&mut one, from), (&mut other, to), |_, _| false),
+                    expected.len()
+                );
                 other.run(&mut far, 1);
                 assert_eq!(delivered(&other, to), expected);
                 conserves(&near, &one);
                 conserves(&far, &other);
                 assert_eq!(near.counters().tunnelled, expected.len() as u64);
-                assert_eq!(far.counters().losses().map(|(_, frames)| frames).sum::<u64>(), 0);
+                assert_eq!(
+                    far.counters()
+                        .losses()
+                        .map(|(_, frames)| frames)
+                        .sum::<u64>(),
+                    0
+                );
             }
         }
     }
@@ -135,7 +145,12 @@ fn any_worker_opens_any_workers_packets_and_a_replay_is_seen_by_all() {
             seen.extend(memory.sent_by(Side::Egress.between()));
         }
         let spis: Vec<_> = seen.iter().map(|frame| outer(frame)).collect();
-        assert_eq!(spis, [0x1000, 0x1001, 0x1002].map(|spi| [(spi, 1), (spi, 2)]).concat());
+        assert_eq!(
+            spis,
+            [0x1000, 0x1001, 0x1002]
+                .map(|spi| [(spi, 1), (spi, 2)])
+                .concat()
+        );
         // Each packet comes to every worker: to the wrong ones first, and once more.
         let mut opened = 0;
         for (at, frame) in seen.iter().enumerate() {
@@ -237,7 +252,11 @@ fn what_may_be_fragmented_is_and_the_far_gateway_reassembles_nothing() {
     let sent = packet(Side::Egress, On::First, false, &whole, may);
     one.arrive(Side::Egress.hosts(), &sent);
     one.run(&mut near, 1);
-    carry((&mut one, Side::Egress), (&mut other, Side::Ingress), |_, _| false);
+    carry(
+        (&mut one, Side::Egress),
+        (&mut other, Side::Ingress),
+        |_, _| false,
+    );
     other.run(&mut far, 1);
     let pieces = delivered(&other, Side::Ingress);
     assert_eq!(pieces.len(), 2);
@@ -251,7 +270,10 @@ fn what_may_be_fragmented_is_and_the_far_gateway_reassembles_nothing() {
     }
     assert_eq!(together, whole);
     let counters = near.counters();
-    assert_eq!((counters.fragmented, counters.fragments, counters.tunnelled), (1, 2, 2));
+    assert_eq!(
+        (counters.fragmented, counters.fragments, counters.tunnelled),
+        (1, 2, 2)
+    );
     conserves(&near, &one);
 
     // Without memory for all pieces none is sent.
@@ -259,7 +281,10 @@ fn what_may_be_fragmented_is_and_the_far_gateway_reassembles_nothing() {
     one.arrive(Side::Egress.hosts(), &sent);
     one.run(&mut near, 1);
     assert!(one.sent.is_empty());
-    assert_eq!((near.counters().no_frame, near.counters().fragmented), (1, 1));
+    assert_eq!(
+        (near.counters().no_frame, near.counters().fragmented),
+        (1, 1)
+    );
     assert_eq!(one.held, 0);
 }
 
@@ -274,12 +299,20 @@ fn an_error_about_a_packet_of_the_tunnel_goes_back_through_it() {
     let sent = packet(Side::Egress, On::First, false, &payload(100), short);
     one.arrive(Side::Egress.hosts(), &sent);
     one.run(&mut near, 1);
-    carry((&mut one, Side::Egress), (&mut other, Side::Ingress), |_, _| false);
+    carry(
+        (&mut one, Side::Egress),
+        (&mut other, Side::Ingress),
+        |_, _| false,
+    );
     other.run(&mut far, 1);
     assert_eq!(line(&far, "reported_time_exceeded"), 1);
     outer(&other.sent_by(Side::Ingress.between())[0]);
     conserves(&far, &other);
-    carry((&mut other, Side::Ingress), (&mut one, Side::Egress), |_, _| false);
+    carry(
+        (&mut other, Side::Ingress),
+        (&mut one, Side::Egress),
+        |_, _| false,
+    );
     one.run(&mut near, 1);
     let [error] = &delivered(&one, Side::Egress)[..] else {
         panic!("one error comes to the sender");
@@ -303,7 +336,10 @@ fn without_a_way_to_the_other_gateway_frames_are_counted_and_released() {
         conserves(&gateway, &memory);
     }
     // A way for the hosts' packets, and none for the tunnel's.
-    for (remote, name) in [([198, 18, 128, 9], "unresolved"), ([203, 0, 113, 1], "no_route")] {
+    for (remote, name) in [
+        ([198, 18, 128, 9], "unresolved"),
+        ([203, 0, 113, 1], "no_route"),
+    ] {
         let mut config = config(Side::Egress, Authentication::None);
         config.remote = remote.into();
         let routers = vec![rig::router(fib(Side::Egress, true))];

@@ -49,11 +49,23 @@ fn payload(number: usize, len: usize) -> Vec<u8> {
 fn same(_: &mut [u8]) {}
 
 fn first_link(number: usize, len: usize) -> Vec<u8> {
-    packet(Side::Egress, On::First, number % 5 == 4, &payload(number, len), same)
+    packet(
+        Side::Egress,
+        On::First,
+        number % 5 == 4,
+        &payload(number, len),
+        same,
+    )
 }
 
 fn last_link(number: usize, len: usize) -> Vec<u8> {
-    packet(Side::Egress, On::Last, number % 5 == 4, &payload(number, len), same)
+    packet(
+        Side::Egress,
+        On::Last,
+        number % 5 == 4,
+        &payload(number, len),
+        same,
+    )
 }
 
 fn by_bytes(packets: &[Vec<u8>]) -> BTreeMap<Vec<u8>, usize> {
@@ -91,17 +103,21 @@ fn crossed(
     conserves(&near, &one);
     let mut state = Channel::first(seed, 0);
     let mut arrived = Arrived::default();
-    carry((&mut one, Side::Egress), (&mut other, Side::Ingress), |_, frame| {
-        let lost;
-        (state, lost) = channel.next(state);
-        if !lost {
-            match Header::read(frame).unwrap().0 {
-                Header::Data { sequence } => assert!(arrived.packets.insert(sequence)),
-                Header::Repair { group, .. } => arrived.repairs.push(group),
+    carry(
+        (&mut one, Side::Egress),
+        (&mut other, Side::Ingress),
+        |_, frame| {
+            let lost;
+            (state, lost) = channel.next(state);
+            if !lost {
+                match Header::read(frame).unwrap().0 {
+                    Header::Data { sequence } => assert!(arrived.packets.insert(sequence)),
+                    Header::Repair { group, .. } => arrived.repairs.push(group),
+                }
             }
-        }
-        lost
-    });
+            lost
+        },
+    );
     other.run(&mut far, 1);
     conserves(&far, &other);
     (far, other, arrived)
@@ -213,15 +229,29 @@ fn both_directions_are_protected_at_once() {
     one.run(&mut near, 1);
     other.run(&mut far, 1);
     // One packet of each group is lost in either direction: of five frames one.
-    let there = carry((&mut one, Side::Egress), (&mut other, Side::Ingress), |at, _| at % 5 == 2);
-    let here = carry((&mut other, Side::Ingress), (&mut one, Side::Egress), |at, _| at % 5 == 0);
+    let there = carry(
+        (&mut one, Side::Egress),
+        (&mut other, Side::Ingress),
+        |at, _| at % 5 == 2,
+    );
+    let here = carry(
+        (&mut other, Side::Ingress),
+        (&mut one, Side::Egress),
+        |at, _| at % 5 == 0,
+    );
     assert_eq!((there, here), (40, 40));
     one.run(&mut near, 1);
     other.run(&mut far, 1);
     let expected: Vec<_> = (0..40).map(|number| last_link(number, 60)).collect();
-    assert_eq!(by_bytes(&delivered(&other, Side::Ingress)), by_bytes(&expected));
+    assert_eq!(
+        by_bytes(&delivered(&other, Side::Ingress)),
+        by_bytes(&expected)
+    );
     let expected: Vec<_> = (0..40).map(|number| back(On::Last, number)).collect();
-    assert_eq!(by_bytes(&delivered(&one, Side::Egress)), by_bytes(&expected));
+    assert_eq!(
+        by_bytes(&delivered(&one, Side::Egress)),
+        by_bytes(&expected)
+    );
     for (proxy, memory) in [(&near, &one), (&far, &other)] {
         conserves(proxy, memory);
         assert_eq!(proxy.counters().recovered, 10);
@@ -238,7 +268,10 @@ fn overhead_is_counted_by_bytes_and_losses_for_good_are_told() {
     }
     one.run(&mut near, 1);
     let counters = near.counters();
-    assert_eq!((counters.encoder.data, counters.encoder.repairs), (800, 300));
+    assert_eq!(
+        (counters.encoder.data, counters.encoder.repairs),
+        (800, 300)
+    );
     let bytes: usize = one.sent.iter().map(|(_, frame)| frame.len()).sum();
     let expected = bytes as f64 / (800.0 * 1514.0) - 1.0;
     assert!((counters.overhead().unwrap() - expected).abs() < 1e-12);
@@ -253,7 +286,11 @@ fn overhead_is_counted_by_bytes_and_losses_for_good_are_told() {
         one.arrive(Side::Egress.hosts(), &first_link(number, 60));
     }
     one.run(&mut near, 1);
-    carry((&mut one, Side::Egress), (&mut other, Side::Ingress), |at, _| (6..8).contains(&at));
+    carry(
+        (&mut one, Side::Egress),
+        (&mut other, Side::Ingress),
+        |at, _| (6..8).contains(&at),
+    );
     other.run(&mut far, 1);
     let counters = far.counters();
     assert_eq!((counters.recovered, counters.lost_for_good()), (0, 2));
@@ -283,7 +320,11 @@ fn recovery_is_timed_from_the_frame_that_shows_the_gap() {
     }
     one.run(&mut near, 1);
     // The second of the first group, the last of the second, and the third group is whole.
-    carry((&mut one, Side::Egress), (&mut other, Side::Ingress), |at, _| [1, 8].contains(&at));
+    carry(
+        (&mut one, Side::Egress),
+        (&mut other, Side::Ingress),
+        |at, _| [1, 8].contains(&at),
+    );
     other.run(&mut far, 1);
     let counters = far.counters();
     assert_eq!(counters.recovered, 2);
@@ -320,10 +361,18 @@ fn an_error_about_a_packet_from_the_far_side_goes_back_under_the_code() {
         &packet(Side::Egress, On::First, false, &payload(0, 80), short),
     );
     one.run(&mut near, 1);
-    carry((&mut one, Side::Egress), (&mut other, Side::Ingress), |_, _| false);
+    carry(
+        (&mut one, Side::Egress),
+        (&mut other, Side::Ingress),
+        |_, _| false,
+    );
     other.run(&mut far, 1);
     conserves(&far, &other);
-    carry((&mut other, Side::Ingress), (&mut one, Side::Egress), |_, _| false);
+    carry(
+        (&mut other, Side::Ingress),
+        (&mut one, Side::Egress),
+        |_, _| false,
+    );
     one.run(&mut near, 1);
     let [error] = &delivered(&one, Side::Egress)[..] else {
         panic!("one error comes to the sender");
@@ -345,7 +394,11 @@ fn without_memory_repairs_are_skipped_and_what_is_recovered_is_given_up() {
     let encoder = near.counters().encoder;
     assert_eq!((encoder.repairs, encoder.repairs_skipped), (1, 1));
     other.allocations = 0;
-    carry((&mut one, Side::Egress), (&mut other, Side::Ingress), |at, _| at == 1);
+    carry(
+        (&mut one, Side::Egress),
+        (&mut other, Side::Ingress),
+        |at, _| at == 1,
+    );
     other.run(&mut far, 1);
     conserves(&far, &other);
     let counters = far.counters();
@@ -360,9 +413,15 @@ fn what_has_no_header_does_not_pass_and_a_code_that_cannot_be_is_refused() {
     memory.arrive(Side::Ingress.between(), &first_link(0, 60));
     memory.run(&mut far, 1);
     assert!(memory.sent.is_empty());
-    let refused = far.counters().losses().find(|(name, _)| name == "decode_not_ours");
+    let refused = far
+        .counters()
+        .losses()
+        .find(|(name, _)| name == "decode_not_ours");
     assert_eq!(refused.map(|(_, frames)| frames), Some(1));
     conserves(&far, &memory);
-    let refused = Proxy::new(&config(Side::Egress, 1, 3), rig::router(fib(Side::Egress, true)));
+    let refused = Proxy::new(
+        &config(Side::Egress, 1, 3),
+        rig::router(fib(Side::Egress, true)),
+    );
     assert!(matches!(refused, Err(BadCode::Group(1))));
 }

@@ -47,7 +47,12 @@ pub(crate) fn own(device: u32, text: &str, prefix_len: u8) -> Change {
     })
 }
 
-pub(crate) fn route(to: &str, prefix_len: u8, kind: RouteKind, hop: Option<(u32, Option<&str>)>) -> Change {
+pub(crate) fn route(
+    to: &str,
+    prefix_len: u8,
+    kind: RouteKind,
+    hop: Option<(u32, Option<&str>)>,
+) -> Change {
     let hops = hop.map(|(device, gateway)| NextHop {
         device,
         gateway: gateway.map(address),

@@ -149,10 +149,9 @@ impl Router {
                 self.resolve(port, address);
                 NoWay::Unresolved
             }
-            Verdict::Forward(_)
-            | Verdict::Host(_)
-            | Verdict::Report { .. }
-            | Verdict::Drop(_) => NoWay::NoRoute,
+            Verdict::Forward(_) | Verdict::Host(_) | Verdict::Report { .. } | Verdict::Drop(_) => {
+                NoWay::NoRoute
+            }
         })
     }
 

@@ -113,10 +113,7 @@ impl Case for Longest {
                 for mut frame in frames {
                     let view = io.view(&mut frame);
                     let room = (view.headroom(), view.tailroom());
-                    assert!(
-                        room.0 >= HEADROOM && room.1 >= TAILROOM,
-                        "{name}: {room:?}"
-                    );
+                    assert!(room.0 >= HEADROOM && room.1 >= TAILROOM, "{name}: {room:?}");
                     io.release(frame);
                 }
             }

@@ -34,12 +34,7 @@ pub struct Narrowed {
 
 /// Decides about a frame that came by `ingress`, and rewrites it where it is forwarded.
 #[inline]
-pub fn decide(
-    fib: &Fib,
-    narrowed: Option<Narrowed>,
-    ingress: Port,
-    frame: &mut [u8],
-) -> Verdict {
+pub fn decide(fib: &Fib, narrowed: Option<Narrowed>, ingress: Port, frame: &mut [u8]) -> Verdict {
     let Some(port) = fib.port(ingress) else {
         return Verdict::Drop(Drop::NoPort);
     };

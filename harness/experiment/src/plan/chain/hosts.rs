@@ -235,9 +235,13 @@ fn end(part: Part, of: Device, receiver: Receiver, napi: &[u32]) -> ChainHost {
     }
 }
 
-/// What makes one device ready.
+/// What makes one device ready. GRO comes on when it is up: the device at the far end learns only of a change then that
+/// frames may be redirected to it, and would refuse all (veth_set_features).
 fn ready(of: Device, receiver: Receiver, napi: &[u32]) -> HostPlan {
     let mut plan = device(of.name, napi, receiver);
+    let is_late = |action: &Action| matches!(action, Action::Offloads { .. });
+    let late: Vec<Action> = plan.before.extract_if(.., |action| is_late(action)).collect();
+    plan.before.extend(late);
     plan.before.push(Action::Address {
         device: of.name.to_owned(),
         address: of.address.into(),

@@ -62,14 +62,14 @@ fn a_chain_is_three_hosts_that_know_each_other() {
         [
             "create veth router1 - receiver0, 2 queues, mtu 1500",
             "no packets of the kernel's own on router0",
+            "bring router0 up",
             "offloads of router0: off tx-checksum-ip-generic, tx-generic-segmentation, \
              tx-tcp-segmentation, tx-udp-segmentation, rx-gro",
-            "bring router0 up",
             "address 198.18.0.1/24 on router0",
             "no packets of the kernel's own on router1",
+            "bring router1 up",
             "offloads of router1: off tx-checksum-ip-generic, tx-generic-segmentation, \
              tx-tcp-segmentation, tx-udp-segmentation, rx-gro",
-            "bring router1 up",
             "address 198.19.0.1/24 on router1",
             "static neighbour 198.18.0.2 on router0",
             "static neighbour 198.19.0.2 on router1",

@@ -17,7 +17,11 @@ pub struct LossyPort {
 
 impl LossyPort {
     /// Attaches the path to the device, in front of the program that gives its frames to slices.
-    pub(super) fn attach(self, before: &Divert, ifindex: u32) -> loader::Result<(LossyPath, Attached)> {
+    pub(super) fn attach(
+        self,
+        before: &Divert,
+        ifindex: u32,
+    ) -> loader::Result<(LossyPath, Attached)> {
         let mut path = LossyPath::load(&self.channel, self.seed)?;
         path.before(before)?;
         let attached = path.attach(ifindex)?;

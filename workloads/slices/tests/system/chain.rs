@@ -91,10 +91,10 @@ fn at_router(design: Design, end: &End, space: &Namespace) -> io::Result<()> {
         peer_namespace: Peer::In(space),
     })?;
     sys::ethtool::single_frames(device)?;
+    link::set_up(device)?;
     if !design.has_program() {
         sys::ethtool::set_features(device, &[("rx-gro", true)])?;
     }
-    link::set_up(device)?;
     link::add_address(device, end.router_address.into(), 24)?;
     link::add_neighbour(device, end.address.into(), MacAddress(end.mac))
 }
@@ -102,8 +102,8 @@ fn at_router(design: Design, end: &End, space: &Namespace) -> io::Result<()> {
 /// GRO gives the end NAPI, without which it would get none of what XDP sends.
 fn at_end(end: &End) -> io::Result<()> {
     sys::ethtool::single_frames(end.device)?;
-    sys::ethtool::set_features(end.device, &[("rx-gro", true)])?;
-    link::set_up(end.device)
+    link::set_up(end.device)?;
+    sys::ethtool::set_features(end.device, &[("rx-gro", true)]).map(drop)
 }
 
 /// A configuration of this design with as many workers as it takes.
@@ -161,7 +161,11 @@ impl Chain {
         };
         let mut group = self.ends[side].run(open).unwrap().unwrap();
         let io = group.take_ios().remove(0);
-        Tap { io, group }
+        Tap {
+            io,
+            group,
+            arrived: 0,
+        }
     }
 
     /// Frames that the router's device towards an end dropped when it sent them.
@@ -172,7 +176,7 @@ impl Chain {
 
     /// Holds the ledger: what a sender's socket and device took, what the other end got, and what was counted between.
     pub(crate) fn close(&self, from: &Tap, to: &Tap, towards: usize, counters: &Counters) {
-        let (sent, arrived) = (from.counters().transmitted, to.counters().received);
+        let (sent, arrived) = (from.counters().transmitted, to.arrived);
         let by_device = self.dropped_towards(towards) - counters.retried;
         assert_eq!(
             sent,
@@ -187,6 +191,8 @@ impl Chain {
 pub(crate) struct Tap {
     io: PlainIo,
     group: Group<PlainIo>,
+    /// Frames received, but those to groups.
+    arrived: u64,
 }
 
 impl Tap {
@@ -222,17 +228,21 @@ impl Tap {
         received
     }
 
-    /// Receives what is there.
+    /// Receives what is there, but what is to a group of stations: a kernel that forwards IPv6 reports that it has joined one.
     pub(crate) fn receive_now(&mut self, into: &mut Vec<Vec<u8>>) -> usize {
         let mut frames = Vec::new();
         let mut received = 0;
         while self.io.receive(&mut frames).unwrap() > 0 {
             for mut frame in frames.drain(..) {
-                into.push(self.io.view(&mut frame).bytes().to_vec());
+                let bytes = self.io.view(&mut frame).bytes().to_vec();
                 self.io.release(frame);
-                received += 1;
+                if bytes[0] & 1 == 0 {
+                    into.push(bytes);
+                    received += 1;
+                }
             }
         }
+        self.arrived += received as u64;
         received
     }
 

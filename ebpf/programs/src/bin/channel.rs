@@ -11,9 +11,7 @@ use aya_ebpf::programs::XdpContext;
 use programs::ctx::{Numbers, change, go_on, rx_queue};
 use programs::{license, setting};
 use steering::channel::Channel;
-use steering::layout::{
-    CHANNEL_LOST, CHANNEL_NUMBERS, CHANNEL_PASSED, CHANNEL_STATE, MAX_TARGETS,
-};
+use steering::layout::{CHANNEL_LOST, CHANNEL_NUMBERS, CHANNEL_PASSED, CHANNEL_STATE, MAX_TARGETS};
 
 setting!(TO_BAD: u64 = 0);
 setting!(TO_GOOD: u64 = 0);

@@ -13,7 +13,7 @@ use sys::link::{self, MacAddress, Peer, VethSpec};
 use sys::netns::Namespace;
 
 /// How long something that must come is waited for, since the last of it came.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) const MTU: u32 = 1500;
 /// Receive queues of every device.
 pub(crate) const QUEUES: u16 = 2;
@@ -56,8 +56,13 @@ pub(crate) struct Chain {
 
 /// A chain whose router is to be of this design, or `None` after saying why not.
 pub(crate) fn chain(design: Design) -> Option<Chain> {
-    match build(design) {
-        Ok(chain) => Some(chain),
+    or_skip(build(design))
+}
+
+/// What was built, or `None` after saying that it takes privilege.
+pub(crate) fn or_skip<T>(built: io::Result<T>) -> Option<T> {
+    match built {
+        Ok(built) => Some(built),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let required = std::env::var("STEERBENCH_REQUIRE_ALL_TIERS").is_ok_and(|v| v == "1");
             assert!(!required, "all tiers are required: {error}");
@@ -79,7 +84,8 @@ fn build(design: Design) -> io::Result<Chain> {
     Ok(Chain { ends, router })
 }
 
-fn at_router(design: Design, end: &End, space: &Namespace) -> io::Result<()> {
+/// Makes the link between a router, which is this namespace, and an end.
+pub(crate) fn at_router(design: Design, end: &End, space: &Namespace) -> io::Result<()> {
     let device = end.router_device;
     link::create_veth(&VethSpec {
         name: device,
@@ -100,7 +106,7 @@ fn at_router(design: Design, end: &End, space: &Namespace) -> io::Result<()> {
 }
 
 /// GRO gives the end NAPI, without which it would get none of what XDP sends.
-fn at_end(end: &End) -> io::Result<()> {
+pub(crate) fn at_end(end: &End) -> io::Result<()> {
     sys::ethtool::single_frames(end.device)?;
     link::set_up(end.device)?;
     sys::ethtool::set_features(end.device, &[("rx-gro", true)]).map(drop)
@@ -150,22 +156,7 @@ impl Chain {
 
     /// What sends and receives whole frames at an end.
     pub(crate) fn tap(&self, side: usize) -> Tap {
-        let open = || {
-            let config = PlainConfig {
-                receive_buffer: 64 << 20,
-                // So that a queue is chosen by the flow.
-                qdisc_bypass: false,
-                ..PlainConfig::new(vec![link::ifindex(ENDS[side].device)?])
-            };
-            raw_socket::open(&config)
-        };
-        let mut group = self.ends[side].run(open).unwrap().unwrap();
-        let io = group.take_ios().remove(0);
-        Tap {
-            io,
-            group,
-            arrived: 0,
-        }
+        Tap::open(&self.ends[side], side)
     }
 
     /// Frames that the router's device towards an end dropped when it sent them.
@@ -196,6 +187,26 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
+    /// On the device of this end, in its namespace.
+    pub(crate) fn open(space: &Namespace, side: usize) -> Self {
+        let open = || {
+            let config = PlainConfig {
+                receive_buffer: 64 << 20,
+                // So that a queue is chosen by the flow.
+                qdisc_bypass: false,
+                ..PlainConfig::new(vec![link::ifindex(ENDS[side].device)?])
+            };
+            raw_socket::open(&config)
+        };
+        let mut group = space.run(open).unwrap().unwrap();
+        let io = group.take_ios().remove(0);
+        Self {
+            io,
+            group,
+            arrived: 0,
+        }
+    }
+
     /// Sends a frame; one that the device does not take is tried again.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let patience = Instant::now() + PATIENCE;

@@ -10,6 +10,7 @@ mod napi;
 mod spaces;
 mod tables;
 mod xdp;
+mod xfrm;
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -88,6 +89,11 @@ const CASES: &[Case] = &[
     (
         "xdp::an_attached_program_is_listed_with_its_mode",
         xdp::listed,
+    ),
+    ("xfrm::policies_come_and_go", xfrm::policies),
+    (
+        "xfrm::an_association_is_had_or_refused_with_the_kernels_reason",
+        xfrm::association,
     ),
 ];
 

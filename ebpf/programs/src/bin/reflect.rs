@@ -3,12 +3,16 @@
 //!
 //! Addresses and ports change places, which leaves every checksum as it is (a sum does not care
 //! about order).
+//!
+//! By XDP_TX, or where the device at the far end has no XDP program by a redirect to the device itself: a veth does not wake a
+//! NAPI that only GRO has made for what XDP_TX gives it (veth_xdp_flush), and does for redirected frames.
 
 #![no_std]
 #![no_main]
 
-use aya_ebpf::bindings::xdp_action::{XDP_PASS, XDP_TX};
+use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_PASS, XDP_TX};
 use aya_ebpf::macros::{map, xdp};
+use aya_ebpf::maps::DevMap;
 use aya_ebpf::programs::XdpContext;
 use packet::{Datagram, L3, Packet as _, PacketMut as _, datagram};
 use programs::ctx::{Frame, count};
@@ -17,9 +21,21 @@ use steering::layout;
 
 setting!(SERVER_PORT: u16 = 0);
 setting!(PORTS: u16 = 0);
+setting!(REDIRECTS: u32 = 0);
 
 #[map]
 static COUNTERS: Counters = counters();
+/// The device itself, where frames are redirected.
+#[map]
+static DEVICE: DevMap = DevMap::with_max_entries(1, 0);
+
+#[inline(always)]
+fn back() -> u32 {
+    if REDIRECTS.load() == 0 {
+        return XDP_TX;
+    }
+    DEVICE.redirect(0, 0).unwrap_or(XDP_ABORTED)
+}
 
 /// Exchanges two neighbouring fields of `N` bytes.
 #[inline(always)]
@@ -48,7 +64,7 @@ fn reflect(ctx: XdpContext) -> u32 {
         Ok(_) | Err(_) => false,
     };
     let (action, counter) = if reflected {
-        (XDP_TX, layout::COUNTER_REDIRECTED)
+        (back(), layout::COUNTER_REDIRECTED)
     } else {
         (XDP_PASS, layout::COUNTER_PASSED)
     };

@@ -10,7 +10,7 @@ use sys::account::{CpuSnapshot, Usage};
 use sys::cpu::{CpuId, Pinned};
 use sys::link::{MacAddress, Peer, VethSpec, XdpMode};
 use sys::tables::{self, NextHop, Route, RouteKind, Table};
-use sys::{ethtool, link, napi, sockets};
+use sys::{ethtool, link, napi, sockets, sysctl};
 
 use super::Role;
 use super::napi_watch::NapiWatch;
@@ -200,6 +200,7 @@ impl HostRole {
             } => {
                 link::add_neighbour(device, *address, MacAddress(*mac))?;
             }
+            Action::NoErrors => no_icmp_errors()?,
             Action::Route {
                 device,
                 network,
@@ -301,6 +302,18 @@ impl HostRole {
             ksoftirqd: CpuSnapshot::of_threads(ksoftirqd.into_values())?,
         })
     }
+}
+
+/// Lets the namespace's kernel send no ICMP errors. Before Linux 6.12 that was one setting of the whole machine, which is
+/// left alone.
+fn no_icmp_errors() -> std::io::Result<()> {
+    for setting in ["icmp_msgs_per_sec", "icmp_msgs_burst"] {
+        match sysctl::write(&format!("net.ipv4.{setting}"), "0") {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            written => written?,
+        }
+    }
+    Ok(())
 }
 
 /// The NAPI threads of all devices.

@@ -120,6 +120,8 @@ pub(crate) struct Reflector {
     pub(crate) device: String,
     /// UDP port of the requests.
     pub(crate) port: u16,
+    /// Whether it redirects what it sends back, for the device at the far end may have no XDP program.
+    pub(crate) redirects: bool,
 }
 
 /// An external server.

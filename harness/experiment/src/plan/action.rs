@@ -55,6 +55,9 @@ pub(crate) enum Action {
         /// Its hardware address.
         mac: [u8; 6],
     },
+    /// No ICMP errors of the kernel's: packet sockets take copies, and it would complain of packets that are not its to
+    /// deliver.
+    NoErrors,
     /// The way to a network that is not on any of the host's links.
     Route {
         /// The device.
@@ -122,6 +125,7 @@ impl fmt::Display for Action {
             } => {
                 write!(f, "static neighbour {address} on {device}")
             }
+            Self::NoErrors => f.write_str("no ICMP errors of the kernel's own"),
             Self::Route {
                 device,
                 network,

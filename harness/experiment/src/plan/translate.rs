@@ -248,6 +248,7 @@ pub(crate) fn server(
         return Deployment::Reflector(Reflector {
             device: SERVER.device.to_owned(),
             port,
+            redirects: false,
         });
     }
     if trial.system.system == SystemKind::KvDirect {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A system's counters since it was loaded. All counts are frames unless named otherwise.
+/// A system's counters. All counts are frames unless named otherwise. Those that the kernel keeps for a namespace or a device began
+/// with it, so that only the difference of two readings is about a time.
 ///
 /// Every frame of the traffic that reached the system is in `sent` or in one of `losses`, once nothing is on its way
 /// ([`System::quiesce`](super::System::quiesce)); what the devices count themselves (a veth's full queue, in `tx_dropped` of the

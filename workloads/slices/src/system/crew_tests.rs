@@ -105,7 +105,7 @@ impl Handler<OneByte> for Even {
     fn frame(&mut self, io: &mut OneByte, mut frame: Frame) {
         let byte = io.view(&mut frame).bytes()[0];
         assert_ne!(byte, 0xff, "this frame breaks it");
-        if byte % 2 == 0 {
+        if byte.is_multiple_of(2) {
             io.send(frame, Port(0));
         } else {
             self.odd += 1;

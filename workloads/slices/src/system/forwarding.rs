@@ -1,4 +1,7 @@
 //! Whether a network namespace forwards packets of its own accord.
+//!
+//! A host that begins to forward IPv6 joins the group of all routers on each link that knows groups, and reports that by MLD within
+//! seconds (seen on Linux 6.18): one or two frames that are no traffic leave by each device.
 
 use std::{io, mem};
 

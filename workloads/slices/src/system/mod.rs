@@ -22,7 +22,8 @@
 //! **Settings.** A system whose frames reach user space switches the namespace's own forwarding off, or frames would
 //! leave twice; one in the kernel switches it on. Both are put back. Offloads are the harness' part: no device may join
 //! frames or leave large ones to be split ([`sys::ethtool::single_frames`]); and where no XDP program is attached
-//! ([`Design::has_program`]) GRO must be on, which gives a veth NAPI and merges no UDP of routed flows.
+//! ([`Design::has_program`]) GRO must be on, which gives a veth NAPI and merges no UDP of routed flows. It must be switched on
+//! while the device is up: only then does Linux (6.18) let XDP redirect to the veth's other end, and else drops what it sends there.
 
 mod config;
 mod counters;

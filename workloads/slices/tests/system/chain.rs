@@ -13,7 +13,7 @@ use sys::link::{self, MacAddress, Peer, VethSpec};
 use sys::netns::Namespace;
 
 /// How long something that must come is waited for, since the last of it came.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) const MTU: u32 = 1500;
 /// Receive queues of every device.
 pub(crate) const QUEUES: u16 = 2;
@@ -56,8 +56,13 @@ pub(crate) struct Chain {
 
 /// A chain whose router is to be of this design, or `None` after saying why not.
 pub(crate) fn chain(design: Design) -> Option<Chain> {
-    match build(design) {
-        Ok(chain) => Some(chain),
+    or_skip(build(design))
+}
+
+/// What was built, or `None` after saying that it takes privilege.
+pub(crate) fn or_skip<T>(built: io::Result<T>) -> Option<T> {
+    match built {
+        Ok(built) => Some(built),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let required = std::env::var("STEERBENCH_REQUIRE_ALL_TIERS").is_ok_and(|v| v == "1");
             assert!(!required, "all tiers are required: {error}");
@@ -79,7 +84,8 @@ fn build(design: Design) -> io::Result<Chain> {
     Ok(Chain { ends, router })
 }
 
-fn at_router(design: Design, end: &End, space: &Namespace) -> io::Result<()> {
+/// Makes the link between a router, which is this namespace, and an end.
+pub(crate) fn at_router(design: Design, end: &End, space: &Namespace) -> io::Result<()> {
     let device = end.router_device;
     link::create_veth(&VethSpec {
         name: device,
@@ -91,19 +97,19 @@ fn at_router(design: Design, end: &End, space: &Namespace) -> io::Result<()> {
         peer_namespace: Peer::In(space),
     })?;
     sys::ethtool::single_frames(device)?;
+    link::set_up(device)?;
     if !design.has_program() {
         sys::ethtool::set_features(device, &[("rx-gro", true)])?;
     }
-    link::set_up(device)?;
     link::add_address(device, end.router_address.into(), 24)?;
     link::add_neighbour(device, end.address.into(), MacAddress(end.mac))
 }
 
 /// GRO gives the end NAPI, without which it would get none of what XDP sends.
-fn at_end(end: &End) -> io::Result<()> {
+pub(crate) fn at_end(end: &End) -> io::Result<()> {
     sys::ethtool::single_frames(end.device)?;
-    sys::ethtool::set_features(end.device, &[("rx-gro", true)])?;
-    link::set_up(end.device)
+    link::set_up(end.device)?;
+    sys::ethtool::set_features(end.device, &[("rx-gro", true)]).map(drop)
 }
 
 /// A configuration of this design with as many workers as it takes.
@@ -150,18 +156,7 @@ impl Chain {
 
     /// What sends and receives whole frames at an end.
     pub(crate) fn tap(&self, side: usize) -> Tap {
-        let open = || {
-            let config = PlainConfig {
-                receive_buffer: 64 << 20,
-                // So that a queue is chosen by the flow.
-                qdisc_bypass: false,
-                ..PlainConfig::new(vec![link::ifindex(ENDS[side].device)?])
-            };
-            raw_socket::open(&config)
-        };
-        let mut group = self.ends[side].run(open).unwrap().unwrap();
-        let io = group.take_ios().remove(0);
-        Tap { io, group }
+        Tap::open(&self.ends[side], side)
     }
 
     /// Frames that the router's device towards an end dropped when it sent them.
@@ -172,7 +167,7 @@ impl Chain {
 
     /// Holds the ledger: what a sender's socket and device took, what the other end got, and what was counted between.
     pub(crate) fn close(&self, from: &Tap, to: &Tap, towards: usize, counters: &Counters) {
-        let (sent, arrived) = (from.counters().transmitted, to.counters().received);
+        let (sent, arrived) = (from.counters().transmitted, to.arrived);
         let by_device = self.dropped_towards(towards) - counters.retried;
         assert_eq!(
             sent,
@@ -187,9 +182,31 @@ impl Chain {
 pub(crate) struct Tap {
     io: PlainIo,
     group: Group<PlainIo>,
+    /// Frames received, but those to groups.
+    arrived: u64,
 }
 
 impl Tap {
+    /// On the device of this end, in its namespace.
+    pub(crate) fn open(space: &Namespace, side: usize) -> Self {
+        let open = || {
+            let config = PlainConfig {
+                receive_buffer: 64 << 20,
+                // So that a queue is chosen by the flow.
+                qdisc_bypass: false,
+                ..PlainConfig::new(vec![link::ifindex(ENDS[side].device)?])
+            };
+            raw_socket::open(&config)
+        };
+        let mut group = space.run(open).unwrap().unwrap();
+        let io = group.take_ios().remove(0);
+        Self {
+            io,
+            group,
+            arrived: 0,
+        }
+    }
+
     /// Sends a frame; one that the device does not take is tried again.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let patience = Instant::now() + PATIENCE;
@@ -222,17 +239,21 @@ impl Tap {
         received
     }
 
-    /// Receives what is there.
+    /// Receives what is there, but what is to a group of stations: a kernel that forwards IPv6 reports that it has joined one.
     pub(crate) fn receive_now(&mut self, into: &mut Vec<Vec<u8>>) -> usize {
         let mut frames = Vec::new();
         let mut received = 0;
         while self.io.receive(&mut frames).unwrap() > 0 {
             for mut frame in frames.drain(..) {
-                into.push(self.io.view(&mut frame).bytes().to_vec());
+                let bytes = self.io.view(&mut frame).bytes().to_vec();
                 self.io.release(frame);
-                received += 1;
+                if bytes[0] & 1 == 0 {
+                    into.push(bytes);
+                    received += 1;
+                }
             }
         }
+        self.arrived += received as u64;
         received
     }
 

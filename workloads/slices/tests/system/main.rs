@@ -8,5 +8,7 @@ mod errors;
 mod forwarding;
 mod isolation;
 mod overload;
+mod pair;
+mod processors;
 mod settings;
 mod traffic;

@@ -28,10 +28,15 @@ pub(crate) fn datagram(from: usize, flow: u16, number: u32, len: usize, ttl: u8)
 /// Checks that frames which arrived at an end are what a router makes of datagrams to it, each flow in order. Returns
 /// how many there are of each flow.
 pub(crate) fn check(to: usize, frames: &[Vec<u8>]) -> BTreeMap<u16, usize> {
+    check_behind(1, to, frames)
+}
+
+/// The same behind so many routers.
+pub(crate) fn check_behind(hops: u8, to: usize, frames: &[Vec<u8>]) -> BTreeMap<u16, usize> {
     let mut next: BTreeMap<u16, u32> = BTreeMap::new();
     let mut counts = BTreeMap::new();
     for frame in frames {
-        let (flow, number) = read(to, frame);
+        let (flow, number) = read(hops, to, frame);
         let next = next.entry(flow).or_default();
         assert!(number >= *next, "flow {flow}: {number} behind {next}");
         *next = number + 1;
@@ -40,7 +45,8 @@ pub(crate) fn check(to: usize, frames: &[Vec<u8>]) -> BTreeMap<u16, usize> {
     counts
 }
 
-fn read(to: usize, frame: &[u8]) -> (u16, u32) {
+/// Checks one frame; its flow and number.
+pub(crate) fn read(hops: u8, to: usize, frame: &[u8]) -> (u16, u32) {
     let end = &ENDS[to];
     assert_eq!(frame[..6], end.mac, "the next hop is the receiver");
     assert_eq!(frame[6..12], end.router_mac);
@@ -48,7 +54,7 @@ fn read(to: usize, frame: &[u8]) -> (u16, u32) {
     let Some(etherparse::NetHeaders::Ipv4(ip, _)) = headers.net else {
         panic!("no IPv4: {frame:x?}");
     };
-    assert_eq!(ip.time_to_live, TTL - 1, "it has lost a hop");
+    assert_eq!(ip.time_to_live, TTL - hops, "a hop is lost at each router");
     assert_eq!(ip.calc_header_checksum(), ip.header_checksum);
     let udp = headers.transport.unwrap().udp().unwrap();
     let payload = headers.payload.slice();

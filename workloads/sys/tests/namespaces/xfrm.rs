@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Whether the kernel has ESP, asked and looked up.
 
 use std::process::Command;
@@ -22,4 +23,66 @@ pub(crate) fn esp() {
     let built_in = config.lines().any(|line| line == "CONFIG_INET_ESP=y");
     let module = config.lines().any(|line| line == "CONFIG_INET_ESP=m");
     assert!(module || refusal.is_none() == built_in, "{refusal:?}");
+=======
+//! The kernel's IPsec: policies come and go, and an association is had, or refused with the kernel's reason.
+
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+
+use steerbench_sys::netns;
+use steerbench_sys::xfrm::{self, Association, Direction, Policy};
+
+const ENDS: [Ipv4Addr; 2] = [
+    Ipv4Addr::new(198, 18, 128, 1),
+    Ipv4Addr::new(198, 18, 128, 2),
+];
+
+pub(crate) fn policies() {
+    netns::unshare_here().unwrap();
+    let policy = |direction| Policy {
+        direction,
+        device: 1,
+        source: ENDS[0],
+        destination: ENDS[1],
+        spi: 0x1000,
+    };
+    for policy in [Direction::Out, Direction::Forward].map(policy) {
+        xfrm::add_policy(&policy).unwrap();
+        let again = xfrm::add_policy(&policy).unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::AlreadyExists, "{again}");
+        xfrm::remove_policy(&policy).unwrap();
+        let gone = xfrm::remove_policy(&policy).unwrap_err();
+        assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone}");
+    }
+}
+
+/// A kernel without ESP says so of the first association.
+pub(crate) fn association() {
+    netns::unshare_here().unwrap();
+    for integrity in [None, Some([9; 32])] {
+        let association = Association {
+            source: ENDS[0],
+            destination: ENDS[1],
+            spi: 0x1000,
+            cipher: [7; 16],
+            integrity,
+            replay_window: 32,
+        };
+        match xfrm::add_association(&association) {
+            Ok(()) => {
+                let again = xfrm::add_association(&association).unwrap_err();
+                assert_eq!(again.kind(), ErrorKind::AlreadyExists, "{again}");
+                xfrm::remove_association(&association).unwrap();
+            }
+            Err(error) => {
+                let told = error.to_string();
+                assert!(
+                    told.starts_with("add the IPsec association 0x1000: "),
+                    "{told}"
+                );
+                println!("SKIPPED: this kernel has no ESP: {told}");
+            }
+        }
+    }
+>>>>>>> system
 }

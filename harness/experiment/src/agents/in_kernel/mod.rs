@@ -108,7 +108,7 @@ impl Loaded {
     fn load(deployment: Deployment) -> Result<Self> {
         let (device, program): (String, Box<dyn InKernel>) = match deployment {
             Deployment::Reflector(config) => {
-                let program = reflector::load(config.port)?;
+                let program = reflector::load(&config)?;
                 (config.device, Box::new(program))
             }
             Deployment::KvDirect(config) => {

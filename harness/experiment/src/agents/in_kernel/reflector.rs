@@ -5,11 +5,16 @@ use anyhow::Result;
 use loader::{Attached, Provenance, Reflect, ServerPorts};
 
 use super::InKernel;
-use crate::agents::serving::Counts;
+use crate::agents::serving::{Counts, Reflector};
 
 /// Loads it for one port.
-pub(super) fn load(port: u16) -> Result<Reflect> {
-    Ok(Reflect::load(ServerPorts::new(port, 1))?)
+pub(super) fn load(config: &Reflector) -> Result<Reflect> {
+    let ports = ServerPorts::new(config.port, 1);
+    if !config.redirects {
+        return Ok(Reflect::load(ports)?);
+    }
+    let device = sys::link::ifindex(&config.device)?;
+    Ok(Reflect::load_for(ports, device)?)
 }
 
 impl InKernel for Reflect {

@@ -138,6 +138,8 @@ pub(crate) struct Row<'a> {
     pub(crate) sender: Receiver,
     /// What receives at the routers.
     pub(crate) router: Receiver,
+    /// Whether threads in user space pass frames on.
+    pub(crate) in_user_space: bool,
     /// Whether frames can be lost between two routers.
     pub(crate) path: bool,
     /// Where NAPI threads run.
@@ -156,7 +158,9 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
             hosts.push(between(Part::Path, PATH_SCOPE, ports));
         }
         let devices = router.devices.map(|of| (of.name, ready(of, row.router, &cpus.k_peers)));
-        hosts.push(between(Part::Router, router.scope, devices));
+        let mut host = between(Part::Router, router.scope, devices);
+        host.steps.before.extend(row.in_user_space.then_some(Action::NoErrors));
+        hosts.push(host);
     }
     let receiver_napi = &placement.receiver_napi;
     hosts.push(end(Part::Receiver, RECEIVER, Receiver::Xdp, receiver_napi));

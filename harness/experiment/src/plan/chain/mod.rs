@@ -105,6 +105,7 @@ pub(crate) fn plan(
             false => Receiver::Kernel,
         },
         router: routers.first().map_or(Receiver::Kernel, receiver),
+        in_user_space: trial.system.owners > 0,
         path: path.is_some(),
         placement: &placement,
     });

@@ -212,7 +212,11 @@ fn frames(trial: &Trial, traffic: &Traffic) -> model::WorkloadSpec {
 pub(super) fn receiver(trial: &Trial, traffic: &Traffic) -> Deployment {
     let device = RECEIVER.name.to_owned();
     if traffic.round_trip {
-        return Deployment::Reflector(Reflector { device, port: PORT });
+        return Deployment::Reflector(Reflector {
+            device,
+            port: PORT,
+            redirects: true,
+        });
     }
     Deployment::FrameCount(FrameCount {
         device,

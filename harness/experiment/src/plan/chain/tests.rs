@@ -71,6 +71,7 @@ fn a_chain_is_three_hosts_that_know_each_other() {
             "offloads of router1: off tx-checksum-ip-generic, tx-generic-segmentation, \
              tx-tcp-segmentation, tx-udp-segmentation, rx-gro",
             "address 198.19.0.1/24 on router1",
+            "no ICMP errors of the kernel's own",
             "static neighbour 198.18.0.2 on router0",
             "static neighbour 198.19.0.2 on router1",
             "wait for router0's carrier",

@@ -90,15 +90,12 @@ const CASES: &[Case] = &[
         "xdp::an_attached_program_is_listed_with_its_mode",
         xdp::listed,
     ),
-<<<<<<< HEAD
     ("xfrm::the_kernel_says_whether_it_has_esp", xfrm::esp),
-=======
     ("xfrm::policies_come_and_go", xfrm::policies),
     (
         "xfrm::an_association_is_had_or_refused_with_the_kernels_reason",
         xfrm::association,
     ),
->>>>>>> system
 ];
 
 fn main() -> ExitCode {

@@ -1,36 +1,12 @@
-<<<<<<< HEAD
-//! Whether the kernel has ESP, asked and looked up.
-
-use std::process::Command;
-
-use steerbench_sys::netns::Namespace;
-use steerbench_sys::xfrm::esp_refusal;
-
-/// What a state that is added says of ESP is what the kernel was built with, where it tells.
-pub(crate) fn esp() {
-    let here = Namespace::current().and_then(|it| it.inode()).unwrap();
-    let refusal = esp_refusal().unwrap();
-    assert_eq!(
-        Namespace::current().and_then(|it| it.inode()).unwrap(),
-        here
-    );
-    let config = Command::new("zcat").arg("/proc/config.gz").output();
-    let Some(config) = config.ok().filter(|output| output.status.success()) else {
-        println!("    this kernel does not tell how it was built; asked, it says {refusal:?}");
-        return;
-    };
-    let config = String::from_utf8_lossy(&config.stdout).into_owned();
-    let built_in = config.lines().any(|line| line == "CONFIG_INET_ESP=y");
-    let module = config.lines().any(|line| line == "CONFIG_INET_ESP=m");
-    assert!(module || refusal.is_none() == built_in, "{refusal:?}");
-=======
-//! The kernel's IPsec: policies come and go, and an association is had, or refused with the kernel's reason.
+//! The kernel's IPsec: policies come and go, an association is had or refused with the kernel's reason, and whether there is
+//! ESP is asked and looked up.
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
+use std::process::Command;
 
-use steerbench_sys::netns;
-use steerbench_sys::xfrm::{self, Association, Direction, Policy};
+use steerbench_sys::netns::{self, Namespace};
+use steerbench_sys::xfrm::{self, Association, Direction, Policy, esp_refusal};
 
 const ENDS: [Ipv4Addr; 2] = [
     Ipv4Addr::new(198, 18, 128, 1),
@@ -84,5 +60,23 @@ pub(crate) fn association() {
             }
         }
     }
->>>>>>> system
+}
+
+/// What a state that is added says of ESP is what the kernel was built with, where it tells.
+pub(crate) fn esp() {
+    let here = Namespace::current().and_then(|it| it.inode()).unwrap();
+    let refusal = esp_refusal().unwrap();
+    assert_eq!(
+        Namespace::current().and_then(|it| it.inode()).unwrap(),
+        here
+    );
+    let config = Command::new("zcat").arg("/proc/config.gz").output();
+    let Some(config) = config.ok().filter(|output| output.status.success()) else {
+        println!("    this kernel does not tell how it was built; asked, it says {refusal:?}");
+        return;
+    };
+    let config = String::from_utf8_lossy(&config.stdout).into_owned();
+    let built_in = config.lines().any(|line| line == "CONFIG_INET_ESP=y");
+    let module = config.lines().any(|line| line == "CONFIG_INET_ESP=m");
+    assert!(module || refusal.is_none() == built_in, "{refusal:?}");
 }

@@ -105,16 +105,16 @@ fn sections(spec: &Spec, findings: &mut Vec<Finding>) {
     }
     let sections = [
         (
-            "workload` or `traffic",
+            "`workload` or `traffic`",
             spec.workload.is_none() && spec.traffic.is_none(),
         ),
-        ("load", spec.load.is_none() && !spec.saturates()),
-        ("phases", spec.phases.is_none()),
+        ("`load`", spec.load.is_none() && !spec.saturates()),
+        ("`phases`", spec.phases.is_none()),
     ];
     for (section, _) in sections.into_iter().filter(|(_, missing)| *missing) {
         findings.push((
             String::new(),
-            format!("`systems` need the section `{section}`"),
+            format!("`systems` need the section {section}"),
         ));
     }
 }

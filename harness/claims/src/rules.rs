@@ -148,8 +148,8 @@ fn server(cell: &ServerCell) -> Option<String> {
                 system.io_reason()
             ));
         }
-        None
-        | Some(Io::Udp | Io::AfXdp | Io::Memory | Io::Kernel | Io::Xdp | Io::PacketSocket) => {}
+        None | Some(Io::Udp | Io::AfXdp | Io::Memory | Io::Kernel | Io::Xdp | Io::PacketSocket) => {
+        }
     }
     let wakeup = cell.wakeup.filter(|way| !system.wakeups().contains(way))?;
     Some(format!("{system} has no wakeup `{}`", wakeup.name()))

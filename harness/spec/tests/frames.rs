@@ -55,10 +55,7 @@ fn defaults_are_filled_in() {
         assert_eq!(system.placement, netslice.then_some(PeerPlacement::Nearest));
         let parallel = system.system == SystemKind::RawParallel;
         assert_eq!(system.filters, parallel.then_some(true));
-        let owners = match system.system.fixed_owners() {
-            Some(fixed) => fixed,
-            None => 2,
-        };
+        let owners = system.system.fixed_owners().unwrap_or(2);
         assert_eq!(system.owners, owners, "{}", system.label);
     }
 }
@@ -164,8 +161,8 @@ fn the_resolved_spec_is_complete_and_gives_the_same_trials() {
     ] {
         let spec = spec(set);
         let yaml = spec.resolved().to_yaml().expect("a spec is plain data");
-        let back = Spec::parse(&yaml, "resolved.yaml")
-            .unwrap_or_else(|error| panic!("{error}\n{yaml}"));
+        let back =
+            Spec::parse(&yaml, "resolved.yaml").unwrap_or_else(|error| panic!("{error}\n{yaml}"));
         assert_eq!(back, spec.resolved());
         assert_eq!(back.resolved(), back, "nothing was left to fill in");
         assert_eq!(expand(&back), expand(&spec));
@@ -204,7 +201,19 @@ fn ids_differ_by_what_is_asked() {
         "topology.queues=1",
     ] {
         let systems = "systems=[netslice, raw_parallel]";
-        let ids: BTreeSet<_> = trials(&[different, systems]).iter().map(Trial::id).collect();
+        let ids: BTreeSet<_> = trials(&[different, systems])
+            .iter()
+            .map(Trial::id)
+            .collect();
         assert!(ids.is_disjoint(&usual), "{different}");
     }
+}
+
+/// Results are found by these names, as those of trials that serve requests are.
+#[test]
+fn an_id_stays_what_it_is() {
+    let trials = trials(&[]);
+    let netslice = of(SystemKind::Netslice, &trials);
+    let names: Vec<_> = netslice.iter().map(|trial| trial.id()).collect();
+    assert_eq!(names[0].as_str(), "3df38b0f1f021f02");
 }

@@ -85,9 +85,7 @@ fn listed(system: SystemKind, host: &Host) -> Listed {
         multi_key: (system.multi_key_ways().iter())
             .map(|way| way.name())
             .collect(),
-        processors: (system.processors().iter())
-            .map(|one| one.name())
-            .collect(),
+        processors: (system.processors().iter()).map(|one| one.name()).collect(),
         summary: system.summary(),
         paper: system.paper(),
         fidelity: system.fidelity(),

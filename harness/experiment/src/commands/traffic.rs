@@ -21,7 +21,10 @@ pub(super) fn explained(trials: &[Trial]) -> Option<Vec<String>> {
 }
 
 /// Every value that occurs, in the order in which it first does.
-fn listed<T: PartialEq + ToString>(trials: &[Trial], value: impl Fn(&Trial) -> Option<T>) -> String {
+fn listed<T: PartialEq + ToString>(
+    trials: &[Trial],
+    value: impl Fn(&Trial) -> Option<T>,
+) -> String {
     let mut values: Vec<T> = Vec::new();
     for value in trials.iter().filter_map(value) {
         if !values.contains(&value) {
@@ -123,18 +126,27 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
             "traffic={processor: inspect, arrivals: fixed, burst: 10, round_trip: true}",
             "load={rates: [1 kreq/s]}",
         ]);
-        assert!(timed[2].ends_with("10 at a time, evenly spaced"), "{timed:?}");
+        assert!(
+            timed[2].ends_with("10 at a time, evenly spaced"),
+            "{timed:?}"
+        );
         assert!(timed[3].contains("patterns"), "{timed:?}");
         assert!(timed[4].contains("sends each back"), "{timed:?}");
         let lossy = lines(&[
             "topology.kind=pair",
             "traffic.processor={maelstrom: {loss: 1 %, burst: 4}}",
         ]);
-        assert!(lossy[0].starts_with("sender - egress - ingress"), "{lossy:?}");
+        assert!(
+            lossy[0].starts_with("sender - egress - ingress"),
+            "{lossy:?}"
+        );
         let words = "adds 3 repairs to each 8 frames, the link between loses 1 %, 4 together";
         assert!(lossy[3].contains(words), "{lossy:?}");
         let sealed = lines(&["topology.kind=pair", "traffic.processor=ipsec"]);
-        assert!(sealed[3].contains("without a check of integrity"), "{sealed:?}");
+        assert!(
+            sealed[3].contains("without a check of integrity"),
+            "{sealed:?}"
+        );
     }
 
     #[test]

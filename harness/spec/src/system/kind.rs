@@ -9,10 +9,10 @@ use super::limits::Limits;
 use super::traits::Traits;
 use super::{Engine, Io, MultiKey, Wakeup};
 use super::{
-    dispatch_threads, herd, kernel_forward, kernel_ipsec, kv_direct, memcached, mica_crcw, mica_crew,
-    mica_erew, minos, netcache, netslice, packet_mmap_v3, pcap, pcap_mmap, programmable_rss,
-    raw_parallel, raw_socket, reflector, reuseport_ebpf, rss_shared, seastar, shared_something,
-    shenango, sphinx, synthetic, xdp_cpumap, xdp_forward, xdp_posix, xdp_steered,
+    dispatch_threads, herd, kernel_forward, kernel_ipsec, kv_direct, memcached, mica_crcw,
+    mica_crew, mica_erew, minos, netcache, netslice, packet_mmap_v3, pcap, pcap_mmap,
+    programmable_rss, raw_parallel, raw_socket, reflector, reuseport_ebpf, rss_shared, seastar,
+    shared_something, shenango, sphinx, synthetic, xdp_cpumap, xdp_forward, xdp_posix, xdp_steered,
 };
 use crate::traffic::ProcessorKind;
 

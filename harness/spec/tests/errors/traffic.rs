@@ -55,12 +55,23 @@ fn a_spec_is_about_requests_or_frames() {
         neither.contains("need the section `workload` or `traffic`"),
         "{neither}"
     );
-    expect(&[("- kernel_forward", "- sphinx", "6:5", "serves requests and forwards no frames")]);
+    expect(&[(
+        "- kernel_forward",
+        "- sphinx",
+        "6:5",
+        "serves requests and forwards no frames",
+    )]);
     expect_refused(&[("netslice", "forwards frames and serves no requests")]);
     for (addition, expected) in [
-        ("sweep: {frame_size: [60 B]}", "sweep.frame_size: varies how frames"),
+        (
+            "sweep: {frame_size: [60 B]}",
+            "sweep.frame_size: varies how frames",
+        ),
         ("sweep: {batch: [1]}", "sweep.batch: varies how frames"),
-        ("sweep: {placement: [nearest]}", "sweep.placement: varies how frames"),
+        (
+            "sweep: {placement: [nearest]}",
+            "sweep.placement: varies how frames",
+        ),
     ] {
         let message = super::message("blocks: 3", &format!("blocks: 3\n{addition}"));
         assert!(message.contains(expected), "{addition}: {message}");
@@ -98,13 +109,22 @@ fn options_of_frames_belong_to_their_systems() {
             "`filters` belongs to raw_parallel",
         ),
         ("{system: netslice, label: b, batch: 0}", "lower than 1"),
-        ("{system: netslice, label: b, batch: 257}", "greater than 256"),
+        (
+            "{system: netslice, label: b, batch: 257}",
+            "greater than 256",
+        ),
         (
             "{system: netslice, label: b, placement: nowhere}",
             "expected one of `nearest`, `os_default`",
         ),
-        ("{system: netslice, label: b, owners: 1}", "a slice for each queue"),
-        ("{system: kernel_forward, owners: 2}", "has 0 owners, always"),
+        (
+            "{system: netslice, label: b, owners: 1}",
+            "a slice for each queue",
+        ),
+        (
+            "{system: kernel_forward, owners: 2}",
+            "has 0 owners, always",
+        ),
         ("{system: pcap, owners: 2}", "has 1 owners, always"),
         (
             "{system: pcap, io: af_xdp}",
@@ -148,11 +168,36 @@ fn options_of_requests_are_none_of_a_packet_systems() {
 #[test]
 fn each_system_has_its_processors() {
     for (processor, topology, system, expected) in [
-        ("inspect", "chain", "kernel_forward", "kernel_forward does router alone"),
-        ("inspect", "chain", "xdp_forward", "or use netslice, raw_socket"),
-        ("router", "chain", "kernel_ipsec", "kernel_ipsec does ipsec alone"),
-        ("ipsec", "pair", "kernel_forward", "or use netslice, kernel_ipsec, raw_socket"),
-        ("maelstrom", "pair", "kernel_ipsec", "`maelstrom` is asked for"),
+        (
+            "inspect",
+            "chain",
+            "kernel_forward",
+            "kernel_forward does router alone",
+        ),
+        (
+            "inspect",
+            "chain",
+            "xdp_forward",
+            "or use netslice, raw_socket",
+        ),
+        (
+            "router",
+            "chain",
+            "kernel_ipsec",
+            "kernel_ipsec does ipsec alone",
+        ),
+        (
+            "ipsec",
+            "pair",
+            "kernel_forward",
+            "or use netslice, kernel_ipsec, raw_socket",
+        ),
+        (
+            "maelstrom",
+            "pair",
+            "kernel_ipsec",
+            "`maelstrom` is asked for",
+        ),
     ] {
         let message = refused(&[
             ("router", processor),
@@ -190,7 +235,12 @@ fn a_processor_needs_its_topology() {
     expect(&[
         ("kind: chain", "kind: pair", "2:18", "use kind: chain"),
         ("kind: chain", "kind: veth", "2:18", "use kind: chain"),
-        ("processor: router", "processor: ipsec", "2:18", "use kind: pair"),
+        (
+            "processor: router",
+            "processor: ipsec",
+            "2:18",
+            "use kind: pair",
+        ),
         (
             "processor: router",
             "processor: {maelstrom: {r: 4}}",
@@ -209,24 +259,64 @@ fn a_processor_has_options_of_its_own() {
     let expected = "stand alone, without options";
     expect(&[
         ("router,", "{router: {}},", "3:", expected),
-        ("router,", "{ipsec: {}, maelstrom: {}},", "3:", "exactly one processor"),
-        ("router,", "nat,", "3:", "expected one of `router`, `inspect`"),
+        (
+            "router,",
+            "{ipsec: {}, maelstrom: {}},",
+            "3:",
+            "exactly one processor",
+        ),
+        (
+            "router,",
+            "nat,",
+            "3:",
+            "expected one of `router`, `inspect`",
+        ),
         ("router,", "5,", "3:", "a processor such as `router`"),
         ("router,", "{ipsec: {key: 5}},", "3:", "unknown field `key`"),
-        ("router,", "{ipsec: {integrity: crc}},", "3:", "expected `none` or `hmac_sha256`"),
+        (
+            "router,",
+            "{ipsec: {integrity: crc}},",
+            "3:",
+            "expected `none` or `hmac_sha256`",
+        ),
         ("router,", "{maelstrom: {r: 1}},", "3:38", "lower than 2"),
         ("router,", "{maelstrom: {c: 4}},", "3:38", "greater than 3"),
-        ("router,", "{maelstrom: {loss: 100 %}},", "3:41", "below 100 %"),
-        ("router,", "{maelstrom: {burst: 0}},", "3:42", "lower than 1"),
-        ("router,", "{maelstrom: {burst: 4}},", "3:", "set `loss`, or leave `burst` out"),
+        (
+            "router,",
+            "{maelstrom: {loss: 100 %}},",
+            "3:41",
+            "below 100 %",
+        ),
+        (
+            "router,",
+            "{maelstrom: {burst: 0}},",
+            "3:42",
+            "lower than 1",
+        ),
+        (
+            "router,",
+            "{maelstrom: {burst: 4}},",
+            "3:",
+            "set `loss`, or leave `burst` out",
+        ),
     ]);
 }
 
 #[test]
 fn frames_fit_the_links() {
     expect(&[
-        ("router,", "router, frame_size: 59 B,", "3:42", "it has 60 B to 1514 B at MTU 1500"),
-        ("router,", "router, frame_size: 1515 B,", "3:42", "a frame of 1515 B"),
+        (
+            "router,",
+            "router, frame_size: 59 B,",
+            "3:42",
+            "it has 60 B to 1514 B at MTU 1500",
+        ),
+        (
+            "router,",
+            "router, frame_size: 1515 B,",
+            "3:42",
+            "a frame of 1515 B",
+        ),
         ("router,", "router, flows: 0,", "3:37", "lower than 1"),
         ("router,", "router, burst: 257,", "3:37", "greater than 256"),
         (
@@ -245,11 +335,31 @@ fn frames_fit_the_links() {
 fn what_is_timed_or_comes_in_bursts_is_due_at_a_time() {
     let fixed = "router, arrivals: fixed";
     expect(&[
-        (fixed, "router", "7:1", "leave `load` out, or use `arrivals: fixed`"),
-        (fixed, "router, burst: 10", "3:37", "no pauses between bursts"),
+        (
+            fixed,
+            "router",
+            "7:1",
+            "leave `load` out, or use `arrivals: fixed`",
+        ),
+        (
+            fixed,
+            "router, burst: 10",
+            "3:37",
+            "no pauses between bursts",
+        ),
         (fixed, "router, round_trip: true", "3:42", "times no frames"),
-        ("rates: [20 kreq/s]", "closed: [1]", "7:", "use `load.rates` alone"),
-        ("rates: [20 kreq/s]", "drain: [1 k]", "7:", "use `load.rates` alone"),
+        (
+            "rates: [20 kreq/s]",
+            "closed: [1]",
+            "7:",
+            "use `load.rates` alone",
+        ),
+        (
+            "rates: [20 kreq/s]",
+            "drain: [1 k]",
+            "7:",
+            "use `load.rates` alone",
+        ),
         (
             "rates: [20 kreq/s]",
             "capacity: {from: 1 kreq/s, to: 2 kreq/s, service_level: {p99: 1 ms}}",
@@ -309,12 +419,23 @@ fn what_is_swept_makes_a_difference() {
         "cache_entries: [8]",
     ] {
         let sweep = format!("sweep: {{{list}}}\nload:");
-        expect(&[("load:", &sweep, "7:", "varies requests, and `traffic` has frames")]);
+        expect(&[(
+            "load:",
+            &sweep,
+            "7:",
+            "varies requests, and `traffic` has frames",
+        )]);
     }
     for (list, expected) in [
         ("batch: [1, 64]", "kernel_forward has no batch to choose"),
-        ("placement: [nearest]", "kernel_forward has no placement to choose"),
-        ("owners: [1, 2]", "netslice has no number of threads to choose"),
+        (
+            "placement: [nearest]",
+            "kernel_forward has no placement to choose",
+        ),
+        (
+            "owners: [1, 2]",
+            "netslice has no number of threads to choose",
+        ),
         ("batch: [0]", "lower than 1"),
         ("batch: [4, 4]", "listed twice"),
         ("placement: []", "length is lower than 1"),

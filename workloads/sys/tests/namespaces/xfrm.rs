@@ -9,7 +9,10 @@ use steerbench_sys::xfrm::esp_refusal;
 pub(crate) fn esp() {
     let here = Namespace::current().and_then(|it| it.inode()).unwrap();
     let refusal = esp_refusal().unwrap();
-    assert_eq!(Namespace::current().and_then(|it| it.inode()).unwrap(), here);
+    assert_eq!(
+        Namespace::current().and_then(|it| it.inode()).unwrap(),
+        here
+    );
     let config = Command::new("zcat").arg("/proc/config.gz").output();
     let Some(config) = config.ok().filter(|output| output.status.success()) else {
         println!("    this kernel does not tell how it was built; asked, it says {refusal:?}");

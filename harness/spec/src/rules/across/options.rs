@@ -23,7 +23,12 @@ pub(super) fn engine(system: &SystemSpec, index: usize, findings: &mut Vec<Findi
 }
 
 /// Clusters are of one size, and belong to systems that have such.
-pub(super) fn clusters(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+pub(super) fn clusters(
+    spec: &Spec,
+    system: &SystemSpec,
+    index: usize,
+    findings: &mut Vec<Finding>,
+) {
     let Some(clusters) = system.clusters else {
         return;
     };
@@ -53,7 +58,12 @@ pub(super) fn clusters(spec: &Spec, system: &SystemSpec, index: usize, findings:
 }
 
 /// Where some owners serve large requests only, others must be there for the small ones.
-pub(super) fn large_owners(spec: &Spec, system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
+pub(super) fn large_owners(
+    spec: &Spec,
+    system: &SystemSpec,
+    index: usize,
+    findings: &mut Vec<Finding>,
+) {
     let name = system.system;
     if !name.has_large_owners() {
         if system.large_owners.is_some() {

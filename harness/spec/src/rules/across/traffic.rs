@@ -55,7 +55,8 @@ pub(super) fn traffic(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Fin
         && options.burst > 1
         && options.loss.get() == 0
     {
-        let message = "the link loses nothing, so that there are no bursts: set `loss`, or leave `burst` out";
+        let message =
+            "the link loses nothing, so that there are no bursts: set `loss`, or leave `burst` out";
         findings.push(("traffic.processor".to_owned(), message.to_owned()));
     }
     topology(spec, traffic.processor.kind(), findings);
@@ -95,7 +96,8 @@ fn arrivals(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Finding>) {
                 ("pattern", load.pattern.is_some()),
             ];
             for (field, _) in others.into_iter().filter(|(_, given)| *given) {
-                let message = "frames are not answered, and come evenly spaced: use `load.rates` alone";
+                let message =
+                    "frames are not answered, and come evenly spaced: use `load.rates` alone";
                 find(&format!("load.{field}"), message);
             }
         }
@@ -160,7 +162,10 @@ fn topology(spec: &Spec, processor: ProcessorKind, findings: &mut Vec<Finding>) 
     }
     if topology.mtu.is_some_and(|mtu| mtu > flood::LONGEST_PACKET) {
         let longest = flood::LONGEST_PACKET;
-        find("mtu", format!("the generator makes packets of at most {longest} B"));
+        find(
+            "mtu",
+            format!("the generator makes packets of at most {longest} B"),
+        );
     }
     let cpus = [
         ("server_cpus", topology.server_cpus.is_some()),
@@ -182,7 +187,8 @@ fn sections(spec: &Spec, findings: &mut Vec<Finding>) {
         ("bpf_stats", spec.bpf_statistics()),
     ];
     for (section, _) in sections.into_iter().filter(|(_, given)| *given) {
-        let message = format!("`{section}` is about requests, and `traffic` has frames: leave it out");
+        let message =
+            format!("`{section}` is about requests, and `traffic` has frames: leave it out");
         findings.push((section.to_owned(), message));
     }
 }
@@ -205,16 +211,24 @@ fn sweep(spec: &Spec, findings: &mut Vec<Finding>) {
             findings.push((format!("sweep.{field}"), message));
         }
     };
-    same("batch", sweep.batch.is_some(), "batch", SystemKind::has_batches);
+    same(
+        "batch",
+        sweep.batch.is_some(),
+        "batch",
+        SystemKind::has_batches,
+    );
     same(
         "placement",
         sweep.placement.is_some(),
         "placement",
         SystemKind::has_placement,
     );
-    same("owners", sweep.owners.is_some(), "number of threads", |kind| {
-        kind.fixed_owners().is_none() && !kind.queue_per_owner()
-    });
+    same(
+        "owners",
+        sweep.owners.is_some(),
+        "number of threads",
+        |kind| kind.fixed_owners().is_none() && !kind.queue_per_owner(),
+    );
 }
 
 /// The lists of a sweep that vary requests or their servers.
@@ -262,7 +276,9 @@ fn system(
         let own = own.join(", ");
         find(
             "",
-            format!("{kind} does {own} alone, and `{asked}` is asked for; leave it out, or use {able}"),
+            format!(
+                "{kind} does {own} alone, and `{asked}` is asked for; leave it out, or use {able}"
+            ),
         );
     }
     let io = system.io();
@@ -329,7 +345,12 @@ fn request_options(system: &SystemSpec) -> impl Iterator<Item = &'static str> {
 fn frame_options(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>) {
     let kind = system.system;
     let options = [
-        ("batch", system.batch.is_some(), kind.has_batches(), "netslice"),
+        (
+            "batch",
+            system.batch.is_some(),
+            kind.has_batches(),
+            "netslice",
+        ),
         (
             "placement",
             system.placement.is_some(),
@@ -345,7 +366,8 @@ fn frame_options(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>)
     ];
     for (field, given, has, whose) in options {
         if given && !has {
-            let message = format!("{kind} has no such choice: `{field}` belongs to {whose}; leave it out");
+            let message =
+                format!("{kind} has no such choice: `{field}` belongs to {whose}; leave it out");
             findings.push((format!("systems[{index}].{field}"), message));
         }
     }

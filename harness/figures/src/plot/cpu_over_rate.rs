@@ -194,8 +194,9 @@ mod tests {
         assert_legible("cpu_over_rate", &picture.scene);
         let file = folder.path().join("data.csv");
         picture.data.write(&file).unwrap();
-        let rows: Vec<std::collections::BTreeMap<String, String>> =
-            (csv::Reader::from_path(&file).unwrap().deserialize()).map(Result::unwrap).collect();
+        let mut reader = csv::Reader::from_path(&file).unwrap();
+        let rows: Vec<BTreeMap<String, String>> =
+            reader.deserialize().map(|row| row.unwrap()).collect();
         assert_eq!(rows.len(), 6 * PARTS.len());
         let cpus = |row: usize| rows[row]["cpus"].parse::<f64>().unwrap();
         for point in 0..6 {

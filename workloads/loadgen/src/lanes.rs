@@ -39,9 +39,8 @@ pub(crate) fn run<R: Send, T>(
                     // The receiver waits for one id of each thread.
                     let _ = tell.send(rustix::thread::gettid().as_raw_pid().unsigned_abs());
                     let done = work(lane)?;
-                    let pinned =
-                        Pinned::look(&format!("generator on CPU {cpu}"), None, CpuId(cpu))
-                            .map_err(ClientError::io("looking where a generator may run"))?;
+                    let pinned = Pinned::look(&format!("generator on CPU {cpu}"), None, CpuId(cpu))
+                        .map_err(ClientError::io("looking where a generator may run"))?;
                     Ok((done, pinned))
                 };
                 thread::Builder::new()

@@ -21,7 +21,8 @@ use crate::af_xdp::{AfXdpPlan, queues_of_flows, stations};
 use crate::hold::Arrival;
 use crate::phases::Phases;
 use crate::{
-    ClientConfig, ClientError, ClientReport, Latency, Ledger, Losses, Measured, NamedCount, lanes, wire,
+    ClientConfig, ClientError, ClientReport, Latency, Ledger, Losses, Measured, NamedCount, lanes,
+    wire,
 };
 
 /// Frames of a call while it is not known how fast they leave.

@@ -123,6 +123,9 @@ mod tests {
         assert_eq!(times[..10], [0.0; 10]);
         assert_eq!(times[10..20], [100_000.0; 10]);
         assert_eq!(times[20..], [200_000.0; 5]);
-        assert_eq!(Arrivals::Together { requests: 0 }.validate(), Err(SpecError::Group));
+        assert_eq!(
+            Arrivals::Together { requests: 0 }.validate(),
+            Err(SpecError::Group)
+        );
     }
 }

@@ -47,7 +47,11 @@ fn count_frames(ctx: XdpContext) -> u32 {
     let (action, counter) = match datagram(&frame) {
         Ok(datagram) if datagram.dst_port == PORT.load() => {
             if fits(&frame, &datagram) {
-                add(&COUNTERS, layout::COUNTER_PAYLOAD, datagram.payload_len as u64);
+                add(
+                    &COUNTERS,
+                    layout::COUNTER_PAYLOAD,
+                    datagram.payload_len as u64,
+                );
                 (XDP_DROP, layout::COUNTER_REDIRECTED + rx_queue(&ctx))
             } else {
                 (XDP_DROP, layout::COUNTER_REFUSED)

@@ -64,7 +64,7 @@ fn first_of_each_system(chosen: &Chosen) -> Vec<&Trial> {
             Task::Requests(_) => known.system.label == trial.system.label,
             Task::Frames(_) => known.system == trial.system && known.topology == trial.topology,
         };
-        if !first.iter().any(|known| same(known)) {
+        if !first.iter().any(same) {
             first.push(trial);
         }
     }

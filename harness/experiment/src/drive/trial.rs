@@ -95,7 +95,11 @@ pub(crate) fn run(plan: &Plan, sequence: u32, patience: Patience) -> Result<Tria
     let (driven, machine, programs) = match plan.trial.load {
         LoadPoint::Open(_) | LoadPoint::Closed(_) | LoadPoint::Saturate => {
             let watch = Watch::begin(window, plan.trial.bpf_stats, ours)?;
-            let driven = measure(roles, window, patience.deadline(window, plan.trial.phases.timeout))?;
+            let driven = measure(
+                roles,
+                window,
+                patience.deadline(window, plan.trial.phases.timeout),
+            )?;
             let (machine, programs) = watch.finish()?;
             (driven, machine, programs)
         }

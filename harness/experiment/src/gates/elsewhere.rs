@@ -40,7 +40,11 @@ pub(super) fn xdp_mode(seen: &Seen<'_>) -> Vec<Smell> {
 }
 
 /// An end that does not receive as it should.
-pub(super) fn not_native(device: &str, receiver: Receiver, found: Option<XdpMode>) -> Option<Smell> {
+pub(super) fn not_native(
+    device: &str,
+    receiver: Receiver,
+    found: Option<XdpMode>,
+) -> Option<Smell> {
     let obtained = match (receiver, found) {
         (Receiver::Kernel, None) | (Receiver::Xdp, Some(XdpMode::Native)) => return None,
         (Receiver::Kernel | Receiver::Xdp, Some(XdpMode::Generic)) => "generic",

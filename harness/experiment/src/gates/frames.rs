@@ -61,7 +61,11 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
 
 /// Each host whose first device receives otherwise than it should.
 fn xdp_mode(seen: &Seen<'_>) -> Vec<Smell> {
-    let system = seen.plan.routers.first().map_or(Receiver::Kernel, |router| router.receiver);
+    let system = seen
+        .plan
+        .routers
+        .first()
+        .map_or(Receiver::Kernel, |router| router.receiver);
     let hosts = seen.plan.hosts.iter().zip(seen.kernel);
     hosts
         .filter_map(|(host, found)| {

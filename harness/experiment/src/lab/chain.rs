@@ -21,7 +21,8 @@ pub(crate) struct Chain {
 impl Chain {
     /// Makes the hosts and everything that can exist before programs are attached.
     pub(crate) fn build(plan: &[ChainHost]) -> Result<Self> {
-        let start = |host: &ChainHost| Host::start(host.scope, host.scope, &host.devices, &host.steps);
+        let start =
+            |host: &ChainHost| Host::start(host.scope, host.scope, &host.devices, &host.steps);
         let mut hosts: Vec<Host> = plan.iter().map(start).collect::<Result<_>>()?;
         for number in 0..hosts.len() {
             // Who makes a pair of devices puts the far one into the next host; the last makes none.
@@ -86,6 +87,8 @@ impl Chain {
     /// What each host's kernel threads used.
     pub(crate) fn finish(&mut self, within: Duration) -> Result<Vec<Measured>> {
         let measured = self.hosts.iter_mut().map(|host| host.measured(within));
-        measured.collect::<Result<_>>().context("measuring kernel threads")
+        measured
+            .collect::<Result<_>>()
+            .context("measuring kernel threads")
     }
 }

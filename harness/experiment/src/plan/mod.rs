@@ -77,9 +77,7 @@ pub(crate) struct Machine {
 pub(crate) fn plan(trial: &Trial, machine: &Machine, port: u16) -> Result<Planned, Refusal> {
     Ok(match &trial.task {
         Task::Requests(_) => Planned::Requests(Box::new(requests(trial, machine, port)?)),
-        Task::Frames(traffic) => {
-            Planned::Frames(Box::new(chain::plan(trial, traffic, machine)?))
-        }
+        Task::Frames(traffic) => Planned::Frames(Box::new(chain::plan(trial, traffic, machine)?)),
     })
 }
 

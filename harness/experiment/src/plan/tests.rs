@@ -159,7 +159,8 @@ fn what_this_version_or_machine_cannot_do_is_refused_with_a_remedy() {
     )
     .unwrap_err();
     assert!(nic.to_string().contains("remedy"), "{nic}");
-    let spinning = requests(&trial("{kind: veth}", "seastar"), &machine(&[0, 1]), PORT).unwrap_err();
+    let spinning =
+        requests(&trial("{kind: veth}", "seastar"), &machine(&[0, 1]), PORT).unwrap_err();
     assert!(spinning.to_string().contains("need 3 CPUs"), "{spinning}");
 }
 

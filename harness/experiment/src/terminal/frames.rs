@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use record::{RunFolder, TrialRecord};
 
 use super::Table;
-use super::summary::{fraction, in_order, latency, median, micros, or_infinite, percent, ratio, whole};
+use super::summary::{
+    fraction, in_order, latency, median, micros, or_infinite, percent, ratio, whole,
+};
 
 /// What came of a finished packet trial; `None` for requests.
 pub(super) fn result(record: &TrialRecord) -> Option<String> {
@@ -22,7 +24,10 @@ pub(super) fn result(record: &TrialRecord) -> Option<String> {
 
 /// Whether its frames came back and were timed.
 fn timed(record: &TrialRecord) -> bool {
-    record.trial.traffic().is_some_and(|traffic| traffic.round_trip)
+    record
+        .trial
+        .traffic()
+        .is_some_and(|traffic| traffic.round_trip)
 }
 
 /// Trials of one label at one load and one combination of swept values; `None` where there are none of frames.

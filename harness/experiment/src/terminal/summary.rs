@@ -215,7 +215,10 @@ fn notes(run: &RunFolder) -> Vec<String> {
     notes
 }
 
-pub(super) fn median(records: &[&TrialRecord], of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
+pub(super) fn median(
+    records: &[&TrialRecord],
+    of: impl Fn(&TrialRecord) -> Option<f64>,
+) -> Option<f64> {
     let values: Option<Vec<f64>> = records.iter().map(|record| of(record)).collect();
     stats::median(&values?)
 }

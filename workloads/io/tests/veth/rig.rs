@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use loader::{
-    Attached, Pass, Receive, Reflect, ServerPorts, Steer, SteerConfig, SteerOptions, TxQueue, TxQueueConfig,
+    Attached, Pass, Receive, Reflect, ServerPorts, Steer, SteerConfig, SteerOptions, TxQueue,
+    TxQueueConfig,
 };
 use pktio::af_xdp::{Mesh, MeshConfig};
 use pktio::client::{ClientConfig, ClientPort, Flow, Protocol, Station};

@@ -23,7 +23,9 @@ pub(super) fn flows_of(config: &FramesConfig, queue: usize) -> Vec<u16> {
         };
         usize::from(queue_of_flow(&DEFAULT_KEY, &indirection, &tuple))
     };
-    (0..config.flows).filter(|flow| of_flow(*flow) == queue).collect()
+    (0..config.flows)
+        .filter(|flow| of_flow(*flow) == queue)
+        .collect()
 }
 
 /// A frame of each of these flows in turn. As many as the next power of two, for the generator's list is so long: the

@@ -11,8 +11,8 @@ use kv::server::DropLine;
 use loader::{AnswerCounters, Attached, Provenance};
 use protocol::{Phase, Progress};
 use sys::account::CpuSnapshot;
-use sys::environment::Reading;
 use sys::clock;
+use sys::environment::Reading;
 
 use super::Role;
 use super::serving::{Answer, Counts, Deployment, Measured, Request};

@@ -26,7 +26,8 @@ pub(super) struct Path {
 impl Path {
     /// Loads the programs.
     pub(super) fn load(config: &serving::LossyPath) -> Result<Self> {
-        let [inward, outward] = [&config.devices[0], &config.devices[1]].map(|it| sys::link::ifindex(it));
+        let [inward, outward] =
+            [&config.devices[0], &config.devices[1]].map(|it| sys::link::ifindex(it));
         let (inward, outward) = (inward?, outward?);
         let channel = match config.burst {
             // Bursts of one would never lose two frames in a row.

@@ -85,7 +85,11 @@ fn attach_programs(
 }
 
 /// What programs counted.
-fn counted(agent: &mut ProgramAgent, request: &serving::Request, within: Duration) -> Result<Counts> {
+fn counted(
+    agent: &mut ProgramAgent,
+    request: &serving::Request,
+    within: Duration,
+) -> Result<Counts> {
     let serving::Answer::Counters(counts) = agent.ask(request, within)? else {
         return out_of_turn("programs' agent");
     };
@@ -116,9 +120,7 @@ impl Roles {
                 .collect::<Result<_>>()?,
             path: match &plan.path {
                 None => None,
-                Some(_) => {
-                    Some(Agent::start("in-kernel", only(Part::Path))?.on("the path's host"))
-                }
+                Some(_) => Some(Agent::start("in-kernel", only(Part::Path))?.on("the path's host")),
             },
             receiver: Agent::start("in-kernel", last)?.on(RECEIVER_HOST),
         })
@@ -151,7 +153,11 @@ impl Roles {
                 return out_of_turn("router");
             };
             let scope = router.scope;
-            obtained.extend(modes.into_iter().map(|(name, mode)| (format!("{scope}: {name}"), mode)));
+            obtained.extend(
+                modes
+                    .into_iter()
+                    .map(|(name, mode)| (format!("{scope}: {name}"), mode)),
+            );
         }
         self.load_sender(plan, within)?;
         lab.pin().context("pinning NAPI threads")?;

@@ -17,8 +17,13 @@ pub(super) fn cost(
 ) -> Cost {
     let system = (routers.iter()).fold(Usage::default(), |sum, router| sum + router.used);
     let napi = |wanted: Part| -> u64 {
-        let of_part = hosts.iter().zip(kernel).filter(|(host, _)| host.part == wanted);
-        of_part.map(|(_, measured)| measured.napi.sched.run_ns).sum()
+        let of_part = hosts
+            .iter()
+            .zip(kernel)
+            .filter(|(host, _)| host.part == wanted);
+        of_part
+            .map(|(_, measured)| measured.napi.sched.run_ns)
+            .sum()
     };
     let (napi_ns, path_ns) = (napi(Part::Router), napi(Part::Path));
     let ends_ns = napi(Part::Sender) + napi(Part::Receiver);
@@ -30,7 +35,10 @@ pub(super) fn cost(
         napi_cpu_ns: Some(napi_ns),
         client_cpu_ns: Some(phase.sender.sched.run_ns),
         client_napi_cpu_ns: Some(ends_ns),
-        switch_cpu_ns: hosts.iter().any(|host| host.part == Part::Path).then_some(path_ns),
+        switch_cpu_ns: hosts
+            .iter()
+            .any(|host| host.part == Part::Path)
+            .then_some(path_ns),
         ksoftirqd_cpu_ns: Some(ksoftirqd_ns),
         ksoftirqd_share: Some(ksoftirqd_ns as f64 / (ours_ns + ksoftirqd_ns).max(1) as f64),
         replies_measured: phase.delivered,

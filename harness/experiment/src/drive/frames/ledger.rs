@@ -111,7 +111,12 @@ pub(super) fn drops(plan: &FramePlan, whole: &AtRest) -> Vec<DropCount> {
             true => &router.devices,
             false => &router.devices[1..],
         };
-        drops.push(link_drop(name(router), outward, &whole.lab, counters.retried));
+        drops.push(link_drop(
+            name(router),
+            outward,
+            &whole.lab,
+            counters.retried,
+        ));
     }
     if plan.traffic.round_trip {
         drops.push(link_drop("receiver", &[RECEIVER.name], &whole.lab, 0));
@@ -167,7 +172,7 @@ fn device_drops(plan: &FramePlan, router: &RouterPlan, lab: &[CounterRow]) -> Op
             "rx_queue_N_drops of {}: frames that {kind}",
             router.devices.join(" and ")
         ),
-        requests: router.devices.iter().map(|device| lost(&device)).sum(),
+        requests: router.devices.iter().map(lost).sum(),
     })
 }
 
@@ -219,7 +224,9 @@ pub(super) struct Coded {
 /// What Maelstrom's proxies did; nothing where there are none.
 pub(super) fn coded(plan: &FramePlan, whole: &AtRest) -> Coded {
     let proxies = match plan.traffic.processor {
-        spec::Processor::Router | spec::Processor::Inspect | spec::Processor::Ipsec(_) => return Coded::default(),
+        spec::Processor::Router | spec::Processor::Inspect | spec::Processor::Ipsec(_) => {
+            return Coded::default();
+        }
         spec::Processor::Maelstrom(_) => &whole.counted.routers,
     };
     let sum = |name: &str| proxies.iter().map(|proxy| proxy.value(name)).sum::<u64>();

@@ -68,14 +68,20 @@ fn whole(lab: Vec<CounterRow>, routers: Vec<Counters>, arrived: u64) -> AtRest {
 
 fn lines(ledger: &Ledger) -> Vec<(&str, u64)> {
     let lines = ledger.drops.iter();
-    lines.map(|drop| (drop.reason.as_str(), drop.requests)).collect()
+    lines
+        .map(|drop| (drop.reason.as_str(), drop.requests))
+        .collect()
 }
 
 #[test]
 fn every_frame_ends_in_one_line() {
     let lab = vec![
         row("sender host", "sender0 ethtool tx_queue_0_xdp_xmit", 900),
-        row("sender host", "sender0 ethtool tx_queue_0_xdp_xmit_errors", 90),
+        row(
+            "sender host",
+            "sender0 ethtool tx_queue_0_xdp_xmit_errors",
+            90,
+        ),
         row("sender host", "sender0 tx_dropped", 90),
         row("router host", "router0 ethtool rx_queue_0_drops", 7),
         row("router host", "router0 tx_dropped", 1_000),
@@ -92,7 +98,10 @@ fn every_frame_ends_in_one_line() {
         (1_000, 990),
         &whole(lab.clone(), vec![system.clone()], 850),
     );
-    assert_eq!((ledger.offered, ledger.unsent, ledger.sent), (1_000, 100, 900));
+    assert_eq!(
+        (ledger.offered, ledger.unsent, ledger.sent),
+        (1_000, 100, 900)
+    );
     assert_eq!((ledger.answered, ledger.timed_out), (850, 50));
     // A socket's full ring is in rx_queue_0_drops as well, and counted once.
     assert_eq!(lines(&ledger), [("rx_ring_full", 30), ("router_link", 20)]);
@@ -103,14 +112,22 @@ fn every_frame_ends_in_one_line() {
         (990, 990),
         &whole(lab, vec![system], 843),
     );
-    let expected = [("router_device", 7), ("rx_ring_full", 30), ("router_link", 20)];
+    let expected = [
+        ("router_device", 7),
+        ("rx_ring_full", 30),
+        ("router_link", 20),
+    ];
     assert_eq!(lines(&ledger), expected);
     assert!(ledger.closes(), "{:?}", ledger.check());
 }
 
 #[test]
 fn a_frame_that_vanishes_is_a_remainder() {
-    let lab = vec![row("sender host", "sender0 ethtool tx_queue_0_xdp_xmit", 10)];
+    let lab = vec![row(
+        "sender host",
+        "sender0 ethtool tx_queue_0_xdp_xmit",
+        10,
+    )];
     let plan = plan("chain", "router", "netslice");
     let ledger = one_way(&plan, (10, 10), &whole(lab, vec![Counters::default()], 9));
     assert_eq!(ledger.remainder(), 1);
@@ -162,7 +179,13 @@ fn what_a_system_counted_is_told_as_its_change() {
 
 #[test]
 fn devices_stand_still_when_no_queue_took_a_frame() {
-    let taken = |value| [row("router host", "router0 ethtool rx_queue_0_xdp_packets", value)];
+    let taken = |value| {
+        [row(
+            "router host",
+            "router0 ethtool rx_queue_0_xdp_packets",
+            value,
+        )]
+    };
     assert_eq!(frames_moved(&taken(5), &taken(5)), 0);
     assert_eq!(frames_moved(&taken(5), &taken(9)), 4);
 }

@@ -138,7 +138,12 @@ fn whole_ledger(plan: &FramePlan, sent: &Sent, whole: &AtRest) -> Ledger {
 }
 
 fn phase(evidence: &Evidence<'_>) -> Phase {
-    let payload = evidence.plan.traffic.frame_size.get().saturating_sub(HEADERS as u64);
+    let payload = evidence
+        .plan
+        .traffic
+        .frame_size
+        .get()
+        .saturating_sub(HEADERS as u64);
     match &evidence.sent {
         Sent::OneWay(report) => {
             let related = &evidence.arrived.related;
@@ -205,9 +210,12 @@ fn counters(evidence: &Evidence<'_>) -> Vec<CounterRow> {
     let mut rows = whole.lab.clone();
     for (router, counted) in evidence.plan.routers.iter().zip(&whole.counted.routers) {
         let scope = router.scope;
-        rows.extend(counted.all.iter().map(|one| {
-            row(scope, &format!("{} {}", one.scope, one.name), one.value)
-        }));
+        rows.extend(
+            counted
+                .all
+                .iter()
+                .map(|one| row(scope, &format!("{} {}", one.scope, one.name), one.value)),
+        );
         rows.extend([
             row(scope, "frames_received", counted.received),
             row(scope, "frames_sent", counted.sent),

@@ -81,12 +81,7 @@ struct Driven {
 }
 
 /// Sends through the window. One deadline for all, as for requests.
-fn drive(
-    roles: &mut Roles,
-    lab: &mut Chain,
-    window: Window,
-    deadline: Instant,
-) -> Result<Driven> {
+fn drive(roles: &mut Roles, lab: &mut Chain, window: Window, deadline: Instant) -> Result<Driven> {
     lab.begin(window)?;
     roles.begin(window)?;
     let left = || {

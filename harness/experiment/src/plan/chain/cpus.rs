@@ -105,7 +105,9 @@ pub(crate) fn place(demand: &Demand<'_>, machine: &Machine) -> Result<ChainPlace
         false => order.last().copied().into_iter().collect(),
     };
     let left = without(&free, &sender);
-    let receiver = [&left[..], &free[..], ends].into_iter().find(|cpus| !cpus.is_empty());
+    let receiver = [&left[..], &free[..], ends]
+        .into_iter()
+        .find(|cpus| !cpus.is_empty());
     let receiver = receiver.unwrap_or_default();
     let mut placed = ChainPlacement {
         routers,
@@ -162,7 +164,10 @@ fn router(
         // CPU 0 last, as for slices: most machines leave interrupts and housekeeping there.
         let spared = pool.iter().filter(|cpu| **cpu != 0);
         let zero = pool.iter().filter(|cpu| **cpu == 0);
-        return Ok((named(cycle(spared.chain(zero), demand.queues), Vec::new()), None));
+        return Ok((
+            named(cycle(spared.chain(zero), demand.queues), Vec::new()),
+            None,
+        ));
     }
     let asked = demand.system.placement.map_or(Placement::Nearest, peers);
     let request = Request {
@@ -243,12 +248,16 @@ fn chosen<'a>(asked: Option<&'a [u32]>, all: &'a [u32], field: &str) -> Result<&
 }
 
 fn used(routers: &[RouterCpus]) -> Vec<u32> {
-    let cpus = routers.iter().flat_map(|router| [&router.k_peers, &router.u_peers]);
+    let cpus = routers
+        .iter()
+        .flat_map(|router| [&router.k_peers, &router.u_peers]);
     cpus.flatten().copied().collect()
 }
 
 fn without(cpus: &[u32], used: &[u32]) -> Vec<u32> {
-    (cpus.iter().copied()).filter(|cpu| !used.contains(cpu)).collect()
+    (cpus.iter().copied())
+        .filter(|cpu| !used.contains(cpu))
+        .collect()
 }
 
 fn cycle<'a>(cpus: impl Iterator<Item = &'a u32> + Clone, count: usize) -> Vec<u32> {

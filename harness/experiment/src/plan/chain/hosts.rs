@@ -151,15 +151,29 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
     let Row {
         routers, placement, ..
     } = *row;
-    let mut hosts = vec![end(Part::Sender, SENDER, row.sender, &placement.sender_napi)];
+    let mut hosts = vec![end(
+        Part::Sender,
+        SENDER,
+        row.sender,
+        &placement.sender_napi,
+    )];
     for (number, (router, cpus)) in routers.iter().zip(&placement.routers).enumerate() {
         if number > 0 && row.path {
-            let ports = PATH.map(|of| (of.device, device(of.device, &placement.path_napi, Receiver::Xdp)));
+            let ports = PATH.map(|of| {
+                (
+                    of.device,
+                    device(of.device, &placement.path_napi, Receiver::Xdp),
+                )
+            });
             hosts.push(between(Part::Path, PATH_SCOPE, ports));
         }
-        let devices = router.devices.map(|of| (of.name, ready(of, row.router, &cpus.k_peers)));
+        let devices = router
+            .devices
+            .map(|of| (of.name, ready(of, row.router, &cpus.k_peers)));
         let mut host = between(Part::Router, router.scope, devices);
-        host.steps.before.extend(row.in_user_space.then_some(Action::NoErrors));
+        host.steps
+            .before
+            .extend(row.in_user_space.then_some(Action::NoErrors));
         hosts.push(host);
     }
     let receiver_napi = &placement.receiver_napi;
@@ -171,8 +185,15 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
 
 /// Makes every pair of devices, at the host that is nearer to the sender.
 fn join(row: &Row<'_>, hosts: &mut [ChainHost]) {
-    let routers = row.routers.iter().flat_map(|router| router.devices.map(port));
-    let mut ends: Vec<Port> = [port(SENDER)].into_iter().chain(routers).chain([port(RECEIVER)]).collect();
+    let routers = row
+        .routers
+        .iter()
+        .flat_map(|router| router.devices.map(port));
+    let mut ends: Vec<Port> = [port(SENDER)]
+        .into_iter()
+        .chain(routers)
+        .chain([port(RECEIVER)])
+        .collect();
     if row.path {
         // Behind the sender's device and the first router's two.
         ends.splice(3..3, PATH);
@@ -193,15 +214,25 @@ fn introduce(row: &Row<'_>, hosts: &mut [ChainHost]) {
         .filter(|host| host.part != Part::Path)
         .collect();
     let routers = row.routers.iter().flat_map(|router| router.devices);
-    let ends: Vec<Device> = [SENDER].into_iter().chain(routers).chain([RECEIVER]).collect();
+    let ends: Vec<Device> = [SENDER]
+        .into_iter()
+        .chain(routers)
+        .chain([RECEIVER])
+        .collect();
     for (number, pair) in ends.chunks_exact(2).enumerate() {
         known[number].steps.before.push(neighbour(pair[0], pair[1]));
-        known[number + 1].steps.before.push(neighbour(pair[1], pair[0]));
+        known[number + 1]
+            .steps
+            .before
+            .push(neighbour(pair[1], pair[0]));
     }
     if let [egress, ingress] = row.routers {
         let between = [egress.devices[1], ingress.devices[0]];
         known[1].steps.before.push(route(RECEIVER, between));
-        known[2].steps.before.push(route(SENDER, [between[1], between[0]]));
+        known[2]
+            .steps
+            .before
+            .push(route(SENDER, [between[1], between[0]]));
     }
 }
 
@@ -244,7 +275,10 @@ fn end(part: Part, of: Device, receiver: Receiver, napi: &[u32]) -> ChainHost {
 fn ready(of: Device, receiver: Receiver, napi: &[u32]) -> HostPlan {
     let mut plan = device(of.name, napi, receiver);
     let is_late = |action: &Action| matches!(action, Action::Offloads { .. });
-    let late: Vec<Action> = plan.before.extract_if(.., |action| is_late(action)).collect();
+    let late: Vec<Action> = plan
+        .before
+        .extract_if(.., |action| is_late(action))
+        .collect();
     plan.before.extend(late);
     plan.before.push(Action::Address {
         device: of.name.to_owned(),

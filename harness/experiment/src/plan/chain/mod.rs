@@ -15,8 +15,8 @@ use crate::agents::client::Load;
 use crate::agents::serving::Deployment;
 use cpus::Demand;
 pub(crate) use cpus::{ChainPlacement, RouterCpus};
+use hosts::{CHAIN, PAIR, RouterHost, Row};
 pub(crate) use hosts::{ChainHost, PATH, Part, RECEIVER, SENDER};
-use hosts::{CHAIN, PAIR, Row, RouterHost};
 
 /// Everything that one packet trial needs.
 #[derive(Debug, Clone, PartialEq)]

@@ -53,7 +53,12 @@ pub(super) fn routers(
                 workers: trial.system.owners,
                 k_peers: cpus.k_peers.clone(),
                 u_peers: cpus.u_peers.clone(),
-                batch: u32::from(trial.system.batch.unwrap_or(spec::SystemSpec::DEFAULT_BATCH)),
+                batch: u32::from(
+                    trial
+                        .system
+                        .batch
+                        .unwrap_or(spec::SystemSpec::DEFAULT_BATCH),
+                ),
             },
         });
     }
@@ -96,7 +101,10 @@ fn design(trial: &Trial) -> Result<Design, Refusal> {
         | SystemKind::Synthetic
         | SystemKind::Reflector => {
             return Err(Refusal::new(
-                &format!("{} serves requests and forwards no frames", trial.system.system),
+                &format!(
+                    "{} serves requests and forwards no frames",
+                    trial.system.system
+                ),
                 "give the spec a `workload` in place of `traffic`",
             ));
         }
@@ -142,12 +150,7 @@ pub(super) fn sender(
 }
 
 /// A client whose requests come back as they are.
-fn timed(
-    trial: &Trial,
-    traffic: &Traffic,
-    next_hop: Device,
-    placement: &ChainPlacement,
-) -> Load {
+fn timed(trial: &Trial, traffic: &Traffic, next_hop: Device, placement: &ChainPlacement) -> Load {
     let transport = TransportConfig::AfXdp {
         interface: SENDER.name.to_owned(),
         queues: trial.topology.queues,

@@ -120,11 +120,23 @@ fn a_path_that_loses_is_a_host_between_the_routers_that_keeps_queues() {
     assert_eq!(plan.placement.path_napi.len(), 2);
     assert!((0..2).all(|queue| plan.placement.path_napi[queue] as usize % 2 == queue));
     let [egress, path, ingress] = [1, 2, 3].map(|host| steps(&plan, host).join("\n"));
-    assert!(egress.contains("create veth egress1 - path0, 2 queues, mtu 1628"), "{egress}");
-    assert!(path.contains("create veth path1 - ingress0, 2 queues, mtu 1628"), "{path}");
+    assert!(
+        egress.contains("create veth egress1 - path0, 2 queues, mtu 1628"),
+        "{egress}"
+    );
+    assert!(
+        path.contains("create veth path1 - ingress0, 2 queues, mtu 1628"),
+        "{path}"
+    );
     assert!(!path.contains("address"), "{path}");
-    assert!(egress.contains("static neighbour 198.18.128.2 on egress1"), "{egress}");
-    assert!(ingress.contains("create veth ingress1 - receiver0, 2 queues, mtu 1500"), "{ingress}");
+    assert!(
+        egress.contains("static neighbour 198.18.128.2 on egress1"),
+        "{egress}"
+    );
+    assert!(
+        ingress.contains("create veth ingress1 - receiver0, 2 queues, mtu 1500"),
+        "{ingress}"
+    );
 
     let lossless = planned(PAIR, "{processor: maelstrom}", "netslice", &EIGHT);
     assert_eq!((lossless.hosts.len(), lossless.path), (4, None));
@@ -134,9 +146,17 @@ fn a_path_that_loses_is_a_host_between_the_routers_that_keeps_queues() {
 fn on_two_cpus_everything_shares_and_says_so() {
     let plan = planned(CHAIN, "{processor: router}", "netslice", &[0, 1]);
     let router = &plan.placement.routers[0];
-    assert_eq!((&router.k_peers[..], &router.u_peers[..]), (&[0, 1][..], &[0, 1][..]));
+    assert_eq!(
+        (&router.k_peers[..], &router.u_peers[..]),
+        (&[0, 1][..], &[0, 1][..])
+    );
     assert_eq!(plan.placement.sender, [0, 1]);
-    let cpus: Vec<u32> = plan.placement.shared.iter().map(|shared| shared.cpu).collect();
+    let cpus: Vec<u32> = plan
+        .placement
+        .shared
+        .iter()
+        .map(|shared| shared.cpu)
+        .collect();
     assert_eq!(cpus, [0, 1]);
     assert_eq!(plan.smells.len(), 2);
 }
@@ -146,11 +166,16 @@ fn what_the_machine_lacks_is_refused_with_the_remedy() {
     let refused = |topology: &str, traffic: &str, system: &str, cpus: &[u32]| {
         let trial = trial(topology, traffic, system);
         let traffic = trial.traffic().expect("of frames").clone();
-        plan(&trial, &traffic, &machine(cpus)).unwrap_err().to_string()
+        plan(&trial, &traffic, &machine(cpus))
+            .unwrap_err()
+            .to_string()
     };
     let other = "{system: netslice, placement: other_node}";
     let told = refused(CHAIN, "{processor: router}", other, &EIGHT);
-    assert!(told.contains("other_node") && told.contains("same_llc"), "{told}");
+    assert!(
+        told.contains("other_node") && told.contains("same_llc"),
+        "{told}"
+    );
     let many = "{kind: chain, queues: 3}";
     let told = refused(many, "{processor: router}", "netslice", &[0, 1]);
     assert!(told.contains("fewer queues"), "{told}");
@@ -164,12 +189,16 @@ fn what_the_machine_lacks_is_refused_with_the_remedy() {
 
 #[test]
 fn what_comes_back_is_timed_by_a_client_and_the_rest_is_counted() {
-    let traffic = "{processor: router, frame_size: 128 B, arrivals: fixed, burst: 10, round_trip: true}";
+    let traffic =
+        "{processor: router, frame_size: 128 B, arrivals: fixed, burst: 10, round_trip: true}";
     let back = planned(CHAIN, traffic, "netslice", &EIGHT);
     let SenderPlan::RoundTrip(load) = &back.sender else {
         panic!("{:?}", back.sender);
     };
-    assert_eq!(load.workload.arrivals, model::Arrivals::Together { requests: 10 });
+    assert_eq!(
+        load.workload.arrivals,
+        model::Arrivals::Together { requests: 10 }
+    );
     // 42 bytes of headers and 8 of an id before what is carried.
     assert_eq!(load.workload.value_size, model::Size::Fixed(78));
     assert!(matches!(back.receiver, Deployment::Reflector(_)));

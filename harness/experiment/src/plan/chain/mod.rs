@@ -79,7 +79,6 @@ pub(crate) fn plan(
             ));
         }
     };
-    refuse_long_frames(traffic)?;
     let path = roles::path(trial, traffic);
     let names: Vec<&str> = hosts.iter().map(|host| host.name).collect();
     let placement = cpus::place(
@@ -125,21 +124,6 @@ pub(crate) fn plan(
         routers,
         path,
     })
-}
-
-/// Frames that a generator in the kernel can make lie in one piece.
-fn refuse_long_frames(traffic: &Traffic) -> Result<(), Refusal> {
-    let longest = steering::layout::LONGEST_REQUEST as u64;
-    if traffic.round_trip || traffic.frame_size.get() <= longest {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        &format!(
-            "the sender makes frames of {longest} bytes at most, not {}",
-            traffic.frame_size
-        ),
-        "a smaller traffic.frame_size, or `round_trip: true`, whose frames come from a socket",
-    ))
 }
 
 #[cfg(test)]

@@ -156,8 +156,7 @@ pub const IPSEC_OF_PCAP: Published = published(
     "4.3, figure 7",
 );
 /// Maelstrom's goodput.
-pub const MAELSTROM_GOODPUT: Published =
-    published("Maelstrom's goodput", 6.993_69, "Gb/s", "4.4");
+pub const MAELSTROM_GOODPUT: Published = published("Maelstrom's goodput", 6.993_69, "Gb/s", "4.4");
 /// Maelstrom's throughput.
 pub const MAELSTROM_THROUGHPUT: Published =
     published("Maelstrom's throughput", 8.952_04, "Gb/s", "4.4");
@@ -248,9 +247,8 @@ const THROUGHPUTS: [Throughput; 13] = {
 #[must_use]
 pub fn gbps(processor: ProcessorKind, queues: Queues, system: SystemKind) -> Option<f64> {
     let mut all = THROUGHPUTS.iter();
-    let found = all.find(|it| {
-        it.processor == processor && it.queues == queues && it.system == system
-    });
+    let found =
+        all.find(|it| it.processor == processor && it.queues == queues && it.system == system);
     found.map(|it| it.gbps)
 }
 
@@ -376,7 +374,9 @@ mod tests {
         const PACKETS: usize = 200_000;
         let mut state = 1_u64;
         let mut lost = move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             ((state >> 11) as f64 / (1_u64 << 53) as f64) < loss
         };
         let mut known: Vec<bool> = (0..PACKETS).map(|_| !lost()).collect();
@@ -413,9 +413,15 @@ mod tests {
     fn recovery_is_what_peeling_gives() {
         for loss in [0.01, 0.05, 0.1] {
             let one = peeled(8, &[1], loss);
-            assert!((one - recovery::one_layer(8.0, loss)).abs() < 0.02, "{loss}: {one}");
+            assert!(
+                (one - recovery::one_layer(8.0, loss)).abs() < 0.02,
+                "{loss}: {one}"
+            );
             let all = peeled(8, &[1, 10, 100], loss);
-            assert!((all - recovery::all_layers(8.0, 3.0, loss)).abs() < 0.02, "{loss}: {all}");
+            assert!(
+                (all - recovery::all_layers(8.0, 3.0, loss)).abs() < 0.02,
+                "{loss}: {all}"
+            );
         }
         assert!(recovery::all_layers(8.0, 3.0, 0.01) > recovery::one_layer(8.0, 0.01));
     }

@@ -225,9 +225,15 @@ fn fair(subject: Subject, test: &Test) -> Option<String> {
     let about_frames = subject == Subject::Forwarding;
     if let Some(other) = (servers.iter()).find(|cell| cell.system.forwards() != about_frames) {
         return Some(if about_frames {
-            format!("{} forwards no frames, and this claim is about what does", other.system)
+            format!(
+                "{} forwards no frames, and this claim is about what does",
+                other.system
+            )
         } else {
-            format!("{} forwards frames: the claim's subject is `forwarding`", other.system)
+            format!(
+                "{} forwards frames: the claim's subject is `forwarding`",
+                other.system
+            )
         });
     }
     let other_io = servers.iter().find(|cell| cell.io() != first.io());

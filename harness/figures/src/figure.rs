@@ -157,7 +157,9 @@ pub enum Skip {
     #[error("the run has no valid trial of a packet system (traffic)")]
     NoFrames,
     /// Frames went one way, so that there are no latencies.
-    #[error("the run's frames went one way, without latencies: see packet_throughput and cpu_over_rate")]
+    #[error(
+        "the run's frames went one way, without latencies: see packet_throughput and cpu_over_rate"
+    )]
     OneWay,
     /// No packet system was recorded at two batches.
     #[error("the run has no packet system at several batches")]

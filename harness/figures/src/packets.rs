@@ -105,7 +105,13 @@ impl Packets {
             for &(system, most) in self.systems {
                 for &queues in self.queues {
                     for &bytes in self.frame_bytes {
-                        self.options(&mut csv, block, system, most * f64::from(queues), (queues, bytes));
+                        self.options(
+                            &mut csv,
+                            block,
+                            system,
+                            most * f64::from(queues),
+                            (queues, bytes),
+                        );
                     }
                 }
             }
@@ -119,7 +125,12 @@ impl Packets {
             for placement in or_none(self.placements) {
                 for rate in or_none(self.rates) {
                     for loss in or_none(self.losses) {
-                        let options = Options { batch, placement, rate, loss };
+                        let options = Options {
+                            batch,
+                            placement,
+                            rate,
+                            loss,
+                        };
                         self.trial(csv, block, (system, most), place, &options);
                     }
                 }
@@ -135,7 +146,12 @@ impl Packets {
         (queues, bytes): (u32, u32),
         options: &Options,
     ) {
-        let Options { batch, placement, rate, loss } = *options;
+        let Options {
+            batch,
+            placement,
+            rate,
+            loss,
+        } = *options;
         let mut swept = Vec::new();
         let mut sweep = |many: bool, text: String| {
             if many {
@@ -144,9 +160,15 @@ impl Packets {
         };
         sweep(self.queues.len() > 1, format!("queues {queues}"));
         sweep(self.frame_bytes.len() > 1, format!("frame_size {bytes} B"));
-        sweep(self.losses.len() > 1, format!("loss {} ppm", loss.unwrap_or(0.0) * 1e6));
+        sweep(
+            self.losses.len() > 1,
+            format!("loss {} ppm", loss.unwrap_or(0.0) * 1e6),
+        );
         sweep(batch.is_some(), format!("batch {}", batch.unwrap_or(0)));
-        sweep(placement.is_some(), format!("placement {}", placement.unwrap_or("")));
+        sweep(
+            placement.is_some(),
+            format!("placement {}", placement.unwrap_or("")),
+        );
         // Differs from block to block, alike for all systems.
         let drift = 1.0 + 0.02 * f64::from(block * 7 % 5);
         let slower = match placement {
@@ -163,7 +185,13 @@ impl Packets {
         let recovered = loss.map(|loss| (loss * 100_000.0 * (1.0 - loss).powi(3)) as u32);
         let text = |value: Option<f64>| value.map(|it| it.to_string()).unwrap_or_default();
         let count = |value: Option<u32>| value.map(|it| it.to_string()).unwrap_or_default();
-        let of_code = |value: &str| if loss.is_some() { value.to_owned() } else { String::new() };
+        let of_code = |value: &str| {
+            if loss.is_some() {
+                value.to_owned()
+            } else {
+                String::new()
+            }
+        };
         let (processor, topology) = self.processor;
         let load = rate.map_or_else(|| "saturate".to_owned(), |rate| format!("{rate} req/s"));
         let goodput = loss.map(|_| payload * f64::from(bytes) / f64::from(bytes - 42) / link);

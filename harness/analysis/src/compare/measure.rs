@@ -78,7 +78,12 @@ impl<'a> Measured<'a> {
 fn has_latency(cell: &Cell<'_>) -> bool {
     let mut trials = cell.trials.values();
     cell.point.load.has_latency()
-        && trials.all(|record| record.trial.traffic().is_none_or(|traffic| traffic.round_trip))
+        && trials.all(|record| {
+            record
+                .trial
+                .traffic()
+                .is_none_or(|traffic| traffic.round_trip)
+        })
 }
 
 /// A trial's latency in nanoseconds.

@@ -55,7 +55,12 @@ impl<'a> MachineRuns<'a> {
     /// The machine's CPUs, where the runs recorded them.
     #[must_use]
     pub fn cpus(&self) -> Option<usize> {
-        let cpus = self.runs.first()?.run().environment.pointer("/topology/cpus")?;
+        let cpus = self
+            .runs
+            .first()?
+            .run()
+            .environment
+            .pointer("/topology/cpus")?;
         cpus.as_array().map(Vec::len)
     }
 

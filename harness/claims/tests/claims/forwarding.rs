@@ -56,9 +56,8 @@ fn made(spec: &Spec, gbps: impl Fn(&Trial) -> f64) -> (TempDir, [RunFolder; 1]) 
 }
 
 fn ratio(of: &str, to: &str, limits: &str) -> Claim {
-    let test = format!(
-        "test: {{ratio: {{metric: payload_gbps, of: {of}, to: {to}, limits: {limits}}}}}"
-    );
+    let test =
+        format!("test: {{ratio: {{metric: payload_gbps, of: {of}, to: {to}, limits: {limits}}}}}");
     claim("forwarding", &test)
 }
 
@@ -69,15 +68,24 @@ fn whole_designs_are_compared_whatever_their_io_and_threads() {
         let kernel = trial.system.system == SystemKind::KernelForward;
         if kernel { 4.0 } else { 3.0 }
     });
-    let found = finding(&ratio(SLICE, KERNEL, "{at_least: 0.7, at_most: 0.8}"), &runs);
+    let found = finding(
+        &ratio(SLICE, KERNEL, "{at_least: 0.7, at_most: 0.8}"),
+        &runs,
+    );
     assert_eq!((found.verdict, found.blocks), (Reproduced, 10), "{found:?}");
     let bound = |metric: &str, limits: &str| {
         let test = format!("test: {{bound: {{metric: {metric}, of: {SLICE}, limits: {limits}}}}}");
         finding(&claim("forwarding", &test), &runs).verdict
     };
-    assert_eq!(bound("u_peer_cpus", "{at_least: 0.49, at_most: 0.51}"), Reproduced);
+    assert_eq!(
+        bound("u_peer_cpus", "{at_least: 0.49, at_most: 0.51}"),
+        Reproduced
+    );
     assert_eq!(bound("k_peer_cpus", "{at_most: 0}"), Reproduced);
-    assert_eq!(bound("gbps_per_cpu", "{at_least: 5.8, at_most: 6.2}"), Reproduced);
+    assert_eq!(
+        bound("gbps_per_cpu", "{at_least: 5.8, at_most: 6.2}"),
+        Reproduced
+    );
     assert_eq!(bound("goodput_share", "{at_least: 0.1}"), NotTestable);
 }
 
@@ -89,9 +97,15 @@ fn frames_and_requests_are_different_subjects() {
         error.to_string()
     };
     let steering = told("steering", SLICE);
-    assert!(steering.contains("netslice forwards frames: the claim's subject is `forwarding`"), "{steering}");
+    assert!(
+        steering.contains("netslice forwards frames: the claim's subject is `forwarding`"),
+        "{steering}"
+    );
     let forwarding = told("forwarding", "{server: {system: xdp_steered}}");
-    assert!(forwarding.contains("xdp_steered forwards no frames"), "{forwarding}");
+    assert!(
+        forwarding.contains("xdp_steered forwards no frames"),
+        "{forwarding}"
+    );
 }
 
 #[test]
@@ -109,7 +123,11 @@ fn options_that_are_not_named_are_the_defaults() {
         (with("placement: same_cpu"), SLICE.to_owned(), 0.5),
         (with("batch: 1, placement: same_cpu"), with("batch: 1"), 0.5),
     ] {
-        let limits = format!("{{at_least: {}, at_most: {}}}", ratio_of * 0.9, ratio_of * 1.1);
+        let limits = format!(
+            "{{at_least: {}, at_most: {}}}",
+            ratio_of * 0.9,
+            ratio_of * 1.1
+        );
         let found = finding(&ratio(&of, &to, &limits), &runs);
         assert_eq!(found.verdict, Reproduced, "{of} {to}: {found:?}");
     }
@@ -120,7 +138,9 @@ fn growth_is_held_against_the_number_of_queues() {
     let spec = saturated("netslice", "sweep: {queues: [1, 2, 4]}");
     let linear = claim(
         "forwarding",
-        &format!("test: {{linearity: {{metric: payload_gbps, of: {SLICE}, over: queues, within: 0.1}}}}"),
+        &format!(
+            "test: {{linearity: {{metric: payload_gbps, of: {SLICE}, over: queues, within: 0.1}}}}"
+        ),
     );
     let (_grows, grows) = made(&spec, |trial| f64::from(trial.topology.queues));
     assert_eq!(finding(&linear, &grows).verdict, Reproduced);
@@ -151,19 +171,37 @@ fn differences_are_of_pairs_and_in_the_metrics_unit() {
         finding(&claim("forwarding", &test), &runs)
     };
     let within = added(28_000);
-    assert_eq!((within.verdict, within.unit.as_str()), (Reproduced, "ns"), "{within:?}");
-    assert!(within.value.is_some_and(|ns| (19_000.0..21_000.0).contains(&ns)), "{within:?}");
+    assert_eq!(
+        (within.verdict, within.unit.as_str()),
+        (Reproduced, "ns"),
+        "{within:?}"
+    );
+    assert!(
+        within
+            .value
+            .is_some_and(|ns| (19_000.0..21_000.0).contains(&ns)),
+        "{within:?}"
+    );
     assert_eq!(added(15_000).verdict, Contradicted);
 }
 
 #[test]
 fn what_the_machine_refused_is_told_with_its_reason() {
     let spec = saturated("netslice, kernel_forward", "");
-    let (_output, mut folder) = run(&saturated("netslice", ""), |trial| delivering(trial, 1.0, 0.5));
-    let refused = expand(&spec).into_iter().find(|trial| trial.system.system == SystemKind::KernelForward);
+    let (_output, mut folder) = run(&saturated("netslice", ""), |trial| {
+        delivering(trial, 1.0, 0.5)
+    });
+    let refused = expand(&spec)
+        .into_iter()
+        .find(|trial| trial.system.system == SystemKind::KernelForward);
     let reason = "no forwarding in this kernel";
     folder
-        .record_failure(&refused.expect("it is in the spec"), 1, FailureStatus::Refused, reason)
+        .record_failure(
+            &refused.expect("it is in the spec"),
+            1,
+            FailureStatus::Refused,
+            reason,
+        )
         .expect("recorded");
     let found = finding(&ratio(SLICE, KERNEL, "{at_least: 1}"), &[folder]);
     assert_eq!(found.verdict, NotTestable);
@@ -183,8 +221,11 @@ fn a_machine_with_too_few_cpus_is_told_so() {
     let (_output, [mut folder]) = made(&saturated("netslice", ""), |_| 1.0);
     let mut on = |cpus: usize| {
         let topology = json!({"cpus": vec![json!({"id": 0}); cpus]});
-        let environment = json!({"cpu_model": "abacus", "kernel_release": "6.18", "topology": topology});
-        folder.update_run(|run| run.environment = environment).expect("written");
+        let environment =
+            json!({"cpu_model": "abacus", "kernel_release": "6.18", "topology": topology});
+        folder
+            .update_run(|run| run.environment = environment)
+            .expect("written");
         let runs = [RunFolder::open(folder.path()).expect("a result")];
         finding(&bound, &runs)
     };

@@ -58,14 +58,20 @@ fn the_paper_is_covered() {
 #[test]
 fn numbers_of_netslices_are_the_papers() {
     let claims = all();
-    let of_paper = claims.iter().filter(|claim| claim.paper == Paper::Netslices12);
+    let of_paper = claims
+        .iter()
+        .filter(|claim| claim.paper == Paper::Netslices12);
     let numbers: Vec<_> = of_paper.flat_map(|claim| &claim.numbers).collect();
     assert!(numbers.len() >= 20, "{}", numbers.len());
     for number in numbers {
         let mut published = analysis::netslices::NUMBERS.iter();
         let known = published.find(|it| it.what == number.what);
         let known = known.unwrap_or_else(|| panic!("{number:?} is not in analysis::netslices"));
-        assert_eq!((known.value, known.unit), (number.value, number.unit.as_str()), "{number:?}");
+        assert_eq!(
+            (known.value, known.unit),
+            (number.value, number.unit.as_str()),
+            "{number:?}"
+        );
     }
 }
 

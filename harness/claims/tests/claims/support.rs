@@ -5,8 +5,8 @@ use std::time::Duration;
 use claims::{Claim, Finding, Verdict, judge};
 use hdrhistogram::Histogram;
 use record::{
-    CounterRow, FrameResult, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunId, RunRecord,
-    SCHEMA_VERSION, Timestamp, TrialData,
+    CounterRow, FrameResult, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunId,
+    RunRecord, SCHEMA_VERSION, Timestamp, TrialData,
 };
 use serde_json::json;
 use spec::{Io, Spec, SystemKind, Trial, expand};

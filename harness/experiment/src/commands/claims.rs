@@ -26,7 +26,12 @@ pub(crate) fn claims(args: &ClaimsArgs) -> Result<Outcome> {
 /// there; `false` where there is no such claim.
 pub(super) fn judge_paper(paper: &str, folder: &Path, json: bool) -> Result<bool> {
     let mut claims = read_claims(None)?;
-    claims.retain(|claim| claim.experiment.split_once('/').is_some_and(|(of, _)| of == paper));
+    claims.retain(|claim| {
+        claim
+            .experiment
+            .split_once('/')
+            .is_some_and(|(of, _)| of == paper)
+    });
     if claims.is_empty() {
         return Ok(false);
     }

@@ -95,6 +95,11 @@ mod tests {
     #[test]
     fn a_paper_that_is_not_there_is_told_with_the_remedy() {
         let error = folder(Path::new("nowhere2020")).expect_err("no such folder");
-        assert!(error.to_string().contains("nowhere2020 is no folder of specs"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("nowhere2020 is no folder of specs"),
+            "{error}"
+        );
     }
 }

@@ -41,23 +41,44 @@ fn a_paper(bench: &Bench) -> Result<()> {
     command.arg("--output").arg(bench.output());
     let finished = bench.finish(&mut command, MINUTE)?;
     finished.expect_code(0)?;
-    let all: Vec<_> = fs::read_dir(bench.output().join("netslice2012"))?.collect::<Result<_, _>>()?;
+    let all: Vec<_> =
+        fs::read_dir(bench.output().join("netslice2012"))?.collect::<Result<_, _>>()?;
     ensure!(all.len() == 1, "one folder for everything: {all:?}");
     let all = all[0].path();
     let runs = record::runs_below(&all)?;
     let mut names = BTreeSet::new();
     for run in &runs {
         let run = record::RunFolder::open(run)?;
-        ensure!(run.trials().len() == 1, "--set was not heeded: {} trials", run.trials().len());
+        ensure!(
+            run.trials().len() == 1,
+            "--set was not heeded: {} trials",
+            run.trials().len()
+        );
         names.insert(run.run().experiment.clone());
     }
-    ensure!(names == BTreeSet::from(["one".to_owned(), "two".to_owned()]), "{names:?}");
+    ensure!(
+        names == BTreeSet::from(["one".to_owned(), "two".to_owned()]),
+        "{names:?}"
+    );
     let mut reader = csv::Reader::from_path(all.join("claims.csv"))?;
-    let papers: BTreeSet<String> =
-        reader.records().map(|row| Ok(row?[1].to_owned())).collect::<Result<_, csv::Error>>()?;
-    ensure!(papers == BTreeSet::from(["NetSlices'12".to_owned()]), "{papers:?}");
-    for told in ["all of netslice2012 is in", "netslice-over-pcap-mmap", "not testable here"] {
-        ensure!(finished.out.contains(told), "it does not say `{told}`: {}", finished.out);
+    let papers: BTreeSet<String> = reader
+        .records()
+        .map(|row| Ok(row?[1].to_owned()))
+        .collect::<Result<_, csv::Error>>()?;
+    ensure!(
+        papers == BTreeSet::from(["NetSlices'12".to_owned()]),
+        "{papers:?}"
+    );
+    for told in [
+        "all of netslice2012 is in",
+        "netslice-over-pcap-mmap",
+        "not testable here",
+    ] {
+        ensure!(
+            finished.out.contains(told),
+            "it does not say `{told}`: {}",
+            finished.out
+        );
     }
     repeated(bench, &runs[0])?;
     let mut command = bench.experiment(["reproduce", "nowhere2020"]);
@@ -75,7 +96,14 @@ fn repeated(bench: &Bench, run: &std::path::Path) -> Result<()> {
     let again = record::runs_below(&output)?;
     ensure!(again.len() == 1, "{again:?}");
     let again = record::RunFolder::open(&again[0])?;
-    let repeats = again.run().repeats.as_ref().map(|repeats| repeats.run_id.to_string());
-    ensure!(repeats.is_some_and(|id| run.ends_with(id)), "it does not say what it repeats");
+    let repeats = again
+        .run()
+        .repeats
+        .as_ref()
+        .map(|repeats| repeats.run_id.to_string());
+    ensure!(
+        repeats.is_some_and(|id| run.ends_with(id)),
+        "it does not say what it repeats"
+    );
     Ok(())
 }

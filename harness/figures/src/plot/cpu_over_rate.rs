@@ -75,10 +75,19 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let mut page = Page::lay_out(&around, &grid);
     for (row, (setting, points)) in panels.iter().enumerate() {
         let workload = trials.settings[*setting].workload();
-        measured(&mut page.scene, page.panels[2 * row], trials, &workload, points);
+        measured(
+            &mut page.scene,
+            page.panels[2 * row],
+            trials,
+            &workload,
+            points,
+        );
     }
     published(&mut page.scene, page.panels[1]);
-    Ok(Drawing::picture(page.scene, data(trials, panels.values().flatten())))
+    Ok(Drawing::picture(
+        page.scene,
+        data(trials, panels.values().flatten()),
+    ))
 }
 
 /// A column of trials.csv, which is read as text, to compute with.
@@ -136,12 +145,21 @@ fn measured(scene: &mut Scene, place: Rect, trials: &Trials, title: &str, points
 fn published(scene: &mut Scene, place: Rect) {
     let most = |of: fn(&CpuUse) -> f64| CPU_USE.iter().map(of).fold(0.0, f64::max);
     let (x, y) = (across(most(|row| row.gbps)), upwards(most(|row| row.total)));
-    let panel = Panel::new(place, "NetSlices'12, Table 2: another machine", x, y, Strip::None);
+    let panel = Panel::new(
+        place,
+        "NetSlices'12, Table 2: another machine",
+        x,
+        y,
+        Strip::None,
+    );
     panel.frame(scene);
     let parts: [fn(&CpuUse) -> f64; PARTS.len()] =
         [|row| row.total, |row| row.k_peer(), |row| row.u_peer];
     for (of, (_, _, dash)) in parts.into_iter().zip(PARTS) {
-        let points: Vec<_> = CPU_USE.iter().map(|row| panel.at(row.gbps, of(row))).collect();
+        let points: Vec<_> = CPU_USE
+            .iter()
+            .map(|row| panel.at(row.gbps, of(row)))
+            .collect();
         scene.dashed(&points, dash, 2.0, Rgb::REFERENCE);
         for at in points {
             scene.marker(at, Marker::Diamond, 4.5, Rgb::REFERENCE, false);
@@ -213,6 +231,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Packets::SATURATED.write(folder.path());
         let run = Run::read(folder.path()).unwrap();
-        assert!(matches!(draw(&run).unwrap(), Drawing::Skipped(Skip::NoRates)));
+        assert!(matches!(
+            draw(&run).unwrap(),
+            Drawing::Skipped(Skip::NoRates)
+        ));
     }
 }

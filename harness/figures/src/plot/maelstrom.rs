@@ -104,7 +104,10 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         goodput_panel(&mut page.scene, places.0, trials, *code, points);
         recovery_panel(&mut page.scene, places.1, trials, *code, points);
     }
-    Ok(Drawing::picture(page.scene, data(trials, rows.values().flatten())))
+    Ok(Drawing::picture(
+        page.scene,
+        data(trials, rows.values().flatten()),
+    ))
 }
 
 /// What the paper lets expect of goodput, with how it is drawn.
@@ -114,8 +117,10 @@ const GOODPUTS: [(&str, Rgb, Dash); 3] = [
     ("r / (r + c)", MODEL, Dash::Dots),
 ];
 
-const RECOVERIES: [(&str, Rgb, Dash); 2] =
-    [("one layer", MODEL, Dash::Dots), ("all layers", MODEL, Dash::Long)];
+const RECOVERIES: [(&str, Rgb, Dash); 2] = [
+    ("one layer", MODEL, Dash::Dots),
+    ("all layers", MODEL, Dash::Long),
+];
 
 /// Of cells of Maelstrom.
 fn point(cell: &Cell) -> Option<Point<'_>> {
@@ -140,7 +145,10 @@ fn point(cell: &Cell) -> Option<Point<'_>> {
 fn losses(points: &[Point<'_>]) -> (Axis, f64) {
     let most = points.iter().map(|it| it.loss).fold(0.0, f64::max);
     let most = if most > 0.0 { most * 1.08 } else { 1.0 };
-    (Axis::linear("frames that the link loses (%)", 0.0, most, 5), most)
+    (
+        Axis::linear("frames that the link loses (%)", 0.0, most, 5),
+        most,
+    )
 }
 
 /// Draws the systems' points of one quantity.
@@ -173,9 +181,19 @@ fn goodput_panel(
     let (r, c) = (f64::from(code.group), f64::from(code.layers));
     let (x, most) = losses(points);
     let title = format!("goodput of the link's bytes, r {r}, c {c}");
-    let panel = Panel::new(place, title, x, Axis::linear("share", 0.0, 1.0, 5), Strip::None);
+    let panel = Panel::new(
+        place,
+        title,
+        x,
+        Axis::linear("share", 0.0, 1.0, 5),
+        Strip::None,
+    );
     panel.frame(scene);
-    let levels = [goodput::measured(), goodput::by_formula(r, c), goodput::by_packets(r, c)];
+    let levels = [
+        goodput::measured(),
+        goodput::by_formula(r, c),
+        goodput::by_packets(r, c),
+    ];
     for (level, (_, colour, dash)) in levels.into_iter().zip(GOODPUTS) {
         let ends = [0.0, most].map(|loss| panel.at(loss, level));
         scene.dashed(&ends, dash, 1.4, colour);
@@ -195,7 +213,13 @@ fn recovery_panel(
         1 => "recovered of what was lost".to_owned(),
         burst => format!("recovered of what was lost, {burst} together"),
     };
-    let panel = Panel::new(place, title, x, Axis::linear("share", 0.0, 1.0, 5), Strip::None);
+    let panel = Panel::new(
+        place,
+        title,
+        x,
+        Axis::linear("share", 0.0, 1.0, 5),
+        Strip::None,
+    );
     panel.frame(scene);
     if code.burst == 1 {
         let (r, c) = (f64::from(code.group), f64::from(code.layers));
@@ -232,7 +256,11 @@ fn data<'a>(trials: &Trials, points: impl Iterator<Item = &'a Point<'a>>) -> Dat
         "spread",
     ]);
     for point in points {
-        let Code { group, layers, burst } = point.code;
+        let Code {
+            group,
+            layers,
+            burst,
+        } = point.code;
         let known = [
             group.to_string(),
             layers.to_string(),
@@ -265,11 +293,20 @@ mod tests {
         };
         assert_legible("maelstrom", &picture.scene);
         let trials = run.forwarded.as_ref().unwrap();
-        let cells = trials.cells(&COLUMNS.map(|name| col(name).cast(DataType::Float64))).unwrap();
+        let cells = trials
+            .cells(&COLUMNS.map(|name| col(name).cast(DataType::Float64)))
+            .unwrap();
         let points: Vec<Point<'_>> = cells.iter().filter_map(point).collect();
         assert_eq!(points.len(), 5);
         for it in &points {
-            assert_eq!(it.code, Code { group: 8, layers: 3, burst: 1 });
+            assert_eq!(
+                it.code,
+                Code {
+                    group: 8,
+                    layers: 3,
+                    burst: 1
+                }
+            );
             assert!((it.goodput.unwrap().value - 8.0 / 11.2).abs() < 1e-9);
             let recovered = it.recovered.map(|it| it.value);
             if it.loss == 0.0 {
@@ -286,6 +323,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Packets::SATURATED.write(folder.path());
         let run = Run::read(folder.path()).unwrap();
-        assert!(matches!(draw(&run).unwrap(), Drawing::Skipped(Skip::NoCode)));
+        assert!(matches!(
+            draw(&run).unwrap(),
+            Drawing::Skipped(Skip::NoCode)
+        ));
     }
 }

@@ -79,16 +79,19 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let names = settings.iter().flatten().map(name);
     let widest = names.map(|name| TextStyle::new(LABEL).width(&name));
     let most = settings.iter().map(Vec::len).max().unwrap_or(1);
-    let heading = |(at, rows): (usize, &Vec<Row<'_>>)| {
-        (at, trials.settings[rows[0].cell.setting].describe())
-    };
+    let heading =
+        |(at, rows): (usize, &Vec<Row<'_>>)| (at, trials.settings[rows[0].cell.setting].describe());
     let headings = settings.iter().enumerate().map(heading).collect();
     let grid = Grid {
         rows: settings.len(),
         columns: 2,
         row_height: (most as f64 * 30.0 + 90.0).max(200.0),
         names_width: widest.fold(0.0, f64::max),
-        headings: if settings.len() > 1 { headings } else { Vec::new() },
+        headings: if settings.len() > 1 {
+            headings
+        } else {
+            Vec::new()
+        },
     };
     let mut page = Page::lay_out(&around, &grid);
     let reach = ratios_of(&settings);
@@ -122,7 +125,8 @@ fn paired(cell: &Cell, baseline: &Cell) -> Option<Estimate> {
         cell.values[0][at]
     };
     let blocks = cell.values[1].iter().copied().flatten();
-    let pairs = blocks.filter_map(|block| Some((of_block(cell, block)?, of_block(baseline, block)?)));
+    let pairs =
+        blocks.filter_map(|block| Some((of_block(cell, block)?, of_block(baseline, block)?)));
     let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.unzip();
     estimate_ratio(Sample::Median(&ours), Sample::Median(&theirs), SEED)
 }
@@ -130,7 +134,9 @@ fn paired(cell: &Cell, baseline: &Cell) -> Option<Estimate> {
 /// What the paper gives for a system, Gb/s, and over its NetSlice.
 fn paper(traffic: &Traffic, system: &str) -> Option<(f64, f64)> {
     let processors = ProcessorKind::ALL;
-    let processor = processors.into_iter().find(|it| it.name() == traffic.processor)?;
+    let processor = processors
+        .into_iter()
+        .find(|it| it.name() == traffic.processor)?;
     let named = |name: &str| SystemKind::ALL.into_iter().find(|it| it.name() == name);
     let queues = match traffic.queues {
         1 => Queues::Single,
@@ -167,9 +173,14 @@ fn rates(scene: &mut Scene, place: Rect, rows: &[Row<'_>], names: &[String]) {
 /// What the ratios of all panels span.
 fn ratios_of(settings: &[Vec<Row<'_>>]) -> (f64, f64) {
     let rows = settings.iter().flatten();
-    let ours = rows.clone().filter_map(|row| row.ratio).flat_map(|it| [it.low, it.high]);
+    let ours = rows
+        .clone()
+        .filter_map(|row| row.ratio)
+        .flat_map(|it| [it.low, it.high]);
     let theirs = rows.filter_map(|row| row.paper).map(|(_, ratio)| ratio);
-    let drawn = ours.chain(theirs).filter(|ratio| ratio.is_finite() && *ratio > 0.0);
+    let drawn = ours
+        .chain(theirs)
+        .filter(|ratio| ratio.is_finite() && *ratio > 0.0);
     drawn.fold((0.9, 1.1), |(low, high), it| (low.min(it), high.max(it)))
 }
 
@@ -189,7 +200,13 @@ fn ratios(scene: &mut Scene, place: Rect, rows: &[Row<'_>], (low, high): (f64, f
         if let Some(ratio) = row.ratio.filter(|ratio| ratio.value > 0.0) {
             let place = |value| panel.at(value, at as f64 - 0.14);
             let middle = place(ratio.value);
-            panel.whisker(scene, middle, place(ratio.low), place(ratio.high), DELIVERED);
+            panel.whisker(
+                scene,
+                middle,
+                place(ratio.low),
+                place(ratio.high),
+                DELIVERED,
+            );
             scene.marker(middle, Marker::Circle, 4.5, DELIVERED, true);
         }
         if let Some((_, ratio)) = row.paper {
@@ -245,7 +262,10 @@ mod tests {
         };
         requests.write(folder.path());
         let run = Run::read(folder.path()).unwrap();
-        assert!(matches!(draw(&run).unwrap(), Drawing::Skipped(Skip::NoFrames)));
+        assert!(matches!(
+            draw(&run).unwrap(),
+            Drawing::Skipped(Skip::NoFrames)
+        ));
     }
 
     #[test]
@@ -253,7 +273,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Packets::SATURATED.write(folder.path());
         let run = Run::read(folder.path()).unwrap();
-        assert!(run.saturated.as_ref().unwrap().series.is_empty(), "frames are no requests");
+        assert!(
+            run.saturated.as_ref().unwrap().series.is_empty(),
+            "frames are no requests"
+        );
         let Drawing::Picture(picture) = draw(&run).unwrap() else {
             panic!("there is throughput to draw");
         };
@@ -264,12 +287,21 @@ mod tests {
             let traffic = setting.traffic.as_ref().unwrap();
             traffic.queues == 1 && traffic.frame_bytes == 1514
         });
-        let cells: Vec<Cell> = cells.into_iter().filter(|it| Some(it.setting) == one_queue).collect();
+        let cells: Vec<Cell> = cells
+            .into_iter()
+            .filter(|it| Some(it.setting) == one_queue)
+            .collect();
         let rows = rows(trials, &cells);
         assert_eq!(rows.len(), SATURATED.len());
         for row in &rows {
             let system = trials.systems[row.cell.series].as_str();
-            let made_up = |name: &str| SATURATED.iter().find(|(system, _)| *system == name).unwrap().1;
+            let made_up = |name: &str| {
+                SATURATED
+                    .iter()
+                    .find(|(system, _)| *system == name)
+                    .unwrap()
+                    .1
+            };
             let ratio = row.ratio.unwrap().value;
             let expected = made_up(system) / made_up("netslice");
             assert!((ratio / expected - 1.0).abs() < 0.02, "{system}: {ratio}");

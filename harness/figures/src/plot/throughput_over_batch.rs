@@ -41,17 +41,32 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let cells = trials.cells(&[col("payload_gbps")])?;
     let mut panels: BTreeMap<String, Vec<Point<'_>>> = BTreeMap::new();
     for point in cells.iter().filter_map(|cell| point(trials, cell)) {
-        panels.entry(heading(trials, point.cell)).or_default().push(point);
+        panels
+            .entry(heading(trials, point.cell))
+            .or_default()
+            .push(point);
     }
     panels.retain(|_, points| batches(points).len() > 1);
     if panels.is_empty() {
         return Ok(Drawing::Skipped(Skip::NoBatches));
     }
-    let lines: BTreeSet<&str> = panels.values().flatten().map(|it| it.line.as_str()).collect();
+    let lines: BTreeSet<&str> = panels
+        .values()
+        .flatten()
+        .map(|it| it.line.as_str())
+        .collect();
     let lines: Vec<&str> = lines.into_iter().collect();
     let entry = |(at, name): (usize, &&str)| {
-        let Look { colour, marker, dash, filled } = look(at);
-        Entry::new(Sample::Line(colour, dash, Some((marker, filled))), name.replace('_', " "))
+        let Look {
+            colour,
+            marker,
+            dash,
+            filled,
+        } = look(at);
+        Entry::new(
+            Sample::Line(colour, dash, Some((marker, filled))),
+            name.replace('_', " "),
+        )
     };
     let legend = lines.iter().enumerate().map(entry).collect();
     let lead = lead();
@@ -67,7 +82,8 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     for ((heading, points), place) in panels.iter().zip(page.panels.clone()) {
         let batches = batches(points);
         let most = points.iter().map(|it| it.gbps.high).fold(0.0, f64::max);
-        let ends = |of: fn(&BTreeSet<u64>) -> Option<&u64>| of(&batches).map_or(1.0, |it| *it as f64);
+        let ends =
+            |of: fn(&BTreeSet<u64>) -> Option<&u64>| of(&batches).map_or(1.0, |it| *it as f64);
         let x = Axis::log(
             "frames a batch at most (I/O vectors)",
             ends(BTreeSet::first),
@@ -86,7 +102,10 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             line(&panel, &mut page.scene, &of_line, aside, look(at));
         }
     }
-    Ok(Drawing::picture(page.scene, data(trials, panels.values().flatten())))
+    Ok(Drawing::picture(
+        page.scene,
+        data(trials, panels.values().flatten()),
+    ))
 }
 
 fn lead() -> String {
@@ -120,7 +139,12 @@ fn point<'a>(trials: &Trials, cell: &'a Cell) -> Option<Point<'a>> {
         None => label,
     };
     let gbps = estimate(&cell.values[0])?;
-    Some(Point { cell, batch, line, gbps })
+    Some(Point {
+        cell,
+        batch,
+        line,
+        gbps,
+    })
 }
 
 fn heading(trials: &Trials, cell: &Cell) -> String {
@@ -134,7 +158,14 @@ fn batches(points: &[Point<'_>]) -> BTreeSet<u64> {
 
 fn data<'a>(trials: &Trials, points: impl Iterator<Item = &'a Point<'a>>) -> Data {
     let mut data = Data::by_cell([
-        "load", "line", "batch", "payload_gbps", "low_gbps", "high_gbps", "blocks", "spread",
+        "load",
+        "line",
+        "batch",
+        "payload_gbps",
+        "low_gbps",
+        "high_gbps",
+        "blocks",
+        "spread",
     ]);
     for point in points {
         let mut row = trials.row(point.cell, [point.line.clone(), point.batch.to_string()]);
@@ -161,12 +192,22 @@ mod tests {
         assert_legible("throughput_over_batch", &picture.scene);
         let trials = run.forwarded.as_ref().unwrap();
         let cells = trials.cells(&[col("payload_gbps")]).unwrap();
-        let points: Vec<Point<'_>> = cells.iter().filter_map(|cell| point(trials, cell)).collect();
+        let points: Vec<Point<'_>> = cells
+            .iter()
+            .filter_map(|cell| point(trials, cell))
+            .collect();
         assert_eq!(points.len(), 15);
-        assert_eq!(batches(&points).into_iter().collect::<Vec<_>>(), [1, 4, 16, 64, 256]);
+        assert_eq!(
+            batches(&points).into_iter().collect::<Vec<_>>(),
+            [1, 4, 16, 64, 256]
+        );
         let of = |line: &str, batch: f64| {
             let mut found = points.iter();
-            found.find(|it| it.line == line && it.batch == batch).unwrap().gbps.value
+            found
+                .find(|it| it.line == line && it.batch == batch)
+                .unwrap()
+                .gbps
+                .value
         };
         assert!((of("same_cpu", 256.0) / of("nearest", 256.0) - 0.4).abs() < 1e-6);
         assert!((of("nearest", 1.0) / of("nearest", 256.0) - 0.7 / 1.2).abs() < 1e-6);
@@ -177,6 +218,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Packets::SATURATED.write(folder.path());
         let run = Run::read(folder.path()).unwrap();
-        assert!(matches!(draw(&run).unwrap(), Drawing::Skipped(Skip::NoBatches)));
+        assert!(matches!(
+            draw(&run).unwrap(),
+            Drawing::Skipped(Skip::NoBatches)
+        ));
     }
 }

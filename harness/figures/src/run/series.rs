@@ -40,7 +40,10 @@ impl Traffic {
 
     /// UDP payload of a frame, bit.
     pub(crate) fn payload_bits(&self) -> f64 {
-        f64::from(self.frame_bytes.saturating_sub(record::FrameResult::HEADERS)) * 8.0
+        f64::from(
+            self.frame_bytes
+                .saturating_sub(record::FrameResult::HEADERS),
+        ) * 8.0
     }
 
     fn describe_without(&self, axes: &[&str]) -> Vec<String> {
@@ -89,9 +92,8 @@ impl Setting {
             }
             None => {
                 said.extend(WORKLOAD);
-                let part = |at: usize| {
-                    (!axes.contains(&WORKLOAD[at])).then(|| self.workload[at].as_str())
-                };
+                let part =
+                    |at: usize| (!axes.contains(&WORKLOAD[at])).then(|| self.workload[at].as_str());
                 names::workload(part(0), part(1), part(2))
             }
         };
@@ -135,9 +137,15 @@ mod tests {
             workload: Default::default(),
             traffic: Traffic::parse("router", "2", "1514"),
         };
-        assert_eq!(setting.workload(), "router, 2 queues, frames of 1514 B, batch 16");
+        assert_eq!(
+            setting.workload(),
+            "router, 2 queues, frames of 1514 B, batch 16"
+        );
         let without = setting.describe_without(&["queues", "batch"]);
-        assert_eq!(without, "topology chain, fidelity veth · router, frames of 1514 B");
+        assert_eq!(
+            without,
+            "topology chain, fidelity veth · router, frames of 1514 B"
+        );
         assert_eq!(setting.traffic.unwrap().payload_bits(), 11_776.0);
         assert_eq!(Traffic::parse("", "", ""), None);
     }

@@ -83,7 +83,8 @@ impl Loop {
     /// The rows of these trials, with what their load axis shows in `offered_rps`.
     fn of(self, frame: DataFrame) -> PolarsResult<DataFrame> {
         let mut frame = with_columns(frame, &["load", ONE_WAY])?;
-        let text = |name: &str| -> PolarsResult<StringChunked> { Ok(frame.column(name)?.str()?.clone()) };
+        let text =
+            |name: &str| -> PolarsResult<StringChunked> { Ok(frame.column(name)?.str()?.clone()) };
         let (loads, rates) = (text("load")?, text("offered_rps")?);
         let numbers: StringChunked = loads
             .iter()
@@ -250,7 +251,14 @@ impl Trials {
         let systems: BTreeMap<&Series, &str> = rows
             .iter()
             .map(|(_, series)| series)
-            .zip(trials.valid.column("system")?.str()?.iter().map(Option::unwrap_or_default))
+            .zip(
+                trials
+                    .valid
+                    .column("system")?
+                    .str()?
+                    .iter()
+                    .map(Option::unwrap_or_default),
+            )
             .collect();
         let systems = systems.into_values().map(str::to_owned).collect();
         let distinct = rows
@@ -274,7 +282,9 @@ impl Trials {
 
     /// Whether these are trials of packet systems.
     fn of_frames(&self) -> bool {
-        self.settings.iter().any(|setting| setting.traffic.is_some())
+        self.settings
+            .iter()
+            .any(|setting| setting.traffic.is_some())
     }
 
     /// The setting and series of each row.

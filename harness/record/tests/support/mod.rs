@@ -2,9 +2,9 @@
 
 use hdrhistogram::Histogram;
 use record::{
-    Activity, Cost, CounterRow, DeviceState, DropCount, FrameResult, Hardware, Imbalance, Interval, Ledger,
-    Machine, ProgramRuns, RoleHardware, RunFolder, RunId, RunRecord, Scans, Steering, Timestamp,
-    TrialData,
+    Activity, Cost, CounterRow, DeviceState, DropCount, FrameResult, Hardware, Imbalance, Interval,
+    Ledger, Machine, ProgramRuns, RoleHardware, RunFolder, RunId, RunRecord, Scans, Steering,
+    Timestamp, TrialData,
 };
 use serde_json::json;
 use spec::{Spec, Trial, expand};

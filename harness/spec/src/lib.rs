@@ -48,7 +48,7 @@ pub use service::Service;
 pub use spec::Spec;
 pub use system::{
     Cache, CachePlace, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, MultiKey,
-    SteerBy, Steerer, System, SystemKind, SystemSpec, Wakeup, Xdp, XdpMode,
+    ResponseCache, SteerBy, Steerer, System, SystemKind, SystemSpec, Wakeup, Xdp, XdpMode,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use trial::{Trial, TrialId, expand};

@@ -211,6 +211,7 @@ impl Spec {
                 xdp: resolved.xdp,
                 steering: resolved.steering,
                 hot_keys: resolved.hot_keys,
+                response_cache: resolved.response_cache,
             };
         }
         if let Some(workload) = &mut spec.workload {

@@ -153,7 +153,7 @@ impl ServerRole {
         let frames = server.config().io == kv::systems::IoKind::AfXdp;
         let mut counts = counts(&server.snapshot()?, system, known, frames);
         let config = server.config();
-        if let (Some(_), Some(device)) = (&config.cache, &config.interface) {
+        if let (true, Some(device)) = (config.answers_in_path(), &config.interface) {
             counts.drops.push(lost_replies(device)?);
         }
         Ok(counts)

@@ -27,6 +27,7 @@ mod needs;
 mod offload;
 mod privilege;
 mod provenance;
+mod responses;
 mod restoring;
 mod results;
 mod scans;
@@ -73,6 +74,7 @@ fn cases() -> Vec<Case> {
         encrypted::cases(),
         calls::cases(),
         scans::cases(),
+        responses::cases(),
         gates::cases(),
         exclusion::cases(),
         restoring::cases(),

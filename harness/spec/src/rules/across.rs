@@ -7,6 +7,7 @@ mod hot_keys;
 mod in_kernel;
 mod multi_key;
 mod repartition;
+mod responses;
 mod rpc;
 mod scans;
 mod swept;
@@ -54,6 +55,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
         truth::system(spec, system, index, &mut findings);
         in_kernel::limits(spec, system, index, &mut findings);
         in_kernel::cache(spec, system, index, &mut findings);
+        responses::responses(spec, system, index, &mut findings);
         xdp::options(spec, system, index, &mut findings);
         xdp::chunks(spec, system, index, &mut findings);
     }

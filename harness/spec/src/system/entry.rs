@@ -7,8 +7,8 @@ use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, SteerBy, Steerer, SystemKind,
-    SystemSpec, Wakeup, Xdp,
+    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, ResponseCache, SteerBy,
+    Steerer, SystemKind, SystemSpec, Wakeup, Xdp,
 };
 use crate::service::Service;
 use crate::units::{Bytes, Duration};
@@ -88,6 +88,9 @@ struct Details {
     #[serde(default)]
     #[schemars(range(min = 1, max = 256))]
     hot_keys: Option<u16>,
+    /// A cache in XDP of the responses to expensive calls. Default: none.
+    #[serde(default)]
+    response_cache: Option<ResponseCache>,
 }
 
 /// Either form, for the schema.
@@ -139,6 +142,7 @@ impl From<Details> for SystemSpec {
             xdp,
             steering,
             hot_keys,
+            response_cache,
         } = details;
         Self {
             system,
@@ -163,6 +167,7 @@ impl From<Details> for SystemSpec {
             xdp,
             steering,
             hot_keys,
+            response_cache,
         }
     }
 }

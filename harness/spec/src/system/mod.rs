@@ -21,6 +21,7 @@ mod multi_key;
 mod netcache;
 mod programmable_rss;
 mod reflector;
+mod response_cache;
 mod reuseport_ebpf;
 mod rss_shared;
 mod seastar;
@@ -43,6 +44,7 @@ pub use kind::SystemKind;
 pub use limits::Limits;
 pub use multi_key::MultiKey;
 pub use netcache::{Cache, CachePlace};
+pub use response_cache::ResponseCache;
 pub use steer_by::SteerBy;
 pub use steerer::Steerer;
 pub use xdp::{Xdp, XdpMode};
@@ -220,6 +222,10 @@ pub struct SystemSpec {
     #[garde(inner(range(min = 1, max = 256)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hot_keys: Option<u16>,
+    /// A cache in XDP of the responses to expensive calls. Default: none.
+    #[garde(dive)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_cache: Option<ResponseCache>,
 }
 
 /// A system with nothing left to choose.
@@ -282,6 +288,9 @@ pub struct System {
     /// Keys, the hottest ones, whose gets are spread over all owners, where some are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hot_keys: Option<u16>,
+    /// The cache of responses in front of it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_cache: Option<ResponseCache>,
 }
 
 impl System {
@@ -305,6 +314,13 @@ impl System {
             && self.rebalance.is_none()
             && self.encryption.is_none()
             && self.hot_keys.is_none()
+            && self.response_cache.is_none()
+    }
+
+    /// Whether a cache of items or of responses answers some requests before they reach it.
+    #[must_use]
+    pub const fn answered_in_path(&self) -> bool {
+        self.cache.is_some() || self.response_cache.is_some()
     }
 
     /// Whether requests and replies pass a switch, which has the cache.
@@ -346,6 +362,7 @@ impl SystemSpec {
             xdp: None,
             steering: None,
             hot_keys: None,
+            response_cache: None,
         }
     }
 
@@ -423,6 +440,7 @@ impl SystemSpec {
             steering: (self.system.has_dispatcher())
                 .then(|| self.steering.unwrap_or(Steerer::DEFAULT)),
             hot_keys: self.hot_keys,
+            response_cache: self.response_cache.map(ResponseCache::resolve),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! kernel's `synchronize_rcu`, and XDP programs run in its read side). So the program needs no lock, no version, and
 //! no second look.
 
-use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues, ProgramArray};
+use aya::maps::{Array, HashMap, MapData, PerCpuArray, ProgramArray};
 use aya::{Ebpf, EbpfLoader, Pod};
 use steering::in_kernel::coherence::{EVERY_KEY, clock_of};
 
@@ -19,9 +19,9 @@ pub struct Held<V: Pod> {
     values: Array<MapData, V>,
     values_name: &'static str,
     hits: PerCpuArray<MapData, u64>,
+    hits_before: Vec<u64>,
     clocks: Array<MapData, u64>,
     next: ProgramArray<MapData>,
-    slots: u32,
 }
 
 impl<V: Pod> Held<V> {
@@ -57,9 +57,9 @@ impl<V: Pod> Held<V> {
             values: object::array(ebpf, program, values)?,
             values_name: values,
             hits: object::per_cpu(ebpf, program, "HITS")?,
+            hits_before: vec![0; slots as usize],
             clocks: object::array(ebpf, program, "CLOCKS")?,
             next: object::programs(ebpf, program, "NEXT")?,
-            slots,
         })
     }
 
@@ -110,29 +110,19 @@ impl<V: Pod> Held<V> {
         object::remove(&mut self.index, hash, "INDEX")
     }
 
-    /// How often each slot was given out since [`clear_hits`](Self::clear_hits).
+    /// How often each slot was given out since the last call. The map is not cleared, which would take two calls into
+    /// the kernel more for each slot.
     ///
     /// # Errors
     /// When the map cannot be read.
-    pub fn hits(&self) -> Result<Vec<u64>> {
-        let hits = |slot| self.hits.get(&slot, 0).map_err(map_error("HITS"));
-        (0..self.slots)
-            .map(|slot| Ok(hits(slot)?.iter().sum()))
-            .collect()
-    }
-
-    /// Begins a new interval.
-    ///
-    /// # Errors
-    /// When the map cannot be written.
-    pub fn clear_hits(&mut self) -> Result<()> {
-        for slot in 0..self.slots {
-            let none = self.hits.get(&slot, 0).map_err(map_error("HITS"))?;
-            let none = PerCpuValues::try_from(vec![0; none.len()]);
-            let none = none.map_err(|error| map_error("HITS")(MapError::from(error)))?;
-            self.hits.set(slot, none, 0).map_err(map_error("HITS"))?;
+    pub fn hits(&mut self) -> Result<Vec<u64>> {
+        let mut since = Vec::with_capacity(self.hits_before.len());
+        for (slot, before) in (0..).zip(&mut self.hits_before) {
+            let hits = self.hits.get(&slot, 0).map_err(map_error("HITS"))?;
+            let hits = hits.iter().sum();
+            since.push(hits - std::mem::replace(before, hits));
         }
-        Ok(())
+        Ok(since)
     }
 }
 

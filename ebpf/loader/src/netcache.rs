@@ -84,15 +84,14 @@ impl NetCache {
         self.held.write(slot, item)
     }
 
-    /// Begins a new interval: sketch, filter and hits are empty.
+    /// Begins a new interval: sketch and filter are empty.
     ///
     /// # Errors
     /// When a map cannot be written.
     pub fn clear_statistics(&mut self) -> Result<()> {
         let (sketch, filter) = (Box::new([0; CELLS]), [0; FILTER_WORDS]);
         self.sketch.set(0, sketch, 0).map_err(map_error("SKETCH"))?;
-        self.filter.set(0, filter, 0).map_err(map_error("FILTER"))?;
-        self.held.clear_hits()
+        self.filter.set(0, filter, 0).map_err(map_error("FILTER"))
     }
 
     /// The keys that were reported hot since the last call.

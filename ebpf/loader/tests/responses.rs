@@ -6,6 +6,7 @@ mod support;
 #[path = "support/replies.rs"]
 mod replies;
 
+#[expect(dead_code, reason = "this target needs a part of what builds frames")]
 #[path = "../../fixtures/build.rs"]
 mod build;
 

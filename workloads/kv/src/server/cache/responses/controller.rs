@@ -89,7 +89,6 @@ impl Controller {
         if self.interval_from.elapsed() >= INTERVAL {
             self.interval_from = Instant::now();
             self.contents.interval(program.held.hits()?);
-            program.held.clear_hits()?;
         }
         drop(program);
         if self.contents.needs_grace() {

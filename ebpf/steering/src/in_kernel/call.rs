@@ -1,7 +1,7 @@
 //! What a call of the RPC service is to a cache of responses: which functions are pure, which depend on an
 //! item, and which change one.
 //!
-//! "The trade-off with response caching [is] that the NIC program needs more application-specific knowledge to
+//! The paper names the price of caching responses: "the NIC program needs more application-specific knowledge to
 //! perform the cache lookup" (ENCP'19, section 3.2). This table is that knowledge:
 //!
 //! | function | its response depends on | it changes |

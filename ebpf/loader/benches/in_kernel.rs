@@ -120,7 +120,7 @@ fn cases(programs: &mut Programs, key: usize, value: usize) -> loader::Result<Ve
     let item = item_of(key.as_bytes(), 0, value.as_bytes()).expect("within the limits");
     let slot = value.len() as u32;
     programs.cache.write(slot, item, 0)?;
-    programs.cache.publish(hash, slot)?;
+    programs.cache.held.publish(hash, slot)?;
     let get = frame(&format!("get {key}\r\n"));
     let absent = frame(&format!("get {}\r\n", "m".repeat(key.len())));
     let set = frame(&format!("set {key} 0 0 {}\r\n{value}\r\n", value.len()));

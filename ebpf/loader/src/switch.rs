@@ -7,7 +7,7 @@ use crate::object;
 use crate::{Result, SwitchCounters};
 
 /// The program that forwards by one port, loaded. It runs where frames come in: attached to the other port, or
-/// behind the program that is ([`crate::NetCache::before`]).
+/// behind the program that is ([`crate::Held::before`]).
 pub struct SwitchPort {
     ebpf: Ebpf,
     counters: Counters,

@@ -3,12 +3,16 @@
 #[expect(dead_code, reason = "this target needs a part of what the tests share")]
 mod support;
 
+#[path = "support/replies.rs"]
+mod replies;
+
 #[path = "../../fixtures/build.rs"]
 mod build;
 
 use build::{PORT, Wrapping, binary, framed};
 use loader::{KvDirect, NetCache, NetCacheConfig, ServerPorts};
-use packet::{checksum, datagram};
+use packet::datagram;
+use replies::reply_body;
 use steering::hash_bytes;
 use steering::in_kernel::counters::Outcome;
 use steering::in_kernel::item;
@@ -28,46 +32,11 @@ fn request(v6: bool, text: &[u8]) -> Vec<u8> {
     .frame(&framed(text))
 }
 
-/// The text of a reply, after a look at everything around it.
+/// The text of a reply to a request of memcached's.
 fn reply_text(request: &[u8], reply: &[u8]) -> Vec<u8> {
-    let (asked, told) = (
-        datagram(request).expect("a request"),
-        datagram(reply).expect("a datagram"),
-    );
-    assert_eq!(
-        (&reply[..6], &reply[6..12]),
-        (&request[6..12], &request[..6])
-    );
-    assert_eq!(
-        (told.src_port, told.dst_port),
-        (asked.dst_port, asked.src_port)
-    );
-    assert_eq!(
-        told.payload_end(),
-        reply.len(),
-        "nothing behind the datagram"
-    );
-    let segment = &reply[told.udp_at..];
-    let header = request[asked.payload_at..]
-        .first_chunk::<8>()
-        .expect("a frame header");
-    assert_eq!(reply[told.payload_at..].first_chunk(), Some(header));
-    match (asked.addresses(request), told.addresses(reply)) {
-        (Some(packet::Addresses::V4(a, b)), Some(packet::Addresses::V4(c, d))) => {
-            assert_eq!((a, b), (d, c));
-            assert_eq!(checksum::ipv4_header(&reply[14..34]), 0);
-            assert_eq!(segment[6..8], [0, 0], "no UDP checksum over IPv4");
-        }
-        (Some(packet::Addresses::V6(a, b)), Some(packet::Addresses::V6(c, d))) => {
-            assert_eq!((a, b), (d, c));
-            let mut blank = segment.to_vec();
-            blank[6..8].fill(0);
-            let sum = checksum::udp_v6(c, d, &blank);
-            assert_eq!(segment[6..8], sum.to_be_bytes(), "the UDP checksum");
-        }
-        other => panic!("{other:?}"),
-    }
-    reply[told.payload_at + 8..].to_vec()
+    let asked = datagram(request).expect("a request");
+    let header = request[asked.payload_at..].first_chunk();
+    reply_body(request, reply, *header.expect("a frame header"))
 }
 
 /// What comes back for a request, in text; it must be sent back.
@@ -214,10 +183,10 @@ fn cache(hot: u64) -> NetCacheConfig {
 /// Puts a value into the cache as it is at the server now.
 fn fill(cache: &mut NetCache, slot: u32, key: &[u8], value: &[u8]) {
     let hash = hash_bytes(key);
-    let (own, all) = cache.clocks(hash).expect("clocks");
+    let (own, all) = cache.held.clocks(hash).expect("clocks");
     let item = item::item_of(key, 0, value).expect("within the limits");
     cache.write(slot, item, own + all).expect("a slot");
-    cache.publish(hash, slot).expect("room");
+    cache.held.publish(hash, slot).expect("room");
 }
 
 #[test]
@@ -280,8 +249,14 @@ fn a_cache_answers_until_the_key_is_written() {
         fill(&mut program, 3, b"key", b"value");
         assert!(hit(&program));
     }
-    program.withdraw(hash_bytes(b"key")).expect("the index");
-    program.withdraw(hash_bytes(b"key")).expect("not an error");
+    program
+        .held
+        .withdraw(hash_bytes(b"key"))
+        .expect("the index");
+    program
+        .held
+        .withdraw(hash_bytes(b"key"))
+        .expect("not an error");
     assert!(!hit(&program));
     let counters = program.counters().expect("counters");
     assert_eq!(counters.of(Outcome::Hit), 30);
@@ -296,9 +271,12 @@ fn a_cache_answers_until_the_key_is_written() {
         ),
         (12, 2)
     );
-    assert_eq!(program.hits().expect("the map"), [0, 0, 0, 30, 0, 0, 0, 0]);
+    assert_eq!(
+        program.held.hits().expect("the map"),
+        [0, 0, 0, 30, 0, 0, 0, 0]
+    );
     program.clear_statistics().expect("the maps");
-    assert_eq!(program.hits().expect("the map"), [0; 8]);
+    assert_eq!(program.held.hits().expect("the map"), [0; 8]);
 }
 
 #[test]

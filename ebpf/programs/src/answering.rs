@@ -1,11 +1,14 @@
-//! What the programs that answer requests have in common: turning a request's frame into its reply.
+//! What the programs that answer requests have in common: finding requests among frames, and turning a request's
+//! frame into its reply.
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_TX};
 use aya_ebpf::programs::XdpContext;
+use packet::{Datagram, datagram};
 use steering::in_kernel::answer::{Envelope, Line, value_text_len, write_value};
 use steering::in_kernel::counters::Outcome;
 use steering::in_kernel::item::Item;
-use steering::{Drop, layout};
+use steering::in_kernel::response::{Response, len_of, write_response};
+use steering::{Drop, layout, refused};
 
 use crate::ctx::{Frame, resize};
 
@@ -36,6 +39,20 @@ pub const fn discard(outcome: Outcome) -> Action {
     (XDP_DROP, counter(outcome))
 }
 
+/// What becomes of a frame: `serve` says it of a datagram to a port that `is_ours`.
+#[inline(always)]
+pub fn decide(
+    ctx: &XdpContext,
+    is_ours: impl Fn(u16) -> bool,
+    serve: impl FnOnce(&XdpContext, &Datagram) -> Action,
+) -> Action {
+    match datagram(&Frame::new(ctx)) {
+        Ok(datagram) if is_ours(datagram.dst_port) => serve(ctx, &datagram),
+        Ok(_) => FOREIGN,
+        Err(refusal) => refused(refusal, is_ours).map_or(FOREIGN, drop_for),
+    }
+}
+
 /// Sends a line back in the place of the request.
 #[inline(always)]
 pub fn answer_line(ctx: &XdpContext, envelope: &Envelope, line: Line, outcome: Outcome) -> Action {
@@ -53,6 +70,18 @@ pub fn answer_value(ctx: &XdpContext, envelope: &Envelope, key: &Item, value: &I
         value_text_len(value),
         Outcome::Hit,
         |frame, at| write_value(frame, at, key, value),
+    )
+}
+
+/// Sends the response to a call back in the place of the call.
+#[inline(always)]
+pub fn answer_response(ctx: &XdpContext, envelope: &Envelope, response: &Response) -> Action {
+    answer(
+        ctx,
+        envelope,
+        len_of(response),
+        Outcome::Hit,
+        |frame, at| write_response(frame, at, response),
     )
 }
 

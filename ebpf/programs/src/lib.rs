@@ -9,6 +9,7 @@
 
 pub mod answering;
 pub mod ctx;
+mod in_path;
 mod inputs;
 mod redirect;
 

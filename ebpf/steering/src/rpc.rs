@@ -83,8 +83,9 @@ pub fn lengths(name: usize, arguments: &[usize]) -> [u8; HEADER_LEN - HEAD_LEN] 
 
 /// Where name and arguments of a call stand.
 #[derive(Debug, Clone, Copy)]
-struct Places {
-    name_len: usize,
+pub(crate) struct Places {
+    /// Bytes of the function's name.
+    pub(crate) name_len: usize,
     arguments: usize,
     lengths: [usize; MOST_ARGUMENTS],
 }
@@ -102,11 +103,33 @@ impl Places {
                 _ => first + second + third,
             }
     }
+
+    /// Where argument `number` stands of the call whose UDP payload begins at `at`, if it has so many.
+    #[inline(always)]
+    pub(crate) fn argument(&self, number: u8, at: usize) -> Option<Argument> {
+        let number = usize::from(number) & (MOST_ARGUMENTS - 1);
+        if number >= self.arguments {
+            return None;
+        }
+        let [first, second, third, fourth] = self.lengths;
+        Some(Argument {
+            at: at + HEADER_LEN + self.before(number),
+            len: match number {
+                0 => first,
+                1 => second,
+                2 => third,
+                _ => fourth,
+            },
+        })
+    }
 }
 
 /// Checks the call whose UDP payload lies from `at` to `end`.
+///
+/// # Errors
+/// As [`hash_function`].
 #[inline(always)]
-fn places<P: Packet + ?Sized>(p: &P, at: usize, end: usize) -> Result<Places, Drop> {
+pub(crate) fn places<P: Packet + ?Sized>(p: &P, at: usize, end: usize) -> Result<Places, Drop> {
     if at + HEADER_LEN > end {
         return Err(Drop::Truncated);
     }
@@ -203,14 +226,14 @@ pub fn is_scan<P: Packet + ?Sized>(p: &P, at: usize) -> bool {
         && p.read::<{ SCAN.len() }>(at + HEADER_LEN) == Some(SCAN)
 }
 
-/// Where an argument stands that may be a key.
+/// Where an argument stands, and its length in bytes.
 #[derive(Debug, Clone, Copy)]
-struct Argument {
-    at: usize,
-    len: usize,
+pub(crate) struct Argument {
+    pub(crate) at: usize,
+    pub(crate) len: usize,
 }
 
-/// Finds argument `number`, if the call has so many.
+/// Finds argument `number`, which is to be a key, if the call has so many.
 #[inline(always)]
 fn argument<P: Packet + ?Sized>(
     p: &P,
@@ -218,24 +241,12 @@ fn argument<P: Packet + ?Sized>(
     end: usize,
     number: u8,
 ) -> Result<Option<Argument>, Drop> {
-    let places = places(p, at, end)?;
-    let number = usize::from(number) & (MOST_ARGUMENTS - 1);
-    if number >= places.arguments {
+    let Some(argument) = places(p, at, end)?.argument(number, at) else {
         return Ok(None);
-    }
-    let [first, second, third, fourth] = places.lengths;
-    let len = match number {
-        0 => first,
-        1 => second,
-        2 => third,
-        _ => fourth,
     };
-    match len {
+    match argument.len {
         0 => Err(Drop::EmptyKey),
-        1..=MAX_KEY_LEN => Ok(Some(Argument {
-            at: at + HEADER_LEN + places.before(number),
-            len,
-        })),
+        1..=MAX_KEY_LEN => Ok(Some(argument)),
         _ => Err(Drop::KeyTooLong),
     }
 }

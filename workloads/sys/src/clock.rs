@@ -20,6 +20,13 @@ pub fn now_ns() -> u64 {
     now.tv_sec as u64 * NANOS_PER_SECOND + now.tv_nsec as u64
 }
 
+/// Nanoseconds of CPU that the calling thread has used (CLOCK_THREAD_CPUTIME_ID): a system call, some 0.4 us.
+#[must_use]
+pub fn thread_cpu_ns() -> u64 {
+    let used = clock_gettime(ClockId::ThreadCPUTime);
+    used.tv_sec as u64 * NANOS_PER_SECOND + used.tv_nsec as u64
+}
+
 /// Sleeps until [`now_ns`] has reached `deadline_ns`; returns at once when it already has.
 ///
 /// Signals do not cut it short: a loop that must answer to one sleeps in short steps. How late the
@@ -67,6 +74,14 @@ mod tests {
             sleep_until_ns(deadline);
             assert!(now_ns() >= deadline);
         }
+    }
+
+    #[test]
+    fn a_thread_uses_no_cpu_time_while_it_sleeps() {
+        let (began, used) = (now_ns(), thread_cpu_ns());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let (passed, used) = (now_ns() - began, thread_cpu_ns() - used);
+        assert!(used < passed / 2, "{used} ns of {passed} ns");
     }
 
     #[test]

@@ -13,8 +13,8 @@ use aya_ebpf::btf_maps;
 use aya_ebpf::macros::{btf_map, map, xdp};
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::programs::XdpContext;
-use packet::{Datagram, datagram};
-use programs::answering::{Action, FOREIGN, answer_line, answer_value, discard, drop_for};
+use packet::Datagram;
+use programs::answering::{Action, answer_line, answer_value, decide, discard, drop_for};
 use programs::ctx::{
     Frame, LockedItem, add_at, count, find, scratch, unlocked, unpublished, while_locked,
 };
@@ -23,7 +23,6 @@ use steering::in_kernel::answer::{Envelope, Line};
 use steering::in_kernel::command::{Command, Key, Set, command};
 use steering::in_kernel::counters::Outcome;
 use steering::in_kernel::item::{Item, copy_value, fits, has_key, put_key, put_value};
-use steering::refused;
 
 setting!(SERVER_PORT: u16 = 0);
 setting!(PORTS: u16 = 0);
@@ -120,19 +119,10 @@ fn serve(ctx: &XdpContext, datagram: &Datagram) -> Action {
     }
 }
 
-#[inline(always)]
-fn decide(ctx: &XdpContext) -> Action {
-    let is_ours = |port: u16| port.wrapping_sub(SERVER_PORT.load()) < PORTS.load();
-    match datagram(&Frame::new(ctx)) {
-        Ok(datagram) if is_ours(datagram.dst_port) => serve(ctx, &datagram),
-        Ok(_) => FOREIGN,
-        Err(refusal) => refused(refusal, is_ours).map_or(FOREIGN, drop_for),
-    }
-}
-
 #[xdp]
 fn kv_direct(ctx: XdpContext) -> u32 {
-    let (action, counter) = decide(&ctx);
+    let is_ours = |port: u16| port.wrapping_sub(SERVER_PORT.load()) < PORTS.load();
+    let (action, counter) = decide(&ctx, is_ours, serve);
     count(&COUNTERS, counter);
     action
 }

@@ -1,8 +1,8 @@
-//! Counters and numbers in maps.
+//! Counters and numbers in maps, the CPU and the time.
 
 #![expect(unsafe_code, reason = "packet and map access")]
 
-use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
+use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_ktime_get_ns};
 use aya_ebpf::maps::{Array, PerCpuArray};
 
 use crate::Counters;
@@ -13,6 +13,14 @@ use crate::Counters;
 pub fn this_cpu() -> u64 {
     // SAFETY: it takes nothing and touches nothing.
     u64::from(unsafe { bpf_get_smp_processor_id() })
+}
+
+/// Nanoseconds of CLOCK_MONOTONIC.
+#[inline(always)]
+#[must_use]
+pub fn now_ns() -> u64 {
+    // SAFETY: as above.
+    unsafe { bpf_ktime_get_ns() }
 }
 
 /// Adds one to a counter of this CPU.

@@ -1,8 +1,8 @@
 //! A reply written over the request that it answers.
 //!
 //! Headers are made anew: ends exchanged, lengths and checksums computed in full. Over IPv4 the UDP
-//! checksum is left out (zero, RFC 768); IPv6 makes it mandatory (RFC 8200, 8.1). The frame header of
-//! memcached over UDP keeps its request id. Pieces are written in their order and a word at a time, so
+//! checksum is left out (zero, RFC 768); IPv6 makes it mandatory (RFC 8200, 8.1). The first bytes of the
+//! payload, memcached's frame header or a call's, keep the request's id. Pieces are written in their order and a word at a time, so
 //! that each overwrites what the one before has written too much.
 //!
 //! Only frames without VLAN tags and IPv4 options are answered.
@@ -11,10 +11,10 @@ use packet::{Datagram, L3, Packet, PacketMut, ethernet, ipv4, ipv6, udp};
 
 use super::item::{Item, Lengths, flags_of, key_word, size_of, value_word};
 use super::item::{KEY_WORDS, VALUE_WORDS};
-use crate::frame;
 use crate::words::last_word;
+use crate::{frame, rpc};
 
-/// Who asked whom, and by which request id. All in words as they lie in the frame, the first byte
+/// Who asked whom, and what the reply begins with. All in words as they lie in the frame, the first byte
 /// lowest: BPF keeps such a struct in registers, and takes byte arrays apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Envelope {
@@ -25,8 +25,8 @@ pub struct Envelope {
     is_v6: bool,
     /// Source and destination port.
     ports: u32,
-    /// The request id.
-    id: u16,
+    /// The first bytes of the reply's payload.
+    head: u64,
 }
 
 const L3_AT: usize = ethernet::HEADER_LEN;
@@ -34,11 +34,28 @@ const V4_UDP_AT: usize = L3_AT + ipv4::MIN_HEADER_LEN;
 const V6_UDP_AT: usize = L3_AT + ipv6::HEADER_LEN;
 const BEHIND_UDP: usize = udp::HEADER_LEN + frame::HEADER_LEN;
 const HOPS: u8 = 64;
+const _: () = assert!(frame::HEADER_LEN == rpc::HEAD_LEN);
+/// What memcached's frame header says beside the request id: the first of one datagram.
+const ONLY_ONE: u64 = 0x0100 << 32;
+/// What a call's first bytes lack to be a reply's.
+const REPLY: u64 = (rpc::Kind::Reply as u64) << 16;
 
 impl Envelope {
-    /// The envelope of a request; `None` where the frame has VLAN tags or IPv4 options.
+    /// The envelope of a request of memcached's; `None` where the frame has VLAN tags or IPv4 options.
     #[inline(always)]
     pub fn of<P: Packet + ?Sized>(p: &P, datagram: &Datagram) -> Option<Self> {
+        let id = p.read::<2>(datagram.payload_at).map(u16::from_le_bytes)?;
+        Self::around(p, datagram, u64::from(id) | ONLY_ONE)
+    }
+
+    /// [`of`](Self::of) a call ([`rpc`]).
+    #[inline(always)]
+    pub fn of_call<P: Packet + ?Sized>(p: &P, datagram: &Datagram) -> Option<Self> {
+        Self::around(p, datagram, le64(p, datagram.payload_at)? | REPLY)
+    }
+
+    #[inline(always)]
+    fn around<P: Packet + ?Sized>(p: &P, datagram: &Datagram, head: u64) -> Option<Self> {
         let (is_v6, addresses) = match datagram.l3 {
             L3::V4(_) if datagram.udp_at == V4_UDP_AT => (false, [le64(p, 26)?, 0, 0, 0]),
             L3::V6(_) if datagram.udp_at == V6_UDP_AT => {
@@ -52,7 +69,7 @@ impl Envelope {
             addresses,
             is_v6,
             ports: le32(p, datagram.udp_at)?,
-            id: p.read::<2>(datagram.payload_at).map(u16::from_le_bytes)?,
+            head,
         })
     }
 
@@ -119,13 +136,12 @@ impl Envelope {
         put64(p, L3_AT + 32, from_1)
     }
 
-    /// UDP header, its checksum zero, and memcached's frame header: the only datagram of its reply.
+    /// UDP header, its checksum zero, and the first bytes of the payload.
     #[inline(always)]
     fn behind<P: PacketMut + ?Sized>(&self, p: &mut P, at: usize, udp_len: u16) -> Option<()> {
-        const ONLY_ONE: u64 = 0x0100 << 32;
         let ports = u64::from(self.ports.rotate_left(16));
         put64(p, at, ports | u64::from(udp_len.swap_bytes()) << 32)?;
-        put64(p, at + 8, u64::from(self.id) | ONLY_ONE)
+        put64(p, at + 8, self.head)
     }
 }
 
@@ -145,7 +161,7 @@ fn le32<P: Packet + ?Sized>(p: &P, at: usize) -> Option<u32> {
 }
 
 #[inline(always)]
-fn put64<P: PacketMut + ?Sized>(p: &mut P, at: usize, word: u64) -> Option<()> {
+pub(super) fn put64<P: PacketMut + ?Sized>(p: &mut P, at: usize, word: u64) -> Option<()> {
     written(p.write(at, word.to_le_bytes()))
 }
 
@@ -200,7 +216,8 @@ const VALUE: u64 = u64::from_le_bytes(*b"VALUE \0\0");
 const VALUE_LEN: usize = 6;
 const END_LEN: usize = 7;
 /// Bytes of the longest text: a value's reply, whose pieces have at most 7 and 6 bytes.
-const LONGEST_TEXT: usize = VALUE_LEN + 8 * KEY_WORDS + 7 + 6 + 8 * VALUE_WORDS + END_LEN;
+pub(super) const LONGEST_TEXT: usize =
+    VALUE_LEN + 8 * KEY_WORDS + 7 + 6 + 8 * VALUE_WORDS + END_LEN;
 
 /// Bytes of the text that gives an item out.
 #[inline(always)]

@@ -12,6 +12,11 @@
 //! under way), then reads the value from the server, and stores it with the sum that it read first. A
 //! write that passes meanwhile has advanced a clock, so that the item is never given out.
 //!
+//! **Filling by who executes.** A cache of responses is filled without a look at the path's clocks. The thread that
+//! executes a call reads the server's first, and the response is kept with their sum. What has been executed has
+//! passed before, so the path's sum is never behind the server's. While it is still the one that was read, no
+//! write that had passed was under way then, and none has passed since.
+//!
 //! **Why a client that has seen the reply to a set never reads an older value.** Let a set have been
 //! answered. Then it had passed the path's program, which had advanced the clock. A get sent after the
 //! reply meets that clock. If an item is given out, its sum is at least as large as that, so its value was

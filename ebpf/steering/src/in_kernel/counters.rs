@@ -6,7 +6,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Outcome {
-    /// A get was answered with its value.
+    /// A get was answered with its value, or a call with the response that was kept.
     Hit = 0,
     /// A get was answered: there is no such key.
     Miss = 1,
@@ -24,22 +24,24 @@ pub enum Outcome {
     NoHeadroom = 7,
     /// Dropped: two keys have one hash.
     Collision = 8,
-    /// A get went on to the server.
+    /// A get, or a call whose response may be kept, went on to the server.
     GetPassed = 9,
     /// A write of one key went on to the server.
     WritePassed = 10,
     /// A command that can change any key went on to the server.
     OtherPassed = 11,
-    /// Of the gets that went on: their key was cached, but was written since.
+    /// Of those counted by [`GetPassed`](Self::GetPassed): what was cached had been written since.
     Stale = 12,
     /// Something else that changes nothing went on to the server: a get of several keys, of another protocol or
-    /// of a key that no item has room for, and what has no key.
+    /// of a key that no item has room for, what has no key, and a call whose response is not kept.
     ReadPassed = 13,
+    /// Of those counted by [`GetPassed`](Self::GetPassed): what was cached had expired.
+    Expired = 14,
 }
 
 impl Outcome {
     /// Every outcome, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Hit,
         Self::Miss,
         Self::Stored,
@@ -54,6 +56,7 @@ impl Outcome {
         Self::OtherPassed,
         Self::Stale,
         Self::ReadPassed,
+        Self::Expired,
     ];
 
     /// Its name in results.
@@ -74,6 +77,7 @@ impl Outcome {
             Self::OtherPassed => "others_passed",
             Self::Stale => "stale",
             Self::ReadPassed => "reads_passed",
+            Self::Expired => "expired",
         }
     }
 }

@@ -143,24 +143,39 @@ pub fn value_word(item: &Item, i: usize) -> Option<u64> {
 /// Whether the key in the frame is the item's.
 #[inline(always)]
 pub fn has_key<P: Packet + ?Sized>(item: &Item, p: &P, key: &Key) -> bool {
-    if Lengths::of(item).key != key.len {
-        return false;
-    }
+    Lengths::of(item).key == key.len
+        && stands_at::<KEY_WORDS, P>(p, key.at, key.len, |i| key_word(item, i))
+}
+
+/// Whether the `len` bytes at `at` are those of `MOST` words that are filled up with zeros.
+#[inline(always)]
+pub(super) fn stands_at<const MOST: usize, P: Packet + ?Sized>(
+    p: &P,
+    at: usize,
+    len: usize,
+    word: impl Fn(usize) -> Option<u64>,
+) -> bool {
     let mut done = 0;
-    for i in 0..KEY_WORDS {
-        if done + 8 > key.len {
+    for i in 0..MOST {
+        if done + 8 > len {
             break;
         }
-        if p.read::<8>(key.at + done).map(u64::from_le_bytes) != Some(item[KEY_AT + i]) {
+        let (Some(bytes), Some(word)) = (p.read::<8>(at + done), word(i)) else {
+            return false;
+        };
+        if u64::from_le_bytes(bytes) != word {
             return false;
         }
         done += 8;
     }
-    if done == key.len {
+    if done == len {
         return true;
     }
-    let last = last_word(p, key.at + done, key.at + key.len);
-    key_word(item, done / 8).is_some_and(|word| last == Some(word))
+    // One after the other: compared as options, what is in neither is read all the same.
+    let Some(last) = last_word(p, at + done, at + len) else {
+        return false;
+    };
+    word(done / 8) == Some(last)
 }
 
 /// Writes the key in the frame, which must be no longer than [`LONGEST_KEY`], into an item.

@@ -100,6 +100,7 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
     if let Some(first) = served(plans).next() {
         print_hosts(first);
         print_switched(plans);
+        print_response_caches(plans);
         println!("\n{}", servers(plans));
         print_multi_key(chosen, plans);
         print_advice(&first.smells);
@@ -207,6 +208,22 @@ fn print_switched(plans: &[Planned<'_>]) {
             println!(
                 "\n{}: a switch between client and server answers from its cache, its NAPI threads on CPU {:?}",
                 plan.trial.system.label, plan.placement.switch_napi
+            );
+        }
+    }
+}
+
+/// Systems that have a cache of responses before them.
+fn print_response_caches(plans: &[Planned<'_>]) {
+    for (trial, _) in plans {
+        if let Some(cache) = trial.system.response_cache {
+            println!(
+                "\n{}: XDP answers calls that change nothing from up to {} responses, each of which took at least {} of \
+                 CPU time, for {} at the longest",
+                trial.system.label,
+                cache.entries(),
+                cache.min_cost(),
+                cache.ttl()
             );
         }
     }

@@ -168,6 +168,7 @@ fn config(
     };
     Ok(ServerConfig {
         cache: None,
+        responses: None,
         regions: None,
         dispatcher: dispatcher(None, placement),
         secret: None,

@@ -148,10 +148,14 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
     }
 }
 
-/// Of the gets that a cache in the path saw, the share that it answered.
+/// Of what a cache in the path saw and could hold, gets or calls, the share that it answered.
 fn cache_hit_ratio(counted: &[(String, u64)]) -> Option<f64> {
-    let hits = count(counted, "netcache_hits")?;
-    ratio(hits, hits + count(counted, "netcache_gets_passed")?)
+    let of = |cache: &str| {
+        let hits = count(counted, &format!("{cache}_hits"))?;
+        let passed = count(counted, &format!("{cache}_gets_passed"))?;
+        ratio(hits, hits + passed)
+    };
+    ["netcache", "responses"].into_iter().find_map(of)
 }
 
 /// Bytes of chunks that were no frame's, by request.
@@ -362,6 +366,11 @@ mod tests {
             [name("hits", hits), name("gets_passed", passed)]
         };
         assert_eq!(cache_hit_ratio(&counted(3, 1)), Some(0.75));
+        let responses = counted(1, 3).map(|(name, count)| {
+            let name = name.replace("netcache", "responses");
+            (name, count)
+        });
+        assert_eq!(cache_hit_ratio(&responses), Some(0.25));
         assert_eq!(cache_hit_ratio(&counted(0, 0)), None);
         assert_eq!(cache_hit_ratio(&[]), None);
     }

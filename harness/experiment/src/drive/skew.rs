@@ -32,7 +32,7 @@ pub(super) fn imbalance(trial: &Trial, counted: &[(String, u64)]) -> Option<Imba
 /// could give them; nothing where a key has no one owner.
 fn partitioned(trial: &Trial) -> Option<(f64, f64)> {
     let design = plan::design(trial.system.serving())?;
-    if design.layout() != Layout::Partitioned || trial.system.cache.is_some() {
+    if design.layout() != Layout::Partitioned || trial.system.answered_in_path() {
         return None;
     }
     let requests = trial.workload()?;

@@ -4,7 +4,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use kv::server::{CacheConfig, DispatcherConfig, Preload, ServerConfig, SteerBy, Steerer};
+use kv::server::{
+    CacheConfig, DispatcherConfig, Preload, ResponsesConfig, ServerConfig, SteerBy, Steerer,
+};
 use kv::systems::{
     Clients, EngineKind, FlowHash, IoKind, MultiKey as Several, SystemKind as Design,
     Wakeup as Waking,
@@ -297,6 +299,11 @@ pub(crate) fn server(
             entries: cache.entries,
             // Where the switch is becomes known when it is made.
             switch: None,
+        }),
+        responses: trial.system.response_cache.map(|cache| ResponsesConfig {
+            entries: cache.entries(),
+            min_cost_ns: cache.min_cost().get(),
+            ttl_ns: cache.ttl().get(),
         }),
         multi_key: several(trial.system.multi_key),
         xdp: super::xdp::options(trial),

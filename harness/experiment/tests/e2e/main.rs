@@ -29,6 +29,7 @@ mod offload;
 mod privilege;
 mod provenance;
 mod reproduced;
+mod responses;
 mod restoring;
 mod results;
 mod scans;
@@ -76,6 +77,7 @@ fn cases() -> Vec<Case> {
         encrypted::cases(),
         calls::cases(),
         scans::cases(),
+        responses::cases(),
         gates::cases(),
         exclusion::cases(),
         restoring::cases(),

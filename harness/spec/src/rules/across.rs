@@ -8,6 +8,7 @@ mod in_kernel;
 mod multi_key;
 mod options;
 mod repartition;
+mod responses;
 mod rpc;
 mod scans;
 mod swept;
@@ -72,6 +73,7 @@ fn requests(spec: &Spec, findings: &mut Vec<Finding>) {
         truth::system(spec, system, index, findings);
         in_kernel::limits(spec, system, index, findings);
         in_kernel::cache(spec, system, index, findings);
+        responses::responses(spec, system, index, findings);
         xdp::options(spec, system, index, findings);
         xdp::chunks(spec, system, index, findings);
     }

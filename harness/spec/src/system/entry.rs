@@ -7,8 +7,8 @@ use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, PeerPlacement, SteerBy,
-    Steerer, SystemKind, SystemSpec, Wakeup, Xdp,
+    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, PeerPlacement, ResponseCache,
+    SteerBy, Steerer, SystemKind, SystemSpec, Wakeup, Xdp,
 };
 use crate::service::Service;
 use crate::units::{Bytes, Duration};
@@ -98,6 +98,9 @@ struct Details {
     /// Whether filters divide frames among the sockets of `raw_parallel`. Default: yes.
     #[serde(default)]
     filters: Option<bool>,
+    /// A cache in XDP of the responses to expensive calls. Default: none.
+    #[serde(default)]
+    response_cache: Option<ResponseCache>,
 }
 
 /// Either form, for the schema.
@@ -152,6 +155,7 @@ impl From<Details> for SystemSpec {
             batch,
             placement,
             filters,
+            response_cache,
         } = details;
         Self {
             system,
@@ -179,6 +183,7 @@ impl From<Details> for SystemSpec {
             batch,
             placement,
             filters,
+            response_cache,
         }
     }
 }
@@ -220,6 +225,7 @@ impl SystemSpec {
             batch: resolved.batch,
             placement: resolved.placement,
             filters: resolved.filters,
+            response_cache: resolved.response_cache,
         }
     }
 }

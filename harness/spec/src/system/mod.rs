@@ -32,6 +32,7 @@ mod programmable_rss;
 mod raw_parallel;
 mod raw_socket;
 mod reflector;
+mod response_cache;
 mod reuseport_ebpf;
 mod rss_shared;
 mod seastar;
@@ -57,6 +58,7 @@ pub use limits::Limits;
 pub use multi_key::MultiKey;
 pub use netcache::{Cache, CachePlace};
 pub use placement::PeerPlacement;
+pub use response_cache::ResponseCache;
 pub use steer_by::SteerBy;
 pub use steerer::Steerer;
 pub use xdp::{Xdp, XdpMode};
@@ -220,6 +222,10 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filters: Option<bool>,
+    /// A cache in XDP of the responses to expensive calls. Default: none.
+    #[garde(dive)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_cache: Option<ResponseCache>,
 }
 
 /// A system with nothing left to choose.
@@ -292,6 +298,9 @@ pub struct System {
     /// Whether filters divide frames among its sockets, where they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<bool>,
+    /// The cache of responses in front of it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_cache: Option<ResponseCache>,
 }
 
 const fn no_store() -> Bytes {
@@ -324,6 +333,13 @@ impl System {
             && self.rebalance.is_none()
             && self.encryption.is_none()
             && self.hot_keys.is_none()
+            && self.response_cache.is_none()
+    }
+
+    /// Whether a cache of items or of responses answers some requests before they reach it.
+    #[must_use]
+    pub const fn answered_in_path(&self) -> bool {
+        self.cache.is_some() || self.response_cache.is_some()
     }
 
     /// Whether requests and replies pass a switch, which has the cache.
@@ -370,6 +386,7 @@ impl SystemSpec {
             batch: None,
             placement: None,
             filters: None,
+            response_cache: None,
         }
     }
 
@@ -453,6 +470,7 @@ impl SystemSpec {
             batch: (self.system.has_batches()).then(|| self.batch.unwrap_or(Self::DEFAULT_BATCH)),
             placement: (self.system.has_placement()).then(|| self.placement.unwrap_or_default()),
             filters: (self.system.has_filters()).then(|| self.filters.unwrap_or(true)),
+            response_cache: self.response_cache.map(ResponseCache::resolve),
         }
     }
 }

@@ -59,6 +59,87 @@ fn what_calls_rule_out_is_refused() {
 }
 
 #[test]
+fn responses_are_kept_of_calls_that_change_nothing() {
+    let cached = |system: &str, more: &str| {
+        format!(
+            "{{system: {system}, label: kept{more}, response_cache: {{entries: 10, ttl: 1 s}}}}"
+        )
+    };
+    for system in ["xdp_steered", "sphinx", "seastar", "rss_shared"] {
+        for calls in ["store", "compute"] {
+            let calls = format!("  calls: {calls}\n");
+            assert_eq!(fault(&cached(system, ", io: af_xdp"), &calls), None);
+        }
+    }
+    let cases = [
+        (
+            cached("sphinx", ""),
+            "",
+            "sphinx on udp has none that takes it",
+        ),
+        (cached("minos", ", io: af_xdp"), "", "serves no calls"),
+        (
+            cached("xdp_steered", ", xdp: {multi_buffer: true}"),
+            "",
+            "leave `xdp.multi_buffer` out",
+        ),
+        (
+            cached("xdp_steered", ", xdp: {mode: offload}"),
+            "",
+            "leave `xdp.mode` out",
+        ),
+        (
+            cached("xdp_steered", ""),
+            "  calls: count\n",
+            "`add` changes its number",
+        ),
+        (
+            cached("xdp_steered", ""),
+            "  calls: scan\n",
+            "does not name",
+        ),
+        (
+            "{system: xdp_steered, label: kept, response_cache: {entries: 0}}".to_owned(),
+            "",
+            "response_cache.entries",
+        ),
+        (
+            "{system: xdp_steered, label: kept, response_cache: {ttl: 0 s}}".to_owned(),
+            "",
+            "must last longer than 0",
+        ),
+    ];
+    for (system, calls, expected) in cases {
+        let message = fault(&system, calls).unwrap_or_default();
+        assert!(message.contains(expected), "{system} {calls}: {message}");
+    }
+    expect_refused(&[(
+        "{system: xdp_steered, label: kept, response_cache: {}}",
+        "use netcache for memcached's items",
+    )]);
+    let text = |from: &str, to: &str| {
+        let text = GOOD.replace("- sphinx", &format!("- {}", cached("xdp_steered", "")));
+        let text = text.replace("  get_ratio", "  protocol: rpc\n  get_ratio");
+        let changed = text.replace(from, to);
+        assert_ne!(changed, text, "{from}");
+        let error = Spec::parse(&changed, "x").expect_err("wrong");
+        error.to_string()
+    };
+    let message = text("value_size: 64 B", "value_size: 300 B");
+    assert!(
+        message.contains("results of up to 223 B are kept"),
+        "{message}"
+    );
+    let message = text("\nload:\n", "\nload:\n  drain: [1 k]\n");
+    assert!(message.contains("held back for a drain"), "{message}");
+    let message = text("\nload:\n", "\ndisturb: {lose_frames: 3}\nload:\n");
+    assert!(
+        message.contains("`disturb.lose_frames` sits where"),
+        "{message}"
+    );
+}
+
+#[test]
 fn wires_belong_to_systems_that_serve_them() {
     expect_refused(&[
         (

@@ -9,7 +9,7 @@ use model::KeySpace;
 use serde::{Deserialize, Serialize};
 
 use super::ServerError;
-use super::cache::CacheConfig;
+use super::cache::{CacheConfig, ResponsesConfig};
 use super::dispatch::Dispatch as _;
 use super::dispatcher::DispatcherConfig;
 use super::wire::SteerBy;
@@ -72,6 +72,9 @@ pub struct ServerConfig {
     /// A cache in front of the steering program; AF_XDP only.
     #[serde(default)]
     pub cache: Option<CacheConfig>,
+    /// A cache of responses there, of a server of calls.
+    #[serde(default)]
+    pub responses: Option<ResponsesConfig>,
     /// How gets of several keys are served.
     #[serde(default)]
     pub multi_key: MultiKey,
@@ -205,6 +208,11 @@ impl ServerConfig {
     pub fn spins(&self) -> bool {
         self.wakeup == Wakeup::Spin
             || (self.dispatcher.as_ref()).is_some_and(DispatcherConfig::spins)
+    }
+
+    /// Whether a cache answers some requests before they reach its threads.
+    pub const fn answers_in_path(&self) -> bool {
+        self.cache.is_some() || self.responses.is_some()
     }
 
     /// What decides the legality of this server.

@@ -44,7 +44,7 @@ mod xdp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use cache::{CacheConfig, SwitchPorts};
+pub use cache::{CacheConfig, ResponsesConfig, SwitchPorts};
 pub use config::{Preload, ServerConfig};
 pub use counters::Counts;
 pub use dispatcher::{DispatcherConfig, Steerer};

@@ -197,13 +197,11 @@ impl Plane {
             Self::Sockets(sockets) => sockets.placing.attach(),
             Self::Rings(rings) => {
                 if rings.attached.is_none() {
-                    rings.attached = Some(match cache.and_then(Cache::on_device) {
+                    let before = |cache: &Cache| cache.attach_before(&rings.steer, rings.ifindex);
+                    rings.attached = Some(match cache.map(before).transpose()?.flatten() {
+                        Some(in_front) => in_front,
                         None if rings.offload => rings.steer.attach_offloaded(rings.ifindex)?,
                         None => rings.steer.attach(rings.ifindex)?,
-                        Some(mut program) => {
-                            program.before(&rings.steer)?;
-                            program.attach(rings.ifindex)?
-                        }
                     });
                 }
                 Ok(())

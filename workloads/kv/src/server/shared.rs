@@ -12,8 +12,8 @@ use steering::table::{SLOTS, Table, owner_in};
 use steering::{PartitionTable, Policy};
 use sys::mem::Pages;
 
-use super::cache::Asked;
 use super::cache::clocks::Clocks;
+use super::cache::{Asked, Offers};
 use super::config::ServerConfig;
 use super::counters::{Count, Counts, LiveCounts};
 use super::dispatcher::Allocation;
@@ -85,6 +85,8 @@ pub(crate) struct Shared {
     pub(crate) members: usize,
     /// What a cache in the path has to know of executed writes; nothing without one.
     pub(crate) clocks: Option<Arc<Clocks>>,
+    /// Responses for a cache in the path, where one holds such.
+    pub(crate) offers: Option<Offers>,
     /// How gets of several keys are served.
     pub(crate) multi_key: MultiKey,
     /// The hot keys, where such are spread.
@@ -134,7 +136,8 @@ impl Shared {
             preloaded: Mutex::default(),
             owners,
             members: config.members() as usize,
-            clocks: config.cache.is_some().then(|| Arc::new(Clocks::new())),
+            clocks: (config.answers_in_path()).then(|| Arc::new(Clocks::new(config.rpc.is_some()))),
+            offers: (config.responses.as_ref()).map(|cache| Offers::new(cache.min_cost_ns)),
             multi_key: config.multi_key,
             spread: (config.hot_keys > 0).then(|| Spread::new(config.hot_keys)),
             seal: (config.secret.as_ref()).map(|secret| Arc::new(Seal::new(secret))),
@@ -273,8 +276,7 @@ impl Shared {
     /// The clock that a datagram advances once it is dealt with.
     #[inline]
     pub(crate) fn clock_of(&self, payload: &[u8]) -> Option<u32> {
-        self.clocks.as_ref()?;
-        Clocks::of_datagram(payload)
+        self.clocks.as_ref()?.of_datagram(payload)
     }
 
     /// A datagram was dealt with, executed or not.

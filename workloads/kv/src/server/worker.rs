@@ -19,7 +19,7 @@ use std::time::Duration;
 use pktio::DatagramIo;
 use pktio::worker::{Handler, Woken};
 
-use super::cache::{Asked, Found};
+use super::cache::{Asked, Found, Weigher, Weighing};
 use super::desk::{Desk, Job};
 use super::dispatch::Dispatch as _;
 use super::engine::{Access as _, Engine};
@@ -42,6 +42,8 @@ use crate::systems::{Addressing, Design, MultiKey};
 /// Requests up to this many bytes are copied aside so that the reply can be built in place: longer
 /// than a get of the longest key, shorter than a reply is likely to be.
 const SHORT: usize = 320;
+
+const _: () = assert!(steering::in_kernel::response::LONGEST_CALL <= SHORT);
 
 /// Messages taken from each ring in one round.
 const INBOX_BATCH: usize = 256;
@@ -72,6 +74,7 @@ pub(crate) struct Owner<D: Design, N, I: DatagramIo, E> {
     work: u64,
     dispatch: D::Dispatch,
     reuse: Option<Reuse>,
+    weigher: Option<Weigher>,
     system: PhantomData<fn() -> N>,
 }
 
@@ -89,6 +92,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
         let seal = desk.shared.seal.clone();
         Self {
             sealing: seal.map(|seal| Sealing::new(seal, desk.me)),
+            weigher: desk.shared.offers.as_ref().map(|_| Weigher::new()),
             desk,
             cpu,
             own_queue,
@@ -161,6 +165,7 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
             || self.desk.shared.route_of(body, &single),
             |sealed| sealed.token,
         );
+        let weighing = self.begin_weighing(io.payload(&frame));
         let in_frame = match self.try_here(io, &mut frame, from, hash, &single) {
             Ok(in_frame) => in_frame,
             Err(owner) => {
@@ -174,6 +179,9 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
                 return;
             }
         };
+        if let (Some(weighing), Some(len)) = (weighing, in_frame) {
+            self.end_weighing(weighing, &io.room(&mut frame)[HEADER_LEN..HEADER_LEN + len]);
+        }
         let desk = &self.desk;
         let counts = &desk.shared.states[desk.me].counts;
         counts.executed(&single);
@@ -184,6 +192,20 @@ impl<D: Design, N: Notify, I: DatagramIo, E: Engine + Migrate> Owner<D, N, I, E>
                 deliver(io, frame, envelope, in_frame, &mut self.spill, counts);
             }
             None => deliver_bytes(io, frame, envelope, &self.reply, &mut self.spill, counts),
+        }
+    }
+
+    /// A call is about to be executed, whose response may be worth keeping.
+    #[inline]
+    fn begin_weighing(&self, datagram: &[u8]) -> Option<Weighing> {
+        let (weigher, clocks) = (self.weigher.as_ref()?, self.desk.shared.clocks.as_ref()?);
+        weigher.begin(datagram, clocks)
+    }
+
+    /// It was executed: a call that is weighed is short, and was copied aside.
+    fn end_weighing(&mut self, weighing: Weighing, response: &[u8]) {
+        if let (Some(weigher), Some(offers)) = (&mut self.weigher, &self.desk.shared.offers) {
+            weigher.end(weighing, &self.request, response, offers);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Child, Command, Stdio};
 
+use loader::{Attached, Pass};
 use sys::link::{MacAddress, Peer, VethSpec};
 use sys::netns::Namespace;
 
@@ -48,6 +49,16 @@ impl Drop for Switch {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Lets the client's device take frames that XDP sends back, as long as what is returned lives.
+pub(crate) fn takes_replies(cable: &Cable) -> (Attached, Pass) {
+    let pass = || {
+        let mut pass = Pass::load().expect("privilege");
+        let device = sys::link::ifindex(CLIENT_DEVICE).expect("the device");
+        (pass.attach(device).expect("attach"), pass)
+    };
+    cable.client.run(pass).expect("enter")
 }
 
 /// Makes the cable, or says why not. Fails where every tier is demanded.

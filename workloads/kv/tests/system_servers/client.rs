@@ -93,6 +93,7 @@ pub(crate) fn config(
         multi_key: MultiKey::Handoff,
         backlog: 0,
         cache: None,
+        responses: None,
         xdp: XdpOptions::default(),
         dispatcher,
         regions: None,

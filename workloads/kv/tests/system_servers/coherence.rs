@@ -48,9 +48,27 @@ pub(crate) fn of(counters: &ServerCounters, name: &str) -> u64 {
     found.expect("a counter").1
 }
 
+/// A client that sets and gets versions of the keys, however it asks for them.
+pub(crate) trait Versions {
+    /// Sets a key, and waits for the reply.
+    fn set(&mut self, id: usize, version: u64);
+    /// The version that a key has.
+    fn get(&mut self, id: usize) -> u64;
+}
+
+impl Versions for Client {
+    fn set(&mut self, id: usize, version: u64) {
+        set(self, id, version);
+    }
+
+    fn get(&mut self, id: usize) -> u64 {
+        get(self, id)
+    }
+}
+
 /// Thousands of sets on all keys, by two clients, while two others read: nobody reads an older value than
 /// it can know of.
-pub(crate) fn values_never_go_back(sets: u64) {
+pub(crate) fn values_never_go_back<C: Versions>(client: impl Fn() -> C + Sync, sets: u64) {
     let answered: [AtomicU64; KEYS] = std::array::from_fn(|_| AtomicU64::new(0));
     let writing = AtomicUsize::new(2);
     let write = |first: usize| {
@@ -59,7 +77,7 @@ pub(crate) fn values_never_go_back(sets: u64) {
             // Two keys in three sets are hot, and others have their turns.
             let id = first + 2 * ((round as usize * round as usize / 7) % (KEYS / 2));
             let version = answered[id].load(Ordering::Acquire) + 1;
-            set(&mut client, id, version);
+            client.set(id, version);
             answered[id].store(version, Ordering::Release);
         }
         writing.fetch_sub(1, Ordering::AcqRel);
@@ -74,13 +92,14 @@ pub(crate) fn values_never_go_back(sets: u64) {
             let id = (turn / 7 % 5 + gets / HOT_FOR) % KEYS;
             gets += 1;
             let known = answered[id].load(Ordering::Acquire).max(seen[id]);
-            let version = get(&mut client, id);
+            let version = client.get(id);
             assert!(version >= known, "key {id}: {version} after {known}");
             seen[id] = version;
         }
     };
     let mut first = client();
-    (0..KEYS).for_each(|id| set(&mut first, id, 0));
+    (0..KEYS).for_each(|id| first.set(id, 0));
+    let (write, read) = (&write, &read);
     thread::scope(|scope| {
         for side in 0..2 {
             scope.spawn(move || write(side));
@@ -91,7 +110,10 @@ pub(crate) fn values_never_go_back(sets: u64) {
 
 /// Two clients set one key at the same moment. Whichever counts as the later one, once both replies are
 /// there all who read read the same.
-pub(crate) fn sets_at_once_leave_one_value(rounds: u64) {
+pub(crate) fn sets_at_once_leave_one_value<C: Versions>(
+    client: impl Fn() -> C + Sync,
+    rounds: u64,
+) {
     let barrier = Barrier::new(2);
     let seen = Mutex::new(BTreeSet::new());
     // Told at the end: a side that panicked would let the other one wait for good.
@@ -100,10 +122,10 @@ pub(crate) fn sets_at_once_leave_one_value(rounds: u64) {
         let mut client = client();
         for round in 0..rounds {
             barrier.wait();
-            set(&mut client, 0, 2 * round + side);
+            client.set(0, 2 * round + side);
             barrier.wait();
             for _ in 0..20 {
-                let version = get(&mut client, 0);
+                let version = client.get(0);
                 seen.lock().expect("no panic").insert(version);
             }
             barrier.wait();
@@ -118,6 +140,7 @@ pub(crate) fn sets_at_once_leave_one_value(rounds: u64) {
             }
         }
     };
+    let take_turns = &take_turns;
     thread::scope(|scope| {
         for side in 0..2 {
             scope.spawn(move || take_turns(side));

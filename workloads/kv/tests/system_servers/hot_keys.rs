@@ -48,7 +48,7 @@ fn heat(server: &Server, id: usize) {
 
 fn nobody_reads_an_older_value(wakeup: Wakeup) {
     let Some(rig) = rig(wakeup) else { return };
-    let talk = || values_never_go_back(12_000);
+    let talk = || values_never_go_back(client, 12_000);
     rig.cable.client.run(talk).expect("enter");
     let after = counters(&rig.server);
     let total = after.total();
@@ -77,7 +77,7 @@ fn two_sets_at_once_leave_one_value() {
     };
     let talk = || {
         heat(&rig.server, 0);
-        sets_at_once_leave_one_value(300);
+        sets_at_once_leave_one_value(client, 300);
     };
     let prepare = || set(&mut client(), 0, 0);
     rig.cable.client.run(prepare).expect("enter");

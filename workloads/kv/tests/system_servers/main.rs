@@ -13,6 +13,7 @@ mod loopback;
 mod multi_key;
 mod netcache;
 mod overload;
+mod responses;
 mod scans;
 mod scenario;
 mod sealed;

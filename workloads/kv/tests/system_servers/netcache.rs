@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::cable::{CLIENT_DEVICE, Cable, DEVICE, PORTS, SERVER, Switch, cable, switched};
+use super::cable::{Cable, DEVICE, PORTS, SERVER, Switch, cable, switched, takes_replies};
 use super::client::{config, line};
 use super::coherence::{
     client, get, key, of, set, sets_at_once_leave_one_value, values_never_go_back,
@@ -62,16 +62,10 @@ fn rig(system: SystemKind, at: At) -> Option<Rig> {
     });
     let load = || Server::load(&config).map(started);
     let server = cable.server.run(load).expect("enter").expect("load");
-    let pass = || {
-        let mut pass = Pass::load().expect("loaded before");
-        let device = sys::link::ifindex(CLIENT_DEVICE).expect("the device");
-        (pass.attach(device).expect("attach"), pass)
-    };
-    let pass = cable.client.run(pass).expect("enter");
     Some(Rig {
+        _pass: takes_replies(&cable),
         cable,
         server,
-        _pass: pass,
         _switch: switch,
     })
 }
@@ -79,7 +73,7 @@ fn rig(system: SystemKind, at: At) -> Option<Rig> {
 /// Hot keys come and go meanwhile.
 fn nobody_reads_an_older_value(system: SystemKind, at: At) {
     let Some(rig) = rig(system, at) else { return };
-    let talk = || values_never_go_back(6_000);
+    let talk = || values_never_go_back(client, 6_000);
     rig.cable.client.run(talk).expect("enter");
     let after = counters(&rig.server);
     assert!(of(&after, "netcache_hits") > 100, "{:?}", after.related);
@@ -143,7 +137,7 @@ fn one_value_is_left(at: At) {
     let Some(rig) = rig(SystemKind::XdpSteered, at) else {
         return;
     };
-    let talk = || sets_at_once_leave_one_value(300);
+    let talk = || sets_at_once_leave_one_value(client, 300);
     rig.cable.client.run(talk).expect("enter");
     let after = counters(&rig.server);
     assert!(of(&after, "netcache_hits") > 0, "{:?}", after.related);

@@ -1,10 +1,10 @@
-//! The thread that fills the cache, and what becomes of the server when it ends.
+//! What the thread does that fills a cache of items.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use loader::NetCache;
 use steering::hash::hash_bytes;
@@ -12,14 +12,9 @@ use steering::in_kernel::item::item_of;
 
 use super::clocks::Clocks;
 use super::contents::{Contents, KeyBytes};
-use super::{Asked, Found, SAMPLE_SHIFT, lock};
-use crate::server::gate::Gate;
+use super::items::{Asked, Found, SAMPLE_SHIFT};
+use super::{INTERVAL, lock};
 use crate::server::shared::Shared;
-
-/// How long statistics gather: the paper's second, shorter as trials are.
-const INTERVAL: Duration = Duration::from_millis(100);
-/// How often the controller looks.
-const ROUND: Duration = Duration::from_millis(1);
 
 /// What the controller counts.
 #[derive(Debug, Default)]
@@ -29,34 +24,6 @@ pub(super) struct Counts {
     pub(super) evicted: AtomicU64,
     pub(super) under_way: AtomicU64,
     pub(super) entries: AtomicU64,
-}
-
-/// Says at the gate that the controller panicked, if it does.
-struct Watched<'a>(&'a Gate);
-
-impl Drop for Watched<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.fail("the cache's controller panicked".to_owned());
-        }
-    }
-}
-
-/// Works `round` off again and again until it is told to stop. A controller that cannot go on has failed the server:
-/// a cache that nobody fills is not the system that is measured.
-pub(super) fn keep_filling<E: std::fmt::Display>(
-    gate: &Gate,
-    stop: &AtomicBool,
-    mut round: impl FnMut() -> Result<(), E>,
-) {
-    let _watched = Watched(gate);
-    while !stop.load(Ordering::Acquire) {
-        std::thread::sleep(ROUND);
-        if let Err(error) = round() {
-            gate.fail(format!("the cache's controller: {error}"));
-            return;
-        }
-    }
 }
 
 /// The thread that fills the cache.
@@ -113,11 +80,11 @@ impl Controller {
         if self.interval_from.elapsed() >= INTERVAL {
             self.interval_from = Instant::now();
             let mut program = lock(&self.program);
-            self.contents.interval(program.hits()?);
+            self.contents.interval(program.held.hits()?);
             program.clear_statistics()?;
         }
         if self.contents.needs_grace() {
-            NetCache::grace_period()?;
+            loader::grace_period()?;
             self.contents.reclaim();
         }
         let entries = self.contents.len() as u64;
@@ -134,7 +101,7 @@ impl Controller {
                 continue;
             }
             let hash = hash_bytes(&key);
-            let passed = lock(&self.program).clocks(hash)?;
+            let passed = lock(&self.program).held.clocks(hash)?;
             if passed != clocks.read(hash) {
                 self.counts.under_way.fetch_add(1, Ordering::Relaxed);
                 continue;
@@ -161,20 +128,20 @@ impl Controller {
             let hash = hash_bytes(&key);
             let item = value.and_then(|(flags, value)| item_of(&key, flags, &value));
             let Some(item) = item else {
-                program.withdraw(hash)?;
+                program.held.withdraw(hash)?;
                 self.contents.remove(hash);
                 continue;
             };
             let before = self.contents.len();
-            let Some(admitted) = self.contents.admit(&key, clock) else {
+            let Some(admitted) = self.contents.admit(&key, clock, 1) else {
                 continue;
             };
             if let Some(evicted) = admitted.evicted {
-                program.withdraw(evicted)?;
+                program.held.withdraw(evicted)?;
                 self.counts.evicted.fetch_add(1, Ordering::Relaxed);
             }
             program.write(admitted.slot, item, clock)?;
-            program.publish(hash, admitted.slot)?;
+            program.held.publish(hash, admitted.slot)?;
             let is_new = self.contents.len() > before || admitted.evicted.is_some();
             let count = match is_new {
                 true => &self.counts.inserted,
@@ -183,49 +150,5 @@ impl Controller {
             count.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    #[test]
-    fn a_controller_that_cannot_go_on_fails_the_server_and_says_why() {
-        let (gate, stop) = (Gate::new(1), AtomicBool::new(false));
-        let mut rounds = 0;
-        keep_filling(&gate, &stop, || {
-            rounds += 1;
-            match rounds {
-                3 => Err("the map HITS is gone"),
-                _ => Ok(()),
-            }
-        });
-        let expected = "the cache's controller: the map HITS is gone";
-        assert_eq!((rounds, gate.failure().as_deref()), (3, Some(expected)));
-    }
-
-    #[test]
-    fn a_controller_that_panics_fails_the_server() {
-        let (gate, stop) = (Gate::new(1), AtomicBool::new(false));
-        let run = || {
-            keep_filling(&gate, &stop, || -> Result<(), String> {
-                panic!("on purpose")
-            })
-        };
-        assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
-        let expected = "the cache's controller panicked";
-        assert_eq!(gate.failure().as_deref(), Some(expected));
-    }
-
-    #[test]
-    fn one_that_is_told_to_stop_fails_nothing() {
-        let (gate, stop) = (Gate::new(1), AtomicBool::new(false));
-        keep_filling(&gate, &stop, || {
-            stop.store(true, Ordering::Release);
-            Ok::<_, String>(())
-        });
-        assert_eq!(gate.failure(), None);
     }
 }

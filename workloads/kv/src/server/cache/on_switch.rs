@@ -46,7 +46,7 @@ impl OnSwitch {
             let (clients, server) = (index(&ports.to_clients)?, index(&ports.to_server)?);
             let to_server = SwitchPort::load(server)?;
             let mut to_clients = SwitchPort::load(clients)?;
-            program.before(&to_server)?;
+            program.held.before(&to_server)?;
             Ok(Self {
                 _attached: [to_clients.attach(server)?, program.attach(clients)?],
                 to_clients,

@@ -28,7 +28,7 @@ use pktio::FrameIo;
 use pktio::frame::Port;
 use pktio::worker::{Handler, Woken};
 
-pub use config::{LinkLoss, ProxyConfig};
+pub use config::ProxyConfig;
 pub use counters::ProxyCounters;
 
 use crate::maelstrom::{Arrival, BadCode, Decoder, Encoder};

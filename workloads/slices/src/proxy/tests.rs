@@ -19,7 +19,6 @@ fn config(side: Side, r: u8, c: u8) -> ProxyConfig {
         r,
         c,
         mtu: MTU,
-        loss: None,
     }
 }
 

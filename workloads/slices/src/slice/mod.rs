@@ -48,13 +48,11 @@
 
 mod channel;
 pub mod checksum;
-mod lossy;
 mod message;
 mod route;
 mod set;
 
 pub use channel::Slice;
-pub use lossy::LossyPort;
 pub use message::{Flags, Message};
 pub use pktio::frame::Port;
 pub use route::{Chosen, Crossed, Decision, Route};

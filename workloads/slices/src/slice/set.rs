@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use loader::{Attached, Divert, LossyPath, PathCounters, ReceiveCounters};
+use loader::{Attached, Divert, ReceiveCounters};
 use pktio::af_xdp::{PortDevice, Ports, PortsConfig};
 use pktio::frame::Port;
 use steering::divert::Kept;
@@ -14,7 +14,7 @@ use sys::cpu::{self, CpuId, Topology};
 use sys::journal::Journal;
 use sys::link;
 
-use super::{LossyPort, Route, Slice};
+use super::{Route, Slice};
 use crate::placement::apply::{Applied, Linux, apply};
 use crate::placement::{Placement, PlacementError, Plan, Request, SliceCpus, place};
 
@@ -36,8 +36,6 @@ pub struct SlicesConfig {
     pub own: Vec<IpAddr>,
     /// Most frames that a slice's [`io`](Slice::io) hands out at once: the I/O vectors of NetSlices' Figure 5.
     pub batch: usize,
-    /// A path to one of the devices that loses frames.
-    pub lossy: Option<LossyPort>,
 }
 
 impl SlicesConfig {
@@ -52,7 +50,6 @@ impl SlicesConfig {
             kept: Kept::ALL,
             own: Vec::new(),
             batch: 64,
-            lossy: None,
         }
     }
 }
@@ -106,7 +103,6 @@ pub struct Slices<'j> {
     names: Vec<String>,
     batch: usize,
     programs: Vec<Divert>,
-    lossy: Option<LossyPath>,
     plan: Arc<Mutex<Plan>>,
     applied: Vec<Applied>,
     // Before the programs go: a veth has NAPI threads only while it has a program.
@@ -145,8 +141,7 @@ impl<'j> Slices<'j> {
     ) -> Result<Self, Error> {
         let slices = plan.slices.len() as u16;
         let (mut devices, mut programs, mut attached) = (Vec::new(), Vec::new(), Vec::new());
-        let mut lossy = None;
-        for (port, name) in (0..).map(Port).zip(&config.devices) {
+        for name in &config.devices {
             let link = link::get(name)?;
             let queues = link.rx_queues.min(link.tx_queues);
             if queues < u32::from(slices) {
@@ -158,14 +153,7 @@ impl<'j> Slices<'j> {
             }
             let mtu = u16::try_from(link.mtu).unwrap_or(u16::MAX);
             let mut program = Divert::load(link.rx_queues, config.kept, &config.own)?;
-            attached.push(match config.lossy {
-                Some(path) if path.port == port => {
-                    let (path, attached) = path.attach(&program, link.index)?;
-                    lossy = Some(path);
-                    attached
-                }
-                Some(_) | None => program.attach(link.index)?,
-            });
+            attached.push(program.attach(link.index)?);
             programs.push(program);
             devices.push(PortDevice {
                 ifindex: link.index,
@@ -179,7 +167,6 @@ impl<'j> Slices<'j> {
             names: config.devices.clone(),
             batch: config.batch,
             programs,
-            lossy,
             plan: Arc::new(Mutex::new(plan)),
             applied,
             linux,
@@ -215,18 +202,6 @@ impl<'j> Slices<'j> {
             batch: self.batch,
             ..PortsConfig::new(self.devices.clone(), number)
         }
-    }
-
-    /// What the lossy path did with the frames of each queue, where there is one.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn path_counters(&self) -> Result<Option<Vec<PathCounters>>, Error> {
-        let Some(path) = &self.lossy else {
-            return Ok(None);
-        };
-        let queues = self.programs.iter().map(Divert::queues).max();
-        Ok(Some(path.counters(queues.unwrap_or_default())?))
     }
 
     /// Opens a slice. Its memory is touched on its first u-peer, so that it lies on the node of the application. Until it is

@@ -198,19 +198,13 @@ impl SystemConfig {
                 self.processor.name()
             ));
         }
-        if let ProcessorConfig::Maelstrom(proxy) = &self.processor {
-            if let Some(why) = self.design.spoils_streams(self.workers) {
-                return refuse(format!(
-                    "{why}, and proxies need every frame of a stream at one worker: choose netslice, raw_socket, or raw_parallel \
-                     or packet_mmap_v3 with one worker"
-                ));
-            }
-            if proxy.loss.is_some() && self.design != Design::Netslice {
-                return refuse(
-                    "the program that makes losses stands in front of netslice's alone: lose frames on the link before it"
-                        .to_owned(),
-                );
-            }
+        if let ProcessorConfig::Maelstrom(_) = &self.processor
+            && let Some(why) = self.design.spoils_streams(self.workers)
+        {
+            return refuse(format!(
+                "{why}, and proxies need every frame of a stream at one worker: choose netslice, raw_socket, or raw_parallel \
+                 or packet_mmap_v3 with one worker"
+            ));
         }
         if self.devices[0] == self.devices[1] {
             return refuse(format!(

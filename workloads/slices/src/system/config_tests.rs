@@ -98,7 +98,6 @@ fn proxies_are_refused_where_their_streams_would_be_mixed_or_filtered() {
             r: 8,
             c: 3,
             mtu: 1500,
-            loss: None,
         }),
         ..config(design, workers)
     };

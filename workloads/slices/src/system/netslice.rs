@@ -140,12 +140,6 @@ pub(super) fn of_programs(
     for (device, counters) in config.devices.iter().zip(slices.counters()?) {
         of_program(into, device, &counters);
     }
-    // What is lost on purpose, repairs of a proxy's among it.
-    for path in slices.path_counters()?.into_iter().flatten() {
-        into.note("lossy path", "passed", path.passed);
-        into.note("lossy path", "lost", path.lost);
-        into.lose("path", "lossy path: lost", path.lost);
-    }
     Ok(())
 }
 
@@ -215,14 +209,9 @@ fn plan(config: &SystemConfig) -> Result<Plan, Error> {
 }
 
 fn wanted(config: &SystemConfig) -> Result<SlicesConfig, Error> {
-    let mut lossy = None;
     let (kept, own) = match &config.processor {
-        ProcessorConfig::Router => (Kept::ALL, own_addresses()?),
+        ProcessorConfig::Router | ProcessorConfig::Maelstrom(_) => (Kept::ALL, own_addresses()?),
         ProcessorConfig::Inspect { .. } => (Kept::NOTHING, Vec::new()),
-        ProcessorConfig::Maelstrom(proxy) => {
-            lossy = proxy.lossy();
-            (Kept::ALL, own_addresses()?)
-        }
         ProcessorConfig::Ipsec(gateway) => {
             // What the other gateway sends to this address is the slice's.
             let mut own = own_addresses()?;
@@ -233,7 +222,6 @@ fn wanted(config: &SystemConfig) -> Result<SlicesConfig, Error> {
     Ok(SlicesConfig {
         kept,
         own,
-        lossy,
         batch: config.batch as usize,
         ..SlicesConfig::new(config.devices.to_vec(), config.workers)
     })

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use slices::placement::apply::Outcome;
 use slices::placement::{Placement, PlacementError, SliceCpus};
-use slices::slice::{Chosen, Error, LossyPort, Message, Port, Slices, SlicesConfig};
+use slices::slice::{Chosen, Error, Message, Port, Slices, SlicesConfig};
 use steering::channel::Channel;
 use sys::cpu::{self, CpuId};
 use sys::journal::{self, Change, Journal};
@@ -49,56 +49,6 @@ pub(crate) fn k_peers() {
     for device in DEVICES {
         assert!(!napi::is_threaded(device).unwrap(), "{device}");
     }
-}
-
-/// Datagrams of the left host, one at a time, until the path has counted each; those that a slice reads.
-pub(crate) fn lossy() {
-    const COUNT: u64 = 300;
-    let hosts = Hosts::new(1);
-    let wanted = SlicesConfig {
-        lossy: Some(LossyPort {
-            port: Port(0),
-            channel: Channel::bursts(0.3, 3.0),
-            seed: 7,
-        }),
-        ..config(1)
-    };
-    let mut slices = Slices::attach(&wanted, None).unwrap();
-    let mut slice = slices.open(0, Chosen).unwrap();
-    slice.set_nonblocking(true);
-    let left = hosts.left.socket(hosts.left.v4.into(), PATIENCE);
-    let seen = |slices: &Slices<'_>| slices.path_counters().unwrap().unwrap()[0];
-    let mut message = Message::with_capacity(2048);
-    let mut read = 0;
-    for number in 0..COUNT {
-        let before = seen(&slices);
-        left.send_to(&number.to_be_bytes(), (hosts.right.v4, 9))
-            .unwrap();
-        let late = Instant::now() + PATIENCE;
-        while seen(&slices) == before {
-            assert!(Instant::now() < late, "datagram {number}");
-            thread::yield_now();
-        }
-        while slice.read(&mut message).is_ok() {
-            read += 1;
-        }
-    }
-    let path = seen(&slices);
-    assert!(path.lost > 0 && path.passed > 0, "{path:?}");
-    assert!(path.lost + path.passed >= COUNT, "{path:?}");
-    // What the kernel kept was a host's own talk.
-    let counters = slices.counters().unwrap();
-    assert_eq!(counters[0].redirected[0] + counters[0].passed, path.passed);
-    let late = Instant::now() + PATIENCE;
-    while read < counters[0].redirected[0] {
-        assert!(Instant::now() < late, "{read} read of {counters:?}");
-        read += u64::from(slice.read(&mut message).is_ok());
-    }
-    assert!(slice.read(&mut message).is_err());
-    drop(slice);
-    drop(slices);
-    let unhurt = Slices::attach(&config(1), None).unwrap();
-    assert_eq!(unhurt.path_counters().unwrap(), None);
 }
 
 pub(crate) fn moved() {

@@ -51,10 +51,6 @@ const CASES: &[Case] = &[
         machine::reopened,
     ),
     (
-        "machine::a_lossy_path_loses_what_it_counts_and_slices_get_the_rest",
-        machine::lossy,
-    ),
-    (
         "machine::what_devices_are_told_is_journalled",
         machine::journalled,
     ),

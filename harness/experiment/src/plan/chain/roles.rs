@@ -300,7 +300,6 @@ fn processor(
                 c,
                 mtu: trial.topology.mtu,
                 // A host between the two loses frames, whatever system it is.
-                loss: None,
             })
         }
     }

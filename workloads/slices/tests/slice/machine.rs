@@ -1,19 +1,13 @@
 //! What attaching does to the machine, and that it is undone.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use slices::placement::apply::Outcome;
 use slices::placement::{Placement, PlacementError, SliceCpus};
 use slices::slice::{Chosen, Error, Message, Port, Slices, SlicesConfig};
-use steering::channel::Channel;
 use sys::cpu::{self, CpuId};
 use sys::journal::{self, Change, Journal};
 use sys::napi;
 
 use crate::hosts::{DEVICES, Hosts, config};
-
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the NAPI threads of a device may run, queue by queue.
 fn threads(device: &str) -> Vec<Vec<CpuId>> {

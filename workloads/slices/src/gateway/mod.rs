@@ -1,6 +1,6 @@
 //! An IPsec gateway: a router whose link to another gateway is a tunnel (NetSlices, section 4.3).
 //!
-//! It is built of a [`Router`] and the ends of the tunnel ([`ipsec`](crate::ipsec)), and rules by port: **whatever leaves by the
+//! It is built of a [`Router`] and the ends of the tunnel ([`ipsec`]), and rules by port: **whatever leaves by the
 //! link between the gateways is encapsulated, and of what comes by it only what was encapsulated for this end is looked at**.
 //! So a packet of the hosts loses a hop, is encapsulated, and leaves with the link addresses of the way to the other gateway, which
 //! the same tables give; one of the tunnel is opened, loses a hop and leaves to the hosts. An ICMP error about a packet

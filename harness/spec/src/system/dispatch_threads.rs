@@ -4,9 +4,9 @@ use super::traits::Traits;
 
 pub(super) const TRAITS: Traits = Traits {
     name: "dispatch_threads",
-    summary: "one thread reads raw sockets and gives frames to worker threads by flow, which process and send them",
+    summary: "one thread reads packet sockets' rings and gives frames to worker threads by flow, which process and send them",
     paper: "a raw socket with worker threads: Marian, Lee, Weatherspoon, ANCS'12, sections 2 and 4 (user-space Click)",
-    fidelity: "not Click, but its division of work: frames keep their order within a flow, and are handed over without \
-               a copy; `owners` counts the workers, and the reader is one thread more",
+    fidelity: "not Click, but its division of work: frames keep their order within a flow, and are copied once, out of \
+               the reader's ring; `owners` counts the workers, and the reader is one thread more",
     ..Traits::FORWARDER
 };

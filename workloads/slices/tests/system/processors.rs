@@ -5,9 +5,9 @@ use slices::pair::Side;
 use slices::proxy::ProxyConfig;
 use slices::system::{Counters, Design, ProcessorConfig, System, SystemConfig};
 
-use crate::chain::{ENDS, MTU, Tap, chain, config};
+use crate::chain::{MTU, Tap, chain, config};
 use crate::pair::{BETWEEN, BETWEEN_MTU, pair};
-use crate::traffic::{TTL, check_behind, datagram, read};
+use crate::traffic::{TTL, check_behind, datagram};
 
 const FLOWS: u16 = 16;
 const COUNT: u32 = 600;
@@ -125,7 +125,7 @@ fn a_pair_of_proxies_sends_repairs_that_nobody_sees() {
     for design in [Design::Netslice, Design::RawSocket] {
         let Some(pair) = pair(design) else { return };
         let (mut left, mut right) = (pair.tap(0), pair.tap(1));
-        let mut systems = pair.running(design, |side| proxy(side));
+        let mut systems = pair.running(design, proxy);
         let arrived = send(0, &mut left, &mut right, true);
         assert_eq!(arrived.len(), COUNT as usize, "{design:?}");
         check_behind(2, 1, &arrived);

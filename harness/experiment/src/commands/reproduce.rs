@@ -70,8 +70,10 @@ fn folder(what: &Path) -> Result<PathBuf, BadInput> {
 fn place(output: &Path, paper: &str) -> (PathBuf, PathBuf) {
     let name = RunId::new(Timestamp::now(), &format!("{} {paper}", std::process::id()));
     let all = output.join(paper).join(name.as_str());
-    let made = all.ancestors().take_while(|path| !path.exists());
-    let ours = made.last().unwrap_or(&all).to_path_buf();
+    // The last ancestor of a relative path is empty, and stands for the folder that we are in.
+    let there = |path: &Path| path.as_os_str().is_empty() || path.exists();
+    let made = all.ancestors().take_while(|path| !there(path));
+    let ours = made.last().unwrap_or(all.as_path()).to_path_buf();
     (all, ours)
 }
 
@@ -90,6 +92,8 @@ mod tests {
         assert_eq!(again, ours);
         let beyond = output.path().join("new");
         assert_eq!(place(&beyond, "paper").1, beyond);
+        let relative = Path::new("no-such-folder-here");
+        assert_eq!(place(relative, "paper").1, relative);
     }
 
     #[test]

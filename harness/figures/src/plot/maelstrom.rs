@@ -1,8 +1,8 @@
 //! Maelstrom between two routers (Marian, Lee, Weatherspoon, ANCS 2012, section 4.4): which part of what goes over the link is
 //! goodput, and which part of what the link loses is recovered.
 //!
-//! The paper's numbers for the first do not agree with each other, so each is a line; ours is counted byte by
-//! byte. For the second the lines are theory, where losses are independent.
+//! What the paper measured, its formula and what follows from r and c do not agree, so each is a line; ours is
+//! counted byte by byte. For the second the lines are theory, where losses are independent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,10 +26,10 @@ use super::lines::{aside, line};
 use super::{estimate, forwarded};
 
 const LEAD: &str = "Left: bytes of frames that were delivered, as their sender made them, over all bytes that the egress router put \
-                    on the link. Lines: three numbers of NetSlices'12, section 4.4, that do not agree; with frames of one \
-                    length r / (r + c) is what the code can give, less its headers. Right: frames recovered over \
-                    frames lost. Lines: what one layer gives, and all layers in the limit of long interleaves, where \
-                    each frame is lost by itself.";
+                    on the link. Lines: what NetSlices'12 measured (section 4.4), the formula that it checks this with, and \
+                    r / (r + c), which frames of one length can give, less headers; the three do not agree. Right: frames \
+                    recovered over frames lost. Lines: what one layer gives, and all layers in the limit of long \
+                    interleaves, where each frame is lost by itself.";
 
 const MODEL: Rgb = Rgb(0x5c, 0x5c, 0x5c);
 

@@ -101,6 +101,14 @@ fn crossed(
     one.run(&mut near, 2 + PAUSE_NS);
     assert!(!near.is_open());
     conserves(&near, &one);
+    // Now every packet is in a group of every layer, the last ones in those that were not full.
+    let mut members = vec![0; c.into()];
+    for frame in one.sent_by(Side::Egress.between()) {
+        if let Header::Repair { group, .. } = Header::read(&frame).unwrap().0 {
+            members[usize::from(group.layer)] += usize::from(group.count);
+        }
+    }
+    assert_eq!(members, vec![lengths.len(); c.into()]);
     let mut state = Channel::first(seed, 0);
     let mut arrived = Arrived::default();
     carry(

@@ -32,6 +32,7 @@ pub mod dispatch;
 mod group;
 mod mapping;
 mod memory;
+mod nobody;
 pub mod packet_mmap_v3;
 pub mod pcap;
 pub mod pcap_mmap;
@@ -47,5 +48,6 @@ mod transmit_ring;
 
 pub use group::{Group, Obtained, PacketProbe, Rings};
 pub use memory::OwnFrame;
+pub use nobody::nobody;
 pub use plain::{PlainConfig, PlainIo};
 pub use ring::{RingFrame, RingIo};

@@ -8,6 +8,7 @@ use super::counters::Counters;
 use super::crew::{Crew, Report, Seat};
 use super::forwarding::Forwarding;
 use super::processor::Processing;
+use super::silence::Silence;
 use super::{Error, SystemConfig, ThreadInfo};
 
 /// The name of a thread that reads for others.
@@ -19,6 +20,7 @@ pub(super) struct Hands {
     pub(super) crew: Crew,
     processing: Processing,
     forwarding: Forwarding,
+    _silence: Silence,
 }
 
 /// What a frame is counted at that a thread took.
@@ -39,6 +41,7 @@ impl Hands {
             crew: Crew::default(),
             processing: Processing::prepare(config, ports)?,
             forwarding: Forwarding::here()?,
+            _silence: Silence::about(&config.processor)?,
         })
     }
 

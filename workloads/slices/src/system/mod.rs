@@ -43,6 +43,7 @@ mod pcap_mmap;
 mod processor;
 mod raw_parallel;
 mod raw_socket;
+mod silence;
 mod sockets;
 mod xdp_forward;
 

@@ -37,7 +37,7 @@ pub enum Processor {
 pub enum ProcessorKind {
     /// Routes each frame.
     Router,
-    /// Searches each frame for patterns, and routes it.
+    /// Searches each frame for patterns, and passes it on.
     Inspect,
     /// Encrypts and decrypts at the ends of a tunnel.
     Ipsec,
@@ -48,6 +48,8 @@ pub enum ProcessorKind {
 impl ProcessorKind {
     /// All processors, in the order in which they are listed.
     pub const ALL: [Self; 4] = [Self::Router, Self::Inspect, Self::Ipsec, Self::Maelstrom];
+    /// Those between whose routers there are IP packets and no others.
+    pub const OF_IP: [Self; 3] = [Self::Router, Self::Inspect, Self::Ipsec];
 
     /// The name that the spec uses.
     #[must_use]

@@ -1,6 +1,7 @@
 //! `dispatch_threads`: one thread that reads, others that process and send.
 
 use super::traits::Traits;
+use crate::traffic::ProcessorKind;
 
 pub(super) const TRAITS: Traits = Traits {
     name: "dispatch_threads",
@@ -8,5 +9,7 @@ pub(super) const TRAITS: Traits = Traits {
     paper: "a raw socket with worker threads: Marian, Lee, Weatherspoon, ANCS'12, sections 2 and 4 (user-space Click)",
     fidelity: "not Click, but its division of work: frames keep their order within a flow, and are copied once, out of \
                the reader's ring; `owners` counts the workers, and the reader is one thread more",
+    // Its filter lets in nothing but IP.
+    processors: &ProcessorKind::OF_IP,
     ..Traits::FORWARDER
 };

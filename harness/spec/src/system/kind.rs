@@ -347,6 +347,12 @@ impl SystemKind {
         self.traits().processors
     }
 
+    /// Whether threads of its own divide the frames among themselves, whatever queue these came by.
+    #[must_use]
+    pub const fn divides_frames(self) -> bool {
+        self.traits().divides_frames
+    }
+
     /// Whether its threads take frames in batches of a size that can be chosen.
     #[must_use]
     pub const fn has_batches(self) -> bool {

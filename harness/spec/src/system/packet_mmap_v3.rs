@@ -8,5 +8,6 @@ pub(super) const TRAITS: Traits = Traits {
     paper: "what one would pick today among packet sockets; Marian, Lee, Weatherspoon, ANCS'12 left it out (section 4)",
     fidelity: "its best configuration here: fanout by receive queue, blocks given away after 1 ms at the latest, so that \
                a lone frame waits for as long",
+    divides_frames: true,
     ..Traits::FORWARDER
 };

@@ -9,5 +9,6 @@ pub(super) const TRAITS: Traits = Traits {
     fidelity: "as there; `filters: true` (the default, and the better one) has the kernel run a disjoint filter for each \
                socket, `filters: false` a copy of each frame for each socket",
     filters: true,
+    divides_frames: true,
     ..Traits::FORWARDER
 };

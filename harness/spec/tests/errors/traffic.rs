@@ -215,18 +215,46 @@ fn each_system_has_its_processors() {
         "packet_mmap_v3",
         "dispatch_threads",
     ];
+    let good = |processor: &str, topology: &str, system: &str| {
+        let text = FRAMES.replace("router", processor);
+        let text = text.replace("chain", topology);
+        let text = text.replace("kernel_forward", system);
+        assert_eq!(Spec::parse(&text, "frames.yaml").err(), None, "{text}");
+    };
     for system in user_space {
-        for (processor, topology) in [
-            ("router", "chain"),
-            ("inspect", "chain"),
-            ("ipsec", "pair"),
-            ("maelstrom", "pair"),
-        ] {
-            let text = FRAMES.replace("router", processor);
-            let text = text.replace("chain", topology);
-            let text = text.replace("kernel_forward", system);
-            assert_eq!(Spec::parse(&text, "frames.yaml").err(), None, "{text}");
+        for (processor, topology) in [("router", "chain"), ("inspect", "chain"), ("ipsec", "pair")]
+        {
+            good(processor, topology, system);
         }
+    }
+    for system in [
+        "raw_socket",
+        "{system: raw_parallel, owners: 1}",
+        "{system: packet_mmap_v3, owners: 1}",
+    ] {
+        good("maelstrom", "pair", system);
+    }
+}
+
+#[test]
+fn a_proxys_stream_stays_whole() {
+    for (system, expected) in [
+        ("pcap", "pcap does router, inspect, ipsec alone"),
+        ("pcap_mmap", "or use netslice, raw_socket"),
+        ("dispatch_threads", "`maelstrom` is asked for"),
+        ("raw_parallel", "use `owners: 1`"),
+        (
+            "{system: packet_mmap_v3, owners: 2}",
+            "the sockets of packet_mmap_v3 divide frames among themselves",
+        ),
+    ] {
+        let message = refused(&[
+            ("router", "maelstrom"),
+            ("chain", "pair"),
+            ("- kernel_forward", &format!("- {system}")),
+        ]);
+        assert!(message.contains("frames.yaml:6:"), "{message}");
+        assert!(message.contains(expected), "{system}: {message}");
     }
 }
 

@@ -304,6 +304,13 @@ fn system(
         );
         find(".owners", message);
     }
+    if processor == ProcessorKind::Maelstrom && kind.divides_frames() && system.owners != Some(1) {
+        let message = format!(
+            "the sockets of {kind} divide frames among themselves, and a proxy needs all frames of its stream: use \
+             `owners: 1`"
+        );
+        find(".owners", message);
+    }
     for field in request_options(system) {
         find(
             &format!(".{field}"),
@@ -336,6 +343,7 @@ fn request_options(system: &SystemSpec) -> impl Iterator<Item = &'static str> {
         ("xdp", system.xdp.is_some()),
         ("steering", system.steering.is_some()),
         ("hot_keys", system.hot_keys.is_some()),
+        ("response_cache", system.response_cache.is_some()),
     ];
     let given = options.into_iter().filter(|(_, given)| *given);
     given.map(|(field, _)| field)

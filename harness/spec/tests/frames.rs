@@ -156,8 +156,9 @@ fn the_resolved_spec_is_complete_and_gives_the_same_trials() {
         &[
             "traffic.processor={maelstrom: {r: 4, loss: 1 %}}",
             "topology.kind=pair",
-            "systems=[netslice, {system: raw_parallel, owners: 3, filters: false}]",
+            "systems=[netslice, {system: raw_parallel, owners: 1, filters: false}]",
         ],
+        &["systems=[netslice, {system: raw_parallel, owners: 3, filters: false}]"],
     ] {
         let spec = spec(set);
         let yaml = spec.resolved().to_yaml().expect("a spec is plain data");

@@ -218,7 +218,7 @@ impl Metric {
                 (cpus > 0.0).then_some(trial.payload_gbps()? / cpus)
             }
             Self::RecoveredShare => trial.frames?.recovered_share(),
-            Self::GoodputShare => trial.frames?.goodput_share(),
+            Self::GoodputShare => trial.goodput_share(),
         }
     }
 }

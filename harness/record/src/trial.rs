@@ -123,7 +123,7 @@ pub struct FrameResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<u64>,
     /// Bytes of all frames, link header included, that the egress router put on the link between the two
-    /// routers in the measure phase, as its device counts them; empty where there is one router.
+    /// routers in the whole trial, as its device counts them; empty where there is one router.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_bytes: Option<u64>,
 }
@@ -131,16 +131,6 @@ pub struct FrameResult {
 impl FrameResult {
     /// Bytes of a frame's headers: Ethernet, IPv4 without options, UDP.
     pub const HEADERS: u32 = 14 + 20 + 8;
-
-    /// Of the bytes on the link between two routers, the share that was frames of the traffic as the sender
-    /// made them, and delivered. `None` without such a link, or where nothing was put on it.
-    #[must_use]
-    pub fn goodput_share(self) -> Option<f64> {
-        let link = self.link_bytes.filter(|bytes| *bytes > 0)?;
-        let payload = self.frame_bytes.checked_sub(Self::HEADERS)?;
-        let frames = self.payload_bytes as f64 / f64::from(payload);
-        Some(frames * f64::from(self.frame_bytes) / link as f64)
-    }
 
     /// Of the lost frames of the traffic, the share that was recovered; `None` where none was lost.
     #[must_use]
@@ -258,10 +248,22 @@ impl TrialRecord {
         Some(self.gbps(self.frames?.payload_bytes))
     }
 
-    /// Of a packet trial with two routers: all frames that went from one to the other, Gb/s.
+    /// Of a packet trial with two routers: the share of the bytes between them that was frames of the traffic as
+    /// the sender made them, and delivered; over the whole trial, so that both are counted at rest. `None` without
+    /// such a link, or where nothing was put on it.
+    #[must_use]
+    pub fn goodput_share(&self) -> Option<f64> {
+        let frames = self.frames?;
+        let link = frames.link_bytes.filter(|bytes| *bytes > 0)?;
+        Some(self.ledger.answered as f64 * f64::from(frames.frame_bytes) / link as f64)
+    }
+
+    /// Of a packet trial with two routers: what went from one to the other for the frames that were delivered in
+    /// the measure phase, Gb/s: so many bytes for each of them as in the whole trial.
     #[must_use]
     pub fn link_gbps(&self) -> Option<f64> {
-        Some(self.gbps(self.frames?.link_bytes?))
+        let bits = self.achieved_rps() * f64::from(self.frames?.frame_bytes) * 8.0;
+        Some(bits / 1e9 / self.goodput_share().filter(|share| *share > 0.0)?)
     }
 
     /// Of a packet trial: CPUs that the system's NAPI threads kept busy in the measure phase, on average.

@@ -201,6 +201,7 @@ impl HostRole {
                 link::add_neighbour(device, *address, MacAddress(*mac))?;
             }
             Action::NoErrors => no_icmp_errors()?,
+            Action::OnlyV4 => no_ipv6()?,
             Action::Route {
                 device,
                 network,
@@ -308,12 +309,25 @@ impl HostRole {
 /// left alone.
 fn no_icmp_errors() -> std::io::Result<()> {
     for setting in ["icmp_msgs_per_sec", "icmp_msgs_burst"] {
-        match sysctl::write(&format!("net.ipv4.{setting}"), "0") {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            written => written?,
-        }
+        set_if_there(&format!("net.ipv4.{setting}"), "0")?;
     }
     Ok(())
+}
+
+/// For the devices that are there, and for those that will be.
+fn no_ipv6() -> std::io::Result<()> {
+    for devices in ["all", "default"] {
+        set_if_there(&format!("net.ipv6.conf.{devices}.disable_ipv6"), "1")?;
+    }
+    Ok(())
+}
+
+/// Sets what not every kernel has.
+fn set_if_there(setting: &str, value: &str) -> std::io::Result<()> {
+    match sysctl::write(setting, value) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        written => written,
+    }
 }
 
 /// The NAPI threads of all devices.
@@ -333,6 +347,7 @@ fn counters(devices: &[String]) -> Result<Vec<(String, u64)>> {
         all.extend([
             (format!("{device} rx_packets"), statistics.rx_packets),
             (format!("{device} tx_packets"), statistics.tx_packets),
+            (format!("{device} tx_bytes"), statistics.tx_bytes),
             (format!("{device} rx_dropped"), statistics.rx_dropped),
             (format!("{device} tx_dropped"), statistics.tx_dropped),
             (format!("{device} rx_errors"), statistics.rx_errors),

@@ -1,18 +1,15 @@
 //! The router agent: a packet system in a process of its own, between sender and receiver.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use protocol::{Phase, Progress};
 use serde::{Deserialize, Serialize};
 use slices::system::{Counters, Error, System, SystemConfig};
 use sys::account::{CpuSnapshot, Usage};
+use sys::clock;
 use sys::cpu::{CpuId, Pinned};
-use sys::{clock, link};
 
 use super::Role;
 use super::window::Window;
-
-/// Bytes of a link's header, which the kernel has taken off a packet where a veth counts its bytes.
-const LINK_HEADER: u64 = 14;
 
 /// A request to the router agent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,8 +52,6 @@ pub(crate) struct Measured {
     pub(crate) used: Usage,
     /// Where those that are pinned were allowed to run at its end.
     pub(crate) pinned: Vec<Pinned>,
-    /// Bytes of frames, link headers included, that left by the device towards the receiver.
-    pub(crate) sent_bytes: u64,
 }
 
 /// The role's state.
@@ -68,8 +63,6 @@ pub(crate) struct RouterRole {
 
 struct Loaded {
     system: System,
-    /// The device towards the receiver.
-    outward: String,
 }
 
 impl Role for RouterRole {
@@ -80,14 +73,13 @@ impl Role for RouterRole {
         match request {
             Request::Load(config) => {
                 self.progress.enter(Phase::Loaded)?;
-                let [_, outward] = config.devices.clone();
                 let system = match System::load(&config) {
                     Err(error @ (Error::Refused { .. } | Error::Config(_))) => {
                         return Ok(Answer::Refused(error.to_string()));
                     }
                     loaded => loaded?,
                 };
-                self.loaded = Some(Loaded { system, outward });
+                self.loaded = Some(Loaded { system });
                 Ok(Answer::Done)
             }
             Request::Attach => {
@@ -131,22 +123,16 @@ impl Loaded {
         let threads = self.system.threads();
         let cpu = || CpuSnapshot::of_threads(threads.iter().map(|thread| thread.tid));
         clock::sleep_until_ns(window.measure_from_ns());
-        let (cpu_before, bytes_before) = (cpu()?, self.sent_bytes()?);
+        let before = cpu()?;
         clock::sleep_until_ns(window.measure_until_ns());
-        let (cpu_after, bytes_after) = (cpu()?, self.sent_bytes()?);
+        let after = cpu()?;
         let pinned = threads.iter().filter_map(|thread| {
             let cpu = CpuId(thread.cpu?);
             Some(Pinned::look(&thread.name, Some(thread.tid), cpu))
         });
         Ok(Measured {
-            used: cpu_after.since(&cpu_before).total,
+            used: after.since(&before).total,
             pinned: pinned.collect::<Result<_, _>>()?,
-            sent_bytes: bytes_after.saturating_sub(bytes_before),
         })
-    }
-
-    fn sent_bytes(&self) -> Result<u64> {
-        let counted = link::statistics(&self.outward).context("the device's statistics")?;
-        Ok(counted.tx_bytes + counted.tx_packets * LINK_HEADER)
     }
 }

@@ -58,6 +58,9 @@ pub(crate) enum Action {
     /// No ICMP errors of the kernel's: packet sockets take copies, and it would complain of packets that are not its to
     /// deliver.
     NoErrors,
+    /// No IPv6 on any device: a kernel that begins to forward it reports groups, and its reports would be counted among
+    /// the frames.
+    OnlyV4,
     /// The way to a network that is not on any of the host's links.
     Route {
         /// The device.
@@ -126,6 +129,7 @@ impl fmt::Display for Action {
                 write!(f, "static neighbour {address} on {device}")
             }
             Self::NoErrors => f.write_str("no ICMP errors of the kernel's own"),
+            Self::OnlyV4 => f.write_str("no IPv6"),
             Self::Route {
                 device,
                 network,

@@ -3,7 +3,7 @@
 use spec::Processor;
 
 use super::{cell, ratio};
-use crate::trial::{FrameResult, TrialRecord};
+use crate::trial::TrialRecord;
 
 /// The columns in order.
 pub(super) const COLUMNS: [&str; 18] = [
@@ -55,7 +55,7 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         cell(code.map(|code| code.burst)),
         cell(frames.and_then(|frames| frames.lost)),
         gbps(record.link_gbps()),
-        ratio(frames.and_then(FrameResult::goodput_share)),
+        ratio(record.goodput_share()),
     ]
 }
 

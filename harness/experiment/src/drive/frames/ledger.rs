@@ -201,6 +201,23 @@ fn path_lost(whole: &AtRest) -> u64 {
     lost.map_or(0, |(_, frames)| *frames)
 }
 
+/// Bytes of a link's header, which the kernel has taken off a packet where a veth counts its bytes.
+const LINK_HEADER: u64 = 14;
+
+/// Bytes of frames, link headers included, that the first router put on the link to the second; nothing where there is
+/// no second.
+pub(super) fn link_bytes(plan: &FramePlan, whole: &AtRest) -> Option<u64> {
+    let [egress, _] = plan.routers.as_slice() else {
+        return None;
+    };
+    let of = |what: &str| -> u64 {
+        let name = format!("{} {what}", egress.devices[1]);
+        let rows = whole.lab.iter().filter(|row| row.name == name);
+        rows.map(|row| row.value).sum()
+    };
+    Some(of("tx_bytes") + of("tx_packets") * LINK_HEADER)
+}
+
 /// A proxy's counters, by their names in its system's: frames of the traffic that left under the code and that came, and
 /// repairs.
 const DATA_SENT: &str = "data_encoded";

@@ -189,3 +189,20 @@ fn devices_stand_still_when_no_queue_took_a_frame() {
     assert_eq!(frames_moved(&taken(5), &taken(5)), 0);
     assert_eq!(frames_moved(&taken(5), &taken(9)), 4);
 }
+
+#[test]
+fn the_link_between_two_routers_carried_whole_frames() {
+    let lab = || {
+        vec![
+            row("egress host", "egress0 tx_bytes", 9_000),
+            row("egress host", "egress1 tx_bytes", 3_000),
+            row("egress host", "egress1 tx_packets", 2),
+        ]
+    };
+    let bytes = |topology, processor| {
+        let whole = whole(lab(), vec![Counters::default(); 2], 2);
+        link_bytes(&plan(topology, processor, "netslice"), &whole)
+    };
+    assert_eq!(bytes("pair", "ipsec"), Some(3_028));
+    assert_eq!(bytes("chain", "router"), None);
+}

@@ -185,8 +185,6 @@ fn all_pinned(evidence: &Evidence<'_>, sender: &[Pinned]) -> Vec<Pinned> {
 fn result(evidence: &Evidence<'_>, phase: &Phase) -> FrameResult {
     let coded = ledger::coded(evidence.plan, &evidence.whole);
     let whole = &evidence.whole.counted.routers;
-    let between = evidence.routers.len() > 1;
-    let egress = evidence.routers.first().filter(|_| between);
     FrameResult {
         frame_bytes: u32::try_from(evidence.plan.traffic.frame_size.get()).unwrap_or(u32::MAX),
         payload_bytes: phase.payload_bytes,
@@ -196,7 +194,7 @@ fn result(evidence: &Evidence<'_>, phase: &Phase) -> FrameResult {
             Processor::Router | Processor::Inspect | Processor::Ipsec(_) => None,
             Processor::Maelstrom(options) => (options.loss.get() > 0).then_some(coded.lost),
         },
-        link_bytes: egress.map(|egress| egress.sent_bytes),
+        link_bytes: ledger::link_bytes(evidence.plan, &evidence.whole),
     }
 }
 

@@ -180,6 +180,9 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
     hosts.push(end(Part::Receiver, RECEIVER, Receiver::Xdp, receiver_napi));
     join(row, &mut hosts);
     introduce(row, &mut hosts);
+    for host in &mut hosts {
+        host.steps.before.insert(0, Action::OnlyV4);
+    }
     hosts
 }
 

@@ -60,6 +60,7 @@ fn a_chain_is_three_hosts_that_know_each_other() {
     assert_eq!(
         steps(&plan, 1),
         [
+            "no IPv6",
             "create veth router1 - receiver0, 2 queues, mtu 1500",
             "no packets of the kernel's own on router0",
             "bring router0 up",

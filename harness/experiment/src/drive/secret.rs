@@ -1,8 +1,5 @@
 //! The secret of a trial whose requests are encrypted.
 
-use std::fs::File;
-use std::io::Read as _;
-
 use anyhow::{Context, Result};
 use seal::Secret;
 use slices::gateway;
@@ -40,12 +37,10 @@ pub(super) fn share(plan: &mut Plan) -> Result<()> {
 /// # Errors
 /// When the system has no random numbers.
 pub(super) fn share_tunnel(plan: &mut FramePlan) -> Result<()> {
-    let mut bytes = [0; 32];
-    let mut source = File::open("/dev/urandom").context("a secret for both gateways")?;
-    source.read_exact(&mut bytes)?;
+    let secret = gateway::Secret::random().context("a secret for both gateways")?;
     for router in &mut plan.routers {
         match &mut router.system.processor {
-            ProcessorConfig::Ipsec(gateway) => gateway.secret = gateway::Secret(bytes),
+            ProcessorConfig::Ipsec(gateway) => gateway.secret = secret.clone(),
             ProcessorConfig::Router
             | ProcessorConfig::Inspect { .. }
             | ProcessorConfig::Maelstrom(_) => {}

@@ -30,6 +30,18 @@ pub enum Authentication {
 #[serde(transparent)]
 pub struct Secret(pub [u8; 32]);
 
+impl Secret {
+    /// A secret that nobody else has.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
 /// Not for logs.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

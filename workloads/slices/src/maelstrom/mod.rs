@@ -24,7 +24,6 @@
 mod code;
 mod decoder;
 mod encoder;
-pub mod goodput;
 pub mod header;
 mod repairs;
 pub mod theory;

@@ -284,7 +284,7 @@ fn processor(
                 local: between(side),
                 remote: between(other),
                 spi: SPI,
-                // Made anew for each trial, as sequence numbers begin anew.
+                // No part of the plan: replaced for each trial when it is driven, as sequence numbers begin anew.
                 secret: Secret([0; 32]),
                 authentication: match options.integrity {
                     Integrity::None => Authentication::None,
@@ -299,7 +299,6 @@ fn processor(
                 r,
                 c,
                 mtu: trial.topology.mtu,
-                // A host between the two loses frames, whatever system it is.
             })
         }
     }

@@ -27,6 +27,8 @@ pub(crate) enum Place {
     Driver,
     /// On the device (XDP_FLAGS_HW_MODE).
     Device,
+    /// In the stack, over socket buffers (XDP_FLAGS_SKB_MODE).
+    Stack,
 }
 
 /// Attaches to the driver or the device, by a link; nothing else will do.
@@ -39,6 +41,7 @@ pub(crate) fn xdp(
     let mode = match place {
         Place::Driver => XdpMode::Driver,
         Place::Device => XdpMode::Hardware,
+        Place::Stack => XdpMode::Skb,
     };
     let id = program
         .attach_to_if_index(ifindex, mode)
@@ -68,6 +71,7 @@ fn refused(name: &'static str, ifindex: u32, place: Place, error: ProgramError) 
     match place {
         Place::Driver => Error::NoNativeXdp { ifindex, reason },
         Place::Device => Error::NoOffload { ifindex, reason },
+        Place::Stack => Error::NoGenericXdp { ifindex, reason },
     }
 }
 

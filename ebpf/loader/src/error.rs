@@ -69,6 +69,14 @@ pub enum Error {
         /// The kernel's word.
         reason: String,
     },
+    /// The stack's hook of the device is not to be had.
+    #[error("the device with index {ifindex} takes no XDP program in its stack ({reason}): remove the one that it has")]
+    NoGenericXdp {
+        /// The device.
+        ifindex: u32,
+        /// The kernel's word.
+        reason: String,
+    },
     /// A map operation failed.
     #[error("the map {map}: {source}")]
     Map {

@@ -8,7 +8,7 @@ use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::layout::{LONGEST_REQUEST, REQUEST_BYTES, REQUEST_HEADER};
 
 use crate::object::{self, map_error, program_error};
-use crate::{Error, Result};
+use crate::{Attached, Error, Result, attach};
 
 /// Requests lie close together: the list is read from its begin to its end, over and over.
 const ALIGNED: usize = 16;
@@ -70,6 +70,21 @@ impl Generate {
             template: list.usual,
             listed: list.count,
         })
+    }
+
+    /// Makes calls of [`run`](Self::run) cheap for as long as what is returned lives.
+    ///
+    /// A call for more than one frame enters the program in the kernel's XDP dispatcher and takes it out again at its
+    /// end (`bpf_prog_change_xdp`), and each time code is patched and a grace period of RCU is waited for: tens of
+    /// milliseconds on an idle machine. A program that is attached to a device stays in the dispatcher. `ifindex` is
+    /// that device, in the calling thread's namespace; it must be one that no frame comes in by, for the program
+    /// would write over it. Best is the loopback device of a namespace that nobody else has.
+    ///
+    /// # Errors
+    /// When the device is gone or has a program already.
+    pub fn keep_dispatched(&mut self, ifindex: u32) -> Result<Attached> {
+        let program = object::program::<Xdp>(&mut self.ebpf, Self::NAME)?;
+        attach::xdp(Self::NAME, program, ifindex, attach::Place::Stack)
     }
 
     /// Makes `frames` frames on the calling thread's CPU, as fast as it can, and returns when all

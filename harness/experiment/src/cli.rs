@@ -192,6 +192,8 @@ pub(crate) enum Role {
     Sender,
     /// Measures thread notification
     Probe,
+    /// Holds settings of the machine
+    Settings,
 }
 
 /// A spec and what to change in it.

@@ -22,6 +22,7 @@ mod hold;
 mod lanes;
 mod latency;
 mod ledger;
+mod live;
 mod memory;
 mod phases;
 mod recording;

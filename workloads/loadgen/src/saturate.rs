@@ -9,7 +9,7 @@
 use std::thread;
 use std::time::Duration;
 
-use loader::{Attached, Generate, Replies, ReplyCounters};
+use loader::{Attached, Replies, ReplyCounters};
 use model::Schedule;
 use pktio::client::{Flow, request_frame};
 use sys::account::CpuSnapshot;
@@ -19,16 +19,13 @@ use sys::cpu::Pinned;
 use crate::addressing::Destinations;
 use crate::af_xdp::{AfXdpPlan, queues_of_flows, stations};
 use crate::hold::Arrival;
+use crate::live::LiveFrames;
 use crate::phases::Phases;
 use crate::{
     ClientConfig, ClientError, ClientReport, Latency, Ledger, Losses, Measured, NamedCount, lanes,
     wire,
 };
 
-/// Frames of a call while it is not known how fast they leave.
-const FIRST_CALL: u32 = 1 << 16;
-/// Frames of a call at most: about half a second.
-const LONGEST_CALL: u32 = 1 << 21;
 /// How often the counters are looked at while replies may still come.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long no reply may come before the last has come, once the server is at rest.
@@ -40,7 +37,7 @@ pub(crate) struct Saturator {
     _attached: Attached,
     replies: Replies,
     /// One a queue, index = queue.
-    generators: Vec<Generate>,
+    generators: Vec<LiveFrames>,
     cpus: Vec<u32>,
 }
 
@@ -76,7 +73,7 @@ impl Saturator {
                         "no request of the schedule is for queue {queue}: use more flows"
                     )));
                 }
-                Ok(Generate::load(list, ifindex)?)
+                LiveFrames::open(list, ifindex)
             })
             .collect::<Result<_, _>>()?;
         let mut replies = Replies::load(plan.server_ports.clone().into())?;
@@ -143,7 +140,7 @@ impl Saturator {
     fn generate(&self, phases: Phases) -> Result<(Measured, Vec<Pinned>), ClientError> {
         let work = |lane: usize| {
             clock::sleep_until_ns(phases.start_ns);
-            until(&self.generators[lane], phases.measure_end())
+            self.generators[lane].make_until(phases.measure_end())
         };
         let ran = lanes::run(&self.cpus, work, |threads| self.watch(phases, threads))?;
         Ok((ran.watched, ran.pinned))
@@ -201,25 +198,6 @@ impl Saturator {
 struct Counts {
     made: u64,
     replies: ReplyCounters,
-}
-
-/// Generates until `end_ns`; a call's length follows from how fast the one before was.
-pub(crate) fn until(generator: &Generate, end_ns: u64) -> Result<(), ClientError> {
-    let mut frames = FIRST_CALL;
-    loop {
-        let began_ns = clock::now_ns();
-        if began_ns >= end_ns {
-            return Ok(());
-        }
-        generator.run(frames)?;
-        let now_ns = clock::now_ns();
-        let took_ns = (now_ns - began_ns).max(1);
-        let left_ns = end_ns.saturating_sub(now_ns);
-        let fitting = u128::from(frames) * u128::from(left_ns) / u128::from(took_ns);
-        frames = u32::try_from(fitting)
-            .unwrap_or(LONGEST_CALL)
-            .clamp(FIRST_CALL, LONGEST_CALL);
-    }
 }
 
 /// The frames of the schedule's requests in their order, by queue.

@@ -18,6 +18,7 @@ pub(crate) mod router;
 pub(crate) mod sender;
 pub(crate) mod server;
 pub(crate) mod serving;
+pub(crate) mod settings;
 mod timeline;
 pub(crate) mod window;
 
@@ -49,8 +50,11 @@ pub(crate) trait Role {
 /// Runs this process as `role` until its input ends, inside the namespace of process `host`.
 pub(crate) fn run(role: cli::Role, host: Option<u32>) -> Result<()> {
     ignore_terminal_signals()?;
-    sys::process::die_with_parent(None)
-        .context("cannot tie this agent to the coordinator's life")?;
+    // What it changed would outlive it: it sees the coordinator's death by the end of its input, and leaves in order.
+    if role != cli::Role::Settings {
+        sys::process::die_with_parent(None)
+            .context("cannot tie this agent to the coordinator's life")?;
+    }
     if let Some(pid) = host {
         Namespace::of_pid(pid)?.enter()?;
         sys::netns::fresh_sysfs()?;
@@ -67,6 +71,7 @@ pub(crate) fn run(role: cli::Role, host: Option<u32>) -> Result<()> {
         cli::Role::Router => play("router", router::RouterRole::default()),
         cli::Role::Sender => play("sender", sender::SenderRole::default()),
         cli::Role::Probe => play("probe", probe::ProbeRole),
+        cli::Role::Settings => settings::hold(),
     }
 }
 

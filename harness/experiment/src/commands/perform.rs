@@ -16,6 +16,7 @@ use crate::drive::trial::Patience;
 use crate::environment;
 use crate::exit::{BadInput, HostCannot, Outcome};
 use crate::interrupt;
+use crate::lab::Agent;
 use crate::specs::Chosen;
 use crate::terminal;
 
@@ -45,6 +46,7 @@ pub(super) fn perform(specs: &[Chosen], wish: &Wish<'_>) -> Result<Outcome> {
         doctor::preflight(&chosen.spec)?;
     }
     let _lock = lock(wish.how)?;
+    let _settings: Agent<(), ()> = Agent::start("settings", None)?;
     let mut outcome = Outcome::Complete;
     for chosen in specs {
         if run_one(chosen, wish)? == Outcome::Incomplete {

@@ -1,7 +1,9 @@
 //! What a reader must know about the machine as a whole: advice, once a run.
 
 use record::Smell;
-use sys::environment::Environment;
+use sys::environment::{Environment, Reading};
+
+use crate::agents::settings::AUTOGROUP;
 
 /// Clock sources that user space reads without a system call.
 const FAST_CLOCKS: [&str; 5] = [
@@ -12,7 +14,7 @@ const FAST_CLOCKS: [&str; 5] = [
     "riscv_clocksource",
 ];
 
-/// Frequency scaling, mitigations, clock source.
+/// Frequency scaling, mitigations, groups of sessions, clock source.
 pub(crate) fn advice(machine: &Environment) -> Vec<Smell> {
     let frequency = &machine.frequency;
     let governors = frequency.governors.known().map(Vec::as_slice);
@@ -23,7 +25,12 @@ pub(crate) fn advice(machine: &Environment) -> Vec<Smell> {
         .clocksource
         .known()
         .and_then(|source| clock_source(source));
-    [scaling, mitigated, clock].into_iter().flatten().collect()
+    let grouping = machine.settings.get(AUTOGROUP).and_then(Reading::known);
+    let grouped = grouping.and_then(|value| session_groups(value));
+    [scaling, mitigated, grouped, clock]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A governor that follows the load, or turbo: the first trial of a block and the last run at
@@ -54,6 +61,11 @@ fn mitigations<'a>(states: impl Iterator<Item = (&'a str, &'a str)>) -> Option<S
         .map(|(name, _)| name.to_owned())
         .collect();
     (!vulnerabilities.is_empty()).then_some(Smell::Mitigations { vulnerabilities })
+}
+
+/// What can only be said of a run that could not switch it off.
+fn session_groups(setting: &str) -> Option<Smell> {
+    (setting != "0").then_some(Smell::SessionGroups)
 }
 
 fn clock_source(source: &str) -> Option<Smell> {
@@ -90,6 +102,12 @@ mod tests {
         let smell = mitigations(states.into_iter()).unwrap();
         assert_eq!(smell.to_string(), "mitigations are on for retbleed");
         assert_eq!(mitigations([("mds", "Vulnerable")].into_iter()), None);
+    }
+
+    #[test]
+    fn sessions_that_are_scheduled_as_groups_are_told() {
+        assert_eq!(session_groups("0"), None);
+        assert_eq!(session_groups("1"), Some(Smell::SessionGroups));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::bpf;
 /// Agents notice their coordinator's death at once; the kernel tears namespaces down after.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// Files and folders of /proc/sys and /sys that steering experiments are known to touch somewhere.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "/proc/sys/net/core",
     "/proc/sys/net/ipv4",
     "/proc/sys/net/ipv4/conf/all",
@@ -22,6 +22,7 @@ const SETTINGS: [&str; 9] = [
     "/proc/sys/net/ipv6/conf/all",
     "/proc/sys/net/ipv6/conf/default",
     "/proc/sys/kernel/bpf_stats_enabled",
+    "/proc/sys/kernel/sched_autogroup_enabled",
     "/proc/sys/kernel/sched_rt_runtime_us",
     "/proc/sys/vm/nr_hugepages",
 ];

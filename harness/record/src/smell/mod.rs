@@ -169,6 +169,9 @@ pub enum Smell {
         /// The vulnerabilities that are mitigated in software.
         vulnerabilities: Vec<String>,
     },
+    /// The scheduler shares a CPU among sessions, and only then among a session's threads: all threads of a run
+    /// together weigh as much as one kernel thread beside them.
+    SessionGroups,
     /// Reading the clock is slow or coarse.
     ClockSource {
         /// The kernel's clock source.
@@ -233,6 +236,7 @@ impl Smell {
             | Self::GeneratorLimit { .. }
             | Self::FrequencyScaling { .. }
             | Self::Mitigations { .. }
+            | Self::SessionGroups
             | Self::ClockSource { .. }
             | Self::Fallback { .. }
             | Self::FewBlocks { .. }
@@ -267,6 +271,7 @@ impl Smell {
             Self::GeneratorLimit { .. } => "generator_limit",
             Self::FrequencyScaling { .. } => "frequency_scaling",
             Self::Mitigations { .. } => "mitigations",
+            Self::SessionGroups => "session_groups",
             Self::ClockSource { .. } => "clock_source",
             Self::Fallback { .. } => "fallback",
             Self::FewBlocks { .. } => "few_blocks",

@@ -69,6 +69,10 @@ impl Smell {
             Self::Mitigations { .. } => {
                 "name them with the result: designs that make fewer system calls gain from them"
             }
+            Self::SessionGroups => {
+                "run as root, which switches it off for as long as the run takes, or set \
+                 `kernel.sched_autogroup_enabled` to 0"
+            }
             Self::ClockSource { .. } => {
                 "use a machine whose clock source is `tsc` or `arch_sys_counter`"
             }
@@ -169,6 +173,10 @@ impl fmt::Display for Smell {
             Self::Mitigations { vulnerabilities } => {
                 write!(f, "mitigations are on for {}", vulnerabilities.join(", "))
             }
+            Self::SessionGroups => f.write_str(
+                "CPUs are shared among sessions before they are among threads \
+                 (kernel.sched_autogroup_enabled)",
+            ),
             Self::ClockSource { source } => write!(f, "the clock source is {source}"),
             Self::Fallback { wanted, obtained } => write!(f, "{obtained} in place of {wanted}"),
             Self::FewBlocks { blocks, wanted } => {

@@ -10,14 +10,13 @@ mod pace;
 
 use std::net::Ipv4Addr;
 
-use loader::Generate;
 use serde::{Deserialize, Serialize};
 use sys::account::{CpuSnapshot, Usage};
 use sys::clock;
 use sys::cpu::Pinned;
 
+use crate::live::LiveFrames;
 use crate::phases::Phases;
-use crate::saturate::until;
 use crate::{ClientError, Latency, Recording, lanes};
 use pace::Bursts;
 
@@ -78,7 +77,7 @@ pub struct Frames {
 
 /// The flows of one queue.
 struct Lane {
-    generator: Generate,
+    generator: LiveFrames,
     cpu: u32,
     /// Its part of all flows.
     share: f64,
@@ -119,7 +118,7 @@ impl Frames {
             let flows = list::flows_of(config, queue);
             (!flows.is_empty()).then(|| {
                 Ok(Lane {
-                    generator: Generate::load(&list::frames(config, &flows), ifindex)?,
+                    generator: LiveFrames::open(&list::frames(config, &flows), ifindex)?,
                     cpu,
                     share: flows.len() as f64 / f64::from(config.flows),
                 })
@@ -184,7 +183,7 @@ impl Frames {
         clock::sleep_until_ns(phases.start_ns);
         let (rate_fps, frames) = match self.pace {
             Pace::Saturate => {
-                until(generator, phases.measure_end())?;
+                generator.make_until(phases.measure_end())?;
                 return Ok(Sent {
                     due: None,
                     lag: Recording::new(),
@@ -202,7 +201,7 @@ impl Frames {
             first_ns: gap_ns * number as f64 / self.lanes.len() as f64,
             frames: u32::from(frames),
         };
-        let lag = bursts.send(phases, |frames| Ok(generator.run(frames)?))?;
+        let lag = bursts.send(phases, |frames| generator.make(frames))?;
         Ok(Sent {
             due: Some(bursts.due_by(phases.warmup_ns + phases.measure_ns) * u64::from(frames)),
             lag,

@@ -11,7 +11,7 @@ mod support;
 use std::process::Command;
 use std::thread;
 
-use loader::{Generate, Pass, Replies, ServerPorts};
+use loader::{Error, Generate, Pass, Replies, ServerPorts};
 use support::{NOWHERE, PORT, loaded, skip};
 
 fn ip(arguments: &str) {
@@ -104,10 +104,17 @@ fn every_request_of_the_list_arrives_as_it_was_listed() {
             reply(b"STORED\r\n"),
             reply(b"VALUE key 0 1\r\n1\r\nEND\r\n"),
         ];
-        let Some(generate) = loaded(Generate::load(&requests, ifindex("near"))) else {
+        let Some(mut generate) = loaded(Generate::load(&requests, ifindex("near"))) else {
             return;
         };
         assert_eq!(generate.listed(), 4);
+        let kept = generate.keep_dispatched(ifindex("lo")).expect("attach");
+        let mut second = Generate::load(&requests, ifindex("near")).expect("loaded before");
+        let refused = second.keep_dispatched(ifindex("lo"));
+        assert!(
+            matches!(refused, Err(Error::NoGenericXdp { ifindex: 1, .. })),
+            "{refused:?}"
+        );
         let mut replies = Replies::load(SERVER).expect("loaded before");
         let _far = replies.attach(ifindex("far")).expect("attach");
         let mut pass = Pass::load().expect("loaded before");
@@ -117,6 +124,9 @@ fn every_request_of_the_list_arrives_as_it_was_listed() {
             generate.run(128).expect("live frames");
             thread::sleep(std::time::Duration::from_millis(2));
         }
+        drop(kept);
+        let kept = second.keep_dispatched(ifindex("lo"));
+        assert!(kept.is_ok(), "{kept:?}");
         assert_eq!(generate.made().expect("the map"), ROUNDS * 128);
         let each = ROUNDS * 128 / 4;
         let counters = replies.counters().expect("counters");

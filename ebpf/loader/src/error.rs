@@ -70,7 +70,9 @@ pub enum Error {
         reason: String,
     },
     /// The stack's hook of the device is not to be had.
-    #[error("the device with index {ifindex} takes no XDP program in its stack ({reason}): remove the one that it has")]
+    #[error(
+        "the device with index {ifindex} takes no XDP program in its stack ({reason}): remove the one that it has"
+    )]
     NoGenericXdp {
         /// The device.
         ifindex: u32,

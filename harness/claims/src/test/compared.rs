@@ -66,11 +66,22 @@ const OF_DESIGN: [&str; 4] = [
     "/system/owners",
 ];
 
-/// In what compared cells may differ: what they name, and of packet systems what is a part of the design.
+/// What only some systems have; beside another system it is a part of the design.
+const OF_SOME_DESIGNS: [&str; 4] = [
+    "/system/cache",
+    "/system/clusters",
+    "/system/large_owners",
+    "/system/steering",
+];
+
+/// In what compared cells may differ: what they name, and what is a part of their systems' design.
 fn free(cells: &[&ServerCell]) -> Vec<&'static str> {
     let mut free: Vec<&'static str> = cells.iter().flat_map(|cell| cell.with.chosen()).collect();
     if cells.iter().any(|cell| cell.system.forwards()) {
         free.extend(OF_DESIGN);
+    }
+    if cells.windows(2).any(|two| two[0].system != two[1].system) {
+        free.extend(OF_SOME_DESIGNS);
     }
     free
 }

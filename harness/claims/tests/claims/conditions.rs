@@ -45,6 +45,29 @@ fn a_thread_that_spins_is_not_compared_with_one_that_sleeps() {
 }
 
 #[test]
+fn what_only_one_of_two_systems_has_does_not_keep_them_apart() {
+    for (system, options) in [
+        ("netcache", "behind: xdp_steered, owners: 2"),
+        ("minos", "large_owners: 1, owners: 2"),
+        ("shared_something", "clusters: 1, owners: 2"),
+    ] {
+        let claim = claim(
+            "steering",
+            &format!(
+                "test: {{ordering: {{metric: p50_ns, ascending: [{{server: {{system: {system}, io: af_xdp}}}}, \
+                 {{server: {{system: xdp_steered}}}}]}}}}"
+            ),
+        );
+        let systems = format!(
+            "{{system: {system}, io: af_xdp, {options}}}, {{system: xdp_steered, owners: 2}}"
+        );
+        let (_output, folder) = run(&spec_of(10, &systems, "5 kreq/s"), apart(1.5, 0.02));
+        let found = finding(&claim, &[folder]);
+        assert_ne!(found.verdict, NotTestable, "{system}: {found:?}");
+    }
+}
+
+#[test]
 fn two_labels_of_one_system_must_be_told_apart() {
     let bound = |label: &str| {
         claim(

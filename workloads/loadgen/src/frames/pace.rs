@@ -149,7 +149,10 @@ mod tests {
         assert!(calls.len() <= 4, "{calls:?}");
         let lag = lag.unwrap().latency();
         assert_eq!(lag.histogram().len(), 100);
-        assert!(lag.histogram().max() >= 240_000, "they waited for each other");
+        assert!(
+            lag.histogram().max() >= 240_000,
+            "they waited for each other"
+        );
     }
 
     #[test]

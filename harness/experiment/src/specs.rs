@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "figures")]
+use ::figures::Figure;
 use anyhow::{Context, Result};
 use record::RunFolder;
 use spec::{Search, Spec, Trial};
@@ -85,7 +87,26 @@ fn read_one(file: PathBuf, args: &SpecArgs) -> Result<Chosen> {
     let mut spec = Spec::parse_with(&text, &shown, &args.overrides)
         .map_err(|error| BadInput(error.to_string()))?;
     keep_only(&mut spec, &args.only, &shown)?;
+    #[cfg(feature = "figures")]
+    figures(&spec).map_err(|BadInput(why)| BadInput(format!("{shown}: {why}")))?;
     Ok(Chosen::new(file, spec))
+}
+
+/// The figures that a spec wants drawn: those that it names, or all.
+#[cfg(feature = "figures")]
+pub(crate) fn figures(spec: &Spec) -> Result<Vec<Figure>, BadInput> {
+    let Some(names) = &spec.figures else {
+        return Ok(Figure::ALL.to_vec());
+    };
+    let named = |name: &String| {
+        Figure::named(name).ok_or_else(|| {
+            let all = Figure::ALL.map(Figure::id).join(", ");
+            BadInput(format!(
+                "figures: there is no figure `{name}`; there are {all}"
+            ))
+        })
+    };
+    names.iter().map(named).collect()
 }
 
 /// Removes the systems that `--only` does not name.

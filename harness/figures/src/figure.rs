@@ -82,6 +82,11 @@ impl Figure {
         Self::AaAb,
     ];
 
+    /// The figure of this [`id`](Self::id).
+    pub fn named(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|figure| figure.id() == id)
+    }
+
     /// The name of its files, without extension.
     pub const fn id(self) -> &'static str {
         match self {

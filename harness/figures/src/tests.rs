@@ -8,7 +8,7 @@ use crate::canvas::scene::{Rect, Scene};
 use crate::figure::{Drawing, Figure, Picture, Skip};
 use crate::run::Run;
 use crate::synthetic::{Synthetic, write_latency};
-use crate::{Drawn, Error, Outcome, draw_all};
+use crate::{Drawn, Error, Outcome, draw, draw_all};
 
 fn picture(figure: Figure, run: &Run) -> Picture {
     match figure.draw(run).unwrap() {
@@ -352,6 +352,24 @@ fn twelve_blocks_give_an_interval_and_the_same_one_again() {
         find("mica_erew_xsk", "af_xdp", "50000", "p50")["blocks"],
         "11"
     );
+}
+
+#[test]
+fn those_asked_for_are_drawn_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    SHAPES[1].write(folder.path());
+    assert_eq!(draw(folder.path(), &[]).unwrap(), []);
+    let figures = folder.path().join("figures");
+    assert!(!figures.exists());
+    let asked = [Figure::Ledger, Figure::LatencyCdf];
+    let drawn = draw(folder.path(), &asked).unwrap();
+    assert!(drawn.iter().map(|one| one.figure).eq(asked));
+    // Each as SVG, PNG and CSV.
+    assert_eq!(fs::read_dir(figures).unwrap().count(), 6);
+    for figure in Figure::ALL {
+        assert_eq!(Figure::named(figure.id()), Some(figure));
+    }
+    assert_eq!(Figure::named("leger"), None);
 }
 
 #[test]

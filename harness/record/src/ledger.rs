@@ -37,7 +37,7 @@ pub struct Ledger {
     /// system's own, or were recovered.
     #[serde(default)]
     pub further_parts: u64,
-    /// Known reasons for timing out, none computed by subtraction.
+    /// Known reasons for timing out, each by counters of its own: none is what is left over.
     pub drops: Vec<DropCount>,
     /// Further replies to requests that were answered already; no line of the ledger.
     pub duplicates: u64,

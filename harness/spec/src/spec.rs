@@ -10,7 +10,7 @@ use crate::error::SpecError;
 use crate::load::{Load, LoadPoint, Phases, Sweep};
 use crate::probe::Probe;
 use crate::repartition::Repartition;
-use crate::system::SystemSpec;
+use crate::system::{SystemSpec, entry};
 use crate::topology::TopologySpec;
 use crate::traffic::{FrameArrivals, TrafficSpec};
 use crate::trial::Task;
@@ -33,7 +33,12 @@ pub struct Spec {
     pub topology: TopologySpec,
     /// What is compared. May be empty when there are probes.
     #[garde(dive)]
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "entry::read",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "Vec<entry::Written>")]
     pub systems: Vec<SystemSpec>,
     /// What is asked of systems that serve requests.
     #[garde(dive)]
@@ -89,7 +94,7 @@ pub struct Spec {
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
-    /// Figures to draw. Default: all that the result has data for.
+    /// Figures to draw, by the names that `experiment list` has; `[]` for none. Default: all that the result has data for.
     #[garde(inner(inner(custom(crate::rules::name))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures: Option<Vec<String>>,

@@ -76,6 +76,8 @@ pub struct Related {
     pub tx_invalid: u64,
     /// Times that a ring of TPACKET_V3 had no block for the kernel, which then drops until it gets one.
     pub ring_frozen: u64,
+    /// Frames that packet sockets were given, those included that they lost (`tp_packets` of PACKET_STATISTICS).
+    pub given: u64,
 }
 
 /// What was lost so far.
@@ -118,6 +120,7 @@ impl Drops {
         self.related.rx_invalid += other.related.rx_invalid;
         self.related.tx_invalid += other.related.tx_invalid;
         self.related.ring_frozen += other.related.ring_frozen;
+        self.related.given += other.related.given;
     }
 }
 
@@ -133,11 +136,12 @@ mod tests {
         second.add(Drop::XskNoFrame, 3);
         second.add(Drop::UdpSocket, 4);
         second.related.fill_ring_empty = 9;
+        second.related.given = 7;
         first.merge(&second);
         assert_eq!(first.get(Drop::XskNoFrame), 5);
         assert_eq!(first.get(Drop::UdpSocket), 4);
         assert_eq!(first.total(), 9);
-        assert_eq!(first.related.fill_ring_empty, 9);
+        assert_eq!((first.related.fill_ring_empty, first.related.given), (9, 7));
         for (index, drop) in Drop::ALL.into_iter().enumerate() {
             assert_eq!(drop as usize, index);
         }

@@ -58,8 +58,10 @@ pub struct IoCounters {
     /// Further datagrams of a reply that found no free frame or no room in the transmit path.
     pub no_frame: u64,
     /// Frames that reached this thread and were none of its business: no UDP datagram for one of its
-    /// ports, another thread's, or with a checksum that its sender left open and that nobody here can fill in.
+    /// ports, or with a checksum that its sender left open and that nobody here can fill in.
     pub foreign: u64,
+    /// Copies of other threads' frames, where each thread gets a copy of every frame. Whoever owns the frame counts it otherwise.
+    pub of_others: u64,
     /// Datagrams longer than a buffer, discarded.
     pub truncated: u64,
     /// Chunks of packet memory that received frames took.

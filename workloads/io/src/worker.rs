@@ -131,7 +131,7 @@ pub struct WorkerCounters {
     pub last_busy_ns: u64,
 }
 
-const CELLS: usize = 21;
+const CELLS: usize = 22;
 
 /// How long a worker waits that has nothing to do but frames that the kernel does not take. They
 /// move when the far end's NAPI thread runs, which may be on this CPU. Yielding is not enough: on
@@ -154,6 +154,7 @@ impl WorkerCounters {
             io.frame_returns,
             io.no_frame,
             io.foreign,
+            io.of_others,
             io.truncated,
             io.chunks,
             io.frame_bytes,
@@ -180,6 +181,7 @@ impl WorkerCounters {
             frame_returns,
             no_frame,
             foreign,
+            of_others,
             truncated,
             chunks,
             frame_bytes,
@@ -203,6 +205,7 @@ impl WorkerCounters {
             frame_returns,
             no_frame,
             foreign,
+            of_others,
             truncated,
             chunks,
             frame_bytes,

@@ -93,7 +93,7 @@ fn run_one(chosen: &Chosen, wish: &Wish<'_>) -> Result<Outcome> {
     }
     given?;
     analysis::record_tables(&path)?;
-    draw(&path)?;
+    draw(&folder)?;
     sys::privilege::give_to_user(&ours)?;
     close(&folder, wish)
 }
@@ -195,20 +195,22 @@ fn kept(folder: &RunFolder, path: &Path) -> String {
     )
 }
 
+/// Draws what the spec wants drawn.
 #[cfg(feature = "figures")]
-fn draw(path: &Path) -> Result<()> {
+fn draw(folder: &RunFolder) -> Result<()> {
     interrupt::check()?;
-    anyhow::Context::with_context(figures::draw_all(path), || {
+    let figures = crate::specs::figures(&folder.run().spec)?;
+    anyhow::Context::with_context(figures::draw(folder.path(), &figures), || {
         format!(
             "every trial is recorded, but drawing failed; draw later with: experiment figures {}",
-            path.display()
+            folder.path().display()
         )
     })?;
     Ok(())
 }
 
 #[cfg(not(feature = "figures"))]
-fn draw(_path: &Path) -> Result<()> {
+fn draw(_folder: &RunFolder) -> Result<()> {
     Ok(())
 }
 
@@ -234,7 +236,10 @@ fn close(folder: &RunFolder, wish: &Wish<'_>) -> Result<Outcome> {
             "\n{} trials recorded, {invalid} of them invalid; {failed} failed, {refused} refused",
             folder.trials().len(),
         );
-        println!("results  {path}\nfigures  {path}/figures");
+        println!("results  {path}");
+        if folder.figures_folder().is_dir() {
+            println!("figures  {path}/figures");
+        }
         if failed + refused > 0 {
             println!("try what failed once more: experiment resume {path}");
         }

@@ -193,12 +193,12 @@ fn overload(bench: &Bench) -> Result<()> {
 name: overload
 topology: {kind: chain, queues: 1}
 traffic: {processor: router, frame_size: 60 B}
-systems: [kernel_forward, netslice, raw_socket, pcap_mmap]
+systems: [kernel_forward, netslice, raw_socket, pcap_mmap, {system: raw_parallel, label: copies, owners: 2, filters: false}]
 phases: {warmup: 100 ms, measure: 400 ms, timeout: 100 ms}
 ",
     )?;
     let run = bench.run(&spec, THREE_MINUTES)?;
-    ensure!(run.trials.len() == 4, "{} trials", run.trials.len());
+    ensure!(run.trials.len() == 5, "{} trials", run.trials.len());
     let mut lost_inside = 0;
     for trial in &run.trials {
         trial.expect_closed()?;
@@ -210,8 +210,26 @@ phases: {warmup: 100 ms, measure: 400 ms, timeout: 100 ms}
             trial.who()
         );
         lost_inside += number("timed_out")?;
+        if trial.text("label")? == "copies" {
+            expect_lost_by_copies(trial)?;
+        }
     }
     ensure!(lost_inside > 0, "no system lost a frame that it was given");
+    Ok(())
+}
+
+/// Where each of two sockets gets a copy of every frame, frames were lost, and no more of them than copies.
+fn expect_lost_by_copies(trial: &Row) -> Result<()> {
+    let frames = u64::try_from(trial.number("drop_packet_socket")?)?;
+    let mut copies = 0;
+    for socket in 0..2 {
+        let counter = format!("router0 socket {socket} packet_socket");
+        copies += trial.counter("router host", &counter)?;
+    }
+    ensure!(
+        frames > 0 && frames <= copies,
+        "{frames} frames were lost by {copies} copies"
+    );
     Ok(())
 }
 

@@ -27,7 +27,7 @@ phases: {warmup: 50 ms, measure: 200 ms, timeout: 50 ms}
 ";
 
 /// What is replaced in the good spec, by what, and what the message must then say.
-const WRONG: [(&str, &str, &[&str]); 7] = [
+const WRONG: [(&str, &str, &[&str]); 8] = [
     (
         "[sphinx]",
         "[sphinks]",
@@ -72,6 +72,16 @@ const WRONG: [(&str, &str, &[&str]); 7] = [
         &["wrong.yaml:4:", "`kees`", "`keys`"],
     ),
     ("[sphinx]", "[sphinx, sphinx]", &["wrong.yaml:3:", "label"]),
+    (
+        "[sphinx]",
+        "[sphinx]\nfigures: [leger]",
+        &[
+            "wrong.yaml: figures: ",
+            "`leger`",
+            "latency_cdf, ",
+            "ledger",
+        ],
+    ),
 ];
 
 fn specs(bench: &Bench) -> Result<()> {
@@ -80,6 +90,9 @@ fn specs(bench: &Bench) -> Result<()> {
         .finish(bench.experiment(["check"]).arg(good), SHORT)?
         .expect_code(0)?;
     for (from, to, told) in WRONG {
+        if to.contains("figures") && !cfg!(feature = "figures") {
+            continue;
+        }
         ensure!(GOOD.matches(from).count() == 1, "{from} must occur once");
         let wrong = bench.spec("wrong", &GOOD.replace(from, to))?;
         for command in ["check", "run"] {

@@ -23,6 +23,7 @@ workload: {keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: {zipf: 0.99}
 load: {rates: [2 kreq/s]}
 phases: {warmup: 100 ms, measure: 400 ms, timeout: 100 ms}
 blocks: 1
+figures: [ledger]
 ";
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -34,12 +35,30 @@ fn on_veth(bench: &Bench) -> Result<()> {
     let record = json(&run.path.join("run.json"))?;
     devices(&record)?;
     software(&record)?;
+    drawn(&run)?;
     for trial in &run.trials {
         intervals(&run.path.join("trials").join(trial.id()))?;
     }
     schemas(bench, &run, &record)?;
     shown(bench, &run, &record)?;
     bundled(bench, &run)
+}
+
+/// The figures that the spec names, and no others.
+fn drawn(run: &Run) -> Result<()> {
+    if !cfg!(feature = "figures") {
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(run.path.join("figures"))? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    ensure!(
+        names == ["ledger.csv", "ledger.png", "ledger.svg"],
+        "{names:?}"
+    );
+    Ok(())
 }
 
 fn json(path: &Path) -> Result<Value> {

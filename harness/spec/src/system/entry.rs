@@ -6,185 +6,55 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
-use super::{
-    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, PeerPlacement, ResponseCache,
-    SteerBy, Steerer, SystemKind, SystemSpec, Wakeup, Xdp,
-};
+use super::{SystemKind, SystemSpec};
 use crate::service::Service;
-use crate::units::{Bytes, Duration};
-
-/// The mapping form of an entry: what [`SystemSpec`] is read from.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename = "System")]
-struct Details {
-    /// The system.
-    system: SystemKind,
-    /// Its name in this spec, so that a system can appear twice. Default: the system's name.
-    #[serde(default)]
-    label: Option<String>,
-    /// Its packet I/O. Default: `udp` where it runs on kernel sockets.
-    #[serde(default)]
-    io: Option<Io>,
-    /// Threads that own partitions, or serve all of them. Default: one per queue.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 64))]
-    owners: Option<u16>,
-    /// How owners are woken. Default: the system's own way.
-    #[serde(default)]
-    wakeup: Option<Wakeup>,
-    /// What keeps its items. Default: `slab`, but for the systems from MICA `log`.
-    #[serde(default)]
-    engine: Option<Engine>,
-    /// Bound of the store, all owners together. Default: 256 MiB.
-    #[serde(default)]
-    memory: Option<Bytes>,
-    /// Injected service time, in place of `workload.service`.
-    #[serde(default)]
-    service: Option<Service>,
-    /// Virtual servers of `synthetic`, one queue for all. Default: 1.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 64))]
-    servers: Option<u16>,
-    /// Clusters that the owners of `shared_something` form: a number, `llc` or `numa`. Default: `llc`.
-    #[serde(default)]
-    clusters: Option<Clusters>,
-    /// Owners, the last ones, that serve large requests of `minos`. Default: 1.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 63))]
-    large_owners: Option<u16>,
-    /// How often slots of the partition table move by the load that was observed. Default: never.
-    #[serde(default)]
-    rebalance: Option<Duration>,
-    /// The flow's hash of `programmable_rss`. Default: `mix`.
-    #[serde(default)]
-    flow_hash: Option<FlowHash>,
-    /// Encrypts requests and replies, and steers by a token of the key. Default: they are in the clear.
-    #[serde(default)]
-    encryption: Option<Encryption>,
-    /// What steers calls of `workload.protocol: rpc`: `function`, `range` (each owner has a range of keys), or
-    /// `{argument: N}`, 0 being the tenant and 1 the key. Default: `{argument: 1}`.
-    #[serde(default)]
-    steer_by: Option<SteerBy>,
-    /// The system behind `netcache`. Default: `xdp_steered`.
-    #[serde(default)]
-    behind: Option<SystemKind>,
-    /// Items that `netcache` holds. Default: 1000.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 65_536))]
-    cache_entries: Option<u32>,
-    /// Where the cache of `netcache` is. Default: `server`.
-    #[serde(default)]
-    at: Option<CachePlace>,
-    /// How a get of several keys is served. Default: `handoff`.
-    #[serde(default)]
-    multi_key: Option<MultiKey>,
-    /// What the program of `xdp_steered` does beside steering. Default: nothing.
-    #[serde(default)]
-    xdp: Option<Xdp>,
-    /// Who steers requests to the owners of `shenango`. Default: `software`.
-    #[serde(default)]
-    steering: Option<Steerer>,
-    /// Keys of `xdp_steered`, the hottest ones, whose gets are spread over all owners. Default: none.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 256))]
-    hot_keys: Option<u16>,
-    /// Frames that a slice of `netslice` receives or sends at a time, at most. Default: 64.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 256))]
-    batch: Option<u16>,
-    /// Where the application's CPU of a slice of `netslice` is, seen from the kernel's. Default: `nearest`.
-    #[serde(default)]
-    placement: Option<PeerPlacement>,
-    /// Whether filters divide frames among the sockets of `raw_parallel`. Default: yes.
-    #[serde(default)]
-    filters: Option<bool>,
-    /// A cache in XDP of the responses to expensive calls. Default: none.
-    #[serde(default)]
-    response_cache: Option<ResponseCache>,
-}
 
 /// Either form, for the schema.
 #[derive(JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, rename = "SystemEntry")]
 #[expect(
     dead_code,
     reason = "describes the two written forms to the JSON schema only"
 )]
-enum Entry {
+pub(crate) enum Written {
     /// The system's name.
     Name(SystemKind),
     /// The system with details.
-    Details(Box<Details>),
+    Details(Box<SystemSpec>),
 }
 
-impl JsonSchema for SystemSpec {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "SystemEntry".into()
-    }
+/// Reads the list of entries.
+pub(crate) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SystemSpec>, D::Error> {
+    let entries = Vec::<Entry>::deserialize(from)?;
+    Ok(entries.into_iter().map(|Entry(system)| system).collect())
+}
 
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        Entry::json_schema(generator)
+/// An entry of either form.
+struct Entry(SystemSpec);
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(EntryVisitor).map(Self)
     }
 }
 
-impl From<Details> for SystemSpec {
-    fn from(details: Details) -> Self {
-        let Details {
-            system,
-            label,
-            io,
-            owners,
-            wakeup,
-            engine,
-            memory,
-            service,
-            servers,
-            clusters,
-            large_owners,
-            rebalance,
-            flow_hash,
-            encryption,
-            steer_by,
-            behind,
-            cache_entries,
-            at,
-            multi_key,
-            xdp,
-            steering,
-            hot_keys,
-            batch,
-            placement,
-            filters,
-            response_cache,
-        } = details;
-        Self {
-            system,
-            label,
-            io,
-            owners,
-            wakeup,
-            engine,
-            memory,
-            service,
-            servers,
-            clusters,
-            large_owners,
-            rebalance,
-            flow_hash,
-            encryption,
-            steer_by,
-            behind,
-            cache_entries,
-            at,
-            multi_key,
-            xdp,
-            steering,
-            hot_keys,
-            batch,
-            placement,
-            filters,
-            response_cache,
-        }
+/// Tells the forms apart as they come: serde's own `untagged` would hide which option of which entry is wrong.
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = SystemSpec;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a system's name, or a mapping with `system: NAME`")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<SystemSpec, E> {
+        let system = SystemKind::deserialize(de::value::StrDeserializer::<E>::new(name))?;
+        Ok(SystemSpec::of(system))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SystemSpec, A::Error> {
+        SystemSpec::deserialize(MapAccessDeserializer::new(map))
     }
 }
 
@@ -227,30 +97,5 @@ impl SystemSpec {
             filters: resolved.filters,
             response_cache: resolved.response_cache,
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for SystemSpec {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(EntryVisitor)
-    }
-}
-
-struct EntryVisitor;
-
-impl<'de> Visitor<'de> for EntryVisitor {
-    type Value = SystemSpec;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a system's name, or a mapping with `system: NAME`")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<SystemSpec, E> {
-        let system = SystemKind::deserialize(de::value::StrDeserializer::<E>::new(name))?;
-        Ok(SystemSpec::of(system))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SystemSpec, A::Error> {
-        Details::deserialize(MapAccessDeserializer::new(map)).map(SystemSpec::from)
     }
 }

@@ -7,7 +7,7 @@
 mod clusters;
 mod dispatch_threads;
 mod encryption;
-mod entry;
+pub(crate) mod entry;
 mod flow_hash;
 mod herd;
 mod io;
@@ -119,112 +119,119 @@ impl Wakeup {
     }
 }
 
-/// One entry of `systems`: its name alone, or a mapping with details.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Validate)]
+/// One entry of `systems`, with the options that some system has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "System")]
 pub struct SystemSpec {
     /// The system.
     #[garde(skip)]
     pub system: SystemKind,
     /// Its name in this spec, so that a system can appear twice. Default: the system's name.
     #[garde(inner(custom(crate::rules::label)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Its packet I/O. Default: `udp` where it runs on kernel sockets.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io: Option<Io>,
     /// Threads that own partitions, or serve all of them. Default: one per queue.
     #[garde(inner(range(min = 1, max = 64)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 64))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owners: Option<u16>,
     /// How owners are woken. Default: the system's own way.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wakeup: Option<Wakeup>,
     /// What keeps its items. Default: `slab`, but for the systems from MICA `log`.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
     /// Bound of the store, all owners together. Default: 256 MiB.
     #[garde(inner(custom(crate::rules::memory)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Bytes>,
     /// Injected service time, in place of `workload.service`.
     #[garde(inner(custom(crate::rules::service)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
     /// Virtual servers of `synthetic`, one queue for all. Default: 1.
     #[garde(inner(range(min = 1, max = 64)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 64))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub servers: Option<u16>,
     /// Clusters that the owners of `shared_something` form: a number, `llc` or `numa`. Default: `llc`.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clusters: Option<Clusters>,
     /// Owners, the last ones, that serve large requests of `minos`. Default: 1.
     #[garde(inner(range(min = 1, max = 63)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 63))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub large_owners: Option<u16>,
     /// How often slots of the partition table move by the load that was observed. Default: never.
     #[garde(inner(custom(crate::rules::phase)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebalance: Option<Duration>,
     /// The flow's hash of `programmable_rss`. Default: `mix`.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_hash: Option<FlowHash>,
     /// Encrypts requests and replies, and steers by a token of the key. Default: they are in the clear.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
     /// What steers calls of `workload.protocol: rpc`: `function`, `range` (each owner has a range of keys), or
     /// `{argument: N}`, 0 being the tenant and 1 the key. Default: `{argument: 1}`.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steer_by: Option<SteerBy>,
     /// The system behind `netcache`. Default: `xdp_steered`.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<SystemKind>,
     /// Items that `netcache` holds. Default: 1000.
     #[garde(inner(custom(crate::rules::cache_entries)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65_536))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_entries: Option<u32>,
     /// Where the cache of `netcache` is. Default: `server`.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<CachePlace>,
     /// How a get of several keys is served. Default: `handoff`.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_key: Option<MultiKey>,
     /// What the program of `xdp_steered` does beside steering. Default: nothing.
     #[garde(dive)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xdp: Option<Xdp>,
     /// Who steers requests to the owners of `shenango`. Default: `software`.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steering: Option<Steerer>,
     /// Keys of `xdp_steered`, the hottest ones, whose gets are spread over all owners. Default: none.
     #[garde(inner(range(min = 1, max = 256)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 256))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hot_keys: Option<u16>,
     /// Frames that a slice of `netslice` receives or sends at a time, at most. Default: 64.
     #[garde(inner(range(min = 1, max = 256)))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 256))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u16>,
     /// Where the application's CPU of a slice of `netslice` is, seen from the kernel's. Default: `nearest`.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<PeerPlacement>,
     /// Whether filters divide frames among the sockets of `raw_parallel`. Default: yes.
     #[garde(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<bool>,
     /// A cache in XDP of the responses to expensive calls. Default: none.
     #[garde(dive)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_cache: Option<ResponseCache>,
 }
 

@@ -127,11 +127,13 @@ impl PlainIo {
                 break;
             };
             frame.received(delivered.len);
-            let discarded = if delivered.whole > delivered.len {
+            // Asked first, and of the same bytes by every thread: so each frame that all of them get is counted as more
+            // than a copy by one of them alone.
+            let discarded = if self.share.is_some_and(|share| !share.has(frame.bytes())) {
+                Some(&mut self.counters.of_others)
+            } else if delivered.whole > delivered.len {
                 Some(&mut self.counters.truncated)
-            } else if !restore(&mut frame.view(), delivered.beside)
-                || self.share.is_some_and(|share| !share.has(frame.bytes()))
-            {
+            } else if !restore(&mut frame.view(), delivered.beside) {
                 Some(&mut self.counters.foreign)
             } else {
                 None

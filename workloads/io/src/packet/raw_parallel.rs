@@ -1,11 +1,17 @@
 //! `raw_parallel`: several raw sockets on each device, one a thread (NetSlices, section 2).
 //!
 //! Without filters every socket gets a copy of every frame, and its thread throws away what is not its
-//! own; with disjoint filters each frame is copied once, and every filter is run for it. What a copy costs is
-//! told by counts: a socket's copies are what it received, what it lost ([`Drop::PacketSocket`]) and what
-//! was [`foreign`](crate::IoCounters::foreign) to its thread; a loss does not tell whose frame it was.
+//! own; with disjoint filters each frame is copied once, and every filter is run for it.
 //!
-//! [`Drop::PacketSocket`]: crate::drops::Drop::PacketSocket
+//! A copy that a socket loses does not tell whose frame it was. But each socket counts what it was given
+//! ([`Related::given`]), lost copies included, and so each of them knows how many frames there were:
+//!
+//! ```text
+//! given = received + foreign + truncated (its own) + of_others + PacketSocket (lost), of every thread, and the same for all
+//! frames whose owner lost its copy = given - the own ones of all threads
+//! ```
+//!
+//! [`Related::given`]: crate::drops::Related::given
 
 use std::io;
 

@@ -270,6 +270,7 @@ impl PacketSocket {
         self.read_option(libc::PACKET_STATISTICS, &mut since)?;
         lost.add(Drop::PacketSocket, u64::from(since.tp_drops));
         lost.related.ring_frozen += u64::from(since.tp_freeze_q_cnt);
+        lost.related.given += u64::from(since.tp_packets);
         Ok(lost.clone())
     }
 

@@ -8,7 +8,7 @@ use pktio::packet::pcap_mmap::PcapMmapIo;
 use super::counters::Counters;
 use super::hands::{Hands, READER, Takes};
 use super::machine::Machine;
-use super::sockets::{granted, of_sockets};
+use super::sockets::{granted, lose, of_sockets};
 use super::{Error, SystemConfig, pcap_mmap, port_numbers};
 
 /// A reader and its workers.
@@ -93,14 +93,16 @@ impl Machine for DispatchThreads {
 
     fn count(&self, into: &mut Counters) -> Result<(), Error> {
         if let Some(reading) = &self.reading {
-            of_sockets(into, &self.config, &reading.probe(), false)?;
+            let sockets = of_sockets(into, &self.config, &reading.probe())?;
+            lose(into, &sockets);
         }
-        self.hands.count(into, |name| {
+        let counted = self.hands.count(into, |name| {
             if name == READER {
                 Takes::Arrivals
             } else {
                 Takes::HandedOver
             }
-        })
+        });
+        counted.map(drop)
     }
 }

@@ -26,6 +26,7 @@
 //! while the device is up: only then does Linux (6.18) let XDP redirect to the veth's other end, and else drops what it sends there.
 
 mod config;
+mod copies;
 mod counters;
 mod crew;
 mod dispatch_threads;

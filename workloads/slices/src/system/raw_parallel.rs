@@ -1,8 +1,8 @@
 //! `raw_parallel`: several raw sockets on each device, one a thread (NetSlices, section 2).
 //!
 //! With filters each frame is delivered to one of them, by its source port, and every filter is run for it. Without, every
-//! socket gets a copy of every frame, and its thread throws away what is not its own; a copy that a socket loses does not
-//! tell whose frame it was, so that its ledger closes only as long as no socket loses any.
+//! socket gets a copy of every frame, and its thread throws away what is not its own; how many frames were lost where copies were
+//! is in `copies`.
 
 use std::io;
 

@@ -3,10 +3,11 @@
 
 use std::io;
 
-use pktio::drops::Drop;
+use pktio::drops::{Drop, Drops};
 use pktio::packet::packet_mmap_v3::Fanout;
 use pktio::packet::{Group, Obtained, PacketProbe};
 
+use super::copies;
 use super::counters::Counters;
 use super::crew::Seat;
 use super::hands::{Hands, Takes};
@@ -24,8 +25,7 @@ pub(super) trait Opening: Send {
     /// What is obtained beside what the sockets tell of themselves.
     fn tell(&self, config: &SystemConfig) -> Vec<(&'static str, String)>;
 
-    /// Whether a thread also gets copies of what is another's. Then a loss of a socket's does not tell whose frame it was,
-    /// and is in no line of the ledger.
+    /// Whether a thread also gets copies of what is another's, so that a copy lost need not be a frame lost.
     fn copies(&self) -> bool {
         false
     }
@@ -85,40 +85,46 @@ impl<O: Opening> Machine for Sockets<O> {
     }
 
     fn count(&self, into: &mut Counters) -> Result<(), Error> {
-        let copies = self.opening.copies();
-        if let Some(group) = &self.group {
-            of_sockets(into, &self.config, &group.probe(), copies)?;
-        }
-        let takes = if copies {
-            Takes::Copies
-        } else {
-            Takes::Arrivals
+        let sockets = match &self.group {
+            Some(group) => of_sockets(into, &self.config, &group.probe())?,
+            None => Vec::new(),
         };
-        self.hands.count(into, |_| takes)
+        let threads = self.hands.count(into, |_| Takes::Arrivals)?;
+        if self.opening.copies() {
+            copies::count(into, &sockets, &threads);
+        } else {
+            lose(into, &sockets);
+        }
+        Ok(())
     }
 }
 
-/// Adds what the sockets lost: those of the first thread in the order of the devices, and so on.
+/// Notes what the sockets tell, and returns it: those of the first thread in the order of the devices, and so on.
 pub(super) fn of_sockets(
     into: &mut Counters,
     config: &SystemConfig,
     probe: &PacketProbe,
-    copies: bool,
-) -> Result<(), Error> {
+) -> Result<Vec<Drops>, Error> {
     let failed = "read what a packet socket lost";
+    let mut sockets = Vec::new();
     for socket in 0..probe.sockets() {
         let drops = probe.socket_drops(socket).map_err(Error::io(failed))?;
         let (thread, port) = (socket / config.devices.len(), socket % config.devices.len());
         let scope = format!("{} socket {thread}", config.devices[port]);
         let lost = drops.get(Drop::PacketSocket);
         into.note(&scope, Drop::PacketSocket.name(), lost);
+        into.note(&scope, "given", drops.related.given);
         into.note(&scope, "ring_frozen", drops.related.ring_frozen);
-        if !copies {
-            let counter = "PACKET_STATISTICS: tp_drops";
-            into.lose(Drop::PacketSocket.name(), counter, lost);
-        }
+        sockets.push(drops);
     }
-    Ok(())
+    Ok(sockets)
+}
+
+/// Adds the losses of sockets that each get frames of their own.
+pub(super) fn lose(into: &mut Counters, sockets: &[Drops]) {
+    let lost = sockets.iter().map(|socket| socket.get(Drop::PacketSocket));
+    let counter = "PACKET_STATISTICS: tp_drops";
+    into.lose(Drop::PacketSocket.name(), counter, lost.sum());
 }
 
 /// What the kernel granted the first socket; all of them ask for the same.

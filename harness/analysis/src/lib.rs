@@ -10,6 +10,7 @@ pub mod compare;
 mod error;
 mod metric;
 pub mod netslices;
+pub mod recovery;
 mod table;
 pub mod truth;
 pub mod validation;

@@ -312,35 +312,6 @@ pub mod goodput {
     }
 }
 
-/// Share of lost packets that Maelstrom recovers, where each packet, repairs included, is lost by itself with
-/// probability `loss`.
-pub mod recovery {
-    /// By one layer alone: the other r - 1 packets of the group and its repair arrive.
-    #[must_use]
-    pub fn one_layer(r: f64, loss: f64) -> f64 {
-        (1.0 - loss).powf(r)
-    }
-
-    /// By c layers that help each other, in the limit of interleaves so long that no two packets share two groups: the
-    /// fixed point of density evolution for peeling. A packet's layer gives it if the repair came and the other
-    /// r - 1 packets are known, each of which its own c - 1 other layers may have given.
-    #[must_use]
-    pub fn all_layers(r: f64, c: f64, loss: f64) -> f64 {
-        let solves = |unknown: f64| (1.0 - loss) * (1.0 - unknown).powf(r - 1.0);
-        let mut unknown = loss;
-        for _ in 0..MAX_STEPS {
-            let next = loss * (1.0 - solves(unknown)).powf(c - 1.0);
-            if (unknown - next).abs() < 1e-12 {
-                break;
-            }
-            unknown = next;
-        }
-        1.0 - (1.0 - solves(unknown)).powf(c)
-    }
-
-    const MAX_STEPS: usize = 10_000;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,63 +338,6 @@ mod tests {
         assert!(close(goodput::measured(), 0.7812));
         assert!(close(goodput::by_formula(8.0, 3.0), 0.7857));
         assert!(close(goodput::by_packets(8.0, 3.0), 0.7273));
-    }
-
-    /// Peeling on the code itself, by seeded losses: groups of r packets `interleave` apart in each layer.
-    fn peeled(r: usize, interleaves: &[usize], loss: f64) -> f64 {
-        const PACKETS: usize = 200_000;
-        let mut state = 1_u64;
-        let mut lost = move || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 11) as f64 / (1_u64 << 53) as f64) < loss
-        };
-        let mut known: Vec<bool> = (0..PACKETS).map(|_| !lost()).collect();
-        let missing = known.iter().filter(|known| !**known).count();
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        for &apart in interleaves {
-            for base in (0..PACKETS).step_by(apart * r) {
-                for first in base..base + apart {
-                    let group: Vec<usize> = (0..r).map(|nth| first + nth * apart).collect();
-                    if group[r - 1] < PACKETS && !lost() {
-                        groups.push(group);
-                    }
-                }
-            }
-        }
-        loop {
-            let mut found = false;
-            for group in &groups {
-                let mut unknown = group.iter().filter(|packet| !known[**packet]);
-                if let (Some(&only), None) = (unknown.next(), unknown.next()) {
-                    known[only] = true;
-                    found = true;
-                }
-            }
-            if !found {
-                break;
-            }
-        }
-        let left = known.iter().filter(|known| !**known).count();
-        1.0 - left as f64 / missing as f64
-    }
-
-    #[test]
-    fn recovery_is_what_peeling_gives() {
-        for loss in [0.01, 0.05, 0.1] {
-            let one = peeled(8, &[1], loss);
-            assert!(
-                (one - recovery::one_layer(8.0, loss)).abs() < 0.02,
-                "{loss}: {one}"
-            );
-            let all = peeled(8, &[1, 10, 100], loss);
-            assert!(
-                (all - recovery::all_layers(8.0, 3.0, loss)).abs() < 0.02,
-                "{loss}: {all}"
-            );
-        }
-        assert!(recovery::all_layers(8.0, 3.0, 0.01) > recovery::one_layer(8.0, 0.01));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::fmt;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use spec::{
-    Bytes, Count, Io, Mechanism, PeerPlacement, ProbeMode, ProcessorKind, System, SystemKind,
-    SystemSpec, Task, Trial, Wakeup,
+    Bytes, Count, Counted, Io, Mechanism, PeerPlacement, ProbeMode, ProcessorKind, Share, System,
+    SystemKind, SystemSpec, Task, Trial, Wakeup,
 };
 
 /// What a number is taken of.
@@ -17,6 +17,17 @@ pub enum Cell {
     Server(#[garde(dive)] ServerCell),
     /// A cell of the wakeup probe.
     Notification(#[garde(skip)] NotificationCell),
+}
+
+impl Cell {
+    /// What its rates and ratios count.
+    #[must_use]
+    pub const fn counted(&self) -> Counted {
+        match self {
+            Self::Server(cell) => cell.system.counted(),
+            Self::Notification(_) => Counted::Requests,
+        }
+    }
 }
 
 /// Trials of one system: those of its labels that fit.
@@ -79,6 +90,12 @@ pub struct SweepValues {
     /// Frames that are sent together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u16>,
+    /// Share of the frames that the link between two proxies loses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Share>,
+    /// Frames that it loses together, on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_burst: Option<u16>,
     /// Frames that a slice receives or sends at a time. Not named, it is the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u16>,
@@ -87,9 +104,19 @@ pub struct SweepValues {
     pub placement: Option<PeerPlacement>,
 }
 
+/// Where a place has what the link between two proxies loses, which is no part of what is done to frames.
+pub(crate) const LOSS: &str = "/traffic/loss";
+/// Likewise how many frames it loses together.
+pub(crate) const LOSS_BURST: &str = "/traffic/loss_burst";
+
 /// Whether nothing else is wanted than what was found.
 fn is<T: PartialEq>(wanted: Option<T>, found: T) -> bool {
     wanted.is_none_or(|wanted| wanted == found)
+}
+
+/// Whether nothing else is wanted than what was found, if there is such a thing.
+fn has<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
+    wanted.is_none() || wanted == found
 }
 
 /// Whether an option is what is wanted, or the default where nothing is; of a system that does not have the
@@ -133,9 +160,14 @@ impl SweepValues {
                     && self.processor.is_none()
                     && self.frame_size.is_none()
                     && self.burst.is_none()
+                    && self.loss.is_none()
+                    && self.loss_burst.is_none()
             }
             Task::Frames(traffic) => {
-                is(self.processor, traffic.processor.kind())
+                let link = traffic.processor.code();
+                has(self.loss, link.map(|link| link.loss))
+                    && has(self.loss_burst, link.map(|link| link.burst))
+                    && is(self.processor, traffic.processor.kind())
                     && is(self.frame_size, traffic.frame_size)
                     && is(self.burst, traffic.burst)
                     && is(self.flows, traffic.flows)
@@ -161,6 +193,8 @@ impl SweepValues {
             (self.queues.is_some(), "/topology/queues"),
             (self.frame_size.is_some(), "/traffic/frame_size"),
             (self.burst.is_some(), "/traffic/burst"),
+            (self.loss.is_some(), LOSS),
+            (self.loss_burst.is_some(), LOSS_BURST),
         ];
         let chosen = fields.into_iter().filter(|(chosen, _)| *chosen);
         chosen.map(|(_, path)| path).collect()
@@ -178,6 +212,9 @@ impl SweepValues {
             self.queues.map(|value| format!("{value} queue(s)")),
             self.frame_size.map(|value| format!("frames of {value}")),
             self.burst.map(|value| format!("bursts of {value}")),
+            self.loss.map(|value| format!("{value} lost")),
+            self.loss_burst
+                .map(|value| format!("lost in bursts of {value}")),
             self.batch.map(|value| format!("batch {value}")),
             self.placement.map(|value| format!("placement {value}")),
         ];

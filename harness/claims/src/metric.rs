@@ -4,6 +4,7 @@ use std::fmt;
 
 use record::{Distribution, RecordError, RunFolder, TrialRecord};
 use serde::{Deserialize, Serialize};
+use spec::Counted;
 use stats::{Histogram, Quantile};
 
 /// A number of a trial, or of a round of the wakeup probe.
@@ -98,13 +99,16 @@ impl Metric {
         }
     }
 
-    /// Its unit.
+    /// Its unit, where requests or frames are counted.
     #[must_use]
-    pub const fn unit(self) -> &'static str {
+    pub const fn unit(self, of: Counted) -> &'static str {
         match self {
             Self::P50Ns | Self::P90Ns | Self::P99Ns | Self::P99_9Ns => "ns",
             Self::CpuNsPerRequest | Self::ServerCpuNsPerRequest | Self::NapiCpuNsPerRequest => {
-                "ns/req"
+                match of {
+                    Counted::Requests => "ns/req",
+                    Counted::Frames => "ns/frame",
+                }
             }
             Self::HandoffsPerRequest
             | Self::FrameReturnsPerRequest
@@ -112,12 +116,15 @@ impl Metric {
             | Self::WakeupsKernelPerRequest
             | Self::WakeupsPerRequest
             | Self::CrossCoreHopsPerRequest
-            | Self::MisroutesPerRequest => "per req",
+            | Self::MisroutesPerRequest => match of {
+                Counted::Requests => "per req",
+                Counted::Frames => "per frame",
+            },
             Self::BusiestOwnerShare
             | Self::AnsweredShare
             | Self::RecoveredShare
             | Self::GoodputShare => "share",
-            Self::AchievedRps => "req/s",
+            Self::AchievedRps => of.base(),
             Self::PayloadGbps => "Gb/s",
             Self::KPeerCpus | Self::UPeerCpus => "CPUs",
             Self::GbpsPerCpu => "Gb/s per CPU",

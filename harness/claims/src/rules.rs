@@ -2,12 +2,12 @@
 //! [`across`] what one part of a claim rules out in another.
 
 use garde::Error;
-use spec::Io;
+use spec::{Io, Rate};
 
 use crate::cell::{Cell, ServerCell};
 use crate::claim::{Claim, Subject};
 use crate::need::Need;
-use crate::test::Test;
+use crate::test::{At, Test};
 use crate::verdict::Limits;
 
 fn check(holds: bool, message: impl FnOnce() -> String) -> garde::Result {
@@ -81,6 +81,7 @@ pub(crate) fn across(claim: &Claim) -> Vec<(String, String)> {
     }
     problems.extend(limits(test).map(|message| (format!("{base}.limits"), message)));
     problems.extend(own(test).map(|(field, message)| (format!("{base}{field}"), message)));
+    problems.extend(load(test).map(|message| (format!("{base}.at"), message)));
     if problems.is_empty() {
         problems.extend(fair(claim.subject, test).map(|message| (base, message)));
     }
@@ -172,6 +173,19 @@ fn limits(test: &Test) -> Option<String> {
         )),
         (Some(_), _) | (None, Some(_)) => None,
     }
+}
+
+/// A load whose rate counts something else than the cells: no trial could have it.
+fn load(test: &Test) -> Option<String> {
+    let Some(At::Load(load)) = test.at() else {
+        return None;
+    };
+    let (rate, counted) = (load.rate()?, test.cells().first()?.counted());
+    (rate.of() != counted).then(|| {
+        let (counts, asked) = (rate.of().name(), counted.name());
+        let meant = Rate::new(rate.get(), counted);
+        format!("`{rate}` counts {counts}, and the claim's cells {asked}: write `{meant}`")
+    })
 }
 
 /// What one kind of test asks of its own fields: field, with its dot, and message.

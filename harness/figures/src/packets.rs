@@ -20,6 +20,8 @@ pub(crate) struct Packets {
     pub(crate) rates: &'static [u32],
     /// Shares that the link loses, of Maelstrom.
     pub(crate) losses: &'static [f64],
+    /// Frames that it loses together; none where they are not swept.
+    pub(crate) bursts: &'static [u32],
     pub(crate) blocks: u32,
 }
 
@@ -29,6 +31,7 @@ struct Options {
     placement: Option<&'static str>,
     rate: Option<u32>,
     loss: Option<f64>,
+    burst: Option<u32>,
 }
 
 /// The systems of [`Packets::SATURATED`], Gb/s on one queue.
@@ -45,8 +48,8 @@ const HEADER: &str = "trial_id,block,system,label,io,topology,fidelity,keys,thet
                       wakeups_app,wakeups_kernel,cross_core_hops,cpu_ns_per_request,server_cpu_ns_per_request,\
                       napi_cpu_ns_per_request,client_cpu_ns_per_request,client_napi_cpu_ns_per_request,\
                       requests_executed,processor,queues,frame_bytes,round_trip,batch,placement,payload_gbps,k_peer_cpus,\
-                      u_peer_cpus,recovered,repairs,fec_group,fec_layers,loss_share,loss_burst,lost,link_gbps,goodput_share,\
-                      valid,smells\n";
+                      u_peer_cpus,recovered,repairs,fec_group,fec_layers,loss_share,loss_burst,lost,recovery_p50_ns,\
+                      recovery_p99_ns,recovery_max_ns,link_gbps,goodput_share,valid,smells\n";
 
 const RUN_JSON: &str = r#"{
   "schema_version": 2,
@@ -65,6 +68,7 @@ impl Packets {
         placements: &[],
         rates: &[],
         losses: &[],
+        bursts: &[],
         blocks: 10,
     };
 
@@ -96,6 +100,13 @@ impl Packets {
         ..Self::PLAIN
     };
 
+    /// The same where frames are lost alone and in bursts.
+    pub(crate) const BURSTS: Self = Self {
+        losses: &[0.01, 0.1],
+        bursts: &[1, 10],
+        ..Self::LOSSES
+    };
+
     /// Writes the folder.
     pub(crate) fn write(&self, run: &Path) {
         fs::create_dir_all(run).unwrap();
@@ -125,13 +136,16 @@ impl Packets {
             for placement in or_none(self.placements) {
                 for rate in or_none(self.rates) {
                     for loss in or_none(self.losses) {
-                        let options = Options {
-                            batch,
-                            placement,
-                            rate,
-                            loss,
-                        };
-                        self.trial(csv, block, (system, most), place, &options);
+                        for burst in or_none(self.bursts) {
+                            let options = Options {
+                                batch,
+                                placement,
+                                rate,
+                                loss,
+                                burst,
+                            };
+                            self.trial(csv, block, (system, most), place, &options);
+                        }
                     }
                 }
             }
@@ -151,6 +165,7 @@ impl Packets {
             placement,
             rate,
             loss,
+            burst,
         } = *options;
         let mut swept = Vec::new();
         let mut sweep = |many: bool, text: String| {
@@ -164,6 +179,8 @@ impl Packets {
             self.losses.len() > 1,
             format!("loss {} ppm", loss.unwrap_or(0.0) * 1e6),
         );
+        let together = burst.unwrap_or(1);
+        sweep(burst.is_some(), format!("loss_burst {together}"));
         sweep(batch.is_some(), format!("batch {}", batch.unwrap_or(0)));
         sweep(
             placement.is_some(),
@@ -182,6 +199,7 @@ impl Packets {
         let payload = offered.map_or(capacity, |offered| offered.min(capacity));
         let link = payload * f64::from(bytes) / f64::from(bytes - 42) * 11.2 / 8.0;
         let lost = loss.map(|loss| (loss * 100_000.0) as u32);
+        let missing = loss.filter(|loss| *loss > 0.0).map(|_| 400 * together);
         let recovered = loss.map(|loss| (loss * 100_000.0 * (1.0 - loss).powi(3)) as u32);
         let text = |value: Option<f64>| value.map(|it| it.to_string()).unwrap_or_default();
         let count = |value: Option<u32>| value.map(|it| it.to_string()).unwrap_or_default();
@@ -193,12 +211,12 @@ impl Packets {
             }
         };
         let (processor, topology) = self.processor;
-        let load = rate.map_or_else(|| "saturate".to_owned(), |rate| format!("{rate} req/s"));
+        let load = rate.map_or_else(|| "saturate".to_owned(), |rate| format!("{rate} frames/s"));
         let goodput = loss.map(|_| payload * f64::from(bytes) / f64::from(bytes - 42) / link);
         writeln!(
             csv,
             "t{},{block},{system},{system},af_xdp,{topology},veth,,,,\"{}\",{load},{},1,1,0,1,0,0,,,,,,,,9,5,4,,,1,{processor},\
-             {queues},{bytes},false,{},{},{payload},{},{},{},0,{},{},{},{},{},{},{},true,",
+             {queues},{bytes},false,{},{},{payload},{},{},{},0,{},{},{},{},{},{},{},{},{},{},true,",
             csv.len(),
             swept.join(", "),
             count(rate),
@@ -210,8 +228,12 @@ impl Packets {
             of_code("8"),
             of_code("3"),
             text(loss),
-            of_code("1"),
+            of_code(&together.to_string()),
             count(lost),
+            // Of what nobody lost nothing was missing.
+            count(missing.map(|us| us * 1_000)),
+            count(missing.map(|us| us * 4_000)),
+            count(missing.map(|us| us * 5_000)),
             text(loss.map(|_| link)),
             text(goodput),
         )

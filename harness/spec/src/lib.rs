@@ -58,7 +58,7 @@ pub use traffic::{
     TrafficSpec,
 };
 pub use trial::{Task, Trial, TrialId, expand};
-pub use units::{Bytes, Count, Duration, Rate, Share, UnitError};
+pub use units::{Bytes, Count, Counted, Duration, Rate, Share, UnitError};
 pub use workload::{
     Arrivals, Calls, Popularity, SizeSpec, WeightedSize, WireProtocol, Workload, WorkloadSpec,
 };

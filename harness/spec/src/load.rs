@@ -15,7 +15,8 @@ use crate::units::{Bytes, Count, Duration, Rate, Share};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
-    /// Open loop: requests are due at this mean rate, whatever the server does; with `traffic`, each frame counts as one.
+    /// Open loop: requests are due at this mean rate, whatever the server does, such as `50 kreq/s`; with `traffic`, frames,
+    /// such as `50 kframes/s`.
     #[garde(inner(custom(crate::rules::rate)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<Rate>,
@@ -158,6 +159,14 @@ pub struct Sweep {
     #[garde(inner(length(min = 1)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame_size: Option<Vec<Bytes>>,
+    /// Shares of frames that the link between two proxies loses, in place of `loss` of `maelstrom`.
+    #[garde(inner(length(min = 1), inner(custom(crate::rules::loss))))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Vec<Share>>,
+    /// How many frames that link loses together, on average, in place of `burst` of `maelstrom`; 1: each by itself.
+    #[garde(inner(length(min = 1), inner(range(min = 1, max = 1024))))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_burst: Option<Vec<u16>>,
     /// In place of `topology.queues`; servers keep their owners, packet systems have as many as queues unless told
     /// otherwise.
     #[garde(inner(length(min = 1), inner(range(min = 1, max = 64))))]

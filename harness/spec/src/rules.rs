@@ -153,7 +153,7 @@ pub(crate) fn seed(seed: &u64, _: &()) -> garde::Result {
 
 pub(crate) fn rate(rate: &Rate, _: &()) -> garde::Result {
     check(rate.get() > 0, || {
-        "a load of 0: at least 1 req/s".to_owned()
+        format!("a load of 0: at least 1 {}", rate.of().base())
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::load::Sweep;
 use crate::system::{Cache, PeerPlacement, System, Xdp};
 use crate::topology::Topology;
-use crate::traffic::Traffic;
+use crate::traffic::{MaelstromOptions, Processor, Traffic};
 use crate::trial::{Task, Trial};
 use crate::units::{Bytes, Count, Duration, Share};
 use crate::workload::{Popularity, SizeSpec, WeightedSize, Workload};
@@ -20,6 +20,8 @@ pub(crate) struct Cell {
     flows: Option<u16>,
     multi_get: Option<u16>,
     frame_size: Option<Bytes>,
+    loss: Option<Share>,
+    loss_burst: Option<u16>,
     queues: Option<u16>,
     steering_cost: Option<Duration>,
     owners: Option<u16>,
@@ -34,11 +36,25 @@ impl Cell {
         match task {
             Task::Requests(workload) => Task::Requests(self.workload(workload)),
             Task::Frames(traffic) => Task::Frames(Traffic {
+                processor: self.processor(traffic.processor),
                 frame_size: self.frame_size.unwrap_or(traffic.frame_size),
                 flows: self.flows.unwrap_or(traffic.flows),
                 ..traffic
             }),
         }
+    }
+
+    /// The processor with the swept values in place; what has no link that loses is as it was, which the rules refuse to
+    /// sweep.
+    fn processor(&self, processor: Processor) -> Processor {
+        let lossy = |options: MaelstromOptions| {
+            Processor::Maelstrom(MaelstromOptions {
+                loss: self.loss.unwrap_or(options.loss),
+                burst: self.loss_burst.unwrap_or(options.burst),
+                ..options
+            })
+        };
+        processor.code().map_or(processor, lossy)
     }
 
     /// The workload with the swept values in place.
@@ -203,9 +219,12 @@ impl Sweep {
 
     /// Of those the ones that traffic has.
     fn of_frames(&self, traffic: &Traffic) -> Vec<Value> {
+        let link = traffic.processor.code();
         vec![
             swept(self.flows.as_ref(), "flows", traffic.flows),
             swept(self.frame_size.as_ref(), "frame_size", traffic.frame_size),
+            link.and_then(|link| swept(self.loss.as_ref(), "loss", link.loss)),
+            link.and_then(|link| swept(self.loss_burst.as_ref(), "loss_burst", link.burst)),
         ]
     }
 }
@@ -240,6 +259,12 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     });
     cross(&mut cells, sweep.frame_size.as_deref(), |cell, value| {
         cell.frame_size = Some(value)
+    });
+    cross(&mut cells, sweep.loss.as_deref(), |cell, value| {
+        cell.loss = Some(value)
+    });
+    cross(&mut cells, sweep.loss_burst.as_deref(), |cell, value| {
+        cell.loss_burst = Some(value)
     });
     cross(&mut cells, sweep.queues.as_deref(), |cell, value| {
         cell.queues = Some(value)

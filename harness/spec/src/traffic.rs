@@ -131,7 +131,8 @@ pub struct MaelstromOptions {
     /// Share of the frames that the link loses. Default: none.
     #[garde(custom(crate::rules::loss))]
     pub loss: Share,
-    /// Frames that are lost together. Default: 1.
+    /// Frames that are lost together, on average: lengths of bursts are geometric (Gilbert's channel). 1: each is lost by
+    /// itself, whatever becomes of others. Default: 1.
     #[garde(range(min = 1, max = 1024))]
     pub burst: u16,
 }
@@ -164,6 +165,15 @@ impl Processor {
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.kind().name()
+    }
+
+    /// Of `maelstrom`, its code and what the link between its proxies loses.
+    #[must_use]
+    pub const fn code(self) -> Option<MaelstromOptions> {
+        match self {
+            Self::Router | Self::Inspect | Self::Ipsec(_) => None,
+            Self::Maelstrom(options) => Some(options),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Quantities of the spec: parsed once from text such as `2 Mreq/s`, printed so that they parse back.
 //!
-//! Everything behind the spec computes with whole requests per second, bytes, nanoseconds and
+//! Everything behind the spec computes with whole requests or frames per second, bytes, nanoseconds and
 //! counts. Parsing is exact: `1.5 kreq/s` is 1500 requests per second, and a text that is no whole
 //! number of the base unit is refused rather than rounded.
 
 mod parse;
+mod rate;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,6 +17,7 @@ use serde::{Serialize, Serializer};
 
 pub use parse::UnitError;
 use parse::{Unit, parse, print};
+pub use rate::{Counted, Rate};
 
 /// Declares one quantity: a `u64` in a base unit, with its units from the smallest to the largest.
 macro_rules! quantity {
@@ -41,7 +43,7 @@ macro_rules! quantity {
             type Err = UnitError;
 
             fn from_str(text: &str) -> Result<Self, UnitError> {
-                parse(text, $what, $example, Self::UNITS).map(Self)
+                parse(text, $what, $example, Self::UNITS).map(|(value, _)| Self(value))
             }
         }
 
@@ -63,17 +65,23 @@ macro_rules! quantity {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                let units: Vec<&str> = Self::UNITS.iter().map(|unit| unit.name).collect();
-                json_schema!({
-                    "type": ["string", "integer"],
-                    "description": format!(
-                        "{}, such as `{}`; units: {}",
-                        $what, $example, units.join(", ").trim_start_matches(", ")
-                    ),
-                })
+                schema($what, $example, Self::UNITS)
             }
         }
     };
+}
+
+/// What an editor is told of a quantity.
+fn schema(what: &str, example: &str, units: &[Unit]) -> Schema {
+    let units: Vec<&str> = units.iter().map(|unit| unit.name).collect();
+    let units = units.join(", ");
+    json_schema!({
+        "type": ["string", "integer"],
+        "description": format!(
+            "{what}, such as `{example}`; units: {}",
+            units.trim_start_matches(", ")
+        ),
+    })
 }
 
 /// Quantities that are written back as their text.
@@ -85,12 +93,6 @@ macro_rules! serialize_as_text {
             }
         }
     )+};
-}
-
-quantity! {
-    /// Requests per second.
-    Rate, "a rate", "50 kreq/s",
-    [("req/s", 1), ("kreq/s", 1_000), ("Mreq/s", 1_000_000)]
 }
 
 quantity! {
@@ -117,19 +119,11 @@ quantity! {
     [("ppm", 1), ("%", 10_000)]
 }
 
-serialize_as_text!(Rate, Bytes, Duration, Share);
+serialize_as_text!(Bytes, Duration, Share);
 
 impl Serialize for Count {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u64(self.0)
-    }
-}
-
-impl Rate {
-    /// Requests per second, for computing with.
-    #[must_use]
-    pub const fn per_second(self) -> f64 {
-        self.0 as f64
     }
 }
 

@@ -64,16 +64,16 @@ fn each_system_and_swept_value_has_a_search_and_no_trial_is_fixed() {
 #[test]
 fn searched_trials_are_ordinary_trials_with_stable_names() {
     let search = &searches(&spec())[0];
-    let trial = search.trial(Rate(20_000), 3);
+    let trial = search.trial(Rate::requests(20_000), 3);
     assert_eq!(
         (trial.block, trial.load),
-        (3, LoadPoint::Open(Rate(20_000)))
+        (3, LoadPoint::Open(Rate::requests(20_000)))
     );
-    assert_eq!(trial.id(), search.trial(Rate(20_000), 3).id());
-    assert_ne!(trial.id(), search.trial(Rate(20_000), 4).id());
+    assert_eq!(trial.id(), search.trial(Rate::requests(20_000), 3).id());
+    assert_ne!(trial.id(), search.trial(Rate::requests(20_000), 4).id());
     assert_ne!(
         trial.schedule_seed,
-        search.trial(Rate(20_000), 4).schedule_seed
+        search.trial(Rate::requests(20_000), 4).schedule_seed
     );
     // The same trial in a spec that lists the rate has the same name.
     let listed = TEXT.replace(

@@ -157,7 +157,10 @@ fn each_block_begins_with_a_floor_that_changes_nothing_else() {
         assert!(floor.is_floor() && systems.iter().all(|trial| !trial.is_floor()));
         assert_eq!(floor.block, systems[0].block);
         assert_eq!(floor.schedule_seed, systems[0].schedule_seed);
-        assert_eq!(floor.load, spec::LoadPoint::Open(spec::Rate(10_000)));
+        assert_eq!(
+            floor.load,
+            spec::LoadPoint::Open(spec::Rate::requests(10_000))
+        );
         assert!(floor.phases.measure < systems[0].phases.measure);
     }
     assert_eq!(with.len(), without.len() + 4);
@@ -239,7 +242,10 @@ fn an_id_stays_what_it_is() {
         .iter()
         .find(|trial| trial.block == 2 && trial.system.label == "sphinx")
         .expect("sphinx is in every block");
-    assert_eq!(trial.load, spec::LoadPoint::Open(spec::Rate(10_000)));
+    assert_eq!(
+        trial.load,
+        spec::LoadPoint::Open(spec::Rate::requests(10_000))
+    );
     assert_eq!(trial.id().as_str(), "bebd1f73448f6d2f");
 }
 

@@ -133,15 +133,44 @@ fn threads_follow_the_queues_and_sizes_are_swept() {
 }
 
 #[test]
+fn losses_of_a_link_are_swept_with_their_bursts() {
+    let set = [
+        "traffic.processor={maelstrom: {r: 4}}",
+        "topology.kind=pair",
+        "systems=[netslice]",
+        "sweep={loss: [1 %, 25000 ppm], loss_burst: [1, 10]}",
+        "blocks=1",
+    ];
+    let sweep = spec(&set).sweep.expect("it was set");
+    let seen: Vec<_> = trials(&set)
+        .iter()
+        .map(|trial| {
+            let code = traffic(trial).processor.code().expect("it has one");
+            assert_eq!((code.r, code.c), (4, 3), "what is not swept stays");
+            (sweep.of(trial), code.loss, code.burst)
+        })
+        .collect();
+    let expected = [
+        ("loss 1 %, loss_burst 1", 10_000, 1),
+        ("loss 1 %, loss_burst 10", 10_000, 10),
+        ("loss 25000 ppm, loss_burst 1", 25_000, 1),
+        ("loss 25000 ppm, loss_burst 10", 25_000, 10),
+    ];
+    let expected = expected.map(|(swept, loss, burst)| (swept.to_owned(), Share(loss), burst));
+    assert_eq!(seen, expected);
+    assert_eq!(Processor::Router.code(), None);
+}
+
+#[test]
 fn rates_are_in_frames_a_second() {
     let set = [
         "traffic.arrivals=fixed",
         "traffic.burst=10",
         "traffic.round_trip=true",
-        "load={rates: [20 kreq/s]}",
+        "load={rates: [20 kframes/s]}",
     ];
     for trial in trials(&set) {
-        assert_eq!(trial.load, LoadPoint::Open(Rate(20_000)));
+        assert_eq!(trial.load, LoadPoint::Open(Rate::frames(20_000)));
         assert_eq!(traffic(&trial).burst, 10);
         assert!(traffic(&trial).round_trip);
     }
@@ -152,7 +181,7 @@ fn the_resolved_spec_is_complete_and_gives_the_same_trials() {
     for set in [
         &["topology.mtu=1400"] as &[&str],
         &["sweep={queues: [1, 2]}"],
-        &["traffic.arrivals=fixed", "load={rates: [1 kreq/s]}"],
+        &["traffic.arrivals=fixed", "load={rates: [1 kframes/s]}"],
         &[
             "traffic.processor={maelstrom: {r: 4, loss: 1 %}}",
             "topology.kind=pair",

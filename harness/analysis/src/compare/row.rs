@@ -1,6 +1,6 @@
 //! One row of a comparison.
 
-use spec::{Io, LoadPoint, System, Wakeup};
+use spec::{Counted, Io, LoadPoint, System, Wakeup};
 use stats::{Comparison, Incomparable, Judged};
 
 use super::measure::Blocks;
@@ -51,6 +51,8 @@ pub enum Outcome {
 pub struct Row {
     /// How both were loaded.
     pub load: LoadPoint,
+    /// What rates and costs count.
+    pub counted: Counted,
     /// The swept values; empty without a sweep.
     pub swept: String,
     /// What is compared.
@@ -81,6 +83,7 @@ pub(super) fn pending(
     };
     let row = Row {
         load: system.point.load,
+        counted: system.system.system.counted(),
         swept: system.point.swept.clone(),
         metric,
         system: side(system, of_system),

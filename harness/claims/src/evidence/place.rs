@@ -4,6 +4,7 @@ use serde_json::Value;
 use spec::{LoadPoint, Task, Trial};
 
 use super::{Stop, Trials};
+use crate::cell::{LOSS, LOSS_BURST};
 use crate::test::At;
 
 /// What of a trial does not make a place: its own identity, and what a system may choose.
@@ -37,6 +38,7 @@ impl Place {
     /// The place of a trial; at `free` paths compared cells may differ.
     pub(crate) fn of(trial: &Trial, free: &[&str]) -> Self {
         let mut value = serde_json::to_value(trial).unwrap_or(Value::Null);
+        tell_losses(&mut value, trial);
         for path in NOT_PLACE.iter().chain(free) {
             remove(&mut value, path);
         }
@@ -86,6 +88,31 @@ fn task(trial: &Trial) -> String {
                 traffic.processor, traffic.frame_size, traffic.burst, trial.topology.queues
             )
         }
+    }
+}
+
+/// Puts what a link loses beside the processor: cells that name the processor have not said by that how the link loses.
+fn tell_losses(value: &mut Value, trial: &Trial) {
+    let code = trial.traffic().and_then(|traffic| traffic.processor.code());
+    let Some(link) = code.filter(|link| link.loss.get() > 0) else {
+        return;
+    };
+    for (path, told) in [
+        (LOSS, Value::from(link.loss.to_string())),
+        (LOSS_BURST, Value::from(link.burst)),
+    ] {
+        put(value, path, told);
+    }
+    for option in ["loss", "burst"] {
+        remove(value, &format!("/traffic/processor/maelstrom/{option}"));
+    }
+}
+
+fn put(value: &mut Value, path: &str, told: Value) {
+    if let Some((parent, field)) = path.rsplit_once('/')
+        && let Some(Value::Object(fields)) = value.pointer_mut(parent)
+    {
+        fields.insert(field.to_owned(), told);
     }
 }
 

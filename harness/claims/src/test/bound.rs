@@ -47,6 +47,6 @@ impl BoundTest {
             .iter()
             .map(|at| value_reading(&at.place, &at.cells[0], self.limits))
             .collect();
-        Ok(decide(&readings, self.metric.unit()))
+        Ok(decide(&readings, self.metric.unit(self.of.counted())))
     }
 }

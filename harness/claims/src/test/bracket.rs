@@ -54,7 +54,10 @@ impl BracketTest {
     pub(crate) fn text(&self) -> String {
         let equal = match (&self.to, self.value) {
             (Some(to), _) => format!("that of {to}"),
-            (None, value) => format!("{} {}", number(value.unwrap_or(0.0)), self.metric.unit()),
+            (None, value) => {
+                let unit = self.metric.unit(self.of.counted());
+                format!("{} {unit}", number(value.unwrap_or(0.0)))
+            }
         };
         format!(
             "{} of {} equals {equal} within {}%, {}",
@@ -80,7 +83,7 @@ impl BracketTest {
             .collect();
         let unit = match self.to {
             Some(_) => "ratio",
-            None => self.metric.unit(),
+            None => self.metric.unit(self.of.counted()),
         };
         Ok(decide(&readings, unit))
     }

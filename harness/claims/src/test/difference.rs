@@ -42,7 +42,7 @@ impl DifferenceTest {
             limits,
             at,
         } = self;
-        let unit = metric.unit();
+        let unit = metric.unit(of.counted());
         format!(
             "{metric} of {of} minus that of {to} is {limits} {unit}, {}",
             at.text()
@@ -55,6 +55,6 @@ impl DifferenceTest {
             .iter()
             .map(|at| difference_reading(&at.place, &at.cells[0], &at.cells[1], self.limits))
             .collect();
-        Ok(decide(&readings, self.metric.unit()))
+        Ok(decide(&readings, self.metric.unit(self.of.counted())))
     }
 }

@@ -36,7 +36,7 @@ pub struct KneeTest {
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Cell>,
-    /// What the knee, in requests per second, or the ratio must keep to.
+    /// What the knee, in requests or frames per second, or the ratio must keep to.
     #[garde(dive)]
     pub limits: Limits,
 }
@@ -62,7 +62,10 @@ impl KneeTest {
         } = self;
         let factor = number(*factor);
         match to {
-            None => format!("{metric} of {of} reaches {factor} times its least at {limits} req/s"),
+            None => {
+                let unit = of.counted().base();
+                format!("{metric} of {of} reaches {factor} times its least at {limits} {unit}")
+            }
             Some(to) => format!(
                 "{metric} of {of} reaches {factor} times its least at {limits} times the load at \
                  which that of {to} does"
@@ -85,8 +88,9 @@ impl KneeTest {
                     return Ok(Finding::without_number(
                         Verdict::Inconclusive,
                         format!(
-                            "neither bends up to {} req/s in some block: higher loads would decide",
-                            number(highest)
+                            "neither bends up to {} {} in some block: higher loads would decide",
+                            number(highest),
+                            self.of.counted().base()
                         ),
                     ));
                 };
@@ -104,7 +108,10 @@ impl KneeTest {
                 "the cells have no workload in common at three loads or more".to_owned(),
             ));
         }
-        let unit = if self.to.is_some() { "ratio" } else { "req/s" };
+        let unit = match self.to {
+            Some(_) => "ratio",
+            None => self.of.counted().base(),
+        };
         Ok(decide(&readings, unit))
     }
 

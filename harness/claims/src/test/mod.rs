@@ -118,6 +118,19 @@ impl Test {
         }
     }
 
+    /// At which loads it must hold; `None` where a load is what it finds, or grows with.
+    #[must_use]
+    pub const fn at(&self) -> Option<At> {
+        match self {
+            Self::Ordering(test) => Some(test.at),
+            Self::Ratio(test) => Some(test.at),
+            Self::Bound(test) => Some(test.at),
+            Self::BracketedEquality(test) => Some(test.at),
+            Self::Difference(test) => Some(test.at),
+            Self::Knee(_) | Self::Linearity(_) => None,
+        }
+    }
+
     /// The cells that it names.
     #[must_use]
     pub fn cells(&self) -> Vec<&Cell> {

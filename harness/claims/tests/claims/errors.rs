@@ -44,6 +44,30 @@ fn steering_is_not_confounded_with_bypass() {
     );
 }
 
+/// A load that no trial of the cells could have would only ever be inconclusive.
+#[test]
+fn a_load_counts_what_its_cells_do() {
+    let bound = |subject: &str, system: &str, rate: &str| {
+        let cell = format!("{{server: {{system: {system}}}}}");
+        let rest = format!(
+            "test: {{bound: {{metric: p50_ns, of: {cell}, limits: {{at_most: 1}}, at: {{load: {{open: {rate}}}}}}}}}"
+        );
+        Claim::parse(&text(subject, &rest), "made.yaml").map_err(|error| error.to_string())
+    };
+    let frames = bound("forwarding", "netslice", "10 kreq/s").expect_err("frames");
+    says(
+        &frames,
+        &[
+            "test.bound.at",
+            "`10 kreq/s` counts requests",
+            "write `10 kframes/s`",
+        ],
+    );
+    let requests = bound("steering", "xdp_steered", "10 kframes/s").expect_err("requests");
+    says(&requests, &["counts frames", "write `10 kreq/s`"]);
+    assert!(bound("forwarding", "netslice", "10 kframes/s").is_ok());
+}
+
 #[test]
 fn cells_are_possible_systems() {
     let bound = |cell: &str| {

@@ -4,7 +4,7 @@ use claims::Claim;
 use claims::Verdict::{Contradicted, NotTestable, Reproduced};
 use record::{FailureStatus, FrameResult, RunFolder};
 use serde_json::json;
-use spec::{PeerPlacement, Spec, SystemKind, Trial, expand};
+use spec::{PeerPlacement, Share, Spec, SystemKind, Trial, expand};
 use tempfile::TempDir;
 
 use crate::support::{QUIET, Shape, claim, finding, run, text, wobble};
@@ -152,7 +152,7 @@ fn growth_is_held_against_the_number_of_queues() {
 fn differences_are_of_pairs_and_in_the_metrics_unit() {
     let spec = routed(
         "kernel_forward, netslice",
-        ", arrivals: fixed, round_trip: true}\nload: {rates: [10 kreq/s]}",
+        ", arrivals: fixed, round_trip: true}\nload: {rates: [10 kframes/s]}",
     );
     // What both suffer in a block is taken away.
     let (_output, folder) = run(&spec, |trial| {
@@ -183,6 +183,57 @@ fn differences_are_of_pairs_and_in_the_metrics_unit() {
         "{within:?}"
     );
     assert_eq!(added(15_000).verdict, Contradicted);
+}
+
+/// What a link loses makes a place of its own, though a claim that names the processor leaves its options open.
+#[test]
+fn losses_of_a_link_are_not_mixed() {
+    let text = "
+name: made
+topology: {kind: pair, queues: 1}
+systems: [netslice]
+traffic: {processor: maelstrom}
+sweep: {loss: [1 %, 10 %], loss_burst: [1, 10]}
+phases: {warmup: 100 ms, measure: 500 ms, timeout: 100 ms}
+blocks: 10
+";
+    let spec = Spec::parse(text, "made.yaml").unwrap_or_else(|error| panic!("{error}"));
+    let (_output, folder) = run(&spec, |trial| {
+        let link = trial.traffic().and_then(|it| it.processor.code());
+        let link = link.expect("a code");
+        let alone = (link.loss, link.burst) == (Share(10_000), 1);
+        let shape = delivering(trial, 1.0, 0.5);
+        let recovered = if alone { 990 } else { 500 };
+        let of = |frames| FrameResult {
+            recovered,
+            lost: Some(1000),
+            ..frames
+        };
+        Shape {
+            frames: shape.frames.map(of),
+            ..shape
+        }
+    });
+    let runs = [folder];
+    let recovers = |with: &str| {
+        let of = format!("{{server: {{system: netslice, with: {{processor: maelstrom{with}}}}}}}");
+        let test = format!(
+            "test: {{bound: {{metric: recovered_share, of: {of}, limits: {{at_least: 0.98}}}}}}"
+        );
+        finding(&claim("forwarding", &test), &runs)
+    };
+    let alone = recovers(", loss: 1 %, loss_burst: 1");
+    assert_eq!((alone.verdict, alone.blocks), (Reproduced, 10), "{alone:?}");
+    for with in ["", ", loss: 1 %", ", loss_burst: 1"] {
+        let several = recovers(with);
+        assert_eq!(
+            (several.verdict, several.blocks),
+            (Contradicted, 10),
+            "{several:?}"
+        );
+        let place = "maelstrom r 8 c 3 loss 1";
+        assert!(several.why.contains(place), "{with}: {several:?}");
+    }
 }
 
 #[test]

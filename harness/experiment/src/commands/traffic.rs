@@ -15,7 +15,7 @@ pub(super) fn explained(trials: &[Trial]) -> Option<Vec<String>> {
         format!("{hosts}, each in a network namespace of its own"),
         format!("veth pairs join them: {queues} queue(s), MTU {mtu}"),
         format!("frames of {sizes}, of {flows} flow(s), {}", sent(traffic)),
-        done(traffic.processor),
+        done(trials, traffic.processor),
         received(traffic).to_owned(),
     ])
 }
@@ -54,7 +54,7 @@ fn sent(traffic: &Traffic) -> String {
     }
 }
 
-fn done(processor: Processor) -> String {
+fn done(trials: &[Trial], processor: Processor) -> String {
     match processor {
         Processor::Router => "the router sends each on by the route that it looks up".to_owned(),
         Processor::Inspect => {
@@ -71,14 +71,33 @@ fn done(processor: Processor) -> String {
             )
         }
         Processor::Maelstrom(options) => {
-            let spec::MaelstromOptions { r, c, loss, burst } = options;
-            let link = match loss.get() {
-                0 => "the link between loses none".to_owned(),
-                _ => format!("the link between loses {loss}, {burst} together"),
-            };
-            format!("the egress adds {c} repairs to each {r} frames, {link}, the ingress recovers")
+            let spec::MaelstromOptions { r, c, .. } = options;
+            let link = lost(trials);
+            format!(
+                "the egress adds {c} repairs to each {r} frames, the link between {link}, the ingress recovers"
+            )
         }
     }
+}
+
+/// What the link between two proxies does to frames.
+fn lost(trials: &[Trial]) -> String {
+    let link = |trial: &Trial| trial.traffic()?.processor.code();
+    let losses = listed(trials, |trial| Some(link(trial)?.loss));
+    if trials
+        .iter()
+        .filter_map(link)
+        .all(|link| link.loss.get() == 0)
+    {
+        return "loses none".to_owned();
+    }
+    let bursts = listed(trials, |trial| {
+        Some(match link(trial)?.burst {
+            1 => "each by itself".to_owned(),
+            burst => format!("{burst} together on average"),
+        })
+    });
+    format!("loses {losses}, {bursts}")
 }
 
 const fn received(traffic: &Traffic) -> &'static str {
@@ -124,7 +143,7 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
     fn what_is_timed_or_recovered_is_told() {
         let timed = lines(&[
             "traffic={processor: inspect, arrivals: fixed, burst: 10, round_trip: true}",
-            "load={rates: [1 kreq/s]}",
+            "load={rates: [1 kframes/s]}",
         ]);
         assert!(
             timed[2].ends_with("10 at a time, evenly spaced"),
@@ -140,8 +159,18 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
             lossy[0].starts_with("sender - egress - ingress"),
             "{lossy:?}"
         );
-        let words = "adds 3 repairs to each 8 frames, the link between loses 1 %, 4 together";
+        let words =
+            "adds 3 repairs to each 8 frames, the link between loses 1 %, 4 together on average,";
         assert!(lossy[3].contains(words), "{lossy:?}");
+        let link = |rest: &str| {
+            let processor = "traffic.processor=maelstrom";
+            lines(&["topology.kind=pair", processor, rest])[3].clone()
+        };
+        let whole = link("blocks=1");
+        assert!(whole.contains("the link between loses none,"), "{whole}");
+        let swept = link("sweep={loss: [1 %, 5 %], loss_burst: [1, 10]}");
+        let words = "loses 1 % or 5 %, each by itself or 10 together on average,";
+        assert!(swept.contains(words), "{swept}");
         let sealed = lines(&["topology.kind=pair", "traffic.processor=ipsec"]);
         assert!(
             sealed[3].contains("without a check of integrity"),

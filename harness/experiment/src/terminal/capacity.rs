@@ -32,7 +32,7 @@ pub(super) fn capacity(run: &RunFolder) -> Option<String> {
 
 /// A rate as people write it; exact ones that are no whole number of a larger unit stay in req/s.
 fn shown(rate_rps: Option<u64>) -> String {
-    rate_rps.map_or_else(|| "-".to_owned(), |rate| Rate(rate).to_string())
+    rate_rps.map_or_else(|| "-".to_owned(), |rate| Rate::requests(rate).to_string())
 }
 
 fn level(level: &ServiceLevel) -> String {
@@ -64,8 +64,10 @@ fn note(search: &CapacityRecord) -> String {
     if search.upper_verdict() == Some(RateVerdict::Undecided) {
         notes.push("the upper rate is undecided: its repeats are invalid".to_owned());
     }
-    let inversion =
-        |pair: &[u64; 2]| format!("{} passed more often than {}", Rate(pair[1]), Rate(pair[0]));
+    let inversion = |pair: &[u64; 2]| {
+        let [low, high] = pair.map(Rate::requests);
+        format!("{high} passed more often than {low}")
+    };
     notes.extend(search.inversions.iter().map(inversion));
     notes.join("; ")
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use analysis::Metric;
 use analysis::compare::{Compared, Outcome, Row};
+use spec::Counted;
 use stats::{Judged, MIN_BLOCKS, Spread, Verdict, blocks_needed};
 
 use super::Table;
@@ -43,7 +44,7 @@ fn rows(compared: &Compared) -> Table {
             row.swept.clone(),
             row.system.label.clone(),
             row.system.io.name().to_owned(),
-            title(row.metric).to_owned(),
+            title(row).to_owned(),
             value(row, row.system.value),
             value(row, row.baseline.value),
             ratio,
@@ -83,12 +84,13 @@ fn factor(ratio: f64) -> String {
     }
 }
 
-const fn title(metric: Metric) -> &'static str {
-    match metric {
-        Metric::P50 => "p50",
-        Metric::P99 => "p99",
-        Metric::CpuPerRequest => "CPU ns/req",
-        Metric::AchievedRate => "req/s",
+const fn title(row: &Row) -> &'static str {
+    match (row.metric, row.counted) {
+        (Metric::P50, _) => "p50",
+        (Metric::P99, _) => "p99",
+        (Metric::CpuPerRequest, Counted::Requests) => "CPU ns/req",
+        (Metric::CpuPerRequest, Counted::Frames) => "CPU ns/frame",
+        (Metric::AchievedRate, counted) => counted.base(),
     }
 }
 

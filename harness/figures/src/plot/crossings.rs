@@ -14,7 +14,7 @@ use crate::caption::{self, Shows};
 use crate::data::{Data, estimate_fields};
 use crate::error::Result;
 use crate::figure::Drawing;
-use crate::run::{Cell, Run, Trials, rate};
+use crate::run::{Cell, Run, Trials};
 
 use super::{estimate, usable};
 
@@ -42,7 +42,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     for (i, load) in loads.iter().enumerate() {
         legend.push(Entry::new(
             Sample::Marker(colour(i), Marker::nth(i), true),
-            rate(*load),
+            (trials.load_title)(*load),
         ));
     }
     let title = ("Crossings between cores per request", LEAD);

@@ -75,7 +75,8 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             .fold(0.0, f64::max);
         for (percentile, (_, name)) in PERCENTILES.iter().enumerate() {
             let place = page.panels[setting * PERCENTILES.len() + percentile];
-            let x = Axis::linear("offered load (kreq/s)", 0.0, fastest / 1e3 * 1.1, 4);
+            let load = format!("offered load (k{})", trials.counted().base());
+            let x = Axis::linear(load, 0.0, fastest / 1e3 * 1.1, 4);
             let y = Axis::log("latency (µs)", low, high);
             let panel = Panel::new(place, *name, x, y, strip);
             panel.frame(&mut page.scene);

@@ -1,13 +1,15 @@
 //! Maelstrom between two routers (Marian, Lee, Weatherspoon, ANCS 2012, section 4.4): which part of what goes over the link is
-//! goodput, and which part of what the link loses is recovered.
+//! goodput, which part of what the link loses is recovered, and for how long that was missing.
 //!
 //! What the paper measured, its formula and what follows from r and c do not agree, so each is a line; ours is
-//! counted byte by byte. For the second the lines are theory, where losses are independent.
+//! counted byte by byte. For the second the lines are theory: formulas where losses are independent, and what the code and the
+//! link give where they come in bursts too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use analysis::netslices::{goodput, recovery};
-use polars::prelude::{DataType, col};
+use analysis::netslices::goodput;
+use analysis::recovery;
+use polars::prelude::{DataType, Expr, col};
 use stats::Estimate;
 
 use crate::canvas::axis::Axis;
@@ -18,22 +20,23 @@ use crate::canvas::style::{Dash, Rgb};
 use crate::caption::{self, Shows};
 use crate::data::{Data, estimate_fields};
 use crate::error::Result;
-use crate::facets;
+use crate::facets::{self, Look};
 use crate::figure::{Drawing, Skip};
-use crate::run::{Cell, Run, Trials};
+use crate::run::{Cell, Run, Trials, micros};
 
-use super::lines::{aside, line};
+use super::lines::{aside, line, range};
 use super::{estimate, forwarded};
 
 const LEAD: &str = "Left: bytes of frames that were delivered, as their sender made them, over all bytes that the egress router put \
                     on the link. Lines: what NetSlices'12 measured (section 4.4), the formula that it checks this with, and \
-                    r / (r + c), which frames of one length can give, less headers; the three do not agree. Right: frames \
+                    r / (r + c), which frames of one length can give, less headers; the three do not agree. Middle: frames \
                     recovered over frames lost. Lines: what one layer gives, and all layers in the limit of long \
-                    interleaves, where each frame is lost by itself.";
+                    interleaves, where each frame is lost by itself; and what peeling gives of this code behind this link. \
+                    Right: for how long recovered frames had been missing, from the frame that showed it.";
 
 const MODEL: Rgb = Rgb(0x5c, 0x5c, 0x5c);
 
-/// The columns of trials.csv, in the order of a cell's values.
+/// The columns of trials.csv, in the order of a cell's values; [`TIMES`] follow.
 const COLUMNS: [&str; 7] = [
     "goodput_share",
     "lost",
@@ -44,8 +47,17 @@ const COLUMNS: [&str; 7] = [
     "fec_layers",
 ];
 
+/// For how long recovered frames had been missing: the column, its name, how its line looks.
+const TIMES: [(&str, &str, Dash); 3] = [
+    ("recovery_p50_ns", "median", Dash::Solid),
+    ("recovery_p99_ns", "99th percentile", Dash::Long),
+    ("recovery_max_ns", "longest", Dash::Dots),
+];
+
 /// Points on the curves of theory.
 const STEPS: u32 = 60;
+/// Points on the one that is counted.
+const COUNTED_STEPS: u32 = 12;
 
 /// The code, and how the link loses: what must be equal for two points to share a panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +75,21 @@ struct Point<'a> {
     loss: f64,
     goodput: Option<Estimate>,
     recovered: Option<Estimate>,
+    /// µs, in the order of [`TIMES`]; none in runs recorded before there were such.
+    times: [Option<Estimate>; TIMES.len()],
+}
+
+impl Point<'_> {
+    /// What theory gives of the frames that are lost.
+    fn peeled(&self) -> Option<f64> {
+        self.code.peeled(self.loss / 100.0)
+    }
+}
+
+impl Code {
+    fn peeled(self, loss: f64) -> Option<f64> {
+        recovery::peeled(self.group, self.layers, loss, self.burst)
+    }
 }
 
 pub(crate) fn draw(run: &Run) -> Result<Drawing> {
@@ -70,8 +97,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         Ok(trials) => trials,
         Err(skip) => return Ok(Drawing::Skipped(skip)),
     };
-    let columns = COLUMNS.map(|name| col(name).cast(DataType::Float64));
-    let cells = trials.cells(&columns)?;
+    let cells = trials.cells(&columns(trials))?;
     let mut rows: BTreeMap<Code, Vec<Point<'_>>> = BTreeMap::new();
     for point in cells.iter().filter_map(point) {
         rows.entry(point.code).or_default().push(point);
@@ -88,26 +114,43 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     };
     legend.push(Entry::new(Sample::Heading, "goodput, left"));
     legend.extend(lines(&GOODPUTS));
-    legend.push(Entry::new(Sample::Heading, "theory, right"));
+    legend.push(Entry::new(Sample::Heading, "theory, middle"));
     legend.extend(lines(&RECOVERIES));
+    legend.push(Entry::new(Sample::Heading, "time, right"));
+    legend.extend(lines(&TIMES.map(|(_, name, dash)| (name, Rgb::INK, dash))));
     let title = ("Maelstrom: goodput and recovery", LEAD);
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
     let grid = Grid {
         rows: rows.len(),
-        columns: 2,
+        columns: PANELS.len(),
         row_height: 360.0,
         ..Grid::default()
     };
     let mut page = Page::lay_out(&around, &grid);
     for (row, (code, points)) in rows.iter().enumerate() {
-        let places = (page.panels[2 * row], page.panels[2 * row + 1]);
-        goodput_panel(&mut page.scene, places.0, trials, *code, points);
-        recovery_panel(&mut page.scene, places.1, trials, *code, points);
+        for (nth, panel) in PANELS.into_iter().enumerate() {
+            let place = page.panels[PANELS.len() * row + nth];
+            panel(&mut page.scene, place, trials, *code, points);
+        }
     }
     Ok(Drawing::picture(
         page.scene,
         data(trials, rows.values().flatten()),
     ))
+}
+
+/// Draws one panel of a row: its place, and the points of one code.
+type DrawPanel = fn(&mut Scene, Rect, &Trials, Code, &[Point<'_>]);
+
+/// The panels of a row.
+const PANELS: [DrawPanel; 3] = [goodput_panel, recovery_panel, times_panel];
+
+/// The columns as numbers; those of times where the run has them.
+fn columns(trials: &Trials) -> Vec<Expr> {
+    let timed = TIMES.iter().all(|(column, ..)| trials.has_column(column));
+    let times = TIMES.iter().filter(|_| timed).map(|(column, ..)| *column);
+    let all = COLUMNS.into_iter().chain(times);
+    all.map(|name| col(name).cast(DataType::Float64)).collect()
 }
 
 /// What the paper lets expect of goodput, with how it is drawn.
@@ -117,9 +160,10 @@ const GOODPUTS: [(&str, Rgb, Dash); 3] = [
     ("r / (r + c)", MODEL, Dash::Dots),
 ];
 
-const RECOVERIES: [(&str, Rgb, Dash); 2] = [
+const RECOVERIES: [(&str, Rgb, Dash); 3] = [
     ("one layer", MODEL, Dash::Dots),
     ("all layers", MODEL, Dash::Long),
+    ("this code and link", MODEL, Dash::Solid),
 ];
 
 /// Of cells of Maelstrom.
@@ -138,6 +182,11 @@ fn point(cell: &Cell) -> Option<Point<'_>> {
         loss: first(3)? * 100.0,
         goodput: estimate(&cell.values[0]),
         recovered: estimate(&shares),
+        times: std::array::from_fn(|nth| {
+            let of_blocks = cell.values.get(COLUMNS.len() + nth)?;
+            let times: Vec<_> = of_blocks.iter().map(|ns| ns.map(micros)).collect();
+            estimate(&times)
+        }),
     })
 }
 
@@ -151,13 +200,13 @@ fn losses(points: &[Point<'_>]) -> (Axis, f64) {
     )
 }
 
-/// Draws the systems' points of one quantity.
+/// Draws the systems' points of one quantity, with lines of this dash where their own says nothing.
 fn systems(
     panel: &Panel,
     scene: &mut Scene,
     trials: &Trials,
     points: &[Point<'_>],
-    of: &dyn Fn(&Point<'_>) -> Option<Estimate>,
+    (dash, of): (Option<Dash>, &dyn Fn(&Point<'_>) -> Option<Estimate>),
 ) {
     let series: BTreeSet<usize> = points.iter().map(|it| it.cell.series).collect();
     for (nth, &series_of) in series.iter().enumerate() {
@@ -166,8 +215,12 @@ fn systems(
             .filter_map(|it| Some((it.loss, of(it)?)))
             .collect();
         drawn.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (aside, look) = (aside(nth, series.len()), facets::look(trials, series_of));
-        line(panel, scene, &drawn, aside, look);
+        let own = facets::look(trials, series_of);
+        let look = Look {
+            dash: dash.unwrap_or(own.dash),
+            ..own
+        };
+        line(panel, scene, &drawn, aside(nth, series.len()), look);
     }
 }
 
@@ -180,7 +233,7 @@ fn goodput_panel(
 ) {
     let (r, c) = (f64::from(code.group), f64::from(code.layers));
     let (x, most) = losses(points);
-    let title = format!("goodput of the link's bytes, r {r}, c {c}");
+    let title = format!("goodput of the link, r {r}, c {c}");
     let panel = Panel::new(
         place,
         title,
@@ -198,7 +251,7 @@ fn goodput_panel(
         let ends = [0.0, most].map(|loss| panel.at(loss, level));
         scene.dashed(&ends, dash, 1.4, colour);
     }
-    systems(&panel, scene, trials, points, &|it| it.goodput);
+    systems(&panel, scene, trials, points, (None, &|it| it.goodput));
 }
 
 fn recovery_panel(
@@ -210,8 +263,8 @@ fn recovery_panel(
 ) {
     let (x, most) = losses(points);
     let title = match code.burst {
-        1 => "recovered of what was lost".to_owned(),
-        burst => format!("recovered of what was lost, {burst} together"),
+        1 => "recovered, lost alone".to_owned(),
+        burst => format!("recovered, lost in bursts of {burst}"),
     };
     let panel = Panel::new(
         place,
@@ -223,21 +276,58 @@ fn recovery_panel(
     panel.frame(scene);
     if code.burst == 1 {
         let (r, c) = (f64::from(code.group), f64::from(code.layers));
-        let one = |loss: f64| recovery::one_layer(r, loss);
-        let all = |loss: f64| recovery::all_layers(r, c, loss);
-        let curves: [&dyn Fn(f64) -> f64; RECOVERIES.len()] = [&one, &all];
-        for (curve, (_, colour, dash)) in curves.into_iter().zip(RECOVERIES) {
-            let at = |step: u32| {
-                let loss = most * f64::from(step) / f64::from(STEPS);
-                panel.at(loss, curve(loss / 100.0))
-            };
-            let points: Vec<_> = (0..=STEPS).map(at).collect();
-            scene.dashed(&points, dash, 1.4, colour);
-        }
+        let one = |loss: f64| Some(recovery::one_layer(r, loss));
+        let all = |loss: f64| Some(recovery::all_layers(r, c, loss));
+        theory(&panel, scene, (most, STEPS), RECOVERIES[0], &one);
+        theory(&panel, scene, (most, STEPS), RECOVERIES[1], &all);
     }
-    systems(&panel, scene, trials, points, &|it| it.recovered);
+    let counted = |loss: f64| code.peeled(loss);
+    theory(
+        &panel,
+        scene,
+        (most, COUNTED_STEPS),
+        RECOVERIES[2],
+        &counted,
+    );
+    systems(&panel, scene, trials, points, (None, &|it| it.recovered));
     if points.iter().all(|it| it.recovered.is_none()) {
         panel.note(scene, &["nothing was lost"]);
+    }
+}
+
+/// Draws what theory gives over losses up to `most` percent, where it gives anything.
+fn theory(
+    panel: &Panel,
+    scene: &mut Scene,
+    (most, steps): (f64, u32),
+    (_, colour, dash): (&str, Rgb, Dash),
+    curve: &dyn Fn(f64) -> Option<f64>,
+) {
+    let at = |step: u32| {
+        let loss = most * f64::from(step) / f64::from(steps);
+        Some(panel.at(loss, curve(loss / 100.0)?))
+    };
+    let points: Vec<_> = (0..=steps).filter_map(at).collect();
+    scene.dashed(&points, dash, 1.4, colour);
+}
+
+fn times_panel(scene: &mut Scene, place: Rect, trials: &Trials, _: Code, points: &[Point<'_>]) {
+    let all = points.iter().flat_map(|it| it.times).flatten();
+    let (low, high, _) = range(all);
+    let panel = Panel::new(
+        place,
+        "missing until recovered",
+        losses(points).0,
+        Axis::log("time (µs)", low, high),
+        Strip::None,
+    );
+    panel.frame(scene);
+    for (nth, (_, _, dash)) in TIMES.into_iter().enumerate() {
+        let of = |it: &Point<'_>| it.times[nth];
+        systems(&panel, scene, trials, points, (Some(dash), &of));
+    }
+    if points.iter().all(|it| it.times.iter().all(Option::is_none)) {
+        panel.note(scene, &["nothing was recovered"]);
     }
 }
 
@@ -249,7 +339,9 @@ fn data<'a>(trials: &Trials, points: impl Iterator<Item = &'a Point<'a>>) -> Dat
         "loss_percent",
         "loss_burst",
         "quantity",
-        "share",
+        "unit",
+        "theory",
+        "value",
         "low",
         "high",
         "blocks",
@@ -267,10 +359,25 @@ fn data<'a>(trials: &Trials, points: impl Iterator<Item = &'a Point<'a>>) -> Dat
             point.loss.to_string(),
             burst.to_string(),
         ];
-        for (quantity, share) in [("goodput", point.goodput), ("recovered", point.recovered)] {
-            let fields = known.clone().into_iter().chain([quantity.to_owned()]);
+        let theory = point.peeled().map(|share| share.to_string());
+        let shares = [
+            ("goodput", "share", None, point.goodput),
+            ("recovered", "share", theory, point.recovered),
+        ];
+        let times = TIMES.iter().zip(point.times);
+        let times = times.map(|((column, ..), time)| {
+            let quantity = column.trim_end_matches("_ns");
+            (quantity, "µs", None, time)
+        });
+        for (quantity, unit, theory, estimate) in shares.into_iter().chain(times) {
+            let of = [
+                quantity.to_owned(),
+                unit.to_owned(),
+                theory.unwrap_or_default(),
+            ];
+            let fields = known.clone().into_iter().chain(of);
             let mut row = trials.row(point.cell, fields);
-            row.extend(estimate_fields(share.as_ref()));
+            row.extend(estimate_fields(estimate.as_ref()));
             data.push(row);
         }
     }
@@ -293,9 +400,7 @@ mod tests {
         };
         assert_legible("maelstrom", &picture.scene);
         let trials = run.forwarded.as_ref().unwrap();
-        let cells = trials
-            .cells(&COLUMNS.map(|name| col(name).cast(DataType::Float64)))
-            .unwrap();
+        let cells = trials.cells(&columns(trials)).unwrap();
         let points: Vec<Point<'_>> = cells.iter().filter_map(point).collect();
         assert_eq!(points.len(), 5);
         for it in &points {
@@ -316,6 +421,40 @@ mod tests {
                 assert!((recovered.unwrap() - made_up).abs() < 1e-3, "{}", it.loss);
             }
         }
+    }
+
+    /// A row for frames that are lost alone and one for bursts, each beside its own theory and with its own times.
+    #[test]
+    fn bursts_stand_apart_from_losses_of_single_frames() {
+        let folder = tempfile::tempdir().unwrap();
+        Packets::BURSTS.write(folder.path());
+        let run = Run::read(folder.path()).unwrap();
+        let Drawing::Picture(picture) = draw(&run).unwrap() else {
+            panic!("there is a code to draw");
+        };
+        assert_legible("maelstrom_bursts", &picture.scene);
+        let file = folder.path().join("data.csv");
+        picture.data.write(&file).unwrap();
+        let mut reader = csv::Reader::from_path(&file).unwrap();
+        let rows: Vec<BTreeMap<String, String>> =
+            reader.deserialize().map(|row| row.unwrap()).collect();
+        let of = |burst: &str, loss: &str, quantity: &str| {
+            let found = rows.iter().find(|row| {
+                (row["loss_burst"].as_str(), row["loss_percent"].as_str()) == (burst, loss)
+                    && row["quantity"] == quantity
+            });
+            let found = found.unwrap_or_else(|| panic!("{burst} {loss} {quantity}: {rows:?}"));
+            let number = |name: &str| found[name].parse::<f64>().ok();
+            (number("value"), number("theory"))
+        };
+        let (alone, together) = (of("1", "1", "recovered"), of("10", "1", "recovered"));
+        assert_eq!(alone.1, recovery::peeled(8, 3, 0.01, 1));
+        assert_eq!(together.1, recovery::peeled(8, 3, 0.01, 10));
+        assert!(alone.1 > together.1);
+        // 400 us and 400 us a burst's frame.
+        assert_eq!(of("1", "10", "recovery_p50"), (Some(400.0), None));
+        assert_eq!(of("10", "10", "recovery_p50"), (Some(4000.0), None));
+        assert_eq!(of("10", "10", "recovery_max"), (Some(20_000.0), None));
     }
 
     #[test]

@@ -250,6 +250,8 @@ fn words(axis: &str) -> String {
         "multi_get" => "keys of a get".to_owned(),
         "steering_cost" => "work for each frame (ns)".to_owned(),
         "frame_size" => "length of a frame (B)".to_owned(),
+        "loss" => "frames that the link loses (%)".to_owned(),
+        "loss_burst" => "frames that it loses together".to_owned(),
         "batch" => "frames of a batch".to_owned(),
         other => other.replace('_', " "),
     }

@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 
-use spec::{Bytes, Count, Duration};
+use spec::{Bytes, Count, Duration, Share};
 
 /// Swept values by name, in the order in which they were recorded; none without a sweep.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Swept(Vec<(String, Value)>);
 
-/// A value, as text and, if it is one, as a number: bytes for sizes, nanoseconds for durations.
+/// A value, as text and, if it is one, as a number: bytes for sizes, nanoseconds for durations, percent for shares.
 #[derive(Debug, Clone)]
 struct Value {
     number: Option<f64>,
@@ -56,8 +56,10 @@ impl Value {
         let bytes = || Some(text.parse::<Bytes>().ok()?.get() as f64);
         let count = || Some(text.parse::<Count>().ok()?.get() as f64);
         let time = || Some(text.parse::<Duration>().ok()?.get() as f64);
+        let share = || Some(text.parse::<Share>().ok()?.fraction() * 100.0);
+        let number = plain.or_else(bytes).or_else(count).or_else(time);
         Self {
-            number: plain.or_else(bytes).or_else(count).or_else(time),
+            number: number.or_else(share),
             text: text.to_owned(),
         }
     }
@@ -104,6 +106,9 @@ mod tests {
                 ("cost", 2000.0)
             ]
         );
+        let shares = Swept::parse("loss 1 %, other 25000 ppm");
+        let shares: Vec<_> = shares.numbers().map(|(_, percent)| percent).collect();
+        assert_eq!(shares, [1.0, 2.5]);
         assert!(Swept::parse("flows 8") < Swept::parse("flows 64"));
         assert_eq!(
             swept.describe(&["theta", "keys"]),

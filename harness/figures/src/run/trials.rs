@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
+use spec::Counted;
 use stats::Histogram;
 
 use super::floor::{FLOOR_LABEL, Floor};
@@ -20,7 +21,7 @@ pub(crate) struct Cell {
     pub(crate) setting: usize,
     /// Index into [`Trials::series`].
     pub(crate) series: usize,
-    /// Offered load in requests a second; of a drain the requests; of saturation infinite; see
+    /// Offered load in requests or frames a second; of a drain the requests; of saturation infinite; see
     /// [`depth`](Self::depth) for closed loops.
     pub(crate) load_rps: f64,
     trial_ids: Vec<String>,
@@ -273,18 +274,20 @@ impl Trials {
 
     /// With its loads in words: those of frames count frames.
     fn titled(self, which: Loop) -> Self {
-        let load_title = match (which, self.of_frames()) {
-            (Loop::Open, true) => super::frame_rate,
+        let load_title = match (which, self.counted()) {
+            (Loop::Open, Counted::Frames) => super::frame_rate,
             (which, _) => which.title(),
         };
         Self { load_title, ..self }
     }
 
-    /// Whether these are trials of packet systems.
-    fn of_frames(&self) -> bool {
-        self.settings
-            .iter()
-            .any(|setting| setting.traffic.is_some())
+    /// What their rates count.
+    pub(crate) fn counted(&self) -> Counted {
+        let mut settings = self.settings.iter();
+        match settings.any(|setting| setting.traffic.is_some()) {
+            true => Counted::Frames,
+            false => Counted::Requests,
+        }
     }
 
     /// The setting and series of each row.
@@ -431,7 +434,8 @@ impl Trials {
     pub(crate) fn name(&self, series: usize) -> String {
         let series = &self.series[series];
         let Series { label, io } = series;
-        let said = series.design() != label.as_str() || self.of_frames();
+        let design = series.design() != label.as_str();
+        let said = design || self.counted() == Counted::Frames;
         if said || self.ios().len() < 2 {
             label.clone()
         } else {

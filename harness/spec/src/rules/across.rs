@@ -5,8 +5,10 @@ mod encryption;
 mod flood;
 mod hot_keys;
 mod in_kernel;
+mod lossy;
 mod multi_key;
 mod options;
+mod rates;
 mod repartition;
 mod responses;
 mod rpc;
@@ -21,7 +23,7 @@ use std::collections::BTreeMap;
 use crate::spec::Spec;
 use crate::system::{Io, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
-use crate::units::{Bytes, Count};
+use crate::units::{Bytes, Count, Counted};
 use crate::workload::{Arrivals, WorkloadSpec};
 
 /// A broken rule: the setting's path and the message.
@@ -50,6 +52,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
 /// What rules out what where requests are served.
 fn requests(spec: &Spec, findings: &mut Vec<Finding>) {
     traffic::belongs_to_frames(spec, findings);
+    rates::rates(spec, Counted::Requests, findings);
     pattern(spec, findings);
     topology(spec, findings);
     for (index, system) in spec.systems.iter().enumerate() {

@@ -15,6 +15,7 @@ use super::{
     shared_something, shenango, sphinx, synthetic, xdp_cpumap, xdp_forward, xdp_posix, xdp_steered,
 };
 use crate::traffic::ProcessorKind;
+use crate::units::Counted;
 
 /// The systems by name.
 #[derive(
@@ -339,6 +340,15 @@ impl SystemKind {
     #[must_use]
     pub const fn forwards(self) -> bool {
         self.traits().forwards
+    }
+
+    /// What its rates count.
+    #[must_use]
+    pub const fn counted(self) -> Counted {
+        match self.forwards() {
+            true => Counted::Frames,
+            false => Counted::Requests,
+        }
     }
 
     /// What it can do to the frames that it forwards; empty where it forwards none.

@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-/// A unit's name and how many base units it holds; the empty name is a bare number.
+/// A unit's name and how many base units it holds; the empty name is a bare number. The base unit stands before those that are
+/// made of it.
 pub(super) struct Unit {
     pub(super) name: &'static str,
     pub(super) factor: u64,
@@ -55,13 +56,13 @@ pub enum UnitError {
     },
 }
 
-/// Parses `text` as a decimal number, optional blanks and a unit.
+/// Parses `text` as a decimal number, optional blanks and a unit; the number in base units, and the base unit's name.
 pub(super) fn parse(
     text: &str,
     what: &'static str,
     example: &'static str,
-    units: &[Unit],
-) -> Result<u64, UnitError> {
+    units: &'static [Unit],
+) -> Result<(u64, &'static str), UnitError> {
     let trimmed = text.trim();
     let split = trimmed
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -75,7 +76,7 @@ pub(super) fn parse(
             example,
         });
     }
-    let Some(unit) = units.iter().find(|known| known.name == unit) else {
+    let Some(found) = units.iter().position(|known| known.name == unit) else {
         let names = units
             .iter()
             .map(|unit| unit.name)
@@ -98,13 +99,14 @@ pub(super) fn parse(
             }
         });
     };
-    exact(whole, fraction, unit.factor).ok_or_else(|| UnitError::NotWhole {
+    let (unit, before) = (&units[found], &units[..=found]);
+    let base = before.iter().rfind(|unit| unit.factor == 1);
+    let base = base.map_or("", |base| base.name);
+    let value = exact(whole, fraction, unit.factor).ok_or_else(|| UnitError::NotWhole {
         text: text.to_owned(),
-        base: units.first().map_or(
-            "",
-            |base| if base.name.is_empty() { "1" } else { base.name },
-        ),
-    })
+        base: if base.is_empty() { "1" } else { base },
+    })?;
+    Ok((value, base))
 }
 
 /// `whole.fraction * factor`, when that is a whole number within 64 bits.

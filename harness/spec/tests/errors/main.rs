@@ -5,6 +5,7 @@ mod choices;
 mod floods;
 mod multi_key;
 mod overrides;
+mod rates;
 mod scans;
 mod traffic;
 
@@ -464,7 +465,10 @@ fn overrides_change_and_add_settings() {
         "seed=7",
     ];
     let spec = Spec::parse_with(GOOD, "small.yaml", &set).expect("these overrides fit");
-    assert_eq!(spec.load.expect("given").rates, [spec::Rate(1_000_000)]);
+    assert_eq!(
+        spec.load.expect("given").rates,
+        [spec::Rate::requests(1_000_000)]
+    );
     assert_eq!(spec.systems[1].owners, Some(1));
     assert_eq!(spec.sweep.expect("added").theta, Some(vec![0.0, 0.5]));
     assert_eq!(spec.seed, Some(7));

@@ -4,19 +4,19 @@ use spec::Spec;
 
 use super::expect_refused;
 
-const FRAMES: &str = "\
+pub(super) const FRAMES: &str = "\
 name: frames
 topology: {kind: chain, queues: 2}
 traffic: {processor: router, arrivals: fixed}
 systems:
   - netslice
   - kernel_forward
-load: {rates: [20 kreq/s]}
+load: {rates: [20 kframes/s]}
 phases: {warmup: 100 ms, measure: 300 ms, timeout: 100 ms}
 ";
 
 /// The message of the good spec of frames with texts replaced.
-fn refused(changes: &[(&str, &str)]) -> String {
+pub(super) fn refused(changes: &[(&str, &str)]) -> String {
     let mut text = FRAMES.to_owned();
     for (from, to) in changes {
         assert_eq!(text.matches(from).count(), 1, "{from:?} must occur once");
@@ -26,7 +26,7 @@ fn refused(changes: &[(&str, &str)]) -> String {
     error.to_string()
 }
 
-fn expect(cases: &[(&str, &str, &str, &str)]) {
+pub(super) fn expect(cases: &[(&str, &str, &str, &str)]) {
     for (from, to, place, expected) in cases {
         let message = refused(&[(from, to)]);
         assert!(
@@ -377,26 +377,26 @@ fn what_is_timed_or_comes_in_bursts_is_due_at_a_time() {
         ),
         (fixed, "router, round_trip: true", "3:42", "times no frames"),
         (
-            "rates: [20 kreq/s]",
+            "rates: [20 kframes/s]",
             "closed: [1]",
             "7:",
             "use `load.rates` alone",
         ),
         (
-            "rates: [20 kreq/s]",
+            "rates: [20 kframes/s]",
             "drain: [1 k]",
             "7:",
             "use `load.rates` alone",
         ),
         (
-            "rates: [20 kreq/s]",
-            "capacity: {from: 1 kreq/s, to: 2 kreq/s, service_level: {p99: 1 ms}}",
+            "rates: [20 kframes/s]",
+            "capacity: {from: 1 kframes/s, to: 2 kframes/s, service_level: {p99: 1 ms}}",
             "7:",
             "use `load.rates` alone",
         ),
         (
-            "rates: [20 kreq/s]",
-            "rates: [20 kreq/s], pattern: {sine: {period: 100 ms, amplitude: 0.5}}",
+            "rates: [20 kframes/s]",
+            "rates: [20 kframes/s], pattern: {sine: {period: 100 ms, amplitude: 0.5}}",
             "7:",
             "use `load.rates` alone",
         ),
@@ -410,9 +410,9 @@ fn what_is_timed_or_comes_in_bursts_is_due_at_a_time() {
         assert!(message.contains("work in one direction"), "{message}");
     }
     let saturating = FRAMES.replace(", arrivals: fixed", "");
-    let saturating = saturating.replace("load: {rates: [20 kreq/s]}\n", "");
+    let saturating = saturating.replace("load: {rates: [20 kframes/s]}\n", "");
     assert_eq!(Spec::parse(&saturating, "frames.yaml").err(), None);
-    let without_load = refused(&[("load: {rates: [20 kreq/s]}\n", "")]);
+    let without_load = refused(&[("load: {rates: [20 kframes/s]}\n", "")]);
     assert!(
         without_load.contains("`systems` need the section `load`"),
         "{without_load}"

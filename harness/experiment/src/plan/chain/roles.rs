@@ -236,10 +236,7 @@ pub(super) fn receiver(trial: &Trial, traffic: &Traffic) -> Deployment {
 
 /// What loses frames between the routers, where something is to.
 pub(super) fn path(trial: &Trial, traffic: &Traffic) -> Option<Deployment> {
-    let options = match traffic.processor {
-        Processor::Router | Processor::Inspect | Processor::Ipsec(_) => return None,
-        Processor::Maelstrom(options) => options,
-    };
+    let options = traffic.processor.code()?;
     (options.loss.get() > 0).then(|| {
         Deployment::LossyPath(LossyPath {
             devices: PATH.map(|port| port.device.to_owned()),

@@ -7,7 +7,7 @@ use super::*;
 
 fn trial(topology: &str, traffic: &str, system: &str) -> Trial {
     let load = match traffic.contains("fixed") {
-        true => "load: {rates: [1 kreq/s]}\n",
+        true => "load: {rates: [1 kframes/s]}\n",
         false => "",
     };
     let text = format!(

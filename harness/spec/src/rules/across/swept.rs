@@ -74,6 +74,8 @@ pub(super) fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
         list("sweep.flows", texts(sweep.flows.as_ref()));
         list("sweep.multi_get", texts(sweep.multi_get.as_ref()));
         list("sweep.frame_size", texts(sweep.frame_size.as_ref()));
+        list("sweep.loss", texts(sweep.loss.as_ref()));
+        list("sweep.loss_burst", texts(sweep.loss_burst.as_ref()));
         list("sweep.queues", texts(sweep.queues.as_ref()));
         list("sweep.steering_cost", texts(sweep.steering_cost.as_ref()));
         list("sweep.owners", texts(sweep.owners.as_ref()));

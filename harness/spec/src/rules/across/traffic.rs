@@ -1,14 +1,12 @@
 //! Rules of `traffic`: what packet systems need, and what belongs to frames or to requests alone.
 
-use super::{Finding, flood, truth};
+use super::{Finding, flood, lossy, rates, truth};
 use crate::load::Sweep;
 use crate::spec::Spec;
 use crate::system::{SystemKind, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
-use crate::traffic::{
-    FrameArrivals, LINK_HEADER, Processor, ProcessorKind, SHORTEST_FRAME, TrafficSpec,
-};
-use crate::units::Bytes;
+use crate::traffic::{FrameArrivals, LINK_HEADER, ProcessorKind, SHORTEST_FRAME, TrafficSpec};
+use crate::units::{Bytes, Counted};
 
 /// What a spec without `traffic` may not ask for.
 pub(super) fn belongs_to_frames(spec: &Spec, findings: &mut Vec<Finding>) {
@@ -34,6 +32,8 @@ pub(super) fn belongs_to_frames(spec: &Spec, findings: &mut Vec<Finding>) {
     let sweep = spec.sweep.clone().unwrap_or_default();
     let lists = [
         ("frame_size", sweep.frame_size.is_some()),
+        ("loss", sweep.loss.is_some()),
+        ("loss_burst", sweep.loss_burst.is_some()),
         ("batch", sweep.batch.is_some()),
         ("placement", sweep.placement.is_some()),
     ];
@@ -50,15 +50,9 @@ pub(super) fn traffic(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Fin
         findings.push(("traffic".to_owned(), message.to_owned()));
     }
     arrivals(spec, traffic, findings);
+    rates::rates(spec, Counted::Frames, findings);
     frame_sizes(spec, traffic, findings);
-    if let Processor::Maelstrom(options) = traffic.processor
-        && options.burst > 1
-        && options.loss.get() == 0
-    {
-        let message =
-            "the link loses nothing, so that there are no bursts: set `loss`, or leave `burst` out";
-        findings.push(("traffic.processor".to_owned(), message.to_owned()));
-    }
+    lossy::losses(spec, traffic.processor, findings);
     topology(spec, traffic.processor.kind(), findings);
     sections(spec, findings);
     sweep(spec, findings);

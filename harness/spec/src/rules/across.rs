@@ -5,6 +5,7 @@ mod encryption;
 mod flood;
 mod hot_keys;
 mod in_kernel;
+mod isolation;
 mod multi_key;
 mod options;
 mod repartition;
@@ -50,6 +51,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
 /// What rules out what where requests are served.
 fn requests(spec: &Spec, findings: &mut Vec<Finding>) {
     traffic::belongs_to_frames(spec, findings);
+    isolation::belongs_to_frames(spec, findings);
     pattern(spec, findings);
     topology(spec, findings);
     for (index, system) in spec.systems.iter().enumerate() {

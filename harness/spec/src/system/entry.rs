@@ -7,8 +7,8 @@ use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, PeerPlacement, ResponseCache,
-    SteerBy, Steerer, SystemKind, SystemSpec, Wakeup, Xdp,
+    CachePlace, Clusters, Encryption, Engine, FlowHash, Io, Isolation, MultiKey, PeerPlacement,
+    ResponseCache, SteerBy, Steerer, SystemKind, SystemSpec, Wakeup, Xdp,
 };
 use crate::service::Service;
 use crate::units::{Bytes, Duration};
@@ -98,6 +98,9 @@ struct Details {
     /// Whether filters divide frames among the sockets of `raw_parallel`. Default: yes.
     #[serde(default)]
     filters: Option<bool>,
+    /// What the slices of `netslice` are: threads of one process, or a process each. Default: `thread`.
+    #[serde(default)]
+    isolation: Option<Isolation>,
     /// A cache in XDP of the responses to expensive calls. Default: none.
     #[serde(default)]
     response_cache: Option<ResponseCache>,
@@ -155,6 +158,7 @@ impl From<Details> for SystemSpec {
             batch,
             placement,
             filters,
+            isolation,
             response_cache,
         } = details;
         Self {
@@ -183,6 +187,7 @@ impl From<Details> for SystemSpec {
             batch,
             placement,
             filters,
+            isolation,
             response_cache,
         }
     }
@@ -225,6 +230,7 @@ impl SystemSpec {
             batch: resolved.batch,
             placement: resolved.placement,
             filters: resolved.filters,
+            isolation: resolved.isolation,
             response_cache: resolved.response_cache,
         }
     }

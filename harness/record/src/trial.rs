@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spec::{Trial, TrialId};
 
+use crate::delivered::DeliveredStep;
 use crate::device::DeviceState;
+use crate::fault::SliceFault;
 use crate::interval::Interval;
 use crate::latency::{Distribution, Percentiles};
 use crate::ledger::Ledger;
@@ -206,6 +208,9 @@ pub struct TrialRecord {
     /// What became of the bytes of a packet trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames: Option<FrameResult>,
+    /// The end of a slice in its measure phase, where the spec asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<SliceFault>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -328,6 +333,8 @@ pub struct TrialData {
     pub scans: Option<Scans>,
     /// What became of the bytes of a packet trial.
     pub frames: Option<FrameResult>,
+    /// The end of a slice in its measure phase, where the spec asks for one.
+    pub fault: Option<SliceFault>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -344,6 +351,8 @@ pub struct TrialData {
     pub intervals: Vec<Interval>,
     /// Where requests went in its course, where partitions change owners in it.
     pub steering_steps: Option<Vec<SteeringStep>>,
+    /// What each queue delivered in its course, where a slice is killed in it.
+    pub delivered_steps: Option<Vec<DeliveredStep>>,
     /// The topology's devices with everything attached; they go to `run.json`.
     pub devices: Vec<DeviceState>,
     /// Every counter that was read.
@@ -386,6 +395,7 @@ impl TrialData {
             unused_packet_memory: None,
             scans: None,
             frames: None,
+            fault: None,
             cost: Cost::default(),
             drain: None,
             machine: None,
@@ -394,6 +404,7 @@ impl TrialData {
             obtained: Value::Null,
             intervals: Vec::new(),
             steering_steps: None,
+            delivered_steps: None,
             devices: Vec::new(),
             counters: Vec::new(),
             stall: None,
@@ -430,6 +441,7 @@ impl TrialData {
             unused_packet_memory: self.unused_packet_memory,
             scans: self.scans,
             frames: self.frames,
+            fault: self.fault.clone(),
             cost: self.cost,
             drain: self.drain,
             machine: self.machine.clone(),

@@ -5,6 +5,7 @@
 //! (namespaces, links, attached programs, sockets, children) goes with the process.
 
 pub(crate) mod client;
+pub(crate) mod fault;
 mod hardware;
 mod held;
 pub(crate) mod host;
@@ -18,6 +19,7 @@ pub(crate) mod router;
 pub(crate) mod sender;
 pub(crate) mod server;
 pub(crate) mod serving;
+mod slice;
 mod timeline;
 pub(crate) mod window;
 
@@ -66,6 +68,7 @@ pub(crate) fn run(role: cli::Role, host: Option<u32>) -> Result<()> {
         cli::Role::Client => play("client", client::ClientRole::default()),
         cli::Role::Router => play("router", router::RouterRole::default()),
         cli::Role::Sender => play("sender", sender::SenderRole::default()),
+        cli::Role::Slice => slice::run(),
         cli::Role::Probe => play("probe", probe::ProbeRole),
     }
 }

@@ -100,6 +100,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             lost: Some(4),
             link_bytes: Some(140_000_000),
         }),
+        fault: None,
         cost: cost(),
         drain: None,
         machine: Some(machine()),
@@ -123,6 +124,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             },
         ],
         steering_steps: None,
+        delivered_steps: None,
         devices: vec![DeviceState {
             host: "server host".to_owned(),
             device: json!({"driver": "veth"}),

@@ -72,6 +72,15 @@ impl Divert {
         self.sockets.register(queue, fd)
     }
 
+    /// Takes the socket of a receive queue out of the map, if one is in it: the queue's frames are dropped and counted from now
+    /// on. Runs of the program that began before may still give it frames, until a [grace period](crate::grace_period) has passed.
+    ///
+    /// # Errors
+    /// When there is no such queue, or the kernel refuses.
+    pub fn unregister(&mut self, queue: u32) -> Result<()> {
+        self.sockets.unregister(queue)
+    }
+
     /// Receive queues of the device.
     #[must_use]
     pub const fn queues(&self) -> u32 {

@@ -102,7 +102,7 @@ pub enum Error {
     )]
     RunTimes(io::Error),
     /// The kernel cannot be asked to wait for programs that run.
-    #[error("membarrier: {0}; a cache needs a kernel with CONFIG_MEMBARRIER and without nohz_full")]
+    #[error("membarrier: {0}; it needs a kernel with CONFIG_MEMBARRIER and without nohz_full")]
     GracePeriod(io::Error),
     /// The clsact qdisc could not be added.
     #[error("the clsact qdisc of {device}: {source}")]

@@ -48,4 +48,13 @@ impl QueueSockets {
         let set = self.map.set(queue, fd.as_raw_fd(), 0);
         set.map_err(map_error(Self::NAME))
     }
+
+    /// Fails when there is no such queue.
+    pub(crate) fn unregister(&mut self, queue: u32) -> Result<()> {
+        if queue >= self.queues {
+            return Err(Error::BadConfig("no such queue"));
+        }
+        let unset = self.map.unset(queue);
+        unset.map_err(map_error(Self::NAME))
+    }
 }

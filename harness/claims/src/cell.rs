@@ -5,8 +5,8 @@ use std::fmt;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use spec::{
-    Bytes, Count, Counted, Io, Mechanism, PeerPlacement, ProbeMode, ProcessorKind, Share, System,
-    SystemKind, SystemSpec, Task, Trial, Wakeup,
+    Bytes, Count, Counted, Disturb, Io, Mechanism, PeerPlacement, ProbeMode, ProcessorKind, Share,
+    System, SystemKind, SystemSpec, Task, Trial, Wakeup,
 };
 
 /// What a number is taken of.
@@ -243,11 +243,12 @@ impl ServerCell {
     }
 
     /// Whether a trial is one of these. A trial with a known wrong never is: it tests the
-    /// instrument and no system.
+    /// instrument and no system. One in which a slice is killed is of a system that is isolated, which is named by its
+    /// label.
     #[must_use]
     pub fn fits(&self, trial: &Trial) -> bool {
         let system = &trial.system;
-        trial.disturb.is_none()
+        !trial.disturb.is_some_and(Disturb::tests_the_instrument)
             && system.system == self.system
             && system.io == self.io()
             && self.woken(system)

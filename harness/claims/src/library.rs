@@ -62,6 +62,7 @@ const SHIPPED: &[(&str, &str)] = &[
     shipped!("netslice-copies-cost.yaml"),
     shipped!("netslice-cpu-knee.yaml"),
     shipped!("netslice-fault-isolation.yaml"),
+    shipped!("netslice-fault-spares-kernel.yaml"),
     shipped!("netslice-ipsec-ahead-on-one-queue.yaml"),
     shipped!("netslice-ipsec-dispatching-scales-poorly.yaml"),
     shipped!("netslice-ipsec-linear-in-cores.yaml"),

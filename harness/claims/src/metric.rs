@@ -57,6 +57,10 @@ pub enum Metric {
     RecoveredShare,
     /// Of the bytes between two routers, the share that was frames of the traffic and delivered.
     GoodputShare,
+    /// Where a slice is killed: of the frames that came for the others, the share that was delivered.
+    SurvivorsDeliveredShare,
+    /// Where a slice is killed: 1 where the kernel took no harm, 0 where it did.
+    KernelUnharmed,
 }
 
 /// What one block contributes.
@@ -96,6 +100,8 @@ impl Metric {
             Self::GbpsPerCpu => "gbps_per_cpu",
             Self::RecoveredShare => "recovered_share",
             Self::GoodputShare => "goodput_share",
+            Self::SurvivorsDeliveredShare => "survivors_delivered_share",
+            Self::KernelUnharmed => "kernel_unharmed",
         }
     }
 
@@ -123,7 +129,9 @@ impl Metric {
             Self::BusiestOwnerShare
             | Self::AnsweredShare
             | Self::RecoveredShare
-            | Self::GoodputShare => "share",
+            | Self::GoodputShare
+            | Self::SurvivorsDeliveredShare => "share",
+            Self::KernelUnharmed => "of 1",
             Self::AchievedRps => of.base(),
             Self::PayloadGbps => "Gb/s",
             Self::KPeerCpus | Self::UPeerCpus => "CPUs",
@@ -157,7 +165,9 @@ impl Metric {
             | Self::UPeerCpus
             | Self::GbpsPerCpu
             | Self::RecoveredShare
-            | Self::GoodputShare => None,
+            | Self::GoodputShare
+            | Self::SurvivorsDeliveredShare
+            | Self::KernelUnharmed => None,
         }
     }
 
@@ -226,6 +236,11 @@ impl Metric {
             }
             Self::RecoveredShare => trial.frames?.recovered_share(),
             Self::GoodputShare => trial.goodput_share(),
+            Self::SurvivorsDeliveredShare => trial.fault.as_ref()?.survivors_delivered_share(),
+            Self::KernelUnharmed => {
+                let unharmed = trial.fault.as_ref()?.kernel_unharmed();
+                Some(f64::from(u8::from(unharmed)))
+            }
         }
     }
 }

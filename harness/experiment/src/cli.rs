@@ -190,6 +190,8 @@ pub(crate) enum Role {
     Router,
     /// Makes frames
     Sender,
+    /// Runs one slice of a router whose slices are isolated
+    Slice,
     /// Measures thread notification
     Probe,
     /// Holds settings of the machine

@@ -11,10 +11,12 @@
 
 mod capacity;
 mod columns;
+mod delivered;
 mod device;
 mod difference;
 mod error;
 mod failure;
+mod fault;
 mod folder;
 mod hlog;
 mod interval;
@@ -31,10 +33,12 @@ mod trace;
 mod trial;
 
 pub use capacity::{CapacityRecord, RateRecord, RateVerdict};
+pub use delivered::DeliveredStep;
 pub use device::{DeviceRecord, DeviceState};
 pub use difference::{Difference, Origin, differences};
 pub use error::RecordError;
 pub use failure::{FailureRecord, FailureStatus};
+pub use fault::{KernelSeen, SliceFault, SliceFrames};
 pub use folder::{RunFolder, runs_below};
 pub use interval::Interval;
 pub use latency::{Distribution, Percentiles};

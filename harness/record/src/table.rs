@@ -1,6 +1,7 @@
 //! The tables: one row per trial, one per probe cell, in the order of columns that is promised.
 
 mod account;
+mod fault;
 mod frames;
 mod several;
 
@@ -155,6 +156,7 @@ pub(crate) fn trials<'a>(
         .chain(account::COLUMNS.into_iter().map(String::from))
         .chain(several::COLUMNS.into_iter().map(String::from))
         .chain(frames::COLUMNS.into_iter().map(String::from))
+        .chain(fault::COLUMNS.into_iter().map(String::from))
         .chain(VERDICT.into_iter().map(String::from))
         .collect();
     let mut rows = vec![header];
@@ -169,6 +171,7 @@ pub(crate) fn trials<'a>(
         row.extend(account::cells(record));
         row.extend(several::cells(record));
         row.extend(frames::cells(record));
+        row.extend(fault::cells(record));
         row.extend(verdict(record));
         row
     }));

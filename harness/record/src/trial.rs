@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spec::{Trial, TrialId};
 
+use crate::delivered::DeliveredStep;
 use crate::device::DeviceState;
+use crate::fault::SliceFault;
 use crate::interval::Interval;
 use crate::latency::{Distribution, Percentiles};
 use crate::ledger::Ledger;
@@ -218,6 +220,9 @@ pub struct TrialRecord {
     /// For how long frames that a code recovered had been missing, in the whole trial; not there without a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Percentiles>,
+    /// The end of a slice in its measure phase, where the spec asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<SliceFault>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -362,6 +367,8 @@ pub struct TrialData {
     pub frames: Option<FrameResult>,
     /// For how long frames that a code recovered had been missing, ns, from the frame that showed it, in the whole trial.
     pub recovery: Option<Histogram<u64>>,
+    /// The end of a slice in its measure phase, where the spec asks for one.
+    pub fault: Option<SliceFault>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -378,6 +385,8 @@ pub struct TrialData {
     pub intervals: Vec<Interval>,
     /// Where requests went in its course, where partitions change owners in it.
     pub steering_steps: Option<Vec<SteeringStep>>,
+    /// What each queue delivered in its course, where a slice is killed in it.
+    pub delivered_steps: Option<Vec<DeliveredStep>>,
     /// The topology's devices with everything attached; they go to `run.json`.
     pub devices: Vec<DeviceState>,
     /// Every counter that was read.
@@ -421,6 +430,7 @@ impl TrialData {
             scans: None,
             frames: None,
             recovery: None,
+            fault: None,
             cost: Cost::default(),
             drain: None,
             machine: None,
@@ -429,6 +439,7 @@ impl TrialData {
             obtained: Value::Null,
             intervals: Vec::new(),
             steering_steps: None,
+            delivered_steps: None,
             devices: Vec::new(),
             counters: Vec::new(),
             stall: None,
@@ -467,6 +478,7 @@ impl TrialData {
             frames: self.frames,
             recovery: (self.recovery.as_ref())
                 .map(|times| Distribution::new(times, 0).percentiles()),
+            fault: self.fault.clone(),
             cost: self.cost,
             drain: self.drain,
             machine: self.machine.clone(),

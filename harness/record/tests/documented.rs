@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use page::{PAGE, documented};
 use record::{
-    FailureStatus, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder, RunRecord,
-    SteeringStep, Timestamp, TraceRow, TrialRecord,
+    DeliveredStep, FailureStatus, Percentiles, ProbeRecord, ProbeRound, ProbeStatus, RunFolder,
+    RunRecord, SteeringStep, Timestamp, TraceRow, TrialRecord,
 };
 use support::{create, data, histogram, trials};
 
@@ -33,6 +33,12 @@ fn recorded(output: &Path) -> RunFolder {
         requests_executed: 9,
         handoffs: None,
         misroutes: Some(1),
+    }]);
+    data.delivered_steps = Some(vec![DeliveredStep {
+        start_ns: 0,
+        length_ns: 20_000_000,
+        queue: 1,
+        frames: 40,
     }]);
     folder.record_trial(&data).expect("recorded");
     let cell = ProbeRecord {
@@ -93,6 +99,10 @@ fn every_column_is_documented_and_in_order() {
         ),
         ("trials/<trial_id>/latency.csv", trial.join("latency.csv")),
         ("trials/<trial_id>/steering.csv", trial.join("steering.csv")),
+        (
+            "trials/<trial_id>/delivered.csv",
+            trial.join("delivered.csv"),
+        ),
         ("trials/<trial_id>/trace.csv", trial.join("trace.csv")),
         ("trials/<trial_id>/counters.csv", trial.join("counters.csv")),
     ] {

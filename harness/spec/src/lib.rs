@@ -36,7 +36,7 @@ pub mod units;
 mod workload;
 
 pub use capacity::{Capacity, Search, ServiceLevel, searches, turns};
-pub use disturb::{Disturb, Stall};
+pub use disturb::{Disturb, KillSlice, Stall};
 pub use error::{Place, Problem, SpecError};
 pub use floor::FLOOR_LABEL;
 pub use load::{Load, LoadPoint, Phases, Sweep};
@@ -48,9 +48,9 @@ pub use schema::json_schema;
 pub use service::Service;
 pub use spec::Spec;
 pub use system::{
-    Cache, CachePlace, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, MultiKey,
-    PeerPlacement, ResponseCache, SteerBy, Steerer, System, SystemKind, SystemSpec, Wakeup, Xdp,
-    XdpMode,
+    Cache, CachePlace, Clusters, Domain, Encryption, Engine, FlowHash, Io, Isolation, Limits,
+    MultiKey, PeerPlacement, ResponseCache, SteerBy, Steerer, System, SystemKind, SystemSpec,
+    Wakeup, Xdp, XdpMode,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use traffic::{

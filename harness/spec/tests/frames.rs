@@ -55,6 +55,11 @@ fn defaults_are_filled_in() {
         assert_eq!(system.placement, netslice.then_some(PeerPlacement::Nearest));
         let parallel = system.system == SystemKind::RawParallel;
         assert_eq!(system.filters, parallel.then_some(true));
+        assert!(
+            !system.is_isolated() && system.is_plain(),
+            "{}",
+            system.label
+        );
         let owners = system.system.fixed_owners().unwrap_or(2);
         assert_eq!(system.owners, owners, "{}", system.label);
     }
@@ -159,6 +164,24 @@ fn losses_of_a_link_are_swept_with_their_bursts() {
     let expected = expected.map(|(swept, loss, burst)| (swept.to_owned(), Share(loss), burst));
     assert_eq!(seen, expected);
     assert_eq!(Processor::Router.code(), None);
+}
+
+#[test]
+fn slices_that_are_processes_are_other_trials_and_the_default_has_the_names_that_it_had() {
+    let of = |entry: &str| {
+        let set = [&format!("systems=[{entry}]") as &str, "blocks=1"];
+        trials(&set).remove(0)
+    };
+    let isolated = of("{system: netslice, isolation: process}");
+    assert!(isolated.system.is_isolated() && !isolated.system.is_plain());
+    let written = of("{system: netslice, isolation: thread}");
+    assert_eq!(written.id(), of("netslice").id());
+    assert_ne!(isolated.id(), written.id());
+    let resolved = spec(&["systems=[{system: netslice, isolation: process}]"]).resolved();
+    assert_eq!(
+        resolved.systems[0].isolation,
+        Some(spec::Isolation::Process)
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod conditions;
 mod errors;
 mod forwarding;
+mod isolation;
 mod shipped;
 mod support;
 mod verdicts;

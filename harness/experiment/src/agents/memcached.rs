@@ -328,6 +328,7 @@ impl Running {
             empty_polling_ns: None,
             repartitioned: None,
             steering_steps: None,
+            delivered_steps: None,
         })
     }
 
@@ -353,6 +354,7 @@ impl Running {
                 empty_polling_ns: None,
                 repartitioned: None,
                 steering_steps: None,
+                delivered_steps: None,
             },
             drain_ns: empty_ns.saturating_sub(from_ns),
             first_idle_ns: None,

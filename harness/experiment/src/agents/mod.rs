@@ -5,6 +5,7 @@
 //! (namespaces, links, attached programs, sockets, children) goes with the process.
 
 pub(crate) mod client;
+pub(crate) mod fault;
 mod hardware;
 mod held;
 pub(crate) mod host;
@@ -19,6 +20,7 @@ pub(crate) mod sender;
 pub(crate) mod server;
 pub(crate) mod serving;
 pub(crate) mod settings;
+mod slice;
 mod timeline;
 pub(crate) mod window;
 
@@ -70,6 +72,7 @@ pub(crate) fn run(role: cli::Role, host: Option<u32>) -> Result<()> {
         cli::Role::Client => play("client", client::ClientRole::default()),
         cli::Role::Router => play("router", router::RouterRole::default()),
         cli::Role::Sender => play("sender", sender::SenderRole::default()),
+        cli::Role::Slice => slice::run(),
         cli::Role::Probe => play("probe", probe::ProbeRole),
         cli::Role::Settings => settings::hold(),
     }

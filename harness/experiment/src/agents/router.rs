@@ -4,14 +4,16 @@ use anyhow::{Result, anyhow};
 use protocol::{Phase, Progress};
 use serde::{Deserialize, Serialize};
 use slices::system::{Counters, Error, System, SystemConfig};
+use spec::KillSlice;
 use sys::account::{CpuSnapshot, HardwareCounts, Usage};
 use sys::clock;
 use sys::cpu::{CpuId, Pinned};
 use sys::environment::Reading;
 
-use super::Role;
+use super::fault::{Fault, FaultSeen};
 use super::hardware::Counting;
 use super::window::Window;
+use super::{Role, slice};
 
 /// Why a system in the kernel has no hardware counts: NAPI threads carry it, which do others' work too.
 pub(crate) const NO_THREADS: &str = "a system in the kernel has no threads";
@@ -21,7 +23,7 @@ pub(crate) const NO_THREADS: &str = "a system in the kernel has no threads";
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
     /// Make ready: memory, programs.
-    Load(Box<SystemConfig>),
+    Load(Box<Load>),
     /// Attach programs, open sockets, set forwarding; tells what was obtained.
     Attach,
     /// Start the threads.
@@ -29,9 +31,25 @@ pub(crate) enum Request {
     /// Read the counters at rest.
     Arm,
     /// Pass frames on through the window and tell about its measure phase.
-    Measure(Window),
+    Measure {
+        /// The window.
+        window: Window,
+        /// The slice that is to be killed in it.
+        kill: Option<KillSlice>,
+    },
     /// Wait until no frame is in the system, then read the counters.
     Quiesce,
+    /// Tell what was seen of the slice that was killed, after the last frame.
+    Fault,
+}
+
+/// A system that is to be loaded.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Load {
+    /// The system.
+    pub(crate) system: SystemConfig,
+    /// Whether each of its slices is to be a process of its own.
+    pub(crate) isolated: bool,
 }
 
 /// The answer of the router agent.
@@ -48,6 +66,8 @@ pub(crate) enum Answer {
     Counters(Counters),
     /// The measure phase.
     Measured(Measured),
+    /// The end of a slice.
+    Fault(FaultSeen),
 }
 
 /// A router's measure phase.
@@ -70,6 +90,11 @@ pub(crate) struct RouterRole {
 
 struct Loaded {
     system: System,
+    /// Slices or threads of it.
+    workers: u16,
+    /// From the counters at rest on, where slices can be killed.
+    fault: Option<Fault>,
+    isolated: bool,
 }
 
 impl Role for RouterRole {
@@ -78,15 +103,14 @@ impl Role for RouterRole {
 
     fn handle(&mut self, request: Request) -> Result<Answer> {
         match request {
-            Request::Load(config) => {
+            Request::Load(load) => {
                 self.progress.enter(Phase::Loaded)?;
-                let system = match System::load(&config) {
+                match Loaded::load(&load) {
                     Err(error @ (Error::Refused { .. } | Error::Config(_))) => {
                         return Ok(Answer::Refused(error.to_string()));
                     }
-                    loaded => loaded?,
-                };
-                self.loaded = Some(Loaded { system });
+                    loaded => self.loaded = Some(loaded?),
+                }
                 Ok(Answer::Done)
             }
             Request::Attach => {
@@ -101,11 +125,11 @@ impl Role for RouterRole {
             }
             Request::Arm => {
                 self.progress.enter(Phase::Armed)?;
-                Ok(Answer::Counters(self.loaded()?.system.counters()?))
+                Ok(Answer::Counters(self.loaded()?.arm()?))
             }
-            Request::Measure(window) => {
+            Request::Measure { window, kill } => {
                 self.progress.enter(Phase::Measuring)?;
-                Ok(Answer::Measured(self.loaded()?.measure(window)?))
+                Ok(Answer::Measured(self.loaded()?.measure(window, kill)?))
             }
             Request::Quiesce => {
                 self.progress.enter(Phase::Drained)?;
@@ -113,6 +137,7 @@ impl Role for RouterRole {
                 system.quiesce()?;
                 Ok(Answer::Counters(system.counters()?))
             }
+            Request::Fault => Ok(Answer::Fault(self.loaded()?.fault()?)),
         }
     }
 }
@@ -126,26 +151,76 @@ impl RouterRole {
 }
 
 impl Loaded {
-    fn measure(&self, window: Window) -> Result<Measured> {
-        let threads = self.system.threads();
-        let tids: Vec<u32> = threads.iter().map(|thread| thread.tid).collect();
+    fn load(load: &Load) -> Result<Self, Error> {
+        let Load { system, isolated } = load;
+        Ok(Self {
+            workers: system.workers,
+            fault: None,
+            isolated: *isolated,
+            system: match isolated {
+                true => System::isolated(system, slice::launch())?,
+                false => System::load(system)?,
+            },
+        })
+    }
+
+    fn arm(&mut self) -> Result<Counters> {
+        let counters = self.system.counters()?;
+        if self.isolated {
+            self.fault = Some(Fault::arm(&counters, self.workers)?);
+        }
+        Ok(counters)
+    }
+
+    fn measure(&mut self, window: Window, kill: Option<KillSlice>) -> Result<Measured> {
+        let tids: Vec<u32> = self
+            .system
+            .threads()
+            .iter()
+            .map(|thread| thread.tid)
+            .collect();
         let counting = match tids.is_empty() {
             true => Counting::Absent(NO_THREADS.to_owned()),
             false => Counting::of_threads(&tids, window),
         };
-        let cpu = || CpuSnapshot::of_threads(tids.iter().copied());
         clock::sleep_until_ns(window.measure_from_ns());
-        let before = cpu()?;
+        let mut used = Usage::default();
+        let mut before = self.cpu()?;
+        if let Some(kill) = kill {
+            clock::sleep_until_ns(window.measure_from_ns() + kill.after.as_nanos());
+            // What the slice has used is not known any more when it is gone.
+            let now = self.cpu()?;
+            used = now.since(&before).total;
+            before = now;
+            let fault = self.fault.as_mut();
+            let fault = fault.ok_or_else(|| anyhow!("no slice can be killed"))?;
+            fault.carry_out(&mut self.system, kill, window)?;
+        }
         clock::sleep_until_ns(window.measure_until_ns());
-        let after = cpu()?;
+        let after = self.cpu()?;
+        let threads = self.system.threads();
         let pinned = threads.iter().filter_map(|thread| {
             let cpu = CpuId(thread.cpu?);
             Some(Pinned::look(&thread.name, Some(thread.tid), cpu))
         });
         Ok(Measured {
-            used: after.since(&before).total,
+            used: used + after.since(&before).total,
             hardware: counting.finish(),
             pinned: pinned.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// What the threads used that there are.
+    fn cpu(&self) -> Result<CpuSnapshot> {
+        let threads = self.system.threads();
+        let threads = threads.iter().map(|thread| thread.tid);
+        Ok(CpuSnapshot::of_threads(threads)?)
+    }
+
+    fn fault(&mut self) -> Result<FaultSeen> {
+        let counters = self.system.counters()?;
+        let fault = self.fault.as_ref();
+        let fault = fault.ok_or_else(|| anyhow!("no slice was to be killed"))?;
+        fault.seen(&mut self.system, &counters)
     }
 }

@@ -195,6 +195,7 @@ impl ServerRole {
             empty_polling_ns,
             repartitioned,
             steering_steps,
+            delivered_steps: None,
         })
     }
 
@@ -238,6 +239,7 @@ impl ServerRole {
                 empty_polling_ns: spins.then_some(polled),
                 repartitioned: None,
                 steering_steps: None,
+                delivered_steps: None,
             },
             drain_ns: busy.max().unwrap_or(0).saturating_sub(from_ns),
             first_idle_ns: idle

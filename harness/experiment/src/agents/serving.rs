@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use kv::server::{DropLine, ServerConfig, ThreadInfo};
-use record::SteeringStep;
+use record::{DeliveredStep, SteeringStep};
 use serde::{Deserialize, Serialize};
 use spec::Disturb;
 use sys::account::{HardwareCounts, Usage};
@@ -100,6 +100,8 @@ pub(crate) struct FrameCount {
     pub(crate) flows: u16,
     /// Bytes of UDP payload of each frame.
     pub(crate) payload: u32,
+    /// Whether it is looked at again and again in the measure phase.
+    pub(crate) steps: bool,
 }
 
 /// A store in the kernel.
@@ -204,6 +206,8 @@ pub(crate) struct Measured {
     pub(crate) repartitioned: Option<Repartitioned>,
     /// Where requests went in its course, where slots were to be moved.
     pub(crate) steering_steps: Option<Vec<SteeringStep>>,
+    /// What arrived by each queue in its course, where that was asked for.
+    pub(crate) delivered_steps: Option<Vec<DeliveredStep>>,
 }
 
 /// What the thread that allocates cores used.

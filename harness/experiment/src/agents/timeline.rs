@@ -46,7 +46,7 @@ impl Timeline {
 }
 
 /// When it looks: first and last at the phase's ends.
-fn instants(window: Window) -> impl Iterator<Item = u64> {
+pub(super) fn instants(window: Window) -> impl Iterator<Item = u64> {
     let (from_ns, until_ns) = (window.measure_from_ns(), window.measure_until_ns());
     (from_ns..until_ns)
         .step_by(STEP.as_nanos() as usize)

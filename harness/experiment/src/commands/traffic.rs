@@ -11,13 +11,33 @@ pub(super) fn explained(trials: &[Trial]) -> Option<Vec<String>> {
     let flows = listed(trials, |trial| Some(trial.traffic()?.flows));
     let hosts = hosts(first.topology.kind)?;
     let mtu = first.topology.mtu;
-    Some(vec![
+    let mut lines = vec![
         format!("{hosts}, each in a network namespace of its own"),
         format!("veth pairs join them: {queues} queue(s), MTU {mtu}"),
         format!("frames of {sizes}, of {flows} flow(s), {}", sent(traffic)),
         done(trials, traffic.processor),
         received(traffic).to_owned(),
-    ])
+    ];
+    lines.extend(isolated(trials));
+    Some(lines)
+}
+
+/// Which systems have a process for each slice, and which slice dies.
+fn isolated(trials: &[Trial]) -> Option<String> {
+    let label = |trial: &Trial| {
+        let isolated = trial.system.is_isolated();
+        isolated.then(|| trial.system.label.clone())
+    };
+    let labels = listed(trials, label);
+    let first = trials.iter().find(|trial| trial.system.is_isolated())?;
+    let killed = first.disturb.and_then(|disturb| disturb.kill_slice);
+    let end = killed.map_or_else(String::new, |kill| {
+        let (slice, after) = (kill.slice, kill.after);
+        format!("; that of slice {slice} is killed {after} into the measure phase")
+    });
+    Some(format!(
+        "each slice of {labels} is a process of its own{end}"
+    ))
 }
 
 /// Every value that occurs, in the order in which it first does.
@@ -176,6 +196,20 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
             sealed[3].contains("without a check of integrity"),
             "{sealed:?}"
         );
+    }
+
+    #[test]
+    fn slices_that_are_processes_are_told_and_the_one_that_is_killed() {
+        let isolated = "systems=[netslice, {system: netslice, label: alone, isolation: process}]";
+        let told = lines(&[isolated]);
+        let expected = "each slice of alone is a process of its own";
+        assert_eq!(told.last().map(String::as_str), Some(expected));
+        let told = lines(&[
+            "systems=[{system: netslice, isolation: process}]",
+            "disturb={kill_slice: {slice: 1, after: 40 ms}}",
+        ]);
+        let expected = "each slice of netslice is a process of its own; that of slice 1 is killed 40 ms into the measure phase";
+        assert_eq!(told.last().map(String::as_str), Some(expected));
     }
 
     #[test]

@@ -88,10 +88,47 @@ fn pace(seen: &Seen<'_>) -> Pace {
     let shares = systems.any(|cpu| placement.sender.contains(cpu));
     let waited_ns = (seen.cost.client_activity).map_or(0, |activity| activity.wait_ns);
     let wait = waited_ns as f64 / seen.length_ns.max(1) as f64;
-    let lost = seen.ledger.timed_out as f64 / seen.ledger.sent.max(1) as f64;
+    let overload = seen.ledger.timed_out.saturating_sub(died(seen.ledger));
+    let lost = overload as f64 / seen.ledger.sent.max(1) as f64;
     Pace::judged(
         lost,
         wait / placement.sender.len().max(1) as f64,
         shares && competition::competing_load(seen.machine).is_none(),
     )
+}
+
+/// Reasons for which frames are lost that come of a slice's end, and of nobody's being too slow.
+const OF_A_DEAD_SLICE: [&str; 4] = ["no_slice", "died_waiting", "died_in_hand", "died_unsent"];
+
+/// Frames that were lost because a slice had died.
+fn died(ledger: &Ledger) -> u64 {
+    let lost = OF_A_DEAD_SLICE.iter();
+    lost.map(|reason| ledger.dropped_for(reason)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use record::DropCount;
+
+    #[test]
+    fn what_a_dead_slice_lost_is_no_overload() {
+        let lines = [
+            ("no_slice", 70),
+            ("died_waiting", 5),
+            ("xsk_rx_ring_full", 9),
+        ];
+        let ledger = Ledger {
+            timed_out: 84,
+            drops: lines
+                .map(|(reason, requests)| DropCount {
+                    reason: reason.to_owned(),
+                    counter: String::new(),
+                    requests,
+                })
+                .to_vec(),
+            ..Ledger::default()
+        };
+        assert_eq!(died(&ledger), 75);
+    }
 }

@@ -19,6 +19,16 @@ pub(super) fn result(record: &TrialRecord) -> Option<String> {
         let (p50, p99) = (micros(record.latency.p50_ns), micros(record.latency.p99_ns));
         text.push_str(&format!("  p50 {p50} p99 {p99} us"));
     }
+    if let Some(fault) = &record.fault {
+        let (slice, lost) = (fault.slice, fault.survivors_lost());
+        let arrived = fault.survivors_arrived();
+        text.push_str(&format!(
+            "  slice {slice} killed, the others lost {lost} of {arrived}"
+        ));
+        if !fault.kernel_unharmed() {
+            text.push_str(", AND THE KERNEL IS NOT AS IT WAS (trial.json: fault)");
+        }
+    }
     Some(text)
 }
 

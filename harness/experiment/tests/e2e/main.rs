@@ -16,6 +16,7 @@ mod exclusion;
 mod floods;
 mod frames;
 mod gates;
+mod isolation;
 mod judged;
 mod kernel_steering;
 mod key_notes;
@@ -88,6 +89,7 @@ fn cases() -> Vec<Case> {
         torture::cases(),
         floods::cases(),
         frames::cases(),
+        isolation::cases(),
     ]
     .concat()
 }

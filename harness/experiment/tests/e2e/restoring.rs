@@ -41,6 +41,16 @@ pub(crate) fn cases() -> Vec<Case> {
             kill_frames,
         ),
         Case::new(
+            "restoring::after_interrupt_of_isolated_slices",
+            &[Need::Veth],
+            interrupt_isolated,
+        ),
+        Case::new(
+            "restoring::after_kill_of_isolated_slices",
+            &[Need::Veth],
+            kill_isolated,
+        ),
+        Case::new(
             "restoring::after_kill_with_memcached",
             &[Need::Veth, Need::Memcached],
             kill_memcached,
@@ -76,6 +86,23 @@ name: long
 topology: {kind: chain, queues: 2}
 traffic: {processor: router, arrivals: fixed, flows: 64}
 systems: [netslice]
+load: {rates: [1 kreq/s]}
+phases: {warmup: 100 ms, measure: 1500 ms, timeout: 100 ms}
+blocks: 3
+",
+    )
+}
+
+/// As [`long_frames`], by slices that are processes, of which one is killed.
+fn long_isolated(bench: &Bench) -> Result<std::path::PathBuf> {
+    bench.spec(
+        "long",
+        "
+name: long
+topology: {kind: chain, queues: 2}
+traffic: {processor: router, arrivals: fixed, flows: 64}
+systems: [{system: netslice, isolation: process}]
+disturb: {kill_slice: {slice: 0, after: 300 ms}}
 load: {rates: [1 kreq/s]}
 phases: {warmup: 100 ms, measure: 1500 ms, timeout: 100 ms}
 blocks: 3
@@ -141,6 +168,10 @@ fn interrupt_frames(bench: &Bench) -> Result<()> {
     interrupted(bench, &long_frames(bench)?, SENDER)
 }
 
+fn interrupt_isolated(bench: &Bench) -> Result<()> {
+    interrupted(bench, &long_isolated(bench)?, SENDER)
+}
+
 /// Ctrl-C while `load` is at work in the second trial of the spec.
 fn interrupted(bench: &Bench, spec: &Path, load: &str) -> Result<()> {
     let before = Machine::look()?;
@@ -187,6 +218,10 @@ fn kill_ours(bench: &Bench) -> Result<()> {
 
 fn kill_frames(bench: &Bench) -> Result<()> {
     kill(bench, &long_frames(bench)?, SENDER)
+}
+
+fn kill_isolated(bench: &Bench) -> Result<()> {
+    kill(bench, &long_isolated(bench)?, SENDER)
 }
 
 fn kill_memcached(bench: &Bench) -> Result<()> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::columns::{self, Column};
+use crate::delivered::{self, DeliveredStep};
 use crate::error::RecordError;
 use crate::hlog;
 use crate::interval::{self, Interval};
@@ -54,6 +55,10 @@ pub(super) fn write_intervals(
 
 pub(super) fn write_steering(folder: &Path, steps: &[SteeringStep]) -> Result<(), RecordError> {
     write_table(folder, "steering", &steering::columns(steps), steps.len())
+}
+
+pub(super) fn write_delivered(folder: &Path, steps: &[DeliveredStep]) -> Result<(), RecordError> {
+    write_table(folder, "delivered", &delivered::columns(steps), steps.len())
 }
 
 /// `<name>.csv` and `<name>.parquet`, of so many rows.

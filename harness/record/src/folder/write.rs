@@ -13,7 +13,8 @@ use spec::{Trial, TrialId};
 
 use super::RunFolder;
 use super::files::{
-    write_csv, write_hlog, write_intervals, write_json, write_steering, write_trace,
+    write_csv, write_delivered, write_hlog, write_intervals, write_json, write_steering,
+    write_trace,
 };
 use super::place::{UNFINISHED, remove, remove_unfinished, replace};
 use crate::capacity::CapacityRecord;
@@ -115,6 +116,9 @@ impl RunFolder {
             write_intervals(folder, &data.intervals, measure)?;
             if let Some(steps) = &data.steering_steps {
                 write_steering(folder, steps)?;
+            }
+            if let Some(steps) = &data.delivered_steps {
+                write_delivered(folder, steps)?;
             }
             if let Some(trace) = &data.trace {
                 write_trace(folder, trace)?;

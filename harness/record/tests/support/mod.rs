@@ -101,6 +101,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             link_bytes: Some(140_000_000),
         }),
         recovery: Some(histogram([250_000; 3])),
+        fault: None,
         cost: cost(),
         drain: None,
         machine: Some(machine()),
@@ -124,6 +125,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             },
         ],
         steering_steps: None,
+        delivered_steps: None,
         devices: vec![DeviceState {
             host: "server host".to_owned(),
             device: json!({"driver": "veth"}),

@@ -5,6 +5,7 @@ mod encryption;
 mod flood;
 mod hot_keys;
 mod in_kernel;
+mod isolation;
 mod lossy;
 mod multi_key;
 mod options;
@@ -53,6 +54,7 @@ pub(crate) fn across(spec: &Spec) -> Vec<Finding> {
 fn requests(spec: &Spec, findings: &mut Vec<Finding>) {
     traffic::belongs_to_frames(spec, findings);
     rates::rates(spec, Counted::Requests, findings);
+    isolation::belongs_to_frames(spec, findings);
     pattern(spec, findings);
     topology(spec, findings);
     for (index, system) in spec.systems.iter().enumerate() {

@@ -95,6 +95,7 @@ impl SystemSpec {
             batch: resolved.batch,
             placement: resolved.placement,
             filters: resolved.filters,
+            isolation: resolved.isolation,
             response_cache: resolved.response_cache,
         }
     }

@@ -381,6 +381,12 @@ impl SystemKind {
         self.traits().filters
     }
 
+    /// Whether it has slices, each of which can be a process of its own.
+    #[must_use]
+    pub const fn isolates(self) -> bool {
+        self.traits().isolates
+    }
+
     /// Whether it loads eBPF programs whatever its packet I/O, which takes privilege.
     #[must_use]
     pub const fn needs_programs(self) -> bool {

@@ -11,6 +11,7 @@ pub(crate) mod entry;
 mod flow_hash;
 mod herd;
 mod io;
+mod isolation;
 mod kernel_forward;
 mod kernel_ipsec;
 mod kind;
@@ -53,6 +54,7 @@ pub use clusters::{Clusters, Domain};
 pub use encryption::Encryption;
 pub use flow_hash::FlowHash;
 pub use io::Io;
+pub use isolation::Isolation;
 pub use kind::SystemKind;
 pub use limits::Limits;
 pub use multi_key::MultiKey;
@@ -229,6 +231,10 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<bool>,
+    /// What the slices of `netslice` are: threads of one process, or a process each. Default: `thread`.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// A cache in XDP of the responses to expensive calls. Default: none.
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -305,6 +311,9 @@ pub struct System {
     /// Whether filters divide frames among its sockets, where they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<bool>,
+    /// What its slices are to each other; none stands for threads of one process, and for systems without slices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// The cache of responses in front of it, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_cache: Option<ResponseCache>,
@@ -341,6 +350,13 @@ impl System {
             && self.encryption.is_none()
             && self.hot_keys.is_none()
             && self.response_cache.is_none()
+            && !self.is_isolated()
+    }
+
+    /// Whether each of its slices is a process of its own.
+    #[must_use]
+    pub fn is_isolated(&self) -> bool {
+        self.isolation == Some(Isolation::Process)
     }
 
     /// Whether a cache of items or of responses answers some requests before they reach it.
@@ -393,6 +409,7 @@ impl SystemSpec {
             batch: None,
             placement: None,
             filters: None,
+            isolation: None,
             response_cache: None,
         }
     }
@@ -477,6 +494,7 @@ impl SystemSpec {
             batch: (self.system.has_batches()).then(|| self.batch.unwrap_or(Self::DEFAULT_BATCH)),
             placement: (self.system.has_placement()).then(|| self.placement.unwrap_or_default()),
             filters: (self.system.has_filters()).then(|| self.filters.unwrap_or(true)),
+            isolation: self.isolation.filter(|way| *way != Isolation::Thread),
             response_cache: self.response_cache.map(ResponseCache::resolve),
         }
     }

@@ -31,6 +31,7 @@ pub mod socket;
 mod supply;
 pub mod umem;
 pub mod wire;
+mod witness;
 
 pub use kernel_ring::RxWatch;
 pub use mesh::{Mesh, MeshConfig};
@@ -39,3 +40,4 @@ pub use ports::{ChunkLedger, PortDevice, Ports, PortsConfig};
 pub use ports_io::PortFrame;
 pub use probe::XskProbe;
 pub use socket::{BindMode, Obtained};
+pub use witness::{RingUse, Witness};

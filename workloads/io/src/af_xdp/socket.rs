@@ -99,6 +99,11 @@ impl Xsk {
         Ok(Self { fd: Arc::new(fd) })
     }
 
+    /// A socket that somebody else has opened.
+    pub(super) fn of(fd: OwnedFd) -> Self {
+        Self { fd: Arc::new(fd) }
+    }
+
     /// Bounds what this socket, one of `siblings` on its queue, may have on its way in copy mode:
     /// together less than veth's queue of 256 frames holds. Beyond it the kernel says EAGAIN and
     /// the frame stays in the TX ring, where a full queue would lose it. Zero-copy ignores it.
@@ -179,6 +184,16 @@ impl Xsk {
         KernelRing::map(&self.fd, &offsets.rx, size, libc::XDP_PGOFF_RX_RING).map(RxWatch::new)
     }
 
+    /// The RX ring of `rx` slots and the TX ring of `tx`, mapped a second time: to be looked at, by who neither fills nor
+    /// empties them.
+    pub(super) fn views(&self, rx: u32, tx: u32) -> io::Result<[KernelRing<libc::xdp_desc>; 2]> {
+        let offsets = self.offsets()?;
+        Ok([
+            KernelRing::map(&self.fd, &offsets.rx, rx, libc::XDP_PGOFF_RX_RING)?,
+            KernelRing::map(&self.fd, &offsets.tx, tx, libc::XDP_PGOFF_TX_RING)?,
+        ])
+    }
+
     /// Binds the first socket of the UMEM to (`ifindex`, `queue`); zero-copy is tried first
     /// under [`BindMode::Best`]. With `multi_buffer` a packet may take several chunks, on this socket and all that
     /// share its UMEM. Returns what was obtained.
@@ -247,7 +262,8 @@ impl Xsk {
         }
     }
 
-    fn obtained(&self) -> io::Result<Obtained> {
+    /// The mode that the kernel granted.
+    pub(super) fn obtained(&self) -> io::Result<Obtained> {
         let flags: u32 = self.get(libc::XDP_OPTIONS)?;
         Ok(if flags & libc::XDP_OPTIONS_ZEROCOPY != 0 {
             Obtained::ZeroCopy

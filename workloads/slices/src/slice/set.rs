@@ -241,6 +241,19 @@ impl<'j> Slices<'j> {
         Ok(())
     }
 
+    /// Takes the packets of a slice's queue away from its sockets: they are dropped and counted. When this returns, none is on its way
+    /// to the sockets any more.
+    ///
+    /// # Errors
+    /// When there is no such slice, or the kernel cannot be asked to wait.
+    pub fn unregister(&mut self, number: u16) -> Result<(), Error> {
+        self.slice(number)?;
+        for program in &mut self.programs {
+            program.unregister(u32::from(number))?;
+        }
+        Ok(loader::grace_period()?)
+    }
+
     /// Gives a slice other CPUs: its queues move to the new k-peer at once; its application asks again
     /// ([`Slice::run_here`]). Returns what the devices were told.
     ///

@@ -80,6 +80,19 @@ impl Counters {
         }
     }
 
+    /// Adds what another part of the system counted.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.all.extend(other.all);
+        self.received += other.received;
+        self.sent += other.sent;
+        self.made += other.made;
+        self.recovered += other.recovered;
+        self.retried += other.retried;
+        for loss in other.losses {
+            self.lose(&loss.reason, &loss.counter, loss.frames);
+        }
+    }
+
     /// All losses.
     #[must_use]
     pub fn lost(&self) -> u64 {
@@ -115,6 +128,12 @@ mod tests {
         counters.lose("no_route", "drop_no_route", 4);
         assert_eq!(counters.losses.len(), 2);
         assert_eq!((counters.lost_by("ring_full"), counters.lost()), (5, 9));
+        let mut other = counters.clone();
+        other.lose("no_slice", "divert: redirect_failed", 1);
+        other.received = 6;
+        counters.merge(other);
+        assert_eq!((counters.lost(), counters.losses.len()), (19, 3));
+        assert_eq!(counters.received, 6);
         counters.note("slice-0", "received", 7);
         counters.note("slice-1", "received", 8);
         assert_eq!(counters.value("received"), 15);

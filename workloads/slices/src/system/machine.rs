@@ -1,8 +1,9 @@
 //! What the phases of a system's life mean for one design.
 
-use super::Error;
 use super::counters::Counters;
 use super::hands::Hands;
+use super::isolated::Killed;
+use super::{Error, ThreadInfo};
 
 /// One design, between loading and the end. What [`System`](super::System) says of its phases holds here.
 pub(super) trait Machine: Send {
@@ -12,7 +13,7 @@ pub(super) trait Machine: Send {
     /// Threads, where there are any.
     fn start(&mut self) -> Result<(), Error>;
 
-    /// The threads; none of a design in the kernel.
+    /// The threads of this process; none of a design in the kernel.
     fn hands(&self) -> Option<&Hands>;
 
     /// The same, to end them.
@@ -23,4 +24,38 @@ pub(super) trait Machine: Send {
 
     /// Adds what was counted.
     fn count(&self, into: &mut Counters) -> Result<(), Error>;
+
+    /// All threads of the system.
+    fn threads(&self) -> Vec<ThreadInfo> {
+        self.hands().map_or_else(Vec::new, Hands::threads)
+    }
+
+    /// Whether no thread has anything to do.
+    fn is_quiet(&self) -> Result<bool, Error> {
+        self.hands().map_or(Ok(true), Hands::is_quiet)
+    }
+
+    /// Ends the threads.
+    fn dismiss(&mut self) -> Result<(), Error> {
+        match self.hands_mut() {
+            Some(hands) => hands.crew.dismiss(),
+            None => Ok(()),
+        }
+    }
+
+    /// Kills a slice's process.
+    fn kill(&mut self, slice: u16) -> Result<Killed, Error> {
+        Err(no_process(slice))
+    }
+
+    /// Starts another one in its place.
+    fn restart(&mut self, slice: u16) -> Result<(), Error> {
+        Err(no_process(slice))
+    }
+}
+
+fn no_process(slice: u16) -> Error {
+    Error::Config(format!(
+        "slice {slice} is no process of its own: only those of an isolated system are"
+    ))
 }

@@ -56,7 +56,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use sys::link;
 
-use hands::Hands;
+use isolated::{Killed, Launch, Processes};
 use machine::Machine;
 use sockets::Sockets;
 
@@ -159,6 +159,25 @@ impl System {
         })
     }
 
+    /// As [`load`](Self::load), of `netslice` with a process for each slice, which `launch` starts. What is asked of threads
+    /// goes for those of the processes; there are processes from [`attach`](Self::attach) on.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); for any other design.
+    pub fn isolated(config: &SystemConfig, launch: Launch) -> Result<Self, Error> {
+        config.check()?;
+        if config.design != Design::Netslice {
+            let design = config.design.name();
+            return Err(Error::Config(format!(
+                "{design} has no slices that could be processes of their own: netslice has"
+            )));
+        }
+        Ok(Self {
+            design: config.design,
+            machine: Box::new(Processes::load(config, launch)),
+        })
+    }
+
     /// Attaches programs, opens sockets, sets forwarding. From now on frames wait for the threads, or are forwarded by the
     /// kernel. Once.
     ///
@@ -180,7 +199,7 @@ impl System {
     /// The threads, for CPU accounting; empty before [`start`](Self::start) and for designs in the kernel.
     #[must_use]
     pub fn threads(&self) -> Vec<ThreadInfo> {
-        self.machine.hands().map_or_else(Vec::new, Hands::threads)
+        self.machine.threads()
     }
 
     /// What was had, as opposed to what was asked, by name: modes, sizes of rings, placement. Complete after
@@ -200,7 +219,7 @@ impl System {
         loop {
             let before = self.counters()?;
             thread::sleep(STILL);
-            let quiet = self.machine.hands().map_or(Ok(true), Hands::is_quiet)?;
+            let quiet = self.machine.is_quiet()?;
             if quiet && self.counters()? == before {
                 return Ok(());
             }
@@ -221,15 +240,29 @@ impl System {
         Ok(counters)
     }
 
+    /// Kills the process of a slice of an [isolated](Self::isolated) system, and counts what it leaves behind. Its queue's
+    /// frames are dropped and counted from then on.
+    ///
+    /// # Errors
+    /// When the slice is no process, or none any more.
+    pub fn kill_slice(&mut self, slice: u16) -> Result<Killed, Error> {
+        self.machine.kill(slice)
+    }
+
+    /// Starts another process in the place of one that was killed; it has the queue when this returns.
+    ///
+    /// # Errors
+    /// When the slice is no process, or has one; when the kernel does not give the queue's sockets again.
+    pub fn restart_slice(&mut self, slice: u16) -> Result<(), Error> {
+        self.machine.restart(slice)
+    }
+
     /// Stops the threads, detaches everything and puts the settings back.
     ///
     /// # Errors
     /// The first failure of a thread.
     pub fn stop(mut self) -> Result<(), Error> {
-        match self.machine.hands_mut() {
-            Some(hands) => hands.crew.dismiss(),
-            None => Ok(()),
-        }
+        self.machine.dismiss()
     }
 }
 

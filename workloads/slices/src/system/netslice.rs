@@ -53,43 +53,14 @@ impl Netslice {
         }
         Ok(slices)
     }
-
-    fn tell(&self, slices: &Slices<'_>) -> Result<Vec<(String, String)>, Error> {
-        let mode = self.ios.first().map(|io| io.obtained().name());
-        let sizes = slices.ports(0);
-        let mut told = vec![
-            line("io", format!("af_xdp {}", mode.unwrap_or_default())),
-            line("xdp", "native".to_owned()),
-            line(
-                "rings",
-                format!("receive {}, transmit {}", sizes.rx_ring, sizes.tx_ring),
-            ),
-            line("batch", sizes.batch.to_string()),
-        ];
-        let topology = Topology::read().map_err(Error::io("read the CPUs' topology"))?;
-        let plan = slices.plan();
-        for (number, cpus) in plan.slices.iter().enumerate() {
-            told.push(line(
-                &format!("slice-{number}"),
-                placed(&plan, cpus, &topology),
-            ));
-        }
-        let held = slices.applied().iter().filter(|one| one.holds_k_peer());
-        let queues = self.config.devices.len() * usize::from(self.config.workers);
-        told.push(line(
-            "k_peers",
-            format!("{} of {queues} queues are held there", held.count()),
-        ));
-        told.extend(refused(slices.applied()));
-        Ok(told)
-    }
 }
 
 impl Machine for Netslice {
     fn attach(&mut self) -> Result<(), Error> {
         self.hands.take_over()?;
         let slices = self.open()?;
-        self.obtained = self.tell(&slices)?;
+        let mode = self.ios.first().map(|io| io.obtained().name());
+        self.obtained = told(&self.config, &slices, mode)?;
         self.slices = Some(slices);
         Ok(())
     }
@@ -125,6 +96,40 @@ impl Machine for Netslice {
     }
 }
 
+/// What was had. `mode` is how the sockets are bound.
+pub(super) fn told(
+    config: &SystemConfig,
+    slices: &Slices<'_>,
+    mode: Option<&str>,
+) -> Result<Vec<(String, String)>, Error> {
+    let sizes = slices.ports(0);
+    let mut told = vec![
+        line("io", format!("af_xdp {}", mode.unwrap_or_default())),
+        line("xdp", "native".to_owned()),
+        line(
+            "rings",
+            format!("receive {}, transmit {}", sizes.rx_ring, sizes.tx_ring),
+        ),
+        line("batch", sizes.batch.to_string()),
+    ];
+    let topology = Topology::read().map_err(Error::io("read the CPUs' topology"))?;
+    let plan = slices.plan();
+    for (number, cpus) in plan.slices.iter().enumerate() {
+        told.push(line(
+            &format!("slice-{number}"),
+            placed(&plan, cpus, &topology),
+        ));
+    }
+    let held = slices.applied().iter().filter(|one| one.holds_k_peer());
+    let queues = config.devices.len() * usize::from(config.workers);
+    told.push(line(
+        "k_peers",
+        format!("{} of {queues} queues are held there", held.count()),
+    ));
+    told.extend(refused(slices.applied()));
+    Ok(told)
+}
+
 /// Takes the devices' packets, for slices at the CPUs that are told.
 pub(super) fn attach(config: &SystemConfig) -> Result<Slices<'static>, Error> {
     let (wanted, plan) = (wanted(config)?, plan(config)?);
@@ -143,9 +148,14 @@ pub(super) fn of_programs(
     Ok(())
 }
 
+/// The counter of the frames that a program gave to a queue's slice.
+pub(super) fn redirected(queue: usize) -> String {
+    format!("redirected_{queue}")
+}
+
 fn of_program(into: &mut Counters, device: &str, counters: &ReceiveCounters) {
     for (queue, frames) in counters.redirected.iter().enumerate() {
-        into.note(device, &format!("redirected_{queue}"), *frames);
+        into.note(device, &redirected(queue), *frames);
     }
     into.note(device, "passed", counters.passed);
     into.note(device, "redirect_failed", counters.redirect_failed);

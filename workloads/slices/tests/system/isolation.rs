@@ -5,8 +5,9 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
-use slices::system::isolated::{Keeper, serve};
-use slices::system::{Design, SystemConfig};
+use rustix::process::{Pid, Signal, kill_process};
+use slices::system::isolated::{Keeper, Launch, serve, serve_ordered};
+use slices::system::{Design, System, SystemConfig};
 
 use crate::chain::{Chain, QUEUES, Tap, chain, config};
 use crate::traffic::{TTL, check, datagram};
@@ -110,4 +111,116 @@ fn the_others_go_on_when_one_is_killed_and_its_packets_are_counted_until_it_is_b
         drop(process.keeper);
         assert!(process.child.wait().unwrap().success());
     }
+}
+
+/// Told to a process that runs the slice which its keeper orders.
+const ORDERED: &str = "STEERBENCH_TEST_ORDERED_SLICE";
+
+/// A process with the slice that it is told to run. Run by the test below.
+#[test]
+#[ignore = "a process of the test beside it"]
+fn ordered_slice() {
+    if std::env::var_os(ORDERED).is_none() {
+        return;
+    }
+    let input = io::stdin().as_fd().try_clone_to_owned().unwrap();
+    serve_ordered(&mut UnixStream::from(input)).unwrap();
+}
+
+fn launch() -> Launch {
+    Box::new(|link| {
+        Command::new(std::env::current_exe()?)
+            .args(["--exact", "isolation::ordered_slice", "--ignored"])
+            .env(ORDERED, "1")
+            .stdin(link)
+            .stdout(Stdio::null())
+            .spawn()
+    })
+}
+
+/// Stops the process that has a thread of this name.
+fn stop_process_of(system: &System, name: &str) {
+    let threads = system.threads();
+    let thread = threads.iter().find(|thread| thread.name == name).unwrap();
+    let pid = Pid::from_raw(thread.tid.cast_signed()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+}
+
+#[test]
+fn what_a_killed_process_had_is_counted_by_its_rings_and_the_ledger_closes() {
+    let Some(chain) = chain(Design::Netslice) else {
+        return;
+    };
+    let config = config(Design::Netslice);
+    let (mut from, mut to) = (chain.tap(0), chain.tap(1));
+    let mut system = chain.at_router(|| {
+        let mut system = System::isolated(&config, launch()).unwrap();
+        system.attach().unwrap();
+        system.start().unwrap();
+        system
+    });
+    assert_eq!(system.threads().len(), usize::from(QUEUES));
+    let counted = |system: &System| system.counters().unwrap();
+
+    send(&mut from);
+    check(1, &to.receive(COUNT as usize));
+    let before = counted(&system);
+    assert_eq!((before.lost(), before.received), (0, COUNT.into()));
+    let wave = ["redirected_0", "redirected_1"].map(|name| before.value(name));
+
+    // The first slice takes nothing any more, and what is sent to it waits in its ring until it is killed.
+    stop_process_of(&system, "slice-0");
+    send(&mut from);
+    check(1, &to.receive(wave[1] as usize));
+    let killed = chain.at_router(|| system.kill_slice(0).unwrap());
+    let waiting = killed.arrived[0] - wave[0];
+    assert!(waiting > 0 && killed.arrived[1] == 2 * wave[1]);
+    let remains = killed.remains;
+    assert_eq!((remains.taken, remains.sent), (wave[0], wave[0]));
+    assert_eq!((remains.in_hand, remains.unsent), (0, 0));
+    // Frames that come between the look at the programs and the signal wait too.
+    assert!(remains.waiting >= waiting && remains.waiting <= wave[0]);
+    assert!(killed.at_ns <= killed.ended_ns && killed.ended_ns <= killed.closed_ns);
+    assert_eq!(system.threads().len(), usize::from(QUEUES) - 1);
+
+    send(&mut from);
+    check(1, &to.receive(wave[1] as usize));
+    chain.at_router(|| system.quiesce().unwrap());
+    let after = counted(&system);
+    assert_eq!(after.lost_by("died_waiting"), remains.waiting);
+    assert_eq!(after.lost(), 2 * wave[0], "{:?}", after.losses);
+    assert_eq!(after.value("redirected_1"), 3 * wave[1]);
+    chain.close(&from, &to, 1, &after);
+    let error = system.kill_slice(0).unwrap_err().to_string();
+    assert_eq!(error, "slice 0 has no process any more");
+    assert!(system.kill_slice(QUEUES).is_err(), "there is no such slice");
+
+    chain.at_router(|| system.restart_slice(0).unwrap());
+    send(&mut from);
+    check(1, &to.receive(COUNT as usize));
+    chain.at_router(|| system.quiesce().unwrap());
+    let again = counted(&system);
+    assert_eq!(again.lost(), after.lost(), "{:?}", again.losses);
+    chain.close(&from, &to, 1, &again);
+    chain.at_router(|| system.stop().unwrap());
+}
+
+#[test]
+fn a_process_that_ends_by_itself_is_named() {
+    let Some(chain) = chain(Design::Netslice) else {
+        return;
+    };
+    let config = config(Design::Netslice);
+    let failing: Launch = Box::new(|link| Command::new("false").stdin(link).spawn());
+    let error = chain.at_router(|| {
+        let mut system = System::isolated(&config, failing).unwrap();
+        system.attach().unwrap_err().to_string()
+    });
+    assert!(
+        error.contains("the process of slice 0: ") && error.contains("exit status: 1"),
+        "{error}"
+    );
+    let refused = System::isolated(&self::config(Design::RawSocket), launch());
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("netslice has"), "{refused}");
 }

@@ -9,6 +9,16 @@ use crate::agents::serving::{Counts, FrameCount};
 /// Counter of the bytes of payload that arrived.
 pub(crate) const PAYLOAD_BYTES: &str = "payload_bytes";
 
+/// What counters of the frames that arrived by a queue are called, before its number.
+const ARRIVED: &str = "arrived_queue_";
+
+/// Frames that arrived by each queue.
+pub(crate) fn arrived(counts: &Counts) -> Vec<u64> {
+    let by_queue = counts.related.iter();
+    let by_queue = by_queue.filter(|(name, _)| name.starts_with(ARRIVED));
+    by_queue.map(|(_, frames)| *frames).collect()
+}
+
 /// Loads it for the frames of one trial.
 pub(super) fn load(config: &FrameCount) -> Result<Count> {
     let expected = Expected {
@@ -40,7 +50,7 @@ impl InKernel for Count {
         let arrived: u64 = counters.arrived.iter().sum();
         let by_queue = counters.arrived.iter().enumerate();
         let related = by_queue
-            .map(|(queue, frames)| (format!("arrived_queue_{queue}"), *frames))
+            .map(|(queue, frames)| (format!("{ARRIVED}{queue}"), *frames))
             .chain([
                 (PAYLOAD_BYTES.to_owned(), counters.payload_bytes),
                 ("misfits".to_owned(), counters.misfits),

@@ -2,6 +2,7 @@
 //! is the NAPI threads', and this process sleeps while they are served.
 
 pub(crate) mod count;
+mod delivered;
 mod kv_direct;
 pub(crate) mod path;
 mod reflector;
@@ -39,6 +40,8 @@ pub(crate) struct InKernelRole {
 
 struct Loaded {
     device: String,
+    /// Whether it is looked at in the course of the measure phase.
+    steps: bool,
     // The link goes before the program.
     attached: Option<Attached>,
     program: Box<dyn InKernel>,
@@ -106,6 +109,7 @@ impl InKernelRole {
 
 impl Loaded {
     fn load(deployment: Deployment) -> Result<Self> {
+        let mut steps = false;
         let (device, program): (String, Box<dyn InKernel>) = match deployment {
             Deployment::Reflector(config) => {
                 let program = reflector::load(&config)?;
@@ -117,6 +121,7 @@ impl Loaded {
             }
             Deployment::FrameCount(config) => {
                 let program = count::load(&config)?;
+                steps = config.steps;
                 (config.device, Box::new(program))
             }
             Deployment::LossyPath(config) => {
@@ -130,6 +135,7 @@ impl Loaded {
         };
         Ok(Self {
             device,
+            steps,
             attached: None,
             program,
         })
@@ -142,6 +148,10 @@ impl Loaded {
     fn measure(&self, window: Window) -> Result<Measured> {
         clock::sleep_until_ns(window.measure_from_ns());
         let before = (self.counts()?, own_threads()?);
+        let looks = match self.steps {
+            true => Some(delivered::looks(window, || self.counts())?),
+            false => None,
+        };
         clock::sleep_until_ns(window.measure_until_ns());
         let after = (own_threads()?, self.counts()?);
         Ok(Measured {
@@ -153,6 +163,7 @@ impl Loaded {
             empty_polling_ns: None,
             repartitioned: None,
             steering_steps: None,
+            delivered_steps: looks.map(|looks| delivered::steps(&looks, window)),
         })
     }
 }

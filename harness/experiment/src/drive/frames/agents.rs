@@ -5,11 +5,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use loadgen::ClientReport;
 use loadgen::frames::FramesReport;
+use record::DeliveredStep;
 use slices::system::Counters;
+use spec::KillSlice;
 use sys::account::HardwareCounts;
 use sys::environment::Reading;
 
 use crate::agents::client::{ClientAnswer, ClientRequest};
+use crate::agents::fault::FaultSeen;
 use crate::agents::serving::{self, Counts, Deployment};
 use crate::agents::window::Window;
 use crate::agents::{router, sender};
@@ -141,7 +144,10 @@ impl Roles {
     ) -> Result<Vec<(String, String)>> {
         // Before anything is attached: a system that cannot be had is refused at once.
         for (agent, router) in self.routers.iter_mut().zip(&plan.routers) {
-            let request = router::Request::Load(Box::new(router.system.clone()));
+            let request = router::Request::Load(Box::new(router::Load {
+                system: router.system.clone(),
+                isolated: router.isolated,
+            }));
             let loaded = agent.ask(&request, within).context("loading the system")?;
             if let router::Answer::Refused(why) = loaded {
                 return Err(HostRefuses(why).into());
@@ -235,11 +241,11 @@ impl Roles {
         Ok(Programs { path, receiver })
     }
 
-    /// Lets everybody go through the window.
-    pub(super) fn begin(&mut self, window: Window) -> Result<()> {
+    /// Lets everybody go through the window, in which a slice may be killed.
+    pub(super) fn begin(&mut self, window: Window, kill: Option<KillSlice>) -> Result<()> {
         self.receiver.begin(&serving::Request::Measure(window))?;
         for agent in &mut self.routers {
-            agent.begin(&router::Request::Measure(window))?;
+            agent.begin(&router::Request::Measure { window, kill })?;
         }
         match &mut self.sender {
             SenderAgent::OneWay(agent) => agent.begin(&sender::Request::Run(window)),
@@ -264,12 +270,15 @@ impl Roles {
         }
     }
 
-    /// What the receiver counted in the measure phase.
-    pub(super) fn arrived(&mut self, within: Duration) -> Result<Counts> {
+    /// What the receiver counted in the measure phase, and in its steps where a slice was killed.
+    pub(super) fn arrived(
+        &mut self,
+        within: Duration,
+    ) -> Result<(Counts, Option<Vec<DeliveredStep>>)> {
         let serving::Answer::Measured(measured) = self.receiver.finish(within)? else {
             return out_of_turn("receiver");
         };
-        Ok(measured.counts)
+        Ok((measured.counts, measured.delivered_steps))
     }
 
     /// The systems' measure phase.
@@ -282,6 +291,21 @@ impl Roles {
             all.push(measured);
         }
         Ok(all)
+    }
+
+    /// What was seen of the slice that was killed, now that everybody is at rest.
+    pub(super) fn fault(&mut self, within: Duration) -> Result<Option<FaultSeen>> {
+        let Some(agent) = self.routers.first_mut() else {
+            return Ok(None);
+        };
+        match agent.ask(&router::Request::Fault, within)? {
+            router::Answer::Fault(seen) => Ok(Some(seen)),
+            router::Answer::Done
+            | router::Answer::Refused(_)
+            | router::Answer::Obtained(_)
+            | router::Answer::Counters(_)
+            | router::Answer::Measured(_) => out_of_turn("router"),
+        }
     }
 
     /// The sender's report, now that everybody is at rest.

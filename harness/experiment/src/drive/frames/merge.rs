@@ -4,8 +4,8 @@ use hdrhistogram::Histogram;
 use loadgen::Latency;
 use loadgen::frames::HEADERS;
 use record::{
-    CounterRow, DeviceState, FrameResult, Interval, Ledger, Machine, ProgramRuns, Steering,
-    Timestamp, TrialData,
+    CounterRow, DeliveredStep, DeviceState, FrameResult, Interval, Ledger, Machine, ProgramRuns,
+    SliceFault, Steering, Timestamp, TrialData,
 };
 use serde_json::{Map, Value};
 use sys::account::{HardwareCounts, Usage};
@@ -15,7 +15,9 @@ use sys::environment::Reading;
 use super::super::merge::{client_counters, interval, of_client};
 use super::agents::Sent;
 use super::cost::cost;
+use super::fault::fault;
 use super::{AtRest, hardware, ledger};
+use crate::agents::fault::FaultSeen;
 use crate::agents::in_kernel::count::PAYLOAD_BYTES;
 use crate::agents::serving::Counts;
 use crate::agents::{host, router};
@@ -33,6 +35,10 @@ pub(super) struct Evidence<'a> {
     pub(super) sender_hardware: Reading<HardwareCounts>,
     /// The receiver in the measure phase.
     pub(super) arrived: Counts,
+    /// The same in steps, where a slice was killed.
+    pub(super) delivered_steps: Option<Vec<DeliveredStep>>,
+    /// What was seen of that slice.
+    pub(super) fault: Option<FaultSeen>,
     /// The systems in it, the sender's side first.
     pub(super) routers: Vec<router::Measured>,
     /// Kernel threads of every host in it.
@@ -118,6 +124,7 @@ pub(super) fn merge(evidence: Evidence<'_>) -> TrialData {
         scans: None,
         frames: Some(result(&evidence, &phase)),
         recovery: recovery(&evidence),
+        fault: slice_fault(&evidence),
         cost,
         drain: None,
         obtained: obtained(&evidence),
@@ -130,6 +137,7 @@ pub(super) fn merge(evidence: Evidence<'_>) -> TrialData {
         programs: evidence.programs,
         intervals,
         steering_steps: None,
+        delivered_steps: evidence.delivered_steps,
         devices: evidence.devices,
         stall: None,
         trace: None,
@@ -187,6 +195,13 @@ fn all_pinned(evidence: &Evidence<'_>, sender: &[Pinned]) -> Vec<Pinned> {
     let systems = evidence.routers.iter().flat_map(|router| &router.pinned);
     let napi = evidence.kernel.iter().flat_map(|host| &host.pinned);
     sender.iter().chain(systems).chain(napi).cloned().collect()
+}
+
+fn slice_fault(evidence: &Evidence<'_>) -> Option<SliceFault> {
+    let receiver = &evidence.whole.counted.programs.receiver;
+    let steps = evidence.delivered_steps.as_deref().unwrap_or_default();
+    let seen = evidence.fault.as_ref()?;
+    Some(fault(seen, receiver, steps))
 }
 
 fn result(evidence: &Evidence<'_>, phase: &Phase) -> FrameResult {

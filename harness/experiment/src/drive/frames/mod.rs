@@ -4,6 +4,7 @@
 
 mod agents;
 mod cost;
+mod fault;
 mod hardware;
 mod ledger;
 mod merge;
@@ -11,7 +12,8 @@ mod merge;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use record::{CounterRow, Timestamp, TrialData};
+use record::{CounterRow, DeliveredStep, Timestamp, TrialData};
+use spec::KillSlice;
 
 use super::trial::{GRACE, Patience, wall_clock_of, window};
 use super::watch::{Ours, Watch};
@@ -48,10 +50,17 @@ pub(crate) fn run(plan: &FramePlan, sequence: u32, patience: Patience) -> Result
     let ours = Ours::of(plan.placement.cpus(), lab.napi_threads());
     let watch = Watch::begin(window, plan.trial.bpf_stats, ours)?;
     let deadline = patience.deadline(window, plan.trial.phases.timeout);
-    let driven = drive(&mut roles, &mut lab, window, deadline)?;
+    let kill = killed(plan);
+    let driven = drive(&mut roles, &mut lab, (window, kill), deadline)?;
     let (machine, programs) = watch.finish()?;
     let after = rest(&mut roles, &mut lab, setup)?;
     let (sent, sender_hardware) = roles.close(driven.sent, setup)?;
+    let fault = match kill {
+        None => None,
+        Some(_) => roles
+            .fault(setup)
+            .context("asking after the killed slice")?,
+    };
     Ok(merge(Evidence {
         plan,
         sequence,
@@ -60,6 +69,8 @@ pub(crate) fn run(plan: &FramePlan, sequence: u32, patience: Patience) -> Result
         sent,
         sender_hardware,
         arrived: driven.arrived,
+        delivered_steps: driven.delivered_steps,
+        fault,
         routers: driven.routers,
         kernel: driven.kernel,
         whole: after.since(&before),
@@ -70,29 +81,45 @@ pub(crate) fn run(plan: &FramePlan, sequence: u32, patience: Patience) -> Result
     }))
 }
 
+/// The slice that is to be killed, if one is.
+fn killed(plan: &FramePlan) -> Option<KillSlice> {
+    plan.trial.disturb.and_then(|disturb| disturb.kill_slice)
+}
+
 /// What the window did.
 struct Driven {
     /// What was sent, where nothing comes back.
     sent: Option<Told>,
     /// The receiver in the measure phase.
     arrived: Counts,
+    /// The same in steps, where a slice was killed.
+    delivered_steps: Option<Vec<DeliveredStep>>,
     routers: Vec<router::Measured>,
     /// Kernel threads of each host.
     kernel: Vec<host::Measured>,
 }
 
 /// Sends through the window. One deadline for all, as for requests.
-fn drive(roles: &mut Roles, lab: &mut Chain, window: Window, deadline: Instant) -> Result<Driven> {
+fn drive(
+    roles: &mut Roles,
+    lab: &mut Chain,
+    (window, kill): (Window, Option<KillSlice>),
+    deadline: Instant,
+) -> Result<Driven> {
     lab.begin(window)?;
-    roles.begin(window)?;
+    roles.begin(window, kill)?;
     let left = || {
         deadline
             .saturating_duration_since(Instant::now())
             .max(GRACE)
     };
+    let sent = roles.sent(left()).context("sending frames")?;
+    let arrived = roles.arrived(left());
+    let (arrived, delivered_steps) = arrived.context("measuring the receiver")?;
     Ok(Driven {
-        sent: roles.sent(left()).context("sending frames")?,
-        arrived: roles.arrived(left()).context("measuring the receiver")?,
+        sent,
+        arrived,
+        delivered_steps,
         routers: roles.measured(left()).context("measuring the system")?,
         kernel: lab.finish(left())?,
     })

@@ -52,6 +52,8 @@ pub(crate) struct RouterPlan {
     pub(crate) receiver: Receiver,
     /// The system.
     pub(crate) system: SystemConfig,
+    /// Whether each of its slices is a process of its own.
+    pub(crate) isolated: bool,
 }
 
 /// What sends.

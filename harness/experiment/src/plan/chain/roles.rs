@@ -46,6 +46,7 @@ pub(super) fn routers(
                 true => Receiver::Xdp,
                 false => Receiver::Kernel,
             },
+            isolated: trial.system.is_isolated(),
             system: SystemConfig {
                 design,
                 processor: processor(trial, traffic, hosts, number),
@@ -231,6 +232,7 @@ pub(super) fn receiver(trial: &Trial, traffic: &Traffic) -> Deployment {
         flows: traffic.flows,
         payload: u32::try_from(traffic.frame_size.get().saturating_sub(HEADERS as u64))
             .unwrap_or(u32::MAX),
+        steps: (trial.disturb).is_some_and(|disturb| disturb.kill_slice.is_some()),
     })
 }
 

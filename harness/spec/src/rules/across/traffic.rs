@@ -1,6 +1,6 @@
 //! Rules of `traffic`: what packet systems need, and what belongs to frames or to requests alone.
 
-use super::{Finding, flood, lossy, rates, truth};
+use super::{Finding, flood, isolation, lossy, rates, truth};
 use crate::load::Sweep;
 use crate::spec::Spec;
 use crate::system::{SystemKind, SystemSpec};
@@ -55,9 +55,10 @@ pub(super) fn traffic(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Fin
     lossy::losses(spec, traffic.processor, findings);
     topology(spec, traffic.processor.kind(), findings);
     sections(spec, findings);
+    isolation::disturb(spec, traffic, findings);
     sweep(spec, findings);
     for (index, one) in spec.systems.iter().enumerate() {
-        system(spec, traffic.processor.kind(), one, index, findings);
+        system(spec, traffic, one, index, findings);
     }
 }
 
@@ -174,7 +175,6 @@ fn topology(spec: &Spec, processor: ProcessorKind, findings: &mut Vec<Finding>) 
 /// Sections about requests, their servers and their replies.
 fn sections(spec: &Spec, findings: &mut Vec<Finding>) {
     let sections = [
-        ("disturb", spec.disturb.is_some()),
         ("repartition", spec.repartition.is_some()),
         ("floor", spec.floor == Some(true)),
         ("trace", spec.traces()),
@@ -245,12 +245,12 @@ fn of_requests(sweep: &Sweep) -> impl Iterator<Item = &'static str> {
 /// A packet system runs the processor, by its own I/O, and has options of its own only.
 fn system(
     spec: &Spec,
-    processor: ProcessorKind,
+    traffic: &TrafficSpec,
     system: &SystemSpec,
     index: usize,
     findings: &mut Vec<Finding>,
 ) {
-    let kind = system.system;
+    let (kind, processor) = (system.system, traffic.processor.kind());
     let mut find = |field: &str, message: String| {
         findings.push((format!("systems[{index}]{field}"), message));
     };
@@ -312,6 +312,7 @@ fn system(
         );
     }
     frame_options(system, index, findings);
+    isolation::system(spec, traffic, &queues, system, index, findings);
     truth::fixed_owners(system, index, findings);
     truth::label(system, index, findings);
 }
@@ -364,6 +365,12 @@ fn frame_options(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>)
             system.filters.is_some(),
             kind.has_filters(),
             "raw_parallel",
+        ),
+        (
+            "isolation",
+            system.isolation.is_some(),
+            kind.isolates(),
+            "netslice",
         ),
     ];
     for (field, given, has, whose) in options {

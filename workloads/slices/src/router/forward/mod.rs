@@ -19,8 +19,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use packet::{ethernet, hop};
 use pktio::frame::Port;
+use steering::forward::NextLink;
 
 use super::fib::{Deadend, Fib, PortState, Resolution, Way};
+use super::icmp;
 use super::outcome::{Drop, Host, Report, Verdict};
 
 /// A port whose packets grow before they leave: into a tunnel, or under a code.
@@ -32,9 +34,17 @@ pub struct Narrowed {
     pub mtu: u32,
 }
 
-/// Decides about a frame that came by `ingress`, and rewrites it where it is forwarded.
+/// Decides about a frame that came by `ingress`, and rewrites it where it is forwarded. `told` is how it leaves where the
+/// kernel was asked and would forward it ([`steering::forward`]): then no route and no neighbour is looked up here, but what
+/// the kernel's lookup does not look at still is.
 #[inline]
-pub fn decide(fib: &Fib, narrowed: Option<Narrowed>, ingress: Port, frame: &mut [u8]) -> Verdict {
+pub fn decide(
+    fib: &Fib,
+    narrowed: Option<Narrowed>,
+    told: Option<Exit>,
+    ingress: Port,
+    frame: &mut [u8],
+) -> Verdict {
     let Some(port) = fib.port(ingress) else {
         return Verdict::Drop(Drop::NoPort);
     };
@@ -46,8 +56,8 @@ pub fn decide(fib: &Fib, narrowed: Option<Narrowed>, ingress: Port, frame: &mut 
         return Verdict::Drop(Drop::OtherStation);
     }
     let decided = match u16::from_be_bytes([header[12], header[13]]) {
-        ethernet::IPV4 => v4::decide(fib, narrowed, to_group, frame),
-        ethernet::IPV6 => v6::decide(fib, narrowed, to_group, frame),
+        ethernet::IPV4 => v4::decide(fib, narrowed, told, to_group, frame),
+        ethernet::IPV6 => v6::decide(fib, narrowed, told, to_group, frame),
         _ => Err(Verdict::Host(Host::NotIp)),
     };
     match decided {
@@ -61,21 +71,19 @@ pub(super) fn originate(fib: &Fib, from: Ipv4Addr, to: Ipv4Addr) -> Result<Exit,
     let onward = Onward {
         fib,
         narrowed: None,
-        way: fib.route_v4(from.to_bits(), to.to_bits()),
         destination: IpAddr::V4(to),
         len: 0,
         hops: u8::MAX,
         bound: None,
         may_fragment: false,
     };
-    onward.exit(false, 0)
+    onward.exit(fib.route_v4(from.to_bits(), to.to_bits()), false, 0)
 }
 
 /// What is needed to send a packet on, once its header is known to be sound.
 struct Onward<'a> {
     fib: &'a Fib,
     narrowed: Option<Narrowed>,
-    way: Result<&'a Way, Deadend>,
     /// Where it goes, if that is on the link itself.
     destination: IpAddr,
     /// Bytes of the packet, without the link header.
@@ -97,6 +105,16 @@ pub struct Exit {
 }
 
 impl Exit {
+    /// The exit to a link that the kernel has told; none where its device is not one of the ports.
+    #[inline(always)]
+    pub(super) fn onto(fib: &Fib, next: &NextLink) -> Option<Self> {
+        Some(Self {
+            port: fib.port_of(next.device)?,
+            from: next.from,
+            to: next.to,
+        })
+    }
+
     /// Writes the link addresses. The frame must have a link header: nothing is written where it ends before.
     #[inline(always)]
     pub fn address(&self, frame: &mut [u8]) {
@@ -108,8 +126,13 @@ impl Exit {
 impl Onward<'_> {
     /// The checks that both versions have in common.
     #[inline(always)]
-    fn exit(&self, to_group: bool, least_mtu: u32) -> Result<Exit, Verdict> {
-        let way = match self.way {
+    fn exit(
+        &self,
+        way: Result<&Way, Deadend>,
+        to_group: bool,
+        least_mtu: u32,
+    ) -> Result<Exit, Verdict> {
+        let way = match way {
             Ok(way) => way,
             // Also where it came as a broadcast: the kernel looks at what is its own.
             Err(Deadend::Host(host)) => return Err(Verdict::Host(host)),
@@ -138,24 +161,40 @@ impl Onward<'_> {
             Some(narrowed) if narrowed.port == port => narrowed.mtu.min(state.mtu),
             Some(_) | None => state.mtu,
         };
-        let mtu = mtu.max(least_mtu);
-        if self.len > mtu as usize {
-            return Err(if self.may_fragment {
-                Verdict::Host(Host::Fragment)
-            } else {
-                let report = Report::TooBig;
-                Verdict::Report { report, mtu }
-            });
-        }
+        self.fits(mtu.max(least_mtu))?;
         self.resolved(way, port, state)
+    }
+
+    /// What is left to check where the kernel would forward the packet: it has found a hop left, a route, a neighbour, and a
+    /// device that takes packets of this length.
+    #[inline(always)]
+    fn told(&self, exit: Exit, least_mtu: u32) -> Result<Exit, Verdict> {
+        if let Some(verdict) = self.bound {
+            return Err(verdict);
+        }
+        if let Some(narrowed) = self.narrowed
+            && narrowed.port == exit.port
+        {
+            self.fits(narrowed.mtu.max(least_mtu))?;
+        }
+        Ok(exit)
+    }
+
+    #[inline(always)]
+    fn fits(&self, mtu: u32) -> Result<(), Verdict> {
+        if self.len <= mtu as usize {
+            Ok(())
+        } else if self.may_fragment {
+            Err(Verdict::Host(Host::Fragment))
+        } else {
+            let report = Report::TooBig;
+            Err(Verdict::Report { report, mtu })
+        }
     }
 
     #[inline(always)]
     fn resolved(&self, way: &Way, port: Port, state: &PortState) -> Result<Exit, Verdict> {
-        let (address, resolution) = match way.gateway {
-            Some(gateway) => gateway,
-            None => (self.destination, self.fib.neighbour(port, self.destination)),
-        };
+        let (address, resolution) = next_hop(self.fib, way, port, self.destination);
         match resolution {
             Resolution::Known(to) => Ok(Exit {
                 port,
@@ -166,6 +205,37 @@ impl Onward<'_> {
             Resolution::Unknown => Err(Verdict::Unresolved(port, address)),
         }
     }
+}
+
+/// The next hop of a way by this port, and what is known of it.
+#[inline(always)]
+fn next_hop(fib: &Fib, way: &Way, port: Port, destination: IpAddr) -> (IpAddr, Resolution) {
+    match way.gateway {
+        Some(gateway) => gateway,
+        None => (destination, fib.neighbour(port, destination)),
+    }
+}
+
+/// Whether the tables, too, send the packet in a frame by this exit, or by one of several ways of which it is one: among these
+/// the kernel chooses by a hash of its own. Nothing where the header is not sound.
+pub(super) fn confirms(fib: &Fib, exit: &Exit, frame: &[u8]) -> Option<bool> {
+    let (ways, destination) = match icmp::ethertype(frame)? {
+        ethernet::IPV4 => {
+            let dst = v4::Header::read(frame).ok()?.dst;
+            (fib.ways_v4(dst), IpAddr::V4(Ipv4Addr::from_bits(dst)))
+        }
+        ethernet::IPV6 => {
+            let dst = v6::Header::read(frame).ok()?.dst;
+            (fib.ways_v6(dst.to_bits()), IpAddr::V6(dst))
+        }
+        _ => return None,
+    };
+    let known = Resolution::Known(exit.to);
+    let leads_there = |way: &Way| {
+        way.port == Some(exit.port) && next_hop(fib, way, exit.port, destination).1 == known
+    };
+    let is_from = |port: &PortState| port.mac == exit.from;
+    Some(fib.port(exit.port).is_some_and(is_from) && ways.iter().any(leads_there))
 }
 
 const fn told(report: Report) -> Verdict {

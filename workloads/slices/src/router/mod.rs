@@ -29,7 +29,7 @@ mod model;
 mod outcome;
 mod published;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 use pktio::FrameIo;
@@ -188,7 +188,7 @@ impl Router {
     ///
     /// # Errors
     /// When there is no way now.
-    pub fn originate(&mut self, from: Ipv4Addr, to: Ipv4Addr) -> Result<Exit, NoWay> {
+    pub fn originate(&mut self, from: IpAddr, to: IpAddr) -> Result<Exit, NoWay> {
         forward::originate(self.tables.fib(), from, to).map_err(|verdict| match verdict {
             Verdict::Unresolved(port, address) => {
                 self.resolve(port, address);
@@ -198,6 +198,17 @@ impl Router {
                 NoWay::NoRoute
             }
         })
+    }
+
+    /// Gives the packet in a frame, one of this host's own, the link addresses of its way. The port that it leaves by.
+    ///
+    /// # Errors
+    /// As [`originate`](Self::originate), and when it is no sound packet.
+    pub fn address(&mut self, frame: &mut [u8]) -> Result<Port, NoWay> {
+        let (from, to) = forward::ends(frame).ok_or(NoWay::NoRoute)?;
+        let exit = self.originate(from, to)?;
+        exit.address(frame);
+        Ok(exit.port)
     }
 
     /// The port by which the IPv4 packet in a frame would leave, however long it is.

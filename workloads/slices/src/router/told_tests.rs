@@ -5,7 +5,7 @@ use sys::link::MacAddress;
 use sys::tables::{Change, NeighbourState, NextHop, Route, RouteKind, Standing, Table};
 
 use super::fixture::{
-    GATEWAY, HOST, INSIDE, OUTSIDE, address, fib, link, neighbour, own, tables, v4, v6,
+    GATEWAY, HOST, INSIDE, NARROW, OUTSIDE, address, fib, link, neighbour, own, tables, v4, v6,
 };
 use super::*;
 
@@ -134,7 +134,7 @@ fn each_of_several_ways_is_right() {
 }
 
 #[test]
-fn what_the_kernels_lookup_does_not_look_at_is_looked_at() {
+fn all_but_route_and_neighbour_is_looked_at_all_the_same() {
     let told = |frame: &[u8]| routed(&mut router(fib()), Some(outside(HOST)), frame).0;
     let mut wrong_sum = v4("192.0.2.9", UDP, b"", same);
     wrong_sum[24] ^= 1;
@@ -149,8 +149,13 @@ fn what_the_kernels_lookup_does_not_look_at_is_looked_at() {
     let link_local = v6("2001:db8:b::9", UDP, b"", |header| {
         header[8..10].copy_from_slice(&[0xfe, 0x80]);
     });
-    let beyond = Outcome::Reported(Report::BeyondScope, Port(0));
-    assert_eq!(told(&link_local), beyond);
+    let reported = |what| Outcome::Reported(what, Port(0));
+    assert_eq!(told(&link_local), reported(Report::BeyondScope));
+    // What it looks at may have been changed since.
+    let dies = v4("192.0.2.9", UDP, b"", |header| header[8] = 1);
+    assert_eq!(told(&dies), reported(Report::TimeExceeded));
+    let long = v4("192.0.2.9", UDP, &vec![0; NARROW as usize - 19], same);
+    assert_eq!(told(&long), reported(Report::TooBig));
 }
 
 #[test]
@@ -163,6 +168,36 @@ fn a_port_that_is_narrower_than_its_device_stays_so() {
     assert_eq!(fits, Outcome::Forwarded(port));
     let too_big = routed(&mut router, next, &frame(1301)).0;
     assert_eq!(too_big, Outcome::Reported(Report::TooBig, Port(0)));
+}
+
+#[test]
+fn what_is_this_hosts_own_gets_link_addresses_alone() {
+    let mut router = router(fib());
+    let sent = |frame: Vec<u8>, to: [u8; 6]| {
+        let mut after = frame.clone();
+        after[..6].copy_from_slice(&to);
+        after[6..12].copy_from_slice(&OUTSIDE);
+        (frame, after)
+    };
+    for (mut frame, after) in [
+        sent(v4("192.0.2.9", UDP, b"payload", same), HOST),
+        sent(v6("2001:db8:c::77", UDP, b"payload", same), GATEWAY),
+    ] {
+        assert_eq!(router.address(&mut frame), Ok(Port(1)));
+        assert_eq!(frame, after);
+    }
+    let mut refused = |mut frame: Vec<u8>| router.address(&mut frame);
+    let unknown = v4("192.0.2.50", UDP, b"", same);
+    assert_eq!(refused(unknown), Err(NoWay::Unresolved));
+    for nowhere in [
+        v4("9.9.9.9", UDP, b"", same),
+        v6("fd00::1", UDP, b"", same),
+        vec![0; 60],
+        vec![0; 5],
+    ] {
+        assert_eq!(refused(nowhere), Err(NoWay::NoRoute));
+    }
+    assert_eq!(router.counters().received, 0, "they did not come");
 }
 
 #[test]

@@ -35,8 +35,8 @@ pub struct Narrowed {
 }
 
 /// Decides about a frame that came by `ingress`, and rewrites it where it is forwarded. `told` is how it leaves where the
-/// kernel was asked and would forward it ([`steering::forward`]): then no route and no neighbour is looked up here, but what
-/// the kernel's lookup does not look at still is.
+/// kernel was asked and would forward it ([`steering::forward`]): then no route and no neighbour is looked up here. All else is
+/// looked at, for the kernel's lookup does not look at all of it, and the packet may have been changed since.
 #[inline]
 pub fn decide(
     fib: &Fib,
@@ -66,18 +66,39 @@ pub fn decide(
     }
 }
 
-/// Where an IPv4 packet of this host's own leaves, the first one of its way.
-pub(super) fn originate(fib: &Fib, from: Ipv4Addr, to: Ipv4Addr) -> Result<Exit, Verdict> {
+/// Where a packet of this host's own leaves, the first one of its way.
+pub(super) fn originate(fib: &Fib, from: IpAddr, to: IpAddr) -> Result<Exit, Verdict> {
     let onward = Onward {
         fib,
         narrowed: None,
-        destination: IpAddr::V4(to),
+        destination: to,
         len: 0,
         hops: u8::MAX,
         bound: None,
         may_fragment: false,
     };
-    onward.exit(fib.route_v4(from.to_bits(), to.to_bits()), false, 0)
+    let way = match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => fib.route_v4(from.to_bits(), to.to_bits()),
+        (IpAddr::V6(from), IpAddr::V6(to)) => fib.route_v6(from.to_bits(), to.to_bits()),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Err(Deadend::NoRoute),
+    };
+    onward.exit(way, false, 0)
+}
+
+/// Source and destination of the packet in a frame; nothing where its header is not sound.
+pub(super) fn ends(frame: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    match icmp::ethertype(frame)? {
+        ethernet::IPV4 => {
+            let header = v4::Header::read(frame).ok()?;
+            let [src, dst] = [header.src, header.dst].map(Ipv4Addr::from_bits);
+            Some((src.into(), dst.into()))
+        }
+        ethernet::IPV6 => {
+            let header = v6::Header::read(frame).ok()?;
+            Some((header.src.into(), header.dst.into()))
+        }
+        _ => None,
+    }
 }
 
 /// What is needed to send a packet on, once its header is known to be sound.
@@ -145,15 +166,36 @@ impl Onward<'_> {
         if to_group {
             return Err(Verdict::Drop(Drop::LinkGroup));
         }
-        if self.hops <= 1 {
-            return Err(told(Report::TimeExceeded));
-        }
-        if let Some(verdict) = self.bound {
-            return Err(verdict);
-        }
+        self.may_leave()?;
         let Some(port) = way.port else {
             return Err(Verdict::Host(Host::Elsewhere));
         };
+        let state = self.fits(port, least_mtu)?;
+        self.resolved(way, port, state)
+    }
+
+    /// Those of them that are left where the kernel has told the exit.
+    #[inline(always)]
+    fn told(&self, exit: Exit, least_mtu: u32) -> Result<Exit, Verdict> {
+        self.may_leave()?;
+        self.fits(exit.port, least_mtu)?;
+        Ok(exit)
+    }
+
+    #[inline(always)]
+    fn may_leave(&self) -> Result<(), Verdict> {
+        if self.hops <= 1 {
+            return Err(told(Report::TimeExceeded));
+        }
+        match self.bound {
+            Some(verdict) => Err(verdict),
+            None => Ok(()),
+        }
+    }
+
+    /// The port, if the packet fits the link behind it.
+    #[inline(always)]
+    fn fits(&self, port: Port, least_mtu: u32) -> Result<&PortState, Verdict> {
         let Some(state) = self.fib.port(port) else {
             return Err(Verdict::Drop(Drop::NoPort));
         };
@@ -161,29 +203,9 @@ impl Onward<'_> {
             Some(narrowed) if narrowed.port == port => narrowed.mtu.min(state.mtu),
             Some(_) | None => state.mtu,
         };
-        self.fits(mtu.max(least_mtu))?;
-        self.resolved(way, port, state)
-    }
-
-    /// What is left to check where the kernel would forward the packet: it has found a hop left, a route, a neighbour, and a
-    /// device that takes packets of this length.
-    #[inline(always)]
-    fn told(&self, exit: Exit, least_mtu: u32) -> Result<Exit, Verdict> {
-        if let Some(verdict) = self.bound {
-            return Err(verdict);
-        }
-        if let Some(narrowed) = self.narrowed
-            && narrowed.port == exit.port
-        {
-            self.fits(narrowed.mtu.max(least_mtu))?;
-        }
-        Ok(exit)
-    }
-
-    #[inline(always)]
-    fn fits(&self, mtu: u32) -> Result<(), Verdict> {
+        let mtu = mtu.max(least_mtu);
         if self.len <= mtu as usize {
-            Ok(())
+            Ok(state)
         } else if self.may_fragment {
             Err(Verdict::Host(Host::Fragment))
         } else {
@@ -219,16 +241,10 @@ fn next_hop(fib: &Fib, way: &Way, port: Port, destination: IpAddr) -> (IpAddr, R
 /// Whether the tables, too, send the packet in a frame by this exit, or by one of several ways of which it is one: among these
 /// the kernel chooses by a hash of its own. Nothing where the header is not sound.
 pub(super) fn confirms(fib: &Fib, exit: &Exit, frame: &[u8]) -> Option<bool> {
-    let (ways, destination) = match icmp::ethertype(frame)? {
-        ethernet::IPV4 => {
-            let dst = v4::Header::read(frame).ok()?.dst;
-            (fib.ways_v4(dst), IpAddr::V4(Ipv4Addr::from_bits(dst)))
-        }
-        ethernet::IPV6 => {
-            let dst = v6::Header::read(frame).ok()?.dst;
-            (fib.ways_v6(dst.to_bits()), IpAddr::V6(dst))
-        }
-        _ => return None,
+    let (_, destination) = ends(frame)?;
+    let ways = match destination {
+        IpAddr::V4(to) => fib.ways_v4(to.to_bits()),
+        IpAddr::V6(to) => fib.ways_v6(to.to_bits()),
     };
     let known = Resolution::Known(exit.to);
     let leads_there = |way: &Way| {

@@ -24,7 +24,7 @@ const HEADROOM: usize = 64;
 struct Numbers(u64);
 
 impl Numbers {
-    fn next(&mut self) -> u64 {
+    fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut number = self.0;
         number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -33,17 +33,18 @@ impl Numbers {
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.number() % bound
     }
 
     /// An address among few, so that prefixes lie in each other and packets meet them: in 100.64.0.0/16 or fd54::/32.
     fn address(&mut self, v6: bool) -> IpAddr {
         if v6 {
-            let [high, low] = [self.next(), self.next()].map(|bits| bits & 0x0303_0303_0303_0303);
+            let numbers = [self.number(), self.number()];
+            let [high, low] = numbers.map(|bits| bits & 0x0303_0303_0303_0303);
             let bits = 0xfd54 << 112 | u128::from(high as u32) << 64 | u128::from(low);
             IpAddr::V6(Ipv6Addr::from_bits(bits))
         } else {
-            let low = self.next() as u32 & 0x0f0f;
+            let low = self.number() as u32 & 0x0f0f;
             IpAddr::V4(Ipv4Addr::from_bits(0x6440_0000 | low))
         }
     }
@@ -51,7 +52,7 @@ impl Numbers {
     /// A route of any kind that a packet may meet.
     fn route(&mut self, rig: &Rig, v6: bool) -> Route {
         let (shortest, longest) = if v6 { (32, 128) } else { (16, 32) };
-        let prefix_len = shortest + self.below(longest - shortest + 1) as u8;
+        let prefix_len = (shortest + self.below(longest - shortest + 1)) as u8;
         let to = masked(self.address(v6), prefix_len).to_string();
         let gateways = if v6 {
             ["fd53:2::9", "fd53:2::254"]

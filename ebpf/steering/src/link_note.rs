@@ -18,7 +18,7 @@ impl NextLink {
     #[inline(always)]
     #[must_use]
     pub const fn words(self) -> [u64; LINK_NOTE_WORDS] {
-        let ([a, b, c, d, e, f], [g, h, i, j, k, l]) = (self.to, self.from);
+        let ([a, b, c, d, e, f], [g, h, i, j, k, l]) = (self.from, self.to);
         [
             MARK,
             u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
@@ -37,8 +37,8 @@ impl NextLink {
         let [i, j, k, l] = ((rest >> 32) as u32).to_ne_bytes();
         Some(Self {
             device: rest as u32,
-            to: [a, b, c, d, e, f],
-            from: [g, h, i, j, k, l],
+            from: [a, b, c, d, e, f],
+            to: [g, h, i, j, k, l],
         })
     }
 }

@@ -50,8 +50,7 @@ pub use spec::Spec;
 pub use system::{
     Cache, CachePlace, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, MultiKey,
     PeerPlacement, ResponseCache, Routing, SteerBy, Steerer, System, SystemKind, SystemSpec,
-    Wakeup, Xdp,
-    XdpMode,
+    Wakeup, Xdp, XdpMode,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use traffic::{

@@ -246,11 +246,18 @@ fn each_system_has_its_processors() {
 
 #[test]
 fn only_a_router_is_told_by_the_kernel() {
-    for (processor, topology) in [("inspect", "chain"), ("ipsec", "pair"), ("maelstrom", "pair")] {
+    for (processor, topology) in [
+        ("inspect", "chain"),
+        ("ipsec", "pair"),
+        ("maelstrom", "pair"),
+    ] {
         let message = refused(&[
             ("router", processor),
             ("chain", topology),
-            ("- kernel_forward", "- {system: netslice, label: told, routing: kernel}"),
+            (
+                "- kernel_forward",
+                "- {system: netslice, label: told, routing: kernel}",
+            ),
         ]);
         assert!(message.contains("frames.yaml:6:"), "{message}");
         let expected = "`routing: kernel` belongs to `processor: router`";

@@ -126,7 +126,8 @@ impl Fib {
     #[inline]
     #[must_use]
     pub fn port_of(&self, device: u32) -> Option<Port> {
-        let is_it = |port: &Option<PortState>| port.as_ref().is_some_and(|port| port.device == device);
+        let is_it =
+            |port: &Option<PortState>| port.as_ref().is_some_and(|port| port.device == device);
         let place = self.ports.iter().position(is_it)?;
         Some(Port(place as u16))
     }

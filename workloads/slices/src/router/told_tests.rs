@@ -233,8 +233,9 @@ fn what_an_error_leaves_in_front_of_a_frame_is_no_note_whatever_its_sender_chose
             v6("fd00::1", UDP, b"some payload", same),
         ] {
             let mut frame = frame;
-            let end = frame.len().min(at + 8);
-            frame[at..end].copy_from_slice(&mark.to_ne_bytes()[..end - at]);
+            for (byte, mark) in frame.iter_mut().skip(at).zip(mark.to_ne_bytes()) {
+                *byte = mark;
+            }
             frame[..6].copy_from_slice(&INSIDE);
             frame[6] &= !1;
             let (outcome, chunk, _) = routed(&mut router(fib()), None, &frame);

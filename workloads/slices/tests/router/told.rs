@@ -91,7 +91,7 @@ fn told(divert: &Divert, rig: &Rig, frame: &[u8]) -> Option<NextLink> {
     let (metadata, data) = run.data.split_at(run.data.len() - frame.len());
     assert_eq!(data, frame, "the program must not touch the frame");
     let (words, rest) = metadata.as_chunks::<8>();
-    assert_eq!(rest, []);
+    assert!(rest.is_empty(), "metadata of whole words");
     let words: Vec<u64> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
     let words = words.first_chunk()?;
     Some(NextLink::of_words(*words).expect("metadata that are no note"))
@@ -128,7 +128,10 @@ fn agree(rig: &Rig, divert: &Divert, frames: &[Vec<u8>]) -> usize {
         answers += usize::from(forwarded);
     }
     let counters = by_kernel.counters();
-    assert_eq!((counters.by_kernel, counters.by_mirror), (answers as u64, 0));
+    assert_eq!(
+        (counters.by_kernel, counters.by_mirror),
+        (answers as u64, 0)
+    );
     assert!(counters.links_checked >= answers as u64 / 64);
     assert_eq!(counters.links_disagreed, 0);
     answers
@@ -159,7 +162,10 @@ fn what_the_kernel_tells_is_what_the_mirror_finds() {
             packets += frames.len();
             answers += agree(&rig, &divert, &frames);
         }
-        assert!(answers > packets / 4 && answers < packets, "{answers} of {packets}");
+        assert!(
+            answers > packets / 4 && answers < packets,
+            "{answers} of {packets}"
+        );
     });
 }
 

@@ -152,7 +152,10 @@ fn a_route_that_changes_in_mid_stream_is_followed_at_once() {
     let counters = system.counters().unwrap();
     let [by_kernel, by_mirror, ..] = routed(&system);
     assert_eq!((by_kernel, by_kernel + by_mirror), (sent, counters.sent));
-    assert_eq!((counters.lost_by("reported_no_route"), counters.made), (1, 1));
+    assert_eq!(
+        (counters.lost_by("reported_no_route"), counters.made),
+        (1, 1)
+    );
     chain.close(&from, &to, 1, &counters);
     system.stop().unwrap();
 }

@@ -120,7 +120,12 @@ fn who_looks_routes_up_is_the_specs_choice() {
         ("{system: netslice, routing: kernel}", Routing::Kernel),
         ("xdp_forward", Routing::Mirror),
     ] {
-        let plan = planned("{kind: chain, queues: 1}", "{processor: router}", system, &EIGHT);
+        let plan = planned(
+            "{kind: chain, queues: 1}",
+            "{processor: router}",
+            system,
+            &EIGHT,
+        );
         assert_eq!(plan.routers[0].system.routing, expected, "{system}");
     }
 }

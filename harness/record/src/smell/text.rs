@@ -23,6 +23,10 @@ impl Smell {
                 "report it, unless `disturb.corrupt_slot` did it: kernel and server hash keys \
                  differently, and misroutes of requests that were not checked are unknown"
             }
+            Self::RoutesDisagreed { .. } => {
+                "report it, unless somebody changed routes or neighbours of the router during the trial: the mirror's answers to \
+                 frames that the kernel says nothing about would be wrong too"
+            }
             Self::NothingAnswered => "see the server's messages; lower the load",
             Self::SendLag { .. } => {
                 "give the client CPUs of its own or lower the load; latency counts from the \
@@ -106,6 +110,10 @@ impl fmt::Display for Smell {
             Self::HashesDisagreed { requests } => write!(
                 f,
                 "{requests} requests came with a hash or place of their key that is wrong"
+            ),
+            Self::RoutesDisagreed { frames } => write!(
+                f,
+                "the kernel sent {frames} frames another way than the mirror of its tables would have"
             ),
             Self::NothingAnswered => f.write_str("no measured request was answered"),
             Self::SendLag { p99_ns, limit_ns } => write!(

@@ -96,6 +96,7 @@ impl SystemSpec {
             placement: resolved.placement,
             filters: resolved.filters,
             isolation: resolved.isolation,
+            routing: resolved.routing,
             response_cache: resolved.response_cache,
         }
     }

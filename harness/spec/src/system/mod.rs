@@ -35,6 +35,7 @@ mod raw_socket;
 mod reflector;
 mod response_cache;
 mod reuseport_ebpf;
+mod routing;
 mod rss_shared;
 mod seastar;
 mod shared_something;
@@ -61,6 +62,7 @@ pub use multi_key::MultiKey;
 pub use netcache::{Cache, CachePlace};
 pub use placement::PeerPlacement;
 pub use response_cache::ResponseCache;
+pub use routing::Routing;
 pub use steer_by::SteerBy;
 pub use steerer::Steerer;
 pub use xdp::{Xdp, XdpMode};
@@ -235,6 +237,10 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
+    /// Who looks up where the frames of `netslice` go, with `processor: router`. Default: `mirror`.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
     /// A cache in XDP of the responses to expensive calls. Default: none.
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -314,6 +320,9 @@ pub struct System {
     /// What its slices are to each other; none stands for threads of one process, and for systems without slices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
+    /// Who looks routes up, where that can be chosen; none stands for `mirror`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
     /// The cache of responses in front of it, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_cache: Option<ResponseCache>,
@@ -410,6 +419,7 @@ impl SystemSpec {
             placement: None,
             filters: None,
             isolation: None,
+            routing: None,
             response_cache: None,
         }
     }
@@ -495,6 +505,7 @@ impl SystemSpec {
             placement: (self.system.has_placement()).then(|| self.placement.unwrap_or_default()),
             filters: (self.system.has_filters()).then(|| self.filters.unwrap_or(true)),
             isolation: self.isolation.filter(|way| *way != Isolation::Thread),
+            routing: self.routing.filter(|by| *by != Routing::Mirror),
             response_cache: self.response_cache.map(ResponseCache::resolve),
         }
     }

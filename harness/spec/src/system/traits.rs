@@ -42,6 +42,7 @@ pub(super) struct Traits {
     pub(super) peers: bool,
     pub(super) filters: bool,
     pub(super) isolates: bool,
+    pub(super) asks_kernel: bool,
 }
 
 impl Traits {
@@ -84,6 +85,7 @@ impl Traits {
         peers: false,
         filters: false,
         isolates: false,
+        asks_kernel: false,
     };
 
     /// What the packet systems are: threads that forward frames by packet sockets, with any processor. Sender and

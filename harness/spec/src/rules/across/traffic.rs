@@ -3,7 +3,7 @@
 use super::{Finding, flood, isolation, lossy, rates, truth};
 use crate::load::Sweep;
 use crate::spec::Spec;
-use crate::system::{SystemKind, SystemSpec};
+use crate::system::{Routing, SystemKind, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
 use crate::traffic::{FrameArrivals, LINK_HEADER, ProcessorKind, SHORTEST_FRAME, TrafficSpec};
 use crate::units::{Bytes, Counted};
@@ -305,6 +305,14 @@ fn system(
         );
         find(".owners", message);
     }
+    if processor != ProcessorKind::Router && system.routing == Some(Routing::Kernel) {
+        let message = format!(
+            "the kernel tells where it would send a frame as it came, and `{}` sends it otherwise: `routing: kernel` belongs to \
+             `processor: router`; leave it out",
+            processor.name()
+        );
+        find(".routing", message);
+    }
     for field in request_options(system) {
         find(
             &format!(".{field}"),
@@ -370,6 +378,12 @@ fn frame_options(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>)
             "isolation",
             system.isolation.is_some(),
             kind.isolates(),
+            "netslice",
+        ),
+        (
+            "routing",
+            system.routing.is_some(),
+            kind.has_routing(),
             "netslice",
         ),
     ];

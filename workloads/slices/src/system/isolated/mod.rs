@@ -45,7 +45,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Attaches the programs, tells the devices where to bring packets, and switches the namespace's own forwarding off. Packets are
+    /// Attaches the programs, tells the devices where to bring packets, and takes the namespace's own forwarding over. Packets are
     /// dropped and counted until a slice [is taken in](Self::take_in).
     ///
     /// # Errors
@@ -53,9 +53,8 @@ impl Keeper {
     pub fn attach(config: &SystemConfig) -> Result<Self, Error> {
         config.check()?;
         let mut forwarding = Forwarding::here()?;
-        forwarding.switch(false)?;
         Ok(Self {
-            slices: netslice::attach(config)?,
+            slices: netslice::attach(config, &mut forwarding)?,
             config: config.clone(),
             _forwarding: forwarding,
         })

@@ -11,7 +11,9 @@ use super::sockets;
 use super::words::{self, Answer, Order, Question};
 use crate::system::counters::Counters;
 use crate::system::hands::{Hands, Takes};
-use crate::system::{Error, ProcessorConfig, SystemConfig, ThreadInfo, netslice, port_numbers};
+use crate::system::{
+    Error, ProcessorConfig, Routing, SystemConfig, ThreadInfo, netslice, port_numbers,
+};
 
 /// What the only thread of a process is called in it.
 const ALONE: &str = "slice-0";
@@ -92,6 +94,7 @@ fn open(config: &SystemConfig, number: u16) -> Result<Ports, Error> {
     }
     let config = PortsConfig {
         batch: config.batch as usize,
+        next_links: config.routing == Routing::Kernel,
         ..PortsConfig::new(devices, number)
     };
     Ports::open(&config).map_err(Error::io("open the slice's sockets"))
@@ -172,6 +175,7 @@ mod tests {
             k_peers: vec![0, 2, 4],
             u_peers: vec![1, 3, 5],
             batch: 1,
+            routing: Routing::Mirror,
         };
         let second = alone(&config, 1);
         assert_eq!(

@@ -56,10 +56,13 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             &[("RUSTDOCFLAGS", "-D warnings")],
         )
     })?;
-    times.stage("build", || {
-        cargo("build", &["build", "--release", "--bin", "experiment"], &[])
+    times.stage("build", || test::build_whole(root, &LEAN))?;
+    times.stage("tests of the parts", || {
+        test::parts(root, &test::environment(true, &LEAN))
     })?;
-    times.stage("test", || test::run(root, true, &LEAN))?;
+    times.stage("tests of the whole", || {
+        test::whole(root, &test::environment(true, &LEAN))
+    })?;
     times.stage("quickstart", || {
         cargo(
             "quickstart",
@@ -70,6 +73,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
                 "experiment",
                 "--",
                 "experiments/quickstart.yaml",
+                // Further blocks repeat the first.
+                "--set",
+                "blocks=1",
             ],
             &[],
         )

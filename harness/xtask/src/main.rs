@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 fn dispatch(root: &Path, command: Command) -> Result<()> {
     match command {
         Command::Setup => stage::run(root, "set-up", "./setup", &[], &[]),
-        Command::Test { every_tier } => test::run(root, every_tier, &[]),
+        Command::Test { every_tier } => test::run(root, every_tier),
         Command::Tidy => tidy::run(root),
         Command::Torture { points, seed } => torture::run(root, points, seed),
         Command::Validate => validate::run(root),

@@ -20,9 +20,9 @@ use crate::needs::Need;
 use crate::results::Row;
 
 const MINUTE: Duration = Duration::from_secs(60);
-const WARMUP: Duration = Duration::from_millis(600);
+const WARMUP: Duration = Duration::from_millis(300);
 /// From the first request until something is done to the trial: well inside its measure phase.
-const INTO: Duration = Duration::from_millis(1100);
+const INTO: Duration = Duration::from_millis(700);
 /// Longer than several timeouts, shorter than the rest of the phase.
 const STOPPED: Duration = Duration::from_millis(350);
 
@@ -50,7 +50,7 @@ topology: {{kind: veth, queues: 2}}
 systems: [xdp_steered]
 workload: {{keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 0.9, flows: 64}}
 load: {{rates: [2 kreq/s]}}
-phases: {{warmup: {} ms, measure: 2500 ms, timeout: 100 ms}}
+phases: {{warmup: {} ms, measure: 1700 ms, timeout: 100 ms}}
 floor: false
 ",
             WARMUP.as_millis()

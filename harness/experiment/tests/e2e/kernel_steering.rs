@@ -235,7 +235,7 @@ systems: [reuseport_ebpf, xdp_posix, xdp_cpumap]
 workload: {keys: 10 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 0.9, flows: 1024}
 load: {rates: [2 kreq/s]}
 repartition: {after: 100 ms, slots: 64}
-phases: {warmup: 50 ms, measure: 3 s, timeout: 200 ms}
+phases: {warmup: 50 ms, measure: 1500 ms, timeout: 200 ms}
 floor: false
 ",
     )?;

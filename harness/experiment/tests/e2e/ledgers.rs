@@ -43,7 +43,8 @@ const SYSTEMS: &str = "
 ";
 const SYSTEM_COUNT: usize = 11;
 
-fn spec(rate: &str, multi_get: u16) -> String {
+/// `load` is the length of the load, all of it measured.
+fn spec(rate: &str, multi_get: u16, load: &str) -> String {
     format!(
         "
 name: ledgers
@@ -51,13 +52,14 @@ topology: {{kind: veth, queues: 2}}
 systems: {SYSTEMS}
 workload: {{keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 0.9, flows: 1024, multi_get: {multi_get}}}
 load: {{rates: [{rate}]}}
-phases: {{warmup: 100 ms, measure: 200 ms, timeout: 100 ms}}
+phases: {{warmup: 0 s, measure: {load}, timeout: 100 ms}}
+floor: false
 "
     )
 }
 
 fn low(bench: &Bench) -> Result<()> {
-    let spec = bench.spec("low", &spec("2 kreq/s", 2))?;
+    let spec = bench.spec("low", &spec("2 kreq/s", 2, "150 ms"))?;
     let run = bench.run(&spec, LIMIT)?;
     ensure!(
         run.trials.len() == SYSTEM_COUNT,
@@ -72,7 +74,7 @@ fn low(bench: &Bench) -> Result<()> {
 }
 
 fn high(bench: &Bench) -> Result<()> {
-    let spec = bench.spec("high", &spec("600 kreq/s", 1))?;
+    let spec = bench.spec("high", &spec("600 kreq/s", 1, "200 ms"))?;
     let run = bench.run(&spec, LIMIT)?;
     ensure!(
         run.trials.len() == SYSTEM_COUNT,

@@ -136,6 +136,7 @@ systems: [{systems}]
 workload: {{keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 1, flows: 1024, multi_get: {WIDTH}}}
 load: {{rates: [{rate}]}}
 phases: {{warmup: 100 ms, measure: 200 ms, timeout: 100 ms}}
+floor: false
 {rest}
 "
     )

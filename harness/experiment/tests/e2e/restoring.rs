@@ -69,7 +69,7 @@ topology: {{kind: veth, queues: 2}}
 systems: [{system}]
 workload: {{keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 0.9, flows: 64}}
 load: {{rates: [1 kreq/s]}}
-phases: {{warmup: 100 ms, measure: 1500 ms, timeout: 100 ms}}
+phases: {{warmup: 100 ms, measure: 900 ms, timeout: 100 ms}}
 blocks: 3
 floor: false
 "
@@ -87,7 +87,7 @@ topology: {kind: chain, queues: 2}
 traffic: {processor: router, arrivals: fixed, flows: 64}
 systems: [netslice]
 load: {rates: [1 kreq/s]}
-phases: {warmup: 100 ms, measure: 1500 ms, timeout: 100 ms}
+phases: {warmup: 100 ms, measure: 900 ms, timeout: 100 ms}
 blocks: 3
 ",
     )
@@ -139,6 +139,7 @@ workload: {keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get
 load: {rates: [1 kreq/s]}
 phases: {warmup: 0 s, measure: 200 ms, timeout: 50 ms}
 blocks: 2
+floor: false
 ",
     )?;
     let mut command = bench.run_command(&spec, &[]);

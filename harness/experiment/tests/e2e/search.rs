@@ -23,9 +23,17 @@ pub(crate) fn cases() -> Vec<Case> {
     )]
 }
 
+/// A bracket needs four rates, each of them tried two or three times.
+const COARSE: [&str; 4] = [
+    "--set",
+    "load.capacity.from=25 kreq/s",
+    "--set",
+    "load.capacity.precision=100%",
+];
+
 fn killed_and_resumed(bench: &Bench) -> Result<()> {
     let spec = shipped("smoke/capacity.yaml");
-    let mut running = bench.start(&mut bench.run_command(&spec, &[]))?;
+    let mut running = bench.start(&mut bench.run_command(&spec, &COARSE))?;
     let path = running.wait_for("some trials", MINUTES, |_| {
         let run = record::runs_below(&bench.output()).ok()?.pop()?;
         (Run::read(&run).ok()?.trials.len() >= 4).then_some(run)

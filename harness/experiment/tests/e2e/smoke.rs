@@ -123,6 +123,7 @@ systems:
 workload: {keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 0.9, flows: 128}
 load: {rates: [2 kreq/s]}
 phases: {warmup: 50 ms, measure: 300 ms, timeout: 200 ms}
+floor: false
 ",
     )?;
     let run = bench.run(&spec, MINUTE)?;

@@ -29,8 +29,9 @@ topology: {kind: veth, queues: 2}
 systems: [xdp_steered]
 workload: {keys: 100 k, key_size: 16 B, value_size: 64 B, popularity: {zipf: 0.99}, get_ratio: 0.95, flows: 1024}
 load: {rates: [60 kreq/s]}
-phases: {warmup: 0 s, measure: 3500 ms, timeout: 100 ms}
-blocks: 5
+phases: {warmup: 0 s, measure: 8750 ms, timeout: 100 ms}
+blocks: 2
+floor: false
 ",
     )?;
     let run = bench.run(&spec, LIMIT)?;
@@ -64,6 +65,7 @@ systems:
 workload: {keys: 100 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 1.0, flows: 1024}
 load: {rates: [25 kreq/s]}
 phases: {warmup: 0 s, measure: 7 s, timeout: 100 ms}
+floor: false
 ",
     )?;
     let run = bench.run(&spec, LIMIT)?;

@@ -281,7 +281,7 @@ fn expect_times(trial: &Row) -> Result<()> {
 /// What a link loses is swept, alone and in bursts, and what comes back is what the code gives behind such a link.
 fn losses(bench: &Bench) -> Result<()> {
     let run = bench.run(&shipped("smoke/netslice-losses.yaml"), THREE_MINUTES)?;
-    let mut seen = Vec::new();
+    let (mut seen, mut compared) = (Vec::new(), 0);
     for trial in &run.trials {
         expect_delivered(trial)?;
         expect_times(trial)?;
@@ -292,13 +292,20 @@ fn losses(bench: &Bench) -> Result<()> {
         let (lost, recovered) = (trial.number("lost")?, trial.number("recovered")?);
         let theory = analysis::recovery::peeled(8, 3, share, burst);
         let theory = theory.with_context(|| format!("{who}: no theory"))?;
+        ensure!(recovered <= lost, "{who}: {recovered} of {lost} recovered");
+        // What a busy machine's devices and rings lose besides is no loss that theory knows of.
+        if trial.dropped_but_for("path")? > 0 {
+            continue;
+        }
+        compared += 1;
         let measured = recovered as f64 / lost as f64;
         // Some tens of bursts, each recovered or not.
         ensure!(
-            (measured - theory).abs() < 0.15,
+            (measured - theory).abs() < 0.2,
             "{who}: {recovered} of {lost} recovered, theory says {theory}"
         );
     }
+    ensure!(compared > 0, "each trial lost frames elsewhere too");
     seen.sort_by(|a, b| a.0.cmp(&b.0));
     let expected = [
         ("loss 2 %, loss_burst 1", 0.02, 1),

@@ -118,6 +118,13 @@ impl Row {
         self.run.join("trials").join(self.id())
     }
 
+    /// What was lost for any other reason than this one.
+    pub(crate) fn dropped_but_for(&self, reason: &str) -> Result<u64> {
+        let ledger = self.record()?.ledger;
+        let others = ledger.drops.iter().filter(|drop| drop.reason != reason);
+        Ok(others.map(|drop| drop.requests).sum())
+    }
+
     /// How many values an interval log of the trial holds, and the largest.
     pub(crate) fn logged(&self, file: &str) -> Result<(u64, u64)> {
         let log = fs::read(self.folder().join(file))?;

@@ -47,7 +47,8 @@ pub use steering::SteeringStep;
 pub use time::Timestamp;
 pub use trace::{StallSeen, TraceRow};
 pub use trial::{
-    Cost, CounterRow, DrainTimes, FrameResult, Imbalance, Scans, Steering, TrialData, TrialRecord,
+    Cost, CounterRow, DrainTimes, FrameResult, Imbalance, PerFrame, Scans, Steering, TrialData,
+    TrialRecord,
 };
 
 /// Version of the result folder's layout and of every file in it. A reader refuses any other.

@@ -10,7 +10,7 @@ use crate::device::DeviceState;
 use crate::interval::Interval;
 use crate::latency::{Distribution, Percentiles};
 use crate::ledger::Ledger;
-use crate::machine::{Activity, Machine, ProgramRuns, RoleHardware};
+use crate::machine::{Activity, Hardware, Machine, ProgramRuns, RoleHardware};
 use crate::smell::{Severity, Smell};
 use crate::steering::SteeringStep;
 use crate::time::Timestamp;
@@ -140,6 +140,15 @@ impl FrameResult {
     }
 }
 
+/// What a frame takes of a CPU.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PerFrame {
+    /// CPU cycles.
+    pub cycles: f64,
+    /// Instructions retired.
+    pub instructions: f64,
+}
+
 /// How long a server took for what waited in its sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -206,6 +215,9 @@ pub struct TrialRecord {
     /// What became of the bytes of a packet trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames: Option<FrameResult>,
+    /// For how long frames that a code recovered had been missing, in the whole trial; not there without a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Percentiles>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -278,6 +290,26 @@ impl TrialRecord {
         self.cpus(self.cost.server_cpu_ns)
     }
 
+    /// Of a packet trial: what the CPU counted for the system's own threads, for each frame that was delivered in the measure
+    /// phase. `None` where it has no such counters, the system no threads, or nothing was delivered.
+    #[must_use]
+    pub fn per_frame(&self) -> Option<PerFrame> {
+        self.frames?;
+        let frames = self.cost.replies_measured;
+        let per = |count: u64| (frames > 0).then(|| count as f64 / frames as f64);
+        match self.hardware.as_ref()?.server {
+            Hardware::Absent { .. } => None,
+            Hardware::Counted {
+                cycles,
+                instructions,
+                ..
+            } => Some(PerFrame {
+                cycles: per(cycles)?,
+                instructions: per(instructions)?,
+            }),
+        }
+    }
+
     fn cpus(&self, cpu_ns: Option<u64>) -> Option<f64> {
         self.frames?;
         Some(cpu_ns? as f64 / self.measure_ns())
@@ -328,6 +360,8 @@ pub struct TrialData {
     pub scans: Option<Scans>,
     /// What became of the bytes of a packet trial.
     pub frames: Option<FrameResult>,
+    /// For how long frames that a code recovered had been missing, ns, from the frame that showed it, in the whole trial.
+    pub recovery: Option<Histogram<u64>>,
     /// What it cost.
     pub cost: Cost,
     /// Of a drain: how long it took.
@@ -386,6 +420,7 @@ impl TrialData {
             unused_packet_memory: None,
             scans: None,
             frames: None,
+            recovery: None,
             cost: Cost::default(),
             drain: None,
             machine: None,
@@ -430,6 +465,8 @@ impl TrialData {
             unused_packet_memory: self.unused_packet_memory,
             scans: self.scans,
             frames: self.frames,
+            recovery: (self.recovery.as_ref())
+                .map(|times| Distribution::new(times, 0).percentiles()),
             cost: self.cost,
             drain: self.drain,
             machine: self.machine.clone(),

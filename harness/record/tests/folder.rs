@@ -41,6 +41,7 @@ fn a_run_is_laid_out_as_promised() {
             "intervals.parquet",
             "latency.csv",
             "latency.hlog",
+            "recovery.hlog",
             "send_lag.hlog",
             "trial.json"
         ]

@@ -4,12 +4,17 @@ use anyhow::{Result, anyhow};
 use protocol::{Phase, Progress};
 use serde::{Deserialize, Serialize};
 use slices::system::{Counters, Error, System, SystemConfig};
-use sys::account::{CpuSnapshot, Usage};
+use sys::account::{CpuSnapshot, HardwareCounts, Usage};
 use sys::clock;
 use sys::cpu::{CpuId, Pinned};
+use sys::environment::Reading;
 
 use super::Role;
+use super::hardware::Counting;
 use super::window::Window;
+
+/// Why a system in the kernel has no hardware counts: NAPI threads carry it, which do others' work too.
+pub(crate) const NO_THREADS: &str = "a system in the kernel has no threads";
 
 /// A request to the router agent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,10 +51,12 @@ pub(crate) enum Answer {
 }
 
 /// A router's measure phase.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// What the system's threads used.
     pub(crate) used: Usage,
+    /// What the CPU counted for them.
+    pub(crate) hardware: Reading<HardwareCounts>,
     /// Where those that are pinned were allowed to run at its end.
     pub(crate) pinned: Vec<Pinned>,
 }
@@ -121,7 +128,12 @@ impl RouterRole {
 impl Loaded {
     fn measure(&self, window: Window) -> Result<Measured> {
         let threads = self.system.threads();
-        let cpu = || CpuSnapshot::of_threads(threads.iter().map(|thread| thread.tid));
+        let tids: Vec<u32> = threads.iter().map(|thread| thread.tid).collect();
+        let counting = match tids.is_empty() {
+            true => Counting::Absent(NO_THREADS.to_owned()),
+            false => Counting::of_threads(&tids, window),
+        };
+        let cpu = || CpuSnapshot::of_threads(tids.iter().copied());
         clock::sleep_until_ns(window.measure_from_ns());
         let before = cpu()?;
         clock::sleep_until_ns(window.measure_until_ns());
@@ -132,6 +144,7 @@ impl Loaded {
         });
         Ok(Measured {
             used: after.since(&before).total,
+            hardware: counting.finish(),
             pinned: pinned.collect::<Result<_, _>>()?,
         })
     }

@@ -4,8 +4,11 @@ use anyhow::{Result, anyhow};
 use loadgen::frames::{Frames, FramesConfig, FramesReport};
 use protocol::{Phase, Progress};
 use serde::{Deserialize, Serialize};
+use sys::account::HardwareCounts;
+use sys::environment::Reading;
 
 use super::Role;
+use super::hardware::Counting;
 use super::window::Window;
 
 /// A request to the sender agent.
@@ -25,7 +28,16 @@ pub(crate) enum Answer {
     /// Everything is ready.
     Ready,
     /// What it did.
-    Report(Box<FramesReport>),
+    Report(Box<Sent>),
+}
+
+/// What became of one trial's frames at their sender.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Sent {
+    /// As the sender saw it.
+    pub(crate) report: FramesReport,
+    /// What the CPU counted for its threads in the measure phase.
+    pub(crate) hardware: Reading<HardwareCounts>,
 }
 
 /// The role's state.
@@ -57,9 +69,11 @@ impl Role for SenderRole {
                     warmup_ns,
                     measure_ns,
                 } = window;
+                let counting = Counting::of_descendants(window);
                 let report = frames.run(start_ns, warmup_ns, measure_ns)?;
+                let hardware = counting.finish();
                 self.progress.enter(Phase::Reported)?;
-                Ok(Answer::Report(Box::new(report)))
+                Ok(Answer::Report(Box::new(Sent { report, hardware })))
             }
         }
     }

@@ -129,6 +129,7 @@ pub(crate) fn merge(evidence: Evidence<'_>) -> TrialData {
         unused_packet_memory: unused_packet_memory(&counts.related),
         scans: scans(&plan.trial, counts),
         frames: None,
+        recovery: None,
         cost,
         drain: drain.map(|drain| drain.times),
         machine: Some(evidence.machine),
@@ -181,7 +182,8 @@ pub(super) fn interval(interval: &loadgen::Interval) -> Interval {
     }
 }
 
-fn hardware(reading: &Reading<HardwareCounts>) -> Hardware {
+/// A role's counts as they are recorded.
+pub(super) fn hardware(reading: &Reading<HardwareCounts>) -> Hardware {
     match reading {
         Reading::Known(counts) => Hardware::Counted {
             cycles: counts.cycles,

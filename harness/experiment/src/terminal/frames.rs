@@ -44,8 +44,12 @@ pub(super) fn cells(run: &RunFolder) -> Option<Table> {
         ">u-peer CPUs",
         ">p50 us",
         ">p99 us",
-        ">valid",
     ]);
+    let coded = run.trials().iter().any(|it| it.recovery.is_some());
+    if coded {
+        titles.extend([">recovered", ">recovery p50 us", ">recovery p99 us"]);
+    }
+    titles.push(">valid");
     let mut table = Table::new(&titles);
     let order = sweep.map(|sweep| in_order(run, sweep)).unwrap_or_default();
     let mut groups: BTreeMap<_, Vec<&TrialRecord>> = BTreeMap::new();
@@ -74,8 +78,15 @@ pub(super) fn cells(run: &RunFolder) -> Option<Table> {
             fraction(of(TrialRecord::u_peer_cpus)),
             latency(of(|r| timed(r).then(|| or_infinite(r.latency.p50_ns)))),
             latency(of(|r| timed(r).then(|| or_infinite(r.latency.p99_ns)))),
-            format!("{}/{}", usable.len(), records.len()),
         ]);
+        if coded {
+            row.extend([
+                percent(of(|r| r.frames?.recovered_share())),
+                latency(of(|r| Some(r.recovery?.p50_ns? as f64))),
+                latency(of(|r| Some(r.recovery?.p99_ns? as f64))),
+            ]);
+        }
+        row.push(format!("{}/{}", usable.len(), records.len()));
         table.row(row);
     }
     Some(table)

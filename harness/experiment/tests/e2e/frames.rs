@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use record::Hardware;
 
 use crate::bench::{Bench, shipped};
 use crate::case::Case;
@@ -17,6 +18,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("frames::inspect", &[Need::Veth], inspect),
         Case::new("frames::ipsec", &[Need::Veth], ipsec),
         Case::new("frames::maelstrom", &[Need::Veth], maelstrom),
+        Case::new("frames::losses", &[Need::Veth], losses),
         Case::new("frames::saturate", &[Need::Veth], saturate),
         Case::new("frames::overload", &[Need::Veth], overload),
         Case::new("frames::round_trip", &[Need::Veth], round_trip),
@@ -74,6 +76,45 @@ fn router(bench: &Bench) -> Result<()> {
     for trial in &run.trials {
         expect_delivered(trial)?;
         expect_path(trial, "router host")?;
+        expect_hardware(trial)?;
+    }
+    Ok(())
+}
+
+/// What the CPU counted for the system's threads is told by frame, or why there is nothing: no such counters, or no threads.
+fn expect_hardware(trial: &Row) -> Result<()> {
+    let who = trial.who();
+    let hardware = trial.record()?.hardware;
+    let hardware = hardware.with_context(|| format!("{who}: no word about hardware counters"))?;
+    let told = ["cycles_per_frame", "instructions_per_frame"].map(|column| trial.text(column));
+    match hardware.server {
+        Hardware::Counted { .. } => {
+            for cell in told {
+                let each: f64 = cell?.parse()?;
+                ensure!(each > 0.0, "{who}: {each} for a frame");
+            }
+        }
+        Hardware::Absent { reason } => {
+            let in_kernel = matches!(trial.text("io")?, "kernel" | "xdp");
+            let expected = if in_kernel {
+                "no threads"
+            } else {
+                "hardware counter"
+            };
+            ensure!(reason.contains(expected), "{who}: {reason}");
+            for cell in told {
+                ensure!(cell?.is_empty(), "{who}: counted, though {reason}");
+            }
+        }
+    }
+    // The sender has threads, whoever forwards.
+    match hardware.client {
+        Hardware::Counted { instructions, .. } => {
+            ensure!(instructions > 0, "{who}: the sender did nothing");
+        }
+        Hardware::Absent { reason } => {
+            ensure!(reason.contains("hardware counter"), "{who}: {reason}");
+        }
     }
     Ok(())
 }
@@ -147,6 +188,7 @@ fn maelstrom(bench: &Bench) -> Result<()> {
             recovered > 0 && recovered <= lost,
             "{who}: {recovered} of {lost} recovered"
         );
+        expect_times(trial)?;
         let beside = trial.number("further_parts")?;
         ensure!(
             beside >= recovered,
@@ -159,6 +201,70 @@ fn maelstrom(bench: &Bench) -> Result<()> {
             "{who}: {repairs} repairs for {sent} frames"
         );
     }
+    Ok(())
+}
+
+/// For how long recovered frames had been missing is a distribution, of no more than were recovered.
+fn expect_times(trial: &Row) -> Result<()> {
+    let who = trial.who();
+    let [p50, p99, most] =
+        ["p50", "p99", "max"].map(|name| trial.number(&format!("recovery_{name}_ns")));
+    let (p50, p99, most) = (p50?, p99?, most?);
+    ensure!(
+        0 < p50 && p50 <= p99 && p99 <= most,
+        "{who}: {p50}, {p99}, {most} ns"
+    );
+    let (timed, longest) = trial.logged("recovery.hlog")?;
+    let recovered = trial.number("recovered")?;
+    // The first frames of a stream may be lost before any has shown that they are missing.
+    ensure!(
+        timed > 0 && i64::try_from(timed)? <= recovered,
+        "{who}: {timed} times of {recovered} recovered"
+    );
+    ensure!(
+        i64::try_from(longest)? == most,
+        "{who}: {longest} ns in recovery.hlog, {most} in trials.csv"
+    );
+    Ok(())
+}
+
+/// What a link loses is swept, alone and in bursts, and what comes back is what the code gives behind such a link.
+fn losses(bench: &Bench) -> Result<()> {
+    let run = bench.run(&shipped("smoke/netslice-losses.yaml"), THREE_MINUTES)?;
+    let (mut seen, mut compared) = (Vec::new(), 0);
+    for trial in &run.trials {
+        expect_delivered(trial)?;
+        expect_times(trial)?;
+        let who = trial.who();
+        let share: f64 = trial.text("loss_share")?.parse()?;
+        let burst = u32::try_from(trial.number("loss_burst")?)?;
+        seen.push((trial.text("swept")?.to_owned(), share, burst));
+        let (lost, recovered) = (trial.number("lost")?, trial.number("recovered")?);
+        let theory = analysis::recovery::peeled(8, 3, share, burst);
+        let theory = theory.with_context(|| format!("{who}: no theory"))?;
+        ensure!(recovered <= lost, "{who}: {recovered} of {lost} recovered");
+        // What a busy machine's devices and rings lose besides is no loss that theory knows of.
+        if trial.dropped_but_for("path")? > 0 {
+            continue;
+        }
+        compared += 1;
+        let measured = recovered as f64 / lost as f64;
+        // Some tens of bursts, each recovered or not.
+        ensure!(
+            (measured - theory).abs() < 0.2,
+            "{who}: {recovered} of {lost} recovered, theory says {theory}"
+        );
+    }
+    ensure!(compared > 0, "each trial lost frames elsewhere too");
+    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    let expected = [
+        ("loss 2 %, loss_burst 1", 0.02, 1),
+        ("loss 2 %, loss_burst 10", 0.02, 10),
+        ("loss 5 %, loss_burst 1", 0.05, 1),
+        ("loss 5 %, loss_burst 10", 0.05, 10),
+    ];
+    let expected = expected.map(|(swept, share, burst)| (swept.to_owned(), share, burst));
+    ensure!(seen == expected, "swept: {seen:?}");
     Ok(())
 }
 
@@ -254,7 +360,7 @@ name: one-flow
 topology: {kind: chain, queues: 2}
 traffic: {processor: router, flows: 1, arrivals: fixed, burst: 8}
 systems: [netslice]
-load: {rates: [4 kreq/s]}
+load: {rates: [4 kframes/s]}
 phases: {warmup: 0 s, measure: 300 ms, timeout: 100 ms}
 ",
     )?;

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use record::{Severity, TrialRecord};
 
 /// What other work on the machine does to a trial that is sound.
@@ -111,6 +116,36 @@ impl Row {
     /// The trial's own files.
     pub(crate) fn folder(&self) -> PathBuf {
         self.run.join("trials").join(self.id())
+    }
+
+    /// What was lost for any other reason than this one.
+    pub(crate) fn dropped_but_for(&self, reason: &str) -> Result<u64> {
+        let ledger = self.record()?.ledger;
+        let others = ledger.drops.iter().filter(|drop| drop.reason != reason);
+        Ok(others.map(|drop| drop.requests).sum())
+    }
+
+    /// How many values an interval log of the trial holds, and the largest.
+    pub(crate) fn logged(&self, file: &str) -> Result<(u64, u64)> {
+        let log = fs::read(self.folder().join(file))?;
+        let mut deserializer = Deserializer::new();
+        let (mut count, mut max) = (0, 0);
+        for entry in IntervalLogIterator::new(&log) {
+            if let LogEntry::Interval(interval) =
+                entry.map_err(|error| anyhow!("{file}: {error:?}"))?
+            {
+                let encoded = interval.encoded_histogram();
+                ensure!(
+                    encoded.starts_with("HISTFAAAA"),
+                    "{file}: not V2, compressed: {encoded}"
+                );
+                let bytes = STANDARD.decode(encoded)?;
+                let histogram: Histogram<u64> = deserializer.deserialize(&mut bytes.as_slice())?;
+                count += histogram.len();
+                max = max.max(histogram.max());
+            }
+        }
+        Ok((count, max))
     }
 
     /// Everything about it but its distributions and counters.

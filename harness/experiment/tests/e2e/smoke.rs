@@ -4,10 +4,6 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::serialization::Deserializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use record::{Hardware, TrialRecord};
 
 use crate::bench::{Bench, shipped};
@@ -199,26 +195,7 @@ fn expect_complete(run: &Run, trials: usize) -> Result<()> {
 
 /// The interval log holds the distribution that the table summarises.
 fn expect_histogram(trial: &Row) -> Result<()> {
-    let log = fs::read(trial.folder().join("latency.hlog"))?;
-    let mut deserializer = Deserializer::new();
-    let mut count = 0;
-    let mut max = 0;
-    for entry in IntervalLogIterator::new(&log) {
-        if let LogEntry::Interval(interval) =
-            entry.map_err(|error| anyhow::anyhow!("latency.hlog: {error:?}"))?
-        {
-            let encoded = interval.encoded_histogram();
-            ensure!(
-                encoded.starts_with("HISTFAAAA"),
-                "not V2, compressed: {encoded}"
-            );
-            let bytes = STANDARD.decode(encoded)?;
-            let histogram: hdrhistogram::Histogram<u64> =
-                deserializer.deserialize(&mut bytes.as_slice())?;
-            count += histogram.len();
-            max = max.max(histogram.max());
-        }
-    }
+    let (count, max) = trial.logged("latency.hlog")?;
     let json: serde_json::Value =
         serde_json::from_slice(&fs::read(trial.folder().join("trial.json"))?)?;
     let answered = json["answered_measured"].as_u64();

@@ -206,7 +206,8 @@ fn systems(
     scene: &mut Scene,
     trials: &Trials,
     points: &[Point<'_>],
-    (dash, of): (Option<Dash>, &dyn Fn(&Point<'_>) -> Option<Estimate>),
+    dash: Option<Dash>,
+    of: &dyn Fn(&Point<'_>) -> Option<Estimate>,
 ) {
     let series: BTreeSet<usize> = points.iter().map(|it| it.cell.series).collect();
     for (nth, &series_of) in series.iter().enumerate() {
@@ -251,7 +252,7 @@ fn goodput_panel(
         let ends = [0.0, most].map(|loss| panel.at(loss, level));
         scene.dashed(&ends, dash, 1.4, colour);
     }
-    systems(&panel, scene, trials, points, (None, &|it| it.goodput));
+    systems(&panel, scene, trials, points, None, &|it| it.goodput);
 }
 
 fn recovery_panel(
@@ -289,7 +290,7 @@ fn recovery_panel(
         RECOVERIES[2],
         &counted,
     );
-    systems(&panel, scene, trials, points, (None, &|it| it.recovered));
+    systems(&panel, scene, trials, points, None, &|it| it.recovered);
     if points.iter().all(|it| it.recovered.is_none()) {
         panel.note(scene, &["nothing was lost"]);
     }
@@ -324,7 +325,7 @@ fn times_panel(scene: &mut Scene, place: Rect, trials: &Trials, _: Code, points:
     panel.frame(scene);
     for (nth, (_, _, dash)) in TIMES.into_iter().enumerate() {
         let of = |it: &Point<'_>| it.times[nth];
-        systems(&panel, scene, trials, points, (Some(dash), &of));
+        systems(&panel, scene, trials, points, Some(dash), &of);
     }
     if points.iter().all(|it| it.times.iter().all(Option::is_none)) {
         panel.note(scene, &["nothing was recovered"]);

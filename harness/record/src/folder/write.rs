@@ -127,7 +127,15 @@ impl RunFolder {
             write_hlog(
                 &folder.join("send_lag.hlog"),
                 &[(&data.send_lag, started, measure)],
-            )
+            )?;
+            match &data.recovery {
+                None => Ok(()),
+                Some(recovery) => {
+                    let (from, to) = (data.started, data.finished.system_time());
+                    let whole = to.duration_since(from.system_time()).unwrap_or_default();
+                    write_hlog(&folder.join("recovery.hlog"), &[(recovery, from, whole)])
+                }
+            }
         })?;
         self.trials
             .retain(|known| known.trial_id != record.trial_id);

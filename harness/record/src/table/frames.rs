@@ -1,12 +1,10 @@
 //! Columns of `trials.csv` about packet trials; all empty for a trial of requests.
 
-use spec::Processor;
-
-use super::{cell, ratio};
+use super::{cell, decimal, ratio};
 use crate::trial::TrialRecord;
 
 /// The columns in order.
-pub(super) const COLUMNS: [&str; 18] = [
+pub(super) const COLUMNS: [&str; 23] = [
     "processor",
     "queues",
     "frame_bytes",
@@ -16,6 +14,8 @@ pub(super) const COLUMNS: [&str; 18] = [
     "payload_gbps",
     "k_peer_cpus",
     "u_peer_cpus",
+    "cycles_per_frame",
+    "instructions_per_frame",
     "recovered",
     "repairs",
     "fec_group",
@@ -23,6 +23,9 @@ pub(super) const COLUMNS: [&str; 18] = [
     "loss_share",
     "loss_burst",
     "lost",
+    "recovery_p50_ns",
+    "recovery_p99_ns",
+    "recovery_max_ns",
     "link_gbps",
     "goodput_share",
 ];
@@ -33,10 +36,8 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         return vec![String::new(); COLUMNS.len()];
     };
     let (system, frames) = (&record.trial.system, record.frames);
-    let code = match traffic.processor {
-        Processor::Router | Processor::Inspect | Processor::Ipsec(_) => None,
-        Processor::Maelstrom(options) => Some(options),
-    };
+    let (code, per_frame) = (traffic.processor.code(), record.per_frame());
+    let recovery = record.recovery;
     vec![
         traffic.processor.name().to_owned(),
         record.trial.topology.queues.to_string(),
@@ -47,6 +48,8 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         gbps(record.payload_gbps()),
         ratio(record.k_peer_cpus()),
         ratio(record.u_peer_cpus()),
+        decimal(per_frame.map(|it| it.cycles)),
+        decimal(per_frame.map(|it| it.instructions)),
         cell(frames.map(|frames| frames.recovered)),
         cell(frames.map(|frames| frames.repairs)),
         cell(code.map(|code| code.r)),
@@ -54,6 +57,9 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         cell(code.map(|code| code.loss.fraction())),
         cell(code.map(|code| code.burst)),
         cell(frames.and_then(|frames| frames.lost)),
+        cell(recovery.and_then(|times| times.p50_ns)),
+        cell(recovery.and_then(|times| times.p99_ns)),
+        cell(recovery.and_then(|times| times.max_ns)),
         gbps(record.link_gbps()),
         ratio(record.goodput_share()),
     ]

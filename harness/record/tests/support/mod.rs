@@ -100,6 +100,7 @@ pub(crate) fn data(trial: Trial, sequence: u32) -> TrialData {
             lost: Some(4),
             link_bytes: Some(140_000_000),
         }),
+        recovery: Some(histogram([250_000; 3])),
         cost: cost(),
         drain: None,
         machine: Some(machine()),

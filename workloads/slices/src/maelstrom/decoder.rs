@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use pktio::frame::{FrameMut, NoRoom};
 
+use super::delays::Delays;
 use super::header::{DATA_LEN, Group, Header};
 use super::repairs::{Repair, Repairs};
 use super::window::{self, Place, State, Waiting, Window};
@@ -75,11 +76,6 @@ pub struct DecoderCounters {
     pub recovered_bytes: u64,
     /// Of them, those for which there was no frame.
     pub undelivered: u64,
-    /// Sum over recovered packets of the time from when a frame showed that they were missing until they were recovered, in ns.
-    /// One from before the first frame that was seen counts 0.
-    pub recovery_ns: u64,
-    /// The longest such time.
-    pub longest_recovery_ns: u64,
     /// Packets that left the window without having arrived or been recovered, from the first one seen on.
     pub unrecovered: u64,
     /// Repairs that arrived.
@@ -112,6 +108,7 @@ pub struct Decoder {
     addresses: [u8; ADDRESSES_LEN],
     /// The time (CLOCK_MONOTONIC, ns). Asked when packets are missing and when one is recovered, and never in between.
     clock: fn() -> u64,
+    delays: Delays,
     counters: DecoderCounters,
 }
 
@@ -133,6 +130,7 @@ impl Decoder {
             recovered: VecDeque::new(),
             addresses: [0; ADDRESSES_LEN],
             clock: sys::clock::now_ns,
+            delays: Delays::new(),
             counters: DecoderCounters::default(),
             code,
         })
@@ -240,6 +238,13 @@ impl Decoder {
     #[must_use]
     pub const fn counters(&self) -> &DecoderCounters {
         &self.counters
+    }
+
+    /// For how long recovered packets were missing: from when a frame showed it until they were recovered. Those from before
+    /// the first frame that was seen are not among them, for nobody saw them missing.
+    #[must_use]
+    pub const fn delays(&self) -> &Delays {
+        &self.delays
     }
 
     /// Makes the packet's slot its own, unless it is too late for it.
@@ -373,15 +378,12 @@ impl Decoder {
         }
     }
 
-    /// Counts how long a packet was missing that was recovered just now.
+    /// Records how long a packet was missing that was recovered just now.
     fn time(&mut self, number: u32) {
-        let since_ns = match self.window.since(number) {
-            Some(since_ns) => (self.clock)().saturating_sub(since_ns),
-            None => 0,
-        };
-        let counters = &mut self.counters;
-        counters.recovery_ns += since_ns;
-        counters.longest_recovery_ns = counters.longest_recovery_ns.max(since_ns);
+        if let Some(since_ns) = self.window.since(number) {
+            let now_ns = (self.clock)();
+            self.delays.record(now_ns.saturating_sub(since_ns));
+        }
     }
 
     /// Takes all packets but `lacking` out of the repair's text, which is then that packet's; its length, if there can

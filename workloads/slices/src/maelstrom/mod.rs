@@ -23,6 +23,7 @@
 
 mod code;
 mod decoder;
+mod delays;
 mod encoder;
 pub mod header;
 mod repairs;
@@ -31,6 +32,7 @@ mod window;
 
 pub use code::{BadCode, Code};
 pub use decoder::{Arrival, Decoder, DecoderCounters, NotDecoded};
+pub use delays::Delays;
 pub use encoder::{Encoder, EncoderCounters, NotEncoded};
 pub use header::Group;
 

@@ -14,7 +14,7 @@
 //!   each round of the worker's loop: a worker that sleeps sees it at its timeout. Until then the last packets of a stream
 //!   are less protected than others.
 //! - **Latency** of recovery counts from the frame that showed a packet to be missing, be it the next packet or a repair
-//!   ([`DecoderCounters::recovery_ns`](crate::maelstrom::DecoderCounters)).
+//!   ([`Decoder::delays`]).
 //! - **Workers**: each numbers its own packets, so that what worker i encodes is to arrive at worker i, as it does over AF_XDP, where
 //!   a socket transmits on its own queue. A back end that gives frames to another worker mixes two streams of
 //!   numbers: it serves with one worker only.
@@ -31,7 +31,7 @@ use pktio::worker::{Handler, Woken};
 pub use config::ProxyConfig;
 pub use counters::ProxyCounters;
 
-use crate::maelstrom::{Arrival, BadCode, Decoder, Encoder};
+use crate::maelstrom::{Arrival, BadCode, Decoder, Delays, Encoder};
 use crate::router::{Narrowed, Outcome, Router};
 
 /// So long after the last packet its groups are closed, in ns.
@@ -79,6 +79,12 @@ impl Proxy {
         let missing = self.decoder.missing();
         self.counters
             .with(self.router.counters(), encoder, decoder, missing)
+    }
+
+    /// For how long packets that were recovered had been missing.
+    #[must_use]
+    pub const fn delays(&self) -> &Delays {
+        self.decoder.delays()
     }
 
     /// Whether repairs of groups that are not full are still to be sent.

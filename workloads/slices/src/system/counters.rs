@@ -1,5 +1,7 @@
 //! What a packet system did with the frames that reached it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A system's counters. All counts are frames unless named otherwise. Those that the kernel keeps for a namespace or a device began
@@ -20,6 +22,9 @@ pub struct Counters {
     pub made: u64,
     /// Frames of the traffic that were sent and had never come in: a decoder recovered them.
     pub recovered: u64,
+    /// For how long such had been missing, from the frame that showed it until they were recovered: the highest time of each
+    /// bucket of a histogram with three significant digits, ns, and how many. One that no frame showed to be missing has none.
+    pub recovery_ns: BTreeMap<u64, u64>,
     /// Frames that came and did not leave; each in one line.
     pub losses: Vec<Loss>,
     /// Attempts to send that the devices counted in `tx_dropped` although the frame was kept and tried again: the devices' losses

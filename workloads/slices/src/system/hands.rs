@@ -115,6 +115,9 @@ fn add(into: &mut Counters, name: &str, report: &Report, takes: Takes) {
     into.sent += io.transmitted.saturating_sub(tally.made);
     into.made += tally.made;
     into.recovered += tally.recovered;
+    for (ns, frames) in &tally.recovery_ns {
+        *into.recovery_ns.entry(*ns).or_default() += frames;
+    }
     for (counter, frames) in &tally.losses {
         into.note(name, counter, *frames);
         into.lose(counter, &format!("processor: {counter}"), *frames);
@@ -150,6 +153,7 @@ mod tests {
         let mut tally = Tally {
             made: 2,
             recovered: 1,
+            recovery_ns: [(700, 1)].into(),
             ..Tally::default()
         };
         tally.lose("reported_no_route", 2);
@@ -184,6 +188,13 @@ mod tests {
         assert_eq!(counters.lost_by("transmit_refused"), 3);
         assert_eq!(counters.lost(), 3 + 2 + 3 + 6 + 8);
         assert_eq!(counters.value("device_refused"), 4);
+    }
+
+    #[test]
+    fn times_of_several_threads_are_one_histogram() {
+        let mut counters = counted(Takes::Arrivals);
+        add(&mut counters, "worker-1", &report(), Takes::Arrivals);
+        assert_eq!(counters.recovery_ns, [(700, 2)].into());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a system's threads do to frames: one handler a thread, made by the one match over the configuration, and what
 //! each of them tells of its frames.
 
+use std::collections::BTreeMap;
+
 use pktio::packet::dispatch::Reader;
 use pktio::worker::Handler;
 use sys::clock::now_ns;
@@ -20,6 +22,9 @@ pub(super) struct Tally {
     pub(super) made: u64,
     /// Frames of the traffic that it gave out and that had never come in.
     pub(super) recovered: u64,
+    /// For how long those had been missing that were found missing: the highest time of each bucket of a histogram, ns, and how
+    /// many.
+    pub(super) recovery_ns: BTreeMap<u64, u64>,
     /// Frames that came and that it did not send on, by the counter's name.
     pub(super) losses: Vec<(String, u64)>,
     /// Further counters.
@@ -102,6 +107,7 @@ impl Processor for Proxy {
         let mut tally = Tally {
             made: counters.made(),
             recovered: counters.recovered,
+            recovery_ns: self.delays().buckets(),
             ..Tally::default()
         };
         for (name, frames) in counters.losses() {
@@ -116,7 +122,6 @@ impl Processor for Proxy {
         tally.note("data_encoded", counters.encoder.data);
         tally.note("data_decoded", counters.decoder.data);
         tally.note("not_recovered", counters.lost_for_good());
-        tally.note("recovery_ns", counters.decoder.recovery_ns);
         tally
     }
 }

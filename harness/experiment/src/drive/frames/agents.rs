@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use loadgen::ClientReport;
 use loadgen::frames::FramesReport;
 use slices::system::Counters;
+use sys::account::HardwareCounts;
+use sys::environment::Reading;
 
 use crate::agents::client::{ClientAnswer, ClientRequest};
 use crate::agents::serving::{self, Counts, Deployment};
@@ -40,6 +42,9 @@ pub(super) enum Sent {
     /// Frames that came back.
     RoundTrip(Box<ClientReport>),
 }
+
+/// What was sent, and what the CPU counted for the sender's threads in the measure phase.
+pub(super) type Told = (Sent, Reading<HardwareCounts>);
 
 /// What systems and programs counted.
 pub(super) struct Counted {
@@ -243,10 +248,13 @@ impl Roles {
     }
 
     /// Waits until everything was sent; what was is told at once only where nothing comes back.
-    pub(super) fn sent(&mut self, within: Duration) -> Result<Option<Box<FramesReport>>> {
+    pub(super) fn sent(&mut self, within: Duration) -> Result<Option<Told>> {
         match &mut self.sender {
             SenderAgent::OneWay(agent) => match agent.finish(within)? {
-                sender::Answer::Report(report) => Ok(Some(report)),
+                sender::Answer::Report(sent) => {
+                    let sender::Sent { report, hardware } = *sent;
+                    Ok(Some((Sent::OneWay(Box::new(report)), hardware)))
+                }
                 sender::Answer::Ready => out_of_turn("sender"),
             },
             SenderAgent::RoundTrip(agent) => match agent.finish(within)? {
@@ -277,17 +285,15 @@ impl Roles {
     }
 
     /// The sender's report, now that everybody is at rest.
-    pub(super) fn close(
-        &mut self,
-        told: Option<Box<FramesReport>>,
-        within: Duration,
-    ) -> Result<Sent> {
+    pub(super) fn close(&mut self, told: Option<Told>, within: Duration) -> Result<Told> {
         match (&mut self.sender, told) {
-            (SenderAgent::OneWay(_), Some(report)) => Ok(Sent::OneWay(report)),
+            (SenderAgent::OneWay(_), Some(told)) => Ok(told),
             (SenderAgent::RoundTrip(agent), None) => {
                 let closed = agent.ask(&ClientRequest::Close, within);
                 match closed.context("sending frames")? {
-                    ClientAnswer::Report { report, .. } => Ok(Sent::RoundTrip(report)),
+                    ClientAnswer::Report { report, hardware } => {
+                        Ok((Sent::RoundTrip(report), hardware))
+                    }
                     ClientAnswer::Ready | ClientAnswer::Driven => out_of_turn("sender"),
                 }
             }

@@ -31,9 +31,14 @@ pub(super) fn since(now: &Counters, earlier: &Counters) -> Counters {
             ..one.clone()
         }
     });
+    let times = now.recovery_ns.iter().map(|(ns, frames)| {
+        let before = earlier.recovery_ns.get(ns).copied().unwrap_or(0);
+        (*ns, frames.saturating_sub(before))
+    });
     Counters {
         all: all.collect(),
         losses: losses.collect(),
+        recovery_ns: times.filter(|(_, frames)| *frames > 0).collect(),
         received: now.received.saturating_sub(earlier.received),
         sent: now.sent.saturating_sub(earlier.sent),
         made: now.made.saturating_sub(earlier.made),

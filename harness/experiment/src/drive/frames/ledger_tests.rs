@@ -74,6 +74,18 @@ fn lines(ledger: &Ledger) -> Vec<(&str, u64)> {
 }
 
 #[test]
+fn times_of_recovery_are_those_since_the_earlier_reading() {
+    let counted = |times: &[(u64, u64)]| Counters {
+        recovery_ns: times.iter().copied().collect(),
+        ..Counters::default()
+    };
+    let earlier = counted(&[(700, 5), (900, 1)]);
+    let now = counted(&[(700, 5), (900, 2), (1_200, 4)]);
+    let times = since(&now, &earlier).recovery_ns;
+    assert_eq!(times, [(900, 1), (1_200, 4)].into());
+}
+
+#[test]
 fn every_frame_ends_in_one_line() {
     let lab = vec![
         row("sender host", "sender0 ethtool tx_queue_0_xdp_xmit", 900),

@@ -1,5 +1,6 @@
 //! What every role counted, as one packet trial's data. Pure.
 
+use hdrhistogram::Histogram;
 use loadgen::Latency;
 use loadgen::frames::HEADERS;
 use record::{
@@ -7,14 +8,14 @@ use record::{
     Timestamp, TrialData,
 };
 use serde_json::{Map, Value};
-use spec::Processor;
-use sys::account::Usage;
+use sys::account::{HardwareCounts, Usage};
 use sys::cpu::Pinned;
+use sys::environment::Reading;
 
 use super::super::merge::{client_counters, interval, of_client};
 use super::agents::Sent;
 use super::cost::cost;
-use super::{AtRest, ledger};
+use super::{AtRest, hardware, ledger};
 use crate::agents::in_kernel::count::PAYLOAD_BYTES;
 use crate::agents::serving::Counts;
 use crate::agents::{host, router};
@@ -28,6 +29,8 @@ pub(super) struct Evidence<'a> {
     pub(super) started: Timestamp,
     pub(super) measure_started: Timestamp,
     pub(super) sent: Sent,
+    /// What the CPU counted for the sender's threads in the measure phase.
+    pub(super) sender_hardware: Reading<HardwareCounts>,
     /// The receiver in the measure phase.
     pub(super) arrived: Counts,
     /// The systems in it, the sender's side first.
@@ -114,12 +117,16 @@ pub(super) fn merge(evidence: Evidence<'_>) -> TrialData {
         unused_packet_memory: None,
         scans: None,
         frames: Some(result(&evidence, &phase)),
+        recovery: recovery(&evidence),
         cost,
         drain: None,
         obtained: obtained(&evidence),
         counters: counters(&evidence),
         machine: Some(evidence.machine),
-        hardware: None,
+        hardware: Some(hardware::by_role(
+            &evidence.routers,
+            &evidence.sender_hardware,
+        )),
         programs: evidence.programs,
         intervals,
         steering_steps: None,
@@ -190,12 +197,22 @@ fn result(evidence: &Evidence<'_>, phase: &Phase) -> FrameResult {
         payload_bytes: phase.payload_bytes,
         recovered: whole.iter().map(|counters| counters.recovered).sum(),
         repairs: whole.iter().map(|counters| counters.made).sum(),
-        lost: match evidence.plan.traffic.processor {
-            Processor::Router | Processor::Inspect | Processor::Ipsec(_) => None,
-            Processor::Maelstrom(options) => (options.loss.get() > 0).then_some(coded.lost),
-        },
+        lost: (evidence.plan.traffic.processor.code())
+            .filter(|link| link.loss.get() > 0)
+            .map(|_| coded.lost),
         link_bytes: ledger::link_bytes(evidence.plan, &evidence.whole),
     }
+}
+
+/// For how long frames that were recovered had been missing; `None` without a code.
+fn recovery(evidence: &Evidence<'_>) -> Option<Histogram<u64>> {
+    evidence.plan.traffic.processor.code()?;
+    let mut times = Latency::new().into_histogram();
+    let routers = evidence.whole.counted.routers.iter();
+    for (ns, frames) in routers.flat_map(|counted| &counted.recovery_ns) {
+        times.saturating_record_n(*ns, *frames);
+    }
+    Some(times)
 }
 
 fn counters(evidence: &Evidence<'_>) -> Vec<CounterRow> {

@@ -4,13 +4,13 @@
 
 mod agents;
 mod cost;
+mod hardware;
 mod ledger;
 mod merge;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use loadgen::frames::FramesReport;
 use record::{CounterRow, Timestamp, TrialData};
 
 use super::trial::{GRACE, Patience, wall_clock_of, window};
@@ -20,7 +20,7 @@ use crate::agents::window::Window;
 use crate::agents::{host, router};
 use crate::lab::Chain;
 use crate::plan::chain::FramePlan;
-use agents::{Counted, Programs, Roles};
+use agents::{Counted, Programs, Roles, Told};
 use merge::{Evidence, merge};
 
 pub(super) use agents::HostRefuses;
@@ -51,13 +51,14 @@ pub(crate) fn run(plan: &FramePlan, sequence: u32, patience: Patience) -> Result
     let driven = drive(&mut roles, &mut lab, window, deadline)?;
     let (machine, programs) = watch.finish()?;
     let after = rest(&mut roles, &mut lab, setup)?;
-    let sent = roles.close(driven.sent, setup)?;
+    let (sent, sender_hardware) = roles.close(driven.sent, setup)?;
     Ok(merge(Evidence {
         plan,
         sequence,
         started,
         measure_started,
         sent,
+        sender_hardware,
         arrived: driven.arrived,
         routers: driven.routers,
         kernel: driven.kernel,
@@ -72,7 +73,7 @@ pub(crate) fn run(plan: &FramePlan, sequence: u32, patience: Patience) -> Result
 /// What the window did.
 struct Driven {
     /// What was sent, where nothing comes back.
-    sent: Option<Box<FramesReport>>,
+    sent: Option<Told>,
     /// The receiver in the measure phase.
     arrived: Counts,
     routers: Vec<router::Measured>,

@@ -111,10 +111,7 @@ impl fmt::Display for Smell {
                 f,
                 "{requests} requests came with a hash or place of their key that is wrong"
             ),
-            Self::RoutesDisagreed { frames } => write!(
-                f,
-                "the kernel sent {frames} frames another way than the mirror of its tables would have"
-            ),
+            Self::RoutesDisagreed { frames } => routes_disagreed(f, *frames),
             Self::NothingAnswered => f.write_str("no measured request was answered"),
             Self::SendLag { p99_ns, limit_ns } => write!(
                 f,
@@ -195,6 +192,13 @@ impl fmt::Display for Smell {
             }
         }
     }
+}
+
+fn routes_disagreed(f: &mut fmt::Formatter<'_>, frames: u64) -> fmt::Result {
+    write!(
+        f,
+        "the kernel sent {frames} frames another way than the mirror of its tables would have"
+    )
 }
 
 fn off_schedule(f: &mut fmt::Formatter<'_>, p99_ns: u64, limit_ns: u64) -> fmt::Result {

@@ -32,15 +32,26 @@ impl Divert {
     /// # Errors
     /// A broken kernel, a configuration out of range, missing privilege, or the verifier's refusal.
     pub fn load(queues: u32, kept: Kept, own: &[IpAddr]) -> Result<Self> {
+        Self::load_with(queues, kept, own, false)
+    }
+
+    /// As [`load`](Self::load). Where the program looks up, each frame that the kernel would forward takes a note of its
+    /// [`NextLink`](steering::forward::NextLink) along: by the tables of the device's namespace, which must forward.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(queues: u32, kept: Kept, own: &[IpAddr], looks_up: bool) -> Result<Self> {
         refuse_kernel(running_kernel()?)?;
         if own.len() > layout::MAX_OWN_ADDRESSES as usize {
             return Err(Error::BadConfig(
                 "the kernel can keep 1024 own addresses at most",
             ));
         }
-        let bits = kept.bits();
+        let (bits, looks_up) = (kept.bits(), u32::from(looks_up));
         let mut loader = EbpfLoader::new();
-        loader.override_global("KEPT", &bits, true);
+        loader
+            .override_global("KEPT", &bits, true)
+            .override_global("LOOKS_UP", &looks_up, true);
         QueueSockets::size(&mut loader, queues)?;
         let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/divert"));
         let mut ebpf = object::xdp(Self::NAME, &mut loader, object)?;

@@ -15,6 +15,7 @@ pub mod frame;
 pub mod hash;
 pub mod in_kernel;
 pub mod layout;
+pub mod link_note;
 pub mod note;
 pub mod order;
 #[cfg(not(target_arch = "bpf"))]

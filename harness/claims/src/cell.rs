@@ -5,8 +5,8 @@ use std::fmt;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use spec::{
-    Bytes, Count, Io, Mechanism, PeerPlacement, ProbeMode, ProcessorKind, System, SystemKind,
-    SystemSpec, Task, Trial, Wakeup,
+    Bytes, Count, Io, Mechanism, PeerPlacement, ProbeMode, ProcessorKind, Routing, System,
+    SystemKind, SystemSpec, Task, Trial, Wakeup,
 };
 
 /// What a number is taken of.
@@ -120,6 +120,7 @@ impl SweepValues {
         meant(self.batch, system.batch, SystemSpec::DEFAULT_BATCH)
             && meant(self.placement, system.placement, PeerPlacement::default())
             && meant(None, system.filters, true)
+            && meant(None, system.routing, Routing::default())
     }
 
     fn fit_task(&self, task: &Task) -> bool {

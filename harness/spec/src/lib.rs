@@ -49,8 +49,8 @@ pub use service::Service;
 pub use spec::Spec;
 pub use system::{
     Cache, CachePlace, Clusters, Domain, Encryption, Engine, FlowHash, Io, Limits, MultiKey,
-    PeerPlacement, ResponseCache, SteerBy, Steerer, System, SystemKind, SystemSpec, Wakeup, Xdp,
-    XdpMode,
+    PeerPlacement, ResponseCache, Routing, SteerBy, Steerer, System, SystemKind, SystemSpec,
+    Wakeup, Xdp, XdpMode,
 };
 pub use topology::{ClientIo, Placement, Topology, TopologyKind, TopologySpec};
 pub use traffic::{

@@ -159,6 +159,8 @@ fn the_resolved_spec_is_complete_and_gives_the_same_trials() {
             "systems=[netslice, {system: raw_parallel, owners: 1, filters: false}]",
         ],
         &["systems=[netslice, {system: raw_parallel, owners: 3, filters: false}]"],
+        &["systems=[{system: netslice, routing: kernel}]"],
+        &["systems=[{system: netslice, routing: mirror}]"],
     ] {
         let spec = spec(set);
         let yaml = spec.resolved().to_yaml().expect("a spec is plain data");
@@ -191,10 +193,19 @@ fn a_trial_survives_json_under_the_key_traffic() {
 fn ids_differ_by_what_is_asked() {
     let usual: BTreeSet<_> = trials(&[]).iter().map(Trial::id).collect();
     assert_eq!(usual.len(), 8);
-    for same in ["traffic.flows=1024", "traffic.frame_size=1514 B"] {
+    for same in [
+        "traffic.flows=1024",
+        "traffic.frame_size=1514 B",
+        "systems=[{system: netslice, routing: mirror}, kernel_forward, raw_parallel, pcap]",
+    ] {
         let ids: BTreeSet<_> = trials(&[same]).iter().map(Trial::id).collect();
         assert_eq!(ids, usual, "{same} is the default");
     }
+    let told: BTreeSet<_> = trials(&["systems=[{system: netslice, routing: kernel}]"])
+        .iter()
+        .map(Trial::id)
+        .collect();
+    assert!(told.is_disjoint(&usual), "the kernel's answers");
     for different in [
         "traffic.flows=1",
         "traffic.frame_size=60 B",

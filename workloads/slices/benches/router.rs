@@ -1,6 +1,6 @@
-//! What a 64-byte frame costs the router, by number of routes: the lookup alone, and all of it (checks, lookup,
-//! neighbour, rewriting). Frames are 60 bytes in memory, without the frame check sequence; destinations are
-//! drawn evenly from the routes.
+//! What a 64-byte frame costs the router, by number of routes: the lookup alone, all of it (checks, lookup, neighbour,
+//! rewriting), and all of it where the frame came with its next link. Frames are 60 bytes in memory, without the frame check
+//! sequence; destinations are drawn evenly from the routes.
 //!
 //!     cargo bench -p steerbench-slices --bench router
 
@@ -11,6 +11,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use packet::checksum;
 use pktio::frame::{FrameMut, Port};
 use slices::router::{Asker, ErrorLimit, Fib, Model, Outcome, Published, Router, TableLimits};
+use steering::forward::NextLink;
 use sys::link::{Link, LinkStatistics, MacAddress};
 use sys::tables::{Change, Neighbour, NeighbourState, NextHop, Route, RouteKind, Standing, Table};
 
@@ -139,20 +140,27 @@ fn costs(criterion: &mut Criterion, family: &str, destination: fn(u32) -> IpAddr
         let reader = Published::new(fib).reader();
         let mut router = Router::new(reader, asker, ErrorLimit::default(), 0);
         let chunks: Vec<_> = to.iter().map(|to| chunk(*to)).collect();
-        group.bench_function(BenchmarkId::new("forward", routes), |bencher| {
-            bencher.iter_batched_ref(
-                || chunks.clone(),
-                |chunks| {
-                    for chunk in chunks {
-                        let (mut at, mut len) = (HEADROOM as u32, FRAME as u32);
-                        let mut frame = FrameMut::new(chunk, &mut at, &mut len);
-                        let outcome = router.process(Port(0), &mut frame);
-                        assert_eq!(outcome, Outcome::Forwarded(Port(1)));
-                    }
-                },
-                BatchSize::LargeInput,
-            );
-        });
+        let told = NextLink {
+            device: 2,
+            to: mac(100),
+            from: mac(2),
+        };
+        for (name, next) in [("forward", None), ("told", Some(told))] {
+            group.bench_function(BenchmarkId::new(name, routes), |bencher| {
+                bencher.iter_batched_ref(
+                    || chunks.clone(),
+                    |chunks| {
+                        for chunk in chunks {
+                            let (mut at, mut len) = (HEADROOM as u32, FRAME as u32);
+                            let mut frame = FrameMut::new(chunk, &mut at, &mut len);
+                            let outcome = router.process_told(Port(0), black_box(next), &mut frame);
+                            assert_eq!(outcome, Outcome::Forwarded(Port(1)));
+                        }
+                    },
+                    BatchSize::LargeInput,
+                );
+            });
+        }
     }
     group.finish();
 }

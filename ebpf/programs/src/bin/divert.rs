@@ -1,5 +1,5 @@
 //! XDP: every frame goes to the AF_XDP socket of its receive queue, which is a slice's; what the kernel keeps
-//! goes to the network stack.
+//! goes to the network stack. Where it is asked for, a frame takes its next link along by the kernel's tables.
 
 #![no_std]
 #![no_main]
@@ -8,12 +8,14 @@ use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_REDIRECT};
 use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::maps::{HashMap, XskMap};
 use aya_ebpf::programs::XdpContext;
-use programs::ctx::{Frame, count, rx_queue};
+use programs::ctx::{Frame, count, next_link, put_note, rx_queue};
 use programs::{Counters, counters, license, setting};
 use steering::divert::{AddressKey, Kept, is_kept};
+use steering::forward::{Fate, question};
 use steering::layout;
 
 setting!(KEPT: u32 = Kept::ALL.bits());
+setting!(LOOKS_UP: u32 = 0);
 
 /// The machine's own addresses.
 #[map]
@@ -23,6 +25,17 @@ static SOCKETS: XskMap = XskMap::with_max_entries(1, 0);
 #[map]
 static COUNTERS: Counters = counters();
 
+/// Notes where the kernel's tables send a frame. One that they do not send on, for whatever fate, gets no note: what
+/// becomes of it is the slice's to decide.
+#[inline(always)]
+fn note_next_link(ctx: &XdpContext) -> Result<(), Fate> {
+    let question = question(&Frame::new(ctx))?;
+    let next = next_link(ctx, &question)?;
+    // Where the driver has no room for metadata, the slice finds none and asks its own tables.
+    let _ = put_note(ctx, next.words());
+    Ok(())
+}
+
 #[xdp]
 fn divert(ctx: XdpContext) -> u32 {
     let kept = Kept::of_bits(KEPT.load());
@@ -30,6 +43,9 @@ fn divert(ctx: XdpContext) -> u32 {
     let (action, counter) = if is_kept(&Frame::new(&ctx), kept, owns) {
         (XDP_PASS, layout::COUNTER_PASSED)
     } else {
+        if LOOKS_UP.load() != 0 {
+            let _ = note_next_link(&ctx);
+        }
         let queue = rx_queue(&ctx);
         match SOCKETS.redirect(queue, u64::from(XDP_DROP)) {
             Ok(_) => (XDP_REDIRECT, layout::COUNTER_REDIRECTED + queue),

@@ -36,7 +36,7 @@ fn noting(ctx: XdpContext) -> u32 {
     carry_out(&inputs, verdict, || {
         if noted.len > 0 {
             // Where the driver has no room for metadata, the server finds none and does without.
-            let _ = put_note(&ctx, told(noted));
+            let _ = put_note(&ctx, told(noted).words());
         }
     })
 }

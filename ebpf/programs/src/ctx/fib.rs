@@ -56,10 +56,31 @@ pub fn next_link(ctx: &XdpContext, question: &Question) -> Result<NextLink, Fate
     let answer = unsafe { bpf_fib_lookup(ctx.ctx.cast(), &raw mut lookup, room, 0) };
     match Fate::of_answer(answer) {
         Some(fate) => Err(fate),
-        None => Ok(NextLink {
-            device: lookup.ifindex,
-            to: lookup.dmac,
-            from: lookup.smac,
-        }),
+        None => {
+            let (from, to) = hardware(&lookup);
+            Ok(NextLink {
+                device: lookup.ifindex,
+                to,
+                from,
+            })
+        }
     }
+}
+
+/// The hardware addresses of an answer: the device's, and the next hop's, which lies right behind it. They are read as the words
+/// that both are in: left alone, the compiler joins bytes into words that are not aligned, which the verifier refuses on the stack.
+#[inline(always)]
+fn hardware(lookup: &Lookup) -> ([u8; 6], [u8; 6]) {
+    const FROM: usize = core::mem::offset_of!(Lookup, smac);
+    const {
+        assert!(FROM % 4 == 0 && align_of::<Lookup>() == 4);
+        assert!(
+            core::mem::offset_of!(Lookup, dmac) == FROM + 6 && size_of::<Lookup>() == FROM + 12
+        );
+    }
+    let words = (&raw const *lookup).cast::<u32>();
+    // SAFETY: the three words are the end of the structure, which is alive and aligned for them.
+    let word = |n: usize| unsafe { words.add(FROM / 4 + n).read_volatile() }.to_ne_bytes();
+    let ([a, b, c, d], [e, f, g, h], [i, j, k, l]) = (word(0), word(1), word(2));
+    ([a, b, c, d, e, f], [g, h, i, j, k, l])
 }

@@ -6,8 +6,6 @@ use aya_ebpf::helpers::generated::{bpf_xdp_adjust_head, bpf_xdp_adjust_meta};
 use aya_ebpf::maps::ProgramArray;
 use aya_ebpf::programs::XdpContext;
 use packet::{Head, Packet, PacketMut};
-use steering::KeyNote;
-use steering::note::NOTE_LEN;
 
 /// Offsets stay below this power of two, for the verifier refuses packet offsets that it cannot
 /// bound by 65535. No frame that XDP sees is longer.
@@ -160,11 +158,12 @@ pub fn resize(ctx: &XdpContext, len: usize) -> Option<Frame> {
     Some(Frame::new(ctx))
 }
 
-/// Puts a note right in front of the frame, in place of any metadata; false if there is no room. Every view
-/// of the frame is invalid afterwards.
+/// Puts the words of a note right in front of the frame, in place of any metadata; false if there is no room. Every
+/// view of the frame is invalid afterwards.
 #[inline(always)]
 #[must_use]
-pub fn put_note(ctx: &XdpContext, note: KeyNote) -> bool {
+pub fn put_note<const N: usize>(ctx: &XdpContext, words: [u64; N]) -> bool {
+    let len = size_of::<[u64; N]>();
     let mut further = ctx.metadata_end();
     // SAFETY: a subtraction of registers, in assembly as in `resize`.
     unsafe {
@@ -176,16 +175,16 @@ pub fn put_note(ctx: &XdpContext, note: KeyNote) -> bool {
         );
     }
     // SAFETY: the kernel passes a valid context, and the caller keeps no view of the frame.
-    if unsafe { bpf_xdp_adjust_meta(ctx.ctx, further as i32 - NOTE_LEN as i32) } != 0 {
+    if unsafe { bpf_xdp_adjust_meta(ctx.ctx, further as i32 - len as i32) } != 0 {
         return false;
     }
     let start = ctx.metadata();
-    if start + NOTE_LEN > ctx.metadata_end() {
+    if start + len > ctx.metadata_end() {
         return false;
     }
     // SAFETY: the note lies between data_meta and data, by the comparison; BPF on x86-64 and arm64 takes
     // any alignment.
-    unsafe { (start as *mut [u64; NOTE_LEN / 8]).write(note.words()) };
+    unsafe { (start as *mut [u64; N]).write(words) };
     true
 }
 

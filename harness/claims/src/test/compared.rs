@@ -57,12 +57,13 @@ pub(crate) fn compared(
     titles.into_iter().zip(places).map(measure).collect()
 }
 
-/// How a packet system takes frames, where its threads run, how many there are: a cell names it, or means the
-/// default.
-const OF_DESIGN: [&str; 4] = [
+/// How a packet system takes frames, who looks their routes up, where its threads run, how many there are: a cell names it, or
+/// means the default.
+const OF_DESIGN: [&str; 5] = [
     "/system/batch",
     "/system/placement",
     "/system/filters",
+    "/system/routing",
     "/system/owners",
 ];
 

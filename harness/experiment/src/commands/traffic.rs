@@ -1,6 +1,6 @@
 //! What a spec with `traffic` sends where, in words. Pure.
 
-use spec::{FrameArrivals, Integrity, Processor, TopologyKind, Traffic, Trial};
+use spec::{FrameArrivals, Integrity, Processor, Routing, TopologyKind, Traffic, Trial};
 
 /// Hosts, frames and processor of the trials, a line each; `None` where none of them is about frames.
 pub(super) fn explained(trials: &[Trial]) -> Option<Vec<String>> {
@@ -11,13 +11,28 @@ pub(super) fn explained(trials: &[Trial]) -> Option<Vec<String>> {
     let flows = listed(trials, |trial| Some(trial.traffic()?.flows));
     let hosts = hosts(first.topology.kind)?;
     let mtu = first.topology.mtu;
-    Some(vec![
+    let mut lines = vec![
         format!("{hosts}, each in a network namespace of its own"),
         format!("veth pairs join them: {queues} queue(s), MTU {mtu}"),
         format!("frames of {sizes}, of {flows} flow(s), {}", sent(traffic)),
         done(traffic.processor),
-        received(traffic).to_owned(),
-    ])
+    ];
+    lines.extend(told(trials));
+    lines.push(received(traffic).to_owned());
+    Some(lines)
+}
+
+/// Whose routes the kernel looks up.
+fn told(trials: &[Trial]) -> Option<String> {
+    let asks = |trial: &Trial| trial.system.routing == Some(Routing::Kernel);
+    let labels = listed(trials, |trial| {
+        asks(trial).then(|| trial.system.label.clone())
+    });
+    (!labels.is_empty()).then(|| {
+        format!(
+            "to {labels} the kernel tells each frame's route as it comes; what it tells none for, a mirror of its tables is asked about"
+        )
+    })
 }
 
 /// Every value that occurs, in the order in which it first does.
@@ -118,6 +133,9 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
         let swept = lines(&["sweep={queues: [1, 2], frame_size: [60 B, 128 B]}"]);
         assert!(swept[1].contains("1 or 2 queue(s)"), "{swept:?}");
         assert!(swept[2].contains("frames of 60 B or 128 B"), "{swept:?}");
+        let told = lines(&["systems=[netslice, {system: netslice, label: b, routing: kernel}]"]);
+        assert_eq!(told[..4], expected[..4]);
+        assert!(told[4].starts_with("to b the kernel tells"), "{told:?}");
     }
 
     #[test]

@@ -30,12 +30,15 @@ pub(crate) struct Seen<'a> {
     pub(crate) obtained: &'a [(String, String)],
     /// Frames delivered in the measure phase.
     pub(crate) delivered: u64,
+    /// Frames that the kernel sent another way than the mirror of its tables, of those that were compared.
+    pub(crate) disagreed: u64,
 }
 
 /// Every smell of a packet trial but the ledger's own.
 pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
     let mut smells = seen.plan.smells.clone();
     smells.extend(seen.pinned.iter().filter_map(elsewhere::one_moved));
+    smells.extend(disagreed(seen.disagreed));
     smells.extend(xdp_mode(seen));
     smells.extend(elsewhere::copy_mode(seen.obtained));
     smells.extend(competition::competing_load(seen.machine));
@@ -57,6 +60,11 @@ pub(crate) fn judge(seen: &Seen<'_>) -> Vec<Smell> {
         LoadPoint::Saturate | LoadPoint::Closed(_) | LoadPoint::Drain(_) => {}
     }
     smells
+}
+
+/// Tables stand still in a trial, so that one difference is one too many.
+fn disagreed(frames: u64) -> Option<Smell> {
+    (frames > 0).then_some(Smell::RoutesDisagreed { frames })
 }
 
 /// Each host whose first device receives otherwise than it should.
@@ -94,4 +102,17 @@ fn pace(seen: &Seen<'_>) -> Pace {
         wait / placement.sender.len().max(1) as f64,
         shares && competition::competing_load(seen.machine).is_none(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_frame_that_the_kernel_sent_another_way_is_one_too_many() {
+        assert_eq!(disagreed(0), None);
+        let smell = disagreed(1).expect("a smell");
+        assert_eq!(smell.severity(), record::Severity::Invalid);
+        assert_eq!(smell, Smell::RoutesDisagreed { frames: 1 });
+    }
 }

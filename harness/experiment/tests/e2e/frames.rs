@@ -14,6 +14,7 @@ const THREE_MINUTES: Duration = Duration::from_secs(180);
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("frames::router", &[Need::Veth], router),
+        Case::new("frames::routing", &[Need::Veth], routing),
         Case::new("frames::inspect", &[Need::Veth], inspect),
         Case::new("frames::ipsec", &[Need::Veth], ipsec),
         Case::new("frames::maelstrom", &[Need::Veth], maelstrom),
@@ -76,6 +77,55 @@ fn router(bench: &Bench) -> Result<()> {
         expect_path(trial, "router host")?;
     }
     Ok(())
+}
+
+/// Every frame that leaves was looked up by who was asked to; where that is the kernel, the mirror agrees with it.
+fn routing(bench: &Bench) -> Result<()> {
+    let spec = shipped("smoke/netslice-routing.yaml");
+    let run = bench.run(&spec, THREE_MINUTES)?;
+    ensure!(run.trials.len() == 2, "{} trials", run.trials.len());
+    for trial in &run.trials {
+        expect_delivered(trial)?;
+        expect_path(trial, "router host")?;
+        let who = trial.who();
+        let slices = |name: &str| -> Result<u64> {
+            let of = |slice| trial.counter("router host", &format!("slice-{slice} {name}"));
+            Ok(of(0)? + of(1)?)
+        };
+        let [by_kernel, by_mirror] = [slices("routed_by_kernel")?, slices("routed_by_mirror")?];
+        let sent = trial.counter("router host", "frames_sent")?;
+        let (checked, disagreed) = (
+            slices("next_links_checked")?,
+            slices("next_links_disagreed")?,
+        );
+        let kernel = trial.record()?.trial.system.routing == Some(spec::Routing::Kernel);
+        let (expected, column) = match kernel {
+            true => ((sent, 0), "kernel"),
+            false => ((0, sent), "mirror"),
+        };
+        ensure!(
+            (by_kernel, by_mirror) == expected,
+            "{who}: {by_kernel} by the kernel, {by_mirror} by the mirror, {sent} sent"
+        );
+        ensure!(
+            disagreed == 0 && (checked > 0) == kernel && checked >= by_kernel / 64,
+            "{who}: {checked} compared, {disagreed} of them wrong"
+        );
+        ensure!(trial.text("routing")? == column, "{who}: told otherwise");
+    }
+    let checked = bench.finish(bench.experiment(["check"]).arg(&spec), THREE_MINUTES)?;
+    checked.expect_code(0)?;
+    let told = "to told the kernel tells each frame's route as it comes";
+    ensure!(checked.out.contains(told), "{told}: {}", checked.out);
+    let inspecting = "
+name: refused
+topology: {kind: chain, queues: 1}
+traffic: {processor: inspect}
+systems: [{system: netslice, routing: kernel}]
+phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
+";
+    let reason = "`routing: kernel` belongs to `processor: router`";
+    bench.expect_refused(inspecting, &[reason], THREE_MINUTES)
 }
 
 fn inspect(bench: &Bench) -> Result<()> {

@@ -50,6 +50,11 @@ pub enum Smell {
         /// Of the requests that were checked.
         requests: u64,
     },
+    /// The kernel sent frames another way than the mirror of its tables would have.
+    RoutesDisagreed {
+        /// Of the frames that were compared.
+        frames: u64,
+    },
     /// No request of the measure phase was answered.
     NothingAnswered,
     /// Requests left later than their schedule says.
@@ -214,6 +219,7 @@ impl Smell {
             | Self::VerificationFailed { .. }
             | Self::Misrouted { .. }
             | Self::HashesDisagreed { .. }
+            | Self::RoutesDisagreed { .. }
             | Self::OffSchedule { .. }
             | Self::Arrivals { .. }
             | Self::Unsteady { .. }
@@ -249,6 +255,7 @@ impl Smell {
             Self::VerificationFailed { .. } => "verification_failed",
             Self::Misrouted { .. } => "misrouted",
             Self::HashesDisagreed { .. } => "hashes_disagreed",
+            Self::RoutesDisagreed { .. } => "routes_disagreed",
             Self::NothingAnswered => "nothing_answered",
             Self::SendLag { .. } => "send_lag",
             Self::Unsent { .. } => "unsent",

@@ -23,6 +23,10 @@ impl Smell {
                 "report it, unless `disturb.corrupt_slot` did it: kernel and server hash keys \
                  differently, and misroutes of requests that were not checked are unknown"
             }
+            Self::RoutesDisagreed { .. } => {
+                "report it, unless somebody changed routes or neighbours of the router during the trial: the mirror's answers to \
+                 frames that the kernel says nothing about would be wrong too"
+            }
             Self::NothingAnswered => "see the server's messages; lower the load",
             Self::SendLag { .. } => {
                 "give the client CPUs of its own or lower the load; latency counts from the \
@@ -103,6 +107,7 @@ impl fmt::Display for Smell {
                 f,
                 "{requests} requests came with a hash or place of their key that is wrong"
             ),
+            Self::RoutesDisagreed { frames } => routes_disagreed(f, *frames),
             Self::NothingAnswered => f.write_str("no measured request was answered"),
             Self::SendLag { p99_ns, limit_ns } => write!(
                 f,
@@ -179,6 +184,13 @@ impl fmt::Display for Smell {
             }
         }
     }
+}
+
+fn routes_disagreed(f: &mut fmt::Formatter<'_>, frames: u64) -> fmt::Result {
+    write!(
+        f,
+        "the kernel sent {frames} frames another way than the mirror of its tables would have"
+    )
 }
 
 fn off_schedule(f: &mut fmt::Formatter<'_>, p99_ns: u64, limit_ns: u64) -> fmt::Result {

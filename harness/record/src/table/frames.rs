@@ -1,18 +1,19 @@
 //! Columns of `trials.csv` about packet trials; all empty for a trial of requests.
 
-use spec::Processor;
+use spec::{Processor, ProcessorKind, Routing, System};
 
 use super::{cell, ratio};
 use crate::trial::TrialRecord;
 
 /// The columns in order.
-pub(super) const COLUMNS: [&str; 18] = [
+pub(super) const COLUMNS: [&str; 19] = [
     "processor",
     "queues",
     "frame_bytes",
     "round_trip",
     "batch",
     "placement",
+    "routing",
     "payload_gbps",
     "k_peer_cpus",
     "u_peer_cpus",
@@ -44,6 +45,7 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         traffic.round_trip.to_string(),
         cell(system.batch),
         cell(system.placement),
+        cell(routing(system, traffic.processor)),
         gbps(record.payload_gbps()),
         ratio(record.k_peer_cpus()),
         ratio(record.u_peer_cpus()),
@@ -57,6 +59,12 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         gbps(record.link_gbps()),
         ratio(record.goodput_share()),
     ]
+}
+
+/// Who looks routes up, where there is a choice.
+fn routing(system: &System, processor: Processor) -> Option<Routing> {
+    let choice = system.system.has_routing() && processor.kind() == ProcessorKind::Router;
+    choice.then(|| system.routing.unwrap_or_default())
 }
 
 /// Kilobits a second: the shortest frames carry few.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{
     CachePlace, Clusters, Encryption, Engine, FlowHash, Io, MultiKey, PeerPlacement, ResponseCache,
-    SteerBy, Steerer, SystemKind, SystemSpec, Wakeup, Xdp,
+    Routing, SteerBy, Steerer, SystemKind, SystemSpec, Wakeup, Xdp,
 };
 use crate::service::Service;
 use crate::units::{Bytes, Duration};
@@ -98,6 +98,9 @@ struct Details {
     /// Whether filters divide frames among the sockets of `raw_parallel`. Default: yes.
     #[serde(default)]
     filters: Option<bool>,
+    /// Who looks up where the frames of `netslice` go, with `processor: router`. Default: `mirror`.
+    #[serde(default)]
+    routing: Option<Routing>,
     /// A cache in XDP of the responses to expensive calls. Default: none.
     #[serde(default)]
     response_cache: Option<ResponseCache>,
@@ -155,6 +158,7 @@ impl From<Details> for SystemSpec {
             batch,
             placement,
             filters,
+            routing,
             response_cache,
         } = details;
         Self {
@@ -183,6 +187,7 @@ impl From<Details> for SystemSpec {
             batch,
             placement,
             filters,
+            routing,
             response_cache,
         }
     }
@@ -225,6 +230,7 @@ impl SystemSpec {
             batch: resolved.batch,
             placement: resolved.placement,
             filters: resolved.filters,
+            routing: resolved.routing,
             response_cache: resolved.response_cache,
         }
     }

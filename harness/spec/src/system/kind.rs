@@ -371,6 +371,12 @@ impl SystemKind {
         self.traits().filters
     }
 
+    /// Whether it can have the kernel look up where its frames go.
+    #[must_use]
+    pub const fn has_routing(self) -> bool {
+        self.traits().asks_kernel
+    }
+
     /// Whether it loads eBPF programs whatever its packet I/O, which takes privilege.
     #[must_use]
     pub const fn needs_programs(self) -> bool {

@@ -34,6 +34,7 @@ mod raw_socket;
 mod reflector;
 mod response_cache;
 mod reuseport_ebpf;
+mod routing;
 mod rss_shared;
 mod seastar;
 mod shared_something;
@@ -59,6 +60,7 @@ pub use multi_key::MultiKey;
 pub use netcache::{Cache, CachePlace};
 pub use placement::PeerPlacement;
 pub use response_cache::ResponseCache;
+pub use routing::Routing;
 pub use steer_by::SteerBy;
 pub use steerer::Steerer;
 pub use xdp::{Xdp, XdpMode};
@@ -222,6 +224,10 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filters: Option<bool>,
+    /// Who looks up where the frames of `netslice` go, with `processor: router`. Default: `mirror`.
+    #[garde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
     /// A cache in XDP of the responses to expensive calls. Default: none.
     #[garde(dive)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -298,6 +304,9 @@ pub struct System {
     /// Whether filters divide frames among its sockets, where they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<bool>,
+    /// Who looks routes up, where that can be chosen; none stands for `mirror`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
     /// The cache of responses in front of it, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_cache: Option<ResponseCache>,
@@ -386,6 +395,7 @@ impl SystemSpec {
             batch: None,
             placement: None,
             filters: None,
+            routing: None,
             response_cache: None,
         }
     }
@@ -470,6 +480,7 @@ impl SystemSpec {
             batch: (self.system.has_batches()).then(|| self.batch.unwrap_or(Self::DEFAULT_BATCH)),
             placement: (self.system.has_placement()).then(|| self.placement.unwrap_or_default()),
             filters: (self.system.has_filters()).then(|| self.filters.unwrap_or(true)),
+            routing: self.routing.filter(|by| *by != Routing::Mirror),
             response_cache: self.response_cache.map(ResponseCache::resolve),
         }
     }

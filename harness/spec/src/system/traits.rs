@@ -41,6 +41,7 @@ pub(super) struct Traits {
     pub(super) batches: bool,
     pub(super) peers: bool,
     pub(super) filters: bool,
+    pub(super) asks_kernel: bool,
 }
 
 impl Traits {
@@ -82,6 +83,7 @@ impl Traits {
         batches: false,
         peers: false,
         filters: false,
+        asks_kernel: false,
     };
 
     /// What the packet systems are: threads that forward frames by packet sockets, with any processor. Sender and

@@ -108,6 +108,14 @@ fn options_of_frames_belong_to_their_systems() {
             "{system: raw_socket, filters: false}",
             "`filters` belongs to raw_parallel",
         ),
+        (
+            "{system: xdp_forward, routing: kernel}",
+            "`routing` belongs to netslice",
+        ),
+        (
+            "{system: netslice, label: b, routing: rumour}",
+            "expected `mirror` or `kernel`",
+        ),
         ("{system: netslice, label: b, batch: 0}", "lower than 1"),
         (
             "{system: netslice, label: b, batch: 257}",
@@ -233,6 +241,18 @@ fn each_system_has_its_processors() {
         "{system: packet_mmap_v3, owners: 1}",
     ] {
         good("maelstrom", "pair", system);
+    }
+}
+
+#[test]
+fn only_a_router_is_told_by_the_kernel() {
+    let told = "- {system: netslice, label: told, routing: kernel}";
+    let expected = "`routing: kernel` belongs to `processor: router`";
+    for processor in ["inspect", "ipsec", "maelstrom"] {
+        // Where the topology is wrong too, that is told beside.
+        let message = refused(&[("router", processor), ("- kernel_forward", told)]);
+        assert!(message.contains("frames.yaml:6:"), "{message}");
+        assert!(message.contains(expected), "{processor}: {message}");
     }
 }
 

@@ -286,7 +286,7 @@ fn within(note: KeyNote, layout: &Layout) -> Option<KeyNote> {
 #[expect(unsafe_code, reason = "a descriptor owns its chunk")]
 fn taken_note(umem: &Umem, addr: u64) -> Option<KeyNote> {
     // SAFETY: as for `frame_bytes`, and nobody holds a slice of this chunk yet.
-    unsafe { umem.take_note(addr) }
+    unsafe { umem.take_note(addr, KeyNote::of_words) }
 }
 
 /// The bytes of a frame that the caller has taken out of a ring.

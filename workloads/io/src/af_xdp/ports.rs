@@ -58,11 +58,14 @@ pub struct PortsConfig {
     pub tailroom: usize,
     /// Zero-copy where every device has it, or copy.
     pub bind: BindMode,
+    /// Whether the devices' programs note next links in front of frames ([`FrameIo::next_link`](crate::FrameIo::next_link)).
+    /// Then nobody may put bytes of a sender's choice there: they could be taken for a note.
+    pub next_links: bool,
 }
 
 impl PortsConfig {
-    /// Ports with the default sizes: rings of 2048 slots, 1024 frames held, batches of 64, 64 bytes of tailroom, and the
-    /// smallest chunks that the devices' MTU allows.
+    /// Ports with the default sizes: rings of 2048 slots, 1024 frames held, batches of 64, 64 bytes of tailroom, the smallest
+    /// chunks that the devices' MTU allows, and no next links.
     #[must_use]
     pub fn new(devices: Vec<PortDevice>, queue: u16) -> Self {
         let mut config = Self {
@@ -75,6 +78,7 @@ impl PortsConfig {
             chunk: 2048,
             tailroom: 64,
             bind: BindMode::Best,
+            next_links: false,
         };
         if config.chunk_needed() > config.chunk {
             config.chunk = 4096;
@@ -163,6 +167,7 @@ pub struct Ports {
     pub(super) held: u32,
     pub(super) next: usize,
     pub(super) batch: usize,
+    pub(super) next_links: bool,
     pub(super) counters: IoCounters,
     chunks: u32,
     obtained: Obtained,
@@ -261,6 +266,7 @@ impl Ports {
             held: 0,
             next: 0,
             batch: config.batch,
+            next_links: config.next_links,
             counters: IoCounters::default(),
             chunks,
             obtained,

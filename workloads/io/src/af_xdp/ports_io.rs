@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use steering::forward::NextLink;
+
 use super::ports::{Lane, Ports};
 use super::umem::{HEADROOM, Umem};
 use crate::frame::{FrameMut, Port};
@@ -26,6 +28,7 @@ pub struct PortFrame {
     len: u32,
     umem: u32,
     port: Port,
+    next_link: Option<NextLink>,
 }
 
 impl PortFrame {
@@ -79,6 +82,11 @@ impl Ports {
             && let Some(descriptor) = lane.rx.pop()
         {
             let chunk = self.umem.chunk_of(descriptor.addr);
+            let next_link = if self.next_links {
+                taken_next_link(&self.umem, descriptor.addr)
+            } else {
+                None
+            };
             self.counters.frame_bytes += u64::from(descriptor.len);
             out.push(PortFrame {
                 chunk,
@@ -86,6 +94,7 @@ impl Ports {
                 len: descriptor.len,
                 umem: self.umem.id(),
                 port: Port(port as u16),
+                next_link,
             });
             taken += 1;
         }
@@ -222,6 +231,10 @@ impl FrameIo for Ports {
         frame.port
     }
 
+    fn next_link(&self, frame: &PortFrame) -> Option<NextLink> {
+        frame.next_link
+    }
+
     fn view<'a>(&'a mut self, frame: &'a mut PortFrame) -> FrameMut<'a> {
         frame.view(&self.umem)
     }
@@ -248,6 +261,7 @@ impl FrameIo for Ports {
             len: 0,
             umem: self.umem.id(),
             port,
+            next_link: None,
         })
     }
 
@@ -260,6 +274,13 @@ impl FrameIo for Ports {
             self.refuse(&frame);
         }
     }
+}
+
+/// Takes the note out of a frame that the caller has taken out of a ring.
+#[expect(unsafe_code, reason = "a descriptor owns its chunk")]
+fn taken_next_link(umem: &Umem, addr: u64) -> Option<NextLink> {
+    // SAFETY: the descriptor came out of the RX ring, so that the chunk is ours, and nobody holds a slice of it yet.
+    unsafe { umem.take_note(addr, NextLink::of_words) }
 }
 
 /// The whole chunk of a frame that the caller holds. Of several frames at once the chunks are several, for no two tokens

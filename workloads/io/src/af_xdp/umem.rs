@@ -13,9 +13,6 @@ use std::io;
 use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use steering::KeyNote;
-use steering::note::NOTE_LEN;
-
 use sys::mem::{HugePages, Region};
 
 /// Bytes that the kernel leaves free before each received packet (XDP_PACKET_HEADROOM).
@@ -109,20 +106,25 @@ impl Umem {
         unsafe { slice::from_raw_parts(self.memory.as_ptr().add(at), len) }
     }
 
-    /// Takes the note in front of a received frame out of the chunk, so that the next packet there is not
-    /// taken for one that has a note.
+    /// Takes the note of `N` words in front of a received frame out of the chunk, so that the next packet there is not
+    /// taken for one that has a note. `read` tells a note from other words.
     ///
     /// # Safety
     /// As for [`slice_mut`](Self::slice_mut).
     #[must_use]
-    pub unsafe fn take_note(&self, addr: u64) -> Option<KeyNote> {
-        if addr - self.chunk_of(addr) < NOTE_LEN as u64 {
+    pub unsafe fn take_note<const N: usize, T>(
+        &self,
+        addr: u64,
+        read: impl FnOnce([u64; N]) -> Option<T>,
+    ) -> Option<T> {
+        let len = size_of::<[u64; N]>();
+        if addr - self.chunk_of(addr) < len as u64 {
             return None;
         }
         // SAFETY: passed on to the caller.
-        let bytes = unsafe { self.slice_mut(addr - NOTE_LEN as u64, NOTE_LEN) };
+        let bytes = unsafe { self.slice_mut(addr - len as u64, len) };
         let (words, _) = bytes.as_chunks::<8>();
-        let note = KeyNote::of_words([words[0], words[1]].map(u64::from_ne_bytes));
+        let note = read(std::array::from_fn(|at| u64::from_ne_bytes(words[at])));
         if note.is_some() {
             bytes.fill(0);
         }
@@ -151,6 +153,8 @@ impl Umem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use steering::KeyNote;
+    use steering::note::NOTE_LEN;
 
     #[test]
     fn an_address_with_headroom_leads_back_to_its_chunk() {
@@ -188,7 +192,7 @@ mod tests {
         put(2048 + 256);
         put(2048);
         // SAFETY: nothing else uses this memory.
-        let take = |addr| unsafe { umem.take_note(addr) };
+        let take = |addr| unsafe { umem.take_note(addr, KeyNote::of_words) };
         assert_eq!(take(2048 + 256), Some(note));
         assert_eq!(take(2048 + 256), None);
         assert_eq!(take(2048), None);

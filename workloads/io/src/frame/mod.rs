@@ -6,6 +6,8 @@
 
 mod view;
 
+use steering::forward::NextLink;
+
 use crate::BatchIo;
 
 pub use view::{FrameMut, NoRoom};
@@ -29,6 +31,12 @@ pub trait FrameIo: BatchIo {
 
     /// The port by which the frame came, or for which it was allocated.
     fn port(&self, frame: &Self::Frame) -> Port;
+
+    /// Where the kernel's tables sent the frame when it came, as a program has noted it. Nothing where nobody asked, or the
+    /// kernel would not forward it.
+    fn next_link(&self, _frame: &Self::Frame) -> Option<NextLink> {
+        None
+    }
 
     /// The frame's bytes, from the link header to the last byte before the frame check sequence, and the
     /// room around them: at least [`HEADROOM`] and [`TAILROOM`] of a frame as it was received.

@@ -238,7 +238,7 @@ impl<F> Gateway<F> {
     /// Encapsulates what waits, all of it side by side, and sends it to the other gateway.
     fn seal<I: FrameIo<Frame = F>>(&mut self, io: &mut I) {
         let (from, to) = (self.config.local, self.config.remote);
-        let exit = match self.router.originate(from, to) {
+        let exit = match self.router.originate(from.into(), to.into()) {
             Ok(exit) => exit,
             Err(no_way) => return self.no_way(io, no_way),
         };

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::slice;
 use std::sync::Arc;
 
 use pktio::frame::Port;
@@ -121,6 +122,16 @@ impl Fib {
         self.ports.len() as u16
     }
 
+    /// The port that is the device with this number of the kernel's.
+    #[inline]
+    #[must_use]
+    pub fn port_of(&self, device: u32) -> Option<Port> {
+        let is_it =
+            |port: &Option<PortState>| port.as_ref().is_some_and(|port| port.device == device);
+        let place = self.ports.iter().position(is_it)?;
+        Some(Port(place as u16))
+    }
+
     /// Whether an IPv4 address is one of this host's.
     #[inline]
     #[must_use]
@@ -167,6 +178,26 @@ impl Fib {
             Hop::Blackhole => Err(Deadend::Blackhole),
             Hop::Unreachable => Err(Deadend::Unreachable),
             Hop::Prohibited => Err(Deadend::Prohibited),
+        }
+    }
+
+    /// The ways that a route leads an IPv4 packet; none where it leads nowhere.
+    #[must_use]
+    pub fn ways_v4(&self, dst: u32) -> &[Way] {
+        self.ways(self.v4.find(dst))
+    }
+
+    /// The same of an IPv6 packet.
+    #[must_use]
+    pub fn ways_v6(&self, dst: u128) -> &[Way] {
+        self.ways(self.v6.find(dst))
+    }
+
+    fn ways(&self, hop: Option<u32>) -> &[Way] {
+        match hop.and_then(|hop| self.hops.get(hop as usize)) {
+            Some(Hop::Way(way)) => slice::from_ref(way),
+            Some(Hop::Spread(ways)) => ways,
+            Some(Hop::Host(_) | Hop::Blackhole | Hop::Unreachable | Hop::Prohibited) | None => &[],
         }
     }
 

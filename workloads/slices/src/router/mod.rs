@@ -11,6 +11,9 @@
 //! and the router serves frames that an application originates (NetSlices, section 3: routing is done in user
 //! space where the application asks for it, `NETSLICE_NOROUTE_SET`).
 //!
+//! A frame may come with its next link: where the kernel's own tables sent it when it arrived ([`FrameIo::next_link`]). That is
+//! believed, for the mirror only follows them; one such frame in 64 is looked up here all the same, and a difference is counted.
+//!
 //! What is not here: multicast routing, rules beside the tables `main` and `local`, source routing and other
 //! IPv4 options, fragmentation (all left to the kernel and counted), redirects.
 
@@ -26,12 +29,13 @@ mod model;
 mod outcome;
 mod published;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 use pktio::FrameIo;
 use pktio::frame::{FrameMut, Port};
 use pktio::worker::{Handler, Woken};
+use steering::forward::NextLink;
 
 use asker::Asked;
 pub use asker::{Asker, Question};
@@ -44,11 +48,16 @@ pub use model::{Model, TableLimits};
 pub use outcome::{Drop, Host, NoWay, Outcome, Report, RouterCounters, Verdict};
 pub use published::{Published, Reader};
 
+/// Of so many next links that the kernel has told, one is compared with the tables here.
+const CHECK_ONE_IN: u32 = 64;
+
 /// One thread's router.
 #[derive(Debug)]
 pub struct Router {
     tables: Reader,
     narrowed: Option<Narrowed>,
+    /// Next links that are believed before one is compared.
+    until_check: u32,
     errors: Bucket,
     asker: Asker,
     now_ns: u64,
@@ -64,6 +73,7 @@ impl Router {
         Self {
             tables,
             narrowed: None,
+            until_check: 0,
             errors: Bucket::new(errors, now_ns),
             asker,
             now_ns,
@@ -89,8 +99,23 @@ impl Router {
     /// Routes one frame that came by `ingress`. What leaves afterwards stands in `frame`.
     #[inline]
     pub fn process(&mut self, ingress: Port, frame: &mut FrameMut<'_>) -> Outcome {
+        self.process_told(ingress, None, frame)
+    }
+
+    /// The same of a frame that may have come with its next link. One that leads to no port is as none.
+    #[inline]
+    pub fn process_told(
+        &mut self,
+        ingress: Port,
+        next: Option<NextLink>,
+        frame: &mut FrameMut<'_>,
+    ) -> Outcome {
+        let told = next.and_then(|next| Exit::onto(self.tables.fib(), &next));
+        if let Some(exit) = &told {
+            self.compare(exit, frame.bytes());
+        }
         let fib = self.tables.fib();
-        let outcome = match decide(fib, self.narrowed, ingress, frame.bytes_mut()) {
+        let outcome = match decide(fib, self.narrowed, told, ingress, frame.bytes_mut()) {
             Verdict::Forward(port) => Outcome::Forwarded(port),
             Verdict::Host(host) => Outcome::Host(host),
             Verdict::Drop(drop) => Outcome::Dropped(drop),
@@ -103,8 +128,28 @@ impl Router {
                 Outcome::Dropped(Drop::Unresolved)
             }
         };
-        self.counters.count(outcome);
+        self.counters.count(outcome, told.is_some());
         outcome
+    }
+
+    /// Compares an exit that the kernel has told with the tables, when it is one's turn.
+    #[inline(always)]
+    fn compare(&mut self, exit: &Exit, frame: &[u8]) {
+        match self.until_check.checked_sub(1) {
+            Some(left) => self.until_check = left,
+            None => {
+                self.until_check = CHECK_ONE_IN - 1;
+                self.check(exit, frame);
+            }
+        }
+    }
+
+    #[cold]
+    fn check(&mut self, exit: &Exit, frame: &[u8]) {
+        if let Some(same) = forward::confirms(self.tables.fib(), exit, frame) {
+            self.counters.links_checked += 1;
+            self.counters.links_disagreed += u64::from(!same);
+        }
     }
 
     #[cold]
@@ -143,7 +188,7 @@ impl Router {
     ///
     /// # Errors
     /// When there is no way now.
-    pub fn originate(&mut self, from: Ipv4Addr, to: Ipv4Addr) -> Result<Exit, NoWay> {
+    pub fn originate(&mut self, from: IpAddr, to: IpAddr) -> Result<Exit, NoWay> {
         forward::originate(self.tables.fib(), from, to).map_err(|verdict| match verdict {
             Verdict::Unresolved(port, address) => {
                 self.resolve(port, address);
@@ -153,6 +198,17 @@ impl Router {
                 NoWay::NoRoute
             }
         })
+    }
+
+    /// Gives the packet in a frame, one of this host's own, the link addresses of its way. The port that it leaves by.
+    ///
+    /// # Errors
+    /// As [`originate`](Self::originate), and when it is no sound packet.
+    pub fn address(&mut self, frame: &mut [u8]) -> Result<Port, NoWay> {
+        let (from, to) = forward::ends(frame).ok_or(NoWay::NoRoute)?;
+        let exit = self.originate(from, to)?;
+        exit.address(frame);
+        Ok(exit.port)
     }
 
     /// The port by which the IPv4 packet in a frame would leave, however long it is.
@@ -172,8 +228,8 @@ impl Router {
 
 impl<I: FrameIo> Handler<I> for Router {
     fn frame(&mut self, io: &mut I, mut frame: I::Frame) {
-        let ingress = io.port(&frame);
-        let outcome = self.process(ingress, &mut io.view(&mut frame));
+        let (ingress, next) = (io.port(&frame), io.next_link(&frame));
+        let outcome = self.process_told(ingress, next, &mut io.view(&mut frame));
         match outcome {
             Outcome::Forwarded(port) | Outcome::Reported(_, port) => io.send(frame, port),
             Outcome::Host(_) | Outcome::Dropped(_) => io.release(frame),
@@ -203,3 +259,5 @@ impl<I: FrameIo> Handler<I> for Router {
 pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod told_tests;

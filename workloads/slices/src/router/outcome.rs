@@ -162,6 +162,14 @@ pub struct RouterCounters {
     pub resolutions: u64,
     /// Neighbours that it was not asked about, since too many questions waited.
     pub resolutions_refused: u64,
+    /// Of the frames that were forwarded, those whose next link the kernel had told.
+    pub by_kernel: u64,
+    /// The others, which were looked up here.
+    pub by_mirror: u64,
+    /// Next links of the kernel's that were compared with the tables here.
+    pub links_checked: u64,
+    /// Those of them that the tables do not have.
+    pub links_disagreed: u64,
 }
 
 impl RouterCounters {
@@ -174,13 +182,22 @@ impl RouterCounters {
             dropped: Default::default(),
             resolutions: 0,
             resolutions_refused: 0,
+            by_kernel: 0,
+            by_mirror: 0,
+            links_checked: 0,
+            links_disagreed: 0,
         }
     }
 
-    pub(super) fn count(&mut self, outcome: Outcome) {
+    /// Counts a frame. Whether the kernel had told its next link matters only where it is forwarded.
+    pub(super) fn count(&mut self, outcome: Outcome, told: bool) {
         self.received += 1;
         let counter = match outcome {
-            Outcome::Forwarded(port) => &mut self.forwarded[usize::from(port.0)],
+            Outcome::Forwarded(port) => {
+                self.by_kernel += u64::from(told);
+                self.by_mirror += u64::from(!told);
+                &mut self.forwarded[usize::from(port.0)]
+            }
             Outcome::Reported(report, _) => &mut self.reported[report as usize],
             Outcome::Host(host) => &mut self.host[host as usize],
             Outcome::Dropped(drop) => &mut self.dropped[drop as usize],
@@ -239,8 +256,9 @@ mod tests {
             .chain(Host::ALL.map(Outcome::Host))
             .chain(Drop::ALL.map(Outcome::Dropped));
         for outcome in all {
-            counters.count(outcome);
+            counters.count(outcome, outcome == Outcome::Forwarded(Port(1)));
         }
+        assert_eq!((counters.by_kernel, counters.by_mirror), (1, 1));
         let lines: Vec<_> = counters.ledger().collect();
         assert!(lines.iter().all(|(_, count)| *count == 1), "{lines:?}");
         assert_eq!(lines.len() as u64, counters.received);

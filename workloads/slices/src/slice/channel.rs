@@ -95,6 +95,12 @@ impl<R: Route> Slice<R> {
         self.io
     }
 
+    /// Who chooses the ports by which packets leave.
+    #[must_use]
+    pub const fn route(&self) -> &R {
+        &self.route
+    }
+
     /// What was read, written and refused so far.
     #[must_use]
     pub fn counters(&self) -> IoCounters {
@@ -126,8 +132,8 @@ impl<R: Route> Slice<R> {
         }
         let mut count = 0;
         for (message, mut frame) in messages.iter_mut().zip(self.taken.drain(..)) {
-            let port = self.io.port(&frame);
-            message.fill(self.io.view(&mut frame).bytes(), port);
+            let (port, next_link) = (self.io.port(&frame), self.io.next_link(&frame));
+            message.fill(self.io.view(&mut frame).bytes(), port, next_link);
             self.io.release(frame);
             count += 1;
         }
@@ -233,7 +239,7 @@ impl<R: Route> Slice<R> {
         view.grow_back(message.bytes().len()).map_err(too_long)?;
         view.bytes_mut().copy_from_slice(message.bytes());
         checksum::finish(view.bytes_mut(), self.checksums.and(message.flags));
-        match self.route.route(view.bytes_mut(), message.port) {
+        match self.route.route(&mut view, message) {
             Decision::Leave(port) if port.0 < ports => Ok(port),
             Decision::Leave(port) => {
                 let what = format!("port {} of {ports}, counted from 0", port.0);

@@ -1,6 +1,7 @@
 //! A packet's buffer as the caller owns it: `struct netslice_iov` of the paper's Figure 2.
 
 use pktio::frame::Port;
+use steering::forward::NextLink;
 
 /// Operations on one packet, and what was found of it: `flags` of the paper's `netslice_iov`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ impl Flags {
     pub const TRANSPORT_CHECKSUM: Self = Self(2);
     /// When read: the packet was longer than the buffer, and its end is missing.
     pub const TRUNCATED: Self = Self(4);
+    /// When written in [routed mode](super::Routed): the packet is this host's own, and no hop on its way.
+    pub const OWN: Self = Self(8);
 
     /// Both sets together.
     #[must_use]
@@ -39,6 +42,10 @@ pub struct Message {
     pub port: Port,
     /// Operations on this packet alone.
     pub flags: Flags,
+    /// When read: where the kernel's tables sent the packet when it came, if they were asked
+    /// ([`SlicesConfig::next_links`](super::SlicesConfig::next_links)) and would. When written: where routed mode sends it, without
+    /// asking again. Who readdresses a packet takes it out.
+    pub next_link: Option<NextLink>,
 }
 
 impl Message {
@@ -50,6 +57,7 @@ impl Message {
             len: 0,
             port: Port(0),
             flags: Flags::NONE,
+            next_link: None,
         }
     }
 
@@ -61,6 +69,7 @@ impl Message {
             len: bytes.len(),
             port,
             flags: Flags::NONE,
+            next_link: None,
         }
     }
 
@@ -92,10 +101,11 @@ impl Message {
     }
 
     /// Takes a packet that was received over, as much of it as there is room for.
-    pub(super) fn fill(&mut self, bytes: &[u8], port: Port) {
+    pub(super) fn fill(&mut self, bytes: &[u8], port: Port, next_link: Option<NextLink>) {
         self.len = bytes.len().min(self.capacity());
         self.buffer[..self.len].copy_from_slice(&bytes[..self.len]);
         self.port = port;
+        self.next_link = next_link;
         self.flags = if self.len < bytes.len() {
             Flags::TRUNCATED
         } else {
@@ -111,11 +121,17 @@ mod tests {
     #[test]
     fn a_packet_that_does_not_fit_is_cut_and_says_so() {
         let mut message = Message::with_capacity(4);
-        message.fill(b"packet", Port(1));
+        message.fill(b"packet", Port(1), None);
         assert_eq!((message.bytes(), message.port), (&b"pack"[..], Port(1)));
         assert!(message.flags.has(Flags::TRUNCATED));
-        message.fill(b"ok", Port(0));
+        message.next_link = Some(NextLink {
+            device: 2,
+            to: [2; 6],
+            from: [4; 6],
+        });
+        message.fill(b"ok", Port(0), None);
         assert_eq!((message.bytes(), message.flags), (&b"ok"[..], Flags::NONE));
+        assert_eq!(message.next_link, None, "it was another packet's");
         message.set_len(3);
         assert_eq!(message.bytes(), b"okc");
     }

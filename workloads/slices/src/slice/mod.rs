@@ -15,7 +15,7 @@
 //! | NETSLICE_CPUMASK_GET, and `sched_setaffinity` | [`Slice::cpus`], [`Slice::run_here`] |
 //! | setting the masks | [`Slices::set_cpus`] |
 //! | NETSLICE_TX_CSUM_SET | [`Slice::set_tx_checksums`] |
-//! | NETSLICE_NOROUTE_SET | [`Slices::open`] with [`Chosen`]; with routes: [`Route`] |
+//! | NETSLICE_NOROUTE_SET | [`Slices::open`] with [`Chosen`]; with routes, as is the paper's default: [`Routed`] |
 //! | select_queue | the socket is bound to the slice's queue |
 //!
 //! `read` and `write` copy each packet, as the paper's do. Who would rather not uses [`Slice::io`]: frames are handed
@@ -50,11 +50,13 @@ mod channel;
 pub mod checksum;
 mod message;
 mod route;
+mod routed;
 mod set;
 
 pub use channel::Slice;
 pub use message::{Flags, Message};
 pub use pktio::frame::Port;
 pub use route::{Chosen, Crossed, Decision, Route};
+pub use routed::Routed;
 pub use set::{Error, Slices, SlicesConfig};
 pub use steering::divert::Kept;

@@ -2,10 +2,12 @@
 //!
 //! The paper's kernel part routes by default, and NETSLICE_NOROUTE_SET leaves the choice to the application. AF_XDP
 //! transmits without asking any table, so a slice that routes does it itself, by what is behind [`Route`]: it is told where
-//! the packet came from, may write the link header, and names the port. [`Chosen`] is the mode without
-//! routes.
+//! the packet came from, may change it, and names the port. [`Routed`](super::Routed) goes by the kernel's tables; [`Chosen`] is
+//! the mode without routes.
 
-use pktio::frame::Port;
+use pktio::frame::{FrameMut, Port};
+
+use super::Message;
 
 /// A decision about one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +20,9 @@ pub enum Decision {
 
 /// Chooses the port by which packets leave.
 pub trait Route {
-    /// Decides about the packet in `frame`, whose link header it may write. `port` is the message's: where the packet came
-    /// from, unless the application said otherwise.
-    fn route(&mut self, frame: &mut [u8], port: Port) -> Decision;
+    /// Decides about the packet in `frame`, which it may change: a copy of the message's, with its checksums computed. The
+    /// message says where it came from, unless the application said otherwise.
+    fn route(&mut self, frame: &mut FrameMut<'_>, message: &Message) -> Decision;
 }
 
 /// 'No route' mode: the application chooses, by the message's port.
@@ -28,8 +30,8 @@ pub trait Route {
 pub struct Chosen;
 
 impl Route for Chosen {
-    fn route(&mut self, _: &mut [u8], port: Port) -> Decision {
-        Decision::Leave(port)
+    fn route(&mut self, _: &mut FrameMut<'_>, message: &Message) -> Decision {
+        Decision::Leave(message.port)
     }
 }
 
@@ -40,7 +42,7 @@ impl Route for Chosen {
 pub struct Crossed;
 
 impl Route for Crossed {
-    fn route(&mut self, _: &mut [u8], port: Port) -> Decision {
-        Decision::Leave(Port(port.0 ^ 1))
+    fn route(&mut self, _: &mut FrameMut<'_>, message: &Message) -> Decision {
+        Decision::Leave(Port(message.port.0 ^ 1))
     }
 }

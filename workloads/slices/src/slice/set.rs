@@ -36,10 +36,14 @@ pub struct SlicesConfig {
     pub own: Vec<IpAddr>,
     /// Most frames that a slice's [`io`](Slice::io) hands out at once: the I/O vectors of NetSlices' Figure 5.
     pub batch: usize,
+    /// Whether the kernel's tables are asked about each packet on its k-peer, so that it comes with its next link
+    /// ([`FrameIo::next_link`](pktio::FrameIo::next_link)). They tell none where the kernel does not forward.
+    pub next_links: bool,
 }
 
 impl SlicesConfig {
-    /// So many slices of these devices, placed as near as can be, with one u-peer each; the kernel keeps its own packets.
+    /// So many slices of these devices, placed as near as can be, with one u-peer each; the kernel keeps its own packets, and
+    /// is asked about no others.
     #[must_use]
     pub const fn new(devices: Vec<String>, slices: u16) -> Self {
         Self {
@@ -50,6 +54,7 @@ impl SlicesConfig {
             kept: Kept::ALL,
             own: Vec::new(),
             batch: 64,
+            next_links: false,
         }
     }
 }
@@ -102,6 +107,7 @@ pub struct Slices<'j> {
     devices: Vec<PortDevice>,
     names: Vec<String>,
     batch: usize,
+    next_links: bool,
     programs: Vec<Divert>,
     plan: Arc<Mutex<Plan>>,
     applied: Vec<Applied>,
@@ -152,7 +158,8 @@ impl<'j> Slices<'j> {
                 });
             }
             let mtu = u16::try_from(link.mtu).unwrap_or(u16::MAX);
-            let mut program = Divert::load(link.rx_queues, config.kept, &config.own)?;
+            let (kept, own) = (config.kept, &config.own);
+            let mut program = Divert::load_with(link.rx_queues, kept, own, config.next_links)?;
             attached.push(program.attach(link.index)?);
             programs.push(program);
             devices.push(PortDevice {
@@ -166,6 +173,7 @@ impl<'j> Slices<'j> {
             devices,
             names: config.devices.clone(),
             batch: config.batch,
+            next_links: config.next_links,
             programs,
             plan: Arc::new(Mutex::new(plan)),
             applied,
@@ -200,6 +208,7 @@ impl<'j> Slices<'j> {
     pub fn ports(&self, number: u16) -> PortsConfig {
         PortsConfig {
             batch: self.batch,
+            next_links: self.next_links,
             ..PortsConfig::new(self.devices.clone(), number)
         }
     }

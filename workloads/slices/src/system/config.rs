@@ -27,6 +27,20 @@ pub struct SystemConfig {
     /// Frames that are received, processed and pushed out together, 1 to 256, where the design leaves that open: `netslice`,
     /// and the packet sockets without a ring.
     pub batch: u32,
+    /// Who looks routes up. Only a router of `netslice` has the choice; the kernel's own designs have their tables, all others a
+    /// mirror of them.
+    pub routing: Routing,
+}
+
+/// Who looks up where a frame goes, of those that a slice gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Routing {
+    /// The slice, in a mirror of the kernel's tables.
+    #[default]
+    Mirror,
+    /// The kernel, on the k-peer, which tells the slice; what it does not forward is looked up in the mirror.
+    Kernel,
 }
 
 /// What moves frames between the devices.
@@ -173,6 +187,17 @@ impl Design {
     }
 }
 
+impl Routing {
+    /// The name that specs and result files use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mirror => "mirror",
+            Self::Kernel => "kernel",
+        }
+    }
+}
+
 impl ProcessorConfig {
     /// The name that specs and result files use.
     #[must_use]
@@ -235,6 +260,14 @@ impl SystemConfig {
         if placed != 0 && placed != workers && placed != most {
             return refuse(format!(
                 "CPUs are told for {placed} of {most} threads: tell all, or none"
+            ));
+        }
+        let asks = self.routing == Routing::Kernel;
+        if asks && (self.design, &self.processor) != (Design::Netslice, &ProcessorConfig::Router) {
+            return refuse(format!(
+                "nobody of it, with '{}', would hear where the kernel sends a frame: choose a router over netslice, or routing by \
+                 the mirror",
+                self.processor.name()
             ));
         }
         if self.design == Design::Netslice && self.k_peers.len() != workers {

@@ -11,6 +11,7 @@ fn config(design: Design, workers: u16) -> SystemConfig {
         k_peers: (0..u32::from(workers)).collect(),
         u_peers: (0..u32::from(workers)).collect(),
         batch: 64,
+        routing: Routing::Mirror,
     }
 }
 
@@ -114,6 +115,25 @@ fn proxies_are_refused_where_their_streams_would_be_mixed_or_filtered() {
     }
     proxy(Design::PacketMmapV3, 1).check().unwrap();
     proxy(Design::Netslice, 2).check().unwrap();
+}
+
+#[test]
+fn only_a_router_of_slices_is_told_where_frames_go() {
+    let asking = |config| SystemConfig {
+        routing: Routing::Kernel,
+        ..config
+    };
+    asking(config(Design::Netslice, 1)).check().unwrap();
+    let inspector = SystemConfig {
+        processor: ProcessorConfig::Inspect {
+            patterns: vec!["attack".to_owned()],
+        },
+        ..config(Design::Netslice, 1)
+    };
+    for config in [config(Design::RawSocket, 1), inspector] {
+        let told = refused(&asking(config));
+        assert!(told.contains("choose a router over netslice"), "{told}");
+    }
 }
 
 #[test]

@@ -50,6 +50,11 @@ impl Hands {
         self.forwarding.switch(false)
     }
 
+    /// The namespace's own forwarding, for who needs it otherwise.
+    pub(super) const fn forwarding(&mut self) -> &mut Forwarding {
+        &mut self.forwarding
+    }
+
     /// Starts a thread for each I/O, index = worker, called `name-index`.
     pub(super) fn man<I: Seat>(
         &mut self,

@@ -24,7 +24,7 @@ use crate::slice::Slices;
 use super::counters::Counters;
 use super::forwarding::Forwarding;
 use super::hands::{Hands, Takes};
-use super::{Error, ProcessorConfig, SystemConfig, netslice, port_numbers};
+use super::{Error, ProcessorConfig, Routing, SystemConfig, netslice, port_numbers};
 
 /// What the keeper says when a slice's sockets are in the maps.
 const REGISTERED: u8 = 1;
@@ -39,7 +39,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Attaches the programs, tells the devices where to bring packets, and switches the namespace's own forwarding off. Packets are
+    /// Attaches the programs, tells the devices where to bring packets, and takes the namespace's own forwarding over. Packets are
     /// dropped and counted until a slice [is taken in](Self::take_in).
     ///
     /// # Errors
@@ -47,9 +47,8 @@ impl Keeper {
     pub fn attach(config: &SystemConfig) -> Result<Self, Error> {
         config.check()?;
         let mut forwarding = Forwarding::here()?;
-        forwarding.switch(false)?;
         Ok(Self {
-            slices: netslice::attach(config)?,
+            slices: netslice::attach(config, &mut forwarding)?,
             config: config.clone(),
             _forwarding: forwarding,
         })
@@ -144,6 +143,7 @@ fn open(config: &SystemConfig, number: u16) -> Result<Ports, Error> {
     }
     let config = PortsConfig {
         batch: config.batch as usize,
+        next_links: config.routing == Routing::Kernel,
         ..PortsConfig::new(devices, number)
     };
     Ports::open(&config).map_err(Error::io("open the slice's sockets"))
@@ -226,6 +226,7 @@ mod tests {
             k_peers: vec![0, 2, 4],
             u_peers: vec![1, 3, 5],
             batch: 1,
+            routing: Routing::Mirror,
         };
         let second = alone(&config, 1);
         assert_eq!(

@@ -20,7 +20,8 @@
 //! where a queue's packets are handled.
 //!
 //! **Settings.** A system whose frames reach user space switches the namespace's own forwarding off, or frames would
-//! leave twice; one in the kernel switches it on. Both are put back. Offloads are the harness' part: no device may join
+//! leave twice; one in the kernel switches it on, and so does one that asks the kernel's tables ([`Routing::Kernel`]), whose
+//! programs leave the kernel nothing to forward. Both are put back. Offloads are the harness' part: no device may join
 //! frames or leave large ones to be split ([`sys::ethtool::single_frames`]); and where no XDP program is attached
 //! ([`Design::has_program`]) GRO must be on, which gives a veth NAPI and merges no UDP of routed flows. It must be switched on
 //! while the device is up: only then does Linux (6.18) let XDP redirect to the veth's other end, and else drops what it sends there.
@@ -59,8 +60,9 @@ use hands::Hands;
 use machine::Machine;
 use sockets::Sockets;
 
-pub use config::{Design, ProcessorConfig, SystemConfig};
+pub use config::{Design, ProcessorConfig, Routing, SystemConfig};
 pub use counters::{Counter, Counters, Loss};
+pub use processor::NEXT_LINKS_DISAGREED;
 
 /// How long frames may go on moving in a system that nothing is sent to.
 const QUIET_LIMIT: Duration = Duration::from_secs(10);

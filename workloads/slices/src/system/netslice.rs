@@ -4,7 +4,8 @@
 //! ([`Slices::attach_at`]), which is what the paper's kernel module does. A batch of 1 is the paper's interface without
 //! batching: a frame is received, processed and pushed out by a call of its own before the next is looked at.
 //! A router's kernel keeps what is its own ([`Kept::ALL`]); where frames cross as they are, the two sides resolve each other and
-//! it keeps nothing.
+//! it keeps nothing. With [`Routing::Kernel`] its programs ask the kernel's tables about each frame, and the slice's router does as
+//! it is told; what gets no answer is the mirror's.
 
 use loader::ReceiveCounters;
 use pktio::af_xdp::{Ports, XskProbe};
@@ -17,9 +18,10 @@ use crate::placement::{Placement, Plan, SliceCpus};
 use crate::slice::{Chosen, Kept, Slices, SlicesConfig};
 
 use super::counters::Counters;
+use super::forwarding::Forwarding;
 use super::hands::{Hands, Takes};
 use super::machine::Machine;
-use super::{Error, ProcessorConfig, SystemConfig, port_numbers};
+use super::{Error, ProcessorConfig, Routing, SystemConfig, port_numbers};
 
 /// Slices and their threads.
 pub(super) struct Netslice {
@@ -45,7 +47,7 @@ impl Netslice {
     }
 
     fn open(&mut self) -> Result<Slices<'static>, Error> {
-        let mut slices = attach(&self.config)?;
+        let mut slices = attach(&self.config, self.hands.forwarding())?;
         for number in 0..self.config.workers {
             let mut slice = slices.open(number, Chosen)?;
             self.probes.push(slice.io().probe());
@@ -66,6 +68,9 @@ impl Netslice {
             ),
             line("batch", sizes.batch.to_string()),
         ];
+        if let ProcessorConfig::Router = self.config.processor {
+            told.push(line("routing", self.config.routing.name().to_owned()));
+        }
         let topology = Topology::read().map_err(Error::io("read the CPUs' topology"))?;
         let plan = slices.plan();
         for (number, cpus) in plan.slices.iter().enumerate() {
@@ -87,7 +92,6 @@ impl Netslice {
 
 impl Machine for Netslice {
     fn attach(&mut self) -> Result<(), Error> {
-        self.hands.take_over()?;
         let slices = self.open()?;
         self.obtained = self.tell(&slices)?;
         self.slices = Some(slices);
@@ -125,10 +129,25 @@ impl Machine for Netslice {
     }
 }
 
-/// Takes the devices' packets, for slices at the CPUs that are told.
-pub(super) fn attach(config: &SystemConfig) -> Result<Slices<'static>, Error> {
+/// Takes the devices' packets, for slices at the CPUs that are told, and has the namespace forward of itself or not, as they
+/// need it.
+pub(super) fn attach(
+    config: &SystemConfig,
+    forwarding: &mut Forwarding,
+) -> Result<Slices<'static>, Error> {
     let (wanted, plan) = (wanted(config)?, plan(config)?);
-    Ok(Slices::attach_at(&wanted, plan, None)?)
+    match config.routing {
+        Routing::Mirror => {
+            forwarding.switch(false)?;
+            Ok(Slices::attach_at(&wanted, plan, None)?)
+        }
+        Routing::Kernel => {
+            let slices = Slices::attach_at(&wanted, plan, None)?;
+            // Or its tables tell of no way. It gets nothing to forward, for the programs have all of it.
+            forwarding.switch(true)?;
+            Ok(slices)
+        }
+    }
 }
 
 /// Adds what the programs counted.
@@ -223,6 +242,7 @@ fn wanted(config: &SystemConfig) -> Result<SlicesConfig, Error> {
         kept,
         own,
         batch: config.batch as usize,
+        next_links: config.routing == Routing::Kernel,
         ..SlicesConfig::new(config.devices.to_vec(), config.workers)
     })
 }

@@ -38,6 +38,9 @@ impl Tally {
     }
 }
 
+/// The counter of a router's frames that the kernel sent another way than the mirror would have, of those that were compared.
+pub const NEXT_LINKS_DISAGREED: &str = "next_links_disagreed";
+
 /// A handler that tells what it counted.
 pub(super) trait Processor {
     /// What it has counted. Not on the way of packets.
@@ -64,6 +67,10 @@ impl Processor for Router {
         }
         tally.note("resolutions", counters.resolutions);
         tally.note("resolutions_refused", counters.resolutions_refused);
+        tally.note("routed_by_kernel", counters.by_kernel);
+        tally.note("routed_by_mirror", counters.by_mirror);
+        tally.note("next_links_checked", counters.links_checked);
+        tally.note(NEXT_LINKS_DISAGREED, counters.links_disagreed);
         tally
     }
 }

@@ -73,7 +73,8 @@ fn agrees(fate: Fate, outcome: Outcome) -> bool {
     }
 }
 
-fn frames() -> Vec<Vec<u8>> {
+/// Frames that reach every branch of both decisions.
+pub(crate) fn frames() -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     let payloads: [&[u8]; 3] = [b"", b"an odd payload!", &[7; 1400]];
     for to in [

@@ -7,4 +7,5 @@ mod linux;
 mod mirror;
 mod packets;
 mod rig;
+mod told;
 mod wire;

@@ -4,15 +4,16 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use pktio::frame::FrameMut;
 use pktio::{BatchIo as _, FrameIo as _};
 use slices::slice::{Chosen, Crossed, Decision, Flags, Message, Port, Route, Slice};
 
 use crate::hosts::Hosts;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sockets of left and right over each protocol, and where the right one is.
-fn pairs(hosts: &Hosts, patience: Duration) -> [(UdpSocket, UdpSocket); 2] {
+pub(crate) fn pairs(hosts: &Hosts, patience: Duration) -> [(UdpSocket, UdpSocket); 2] {
     let pair = |left: IpAddr, right: IpAddr| {
         (
             hosts.left.socket(left, PATIENCE),
@@ -155,8 +156,8 @@ pub(crate) fn nonblocking() {
 struct Picky;
 
 impl Route for Picky {
-    fn route(&mut self, frame: &mut [u8], _: Port) -> Decision {
-        match frame[0] {
+    fn route(&mut self, frame: &mut FrameMut<'_>, _: &Message) -> Decision {
+        match frame.bytes()[0] {
             0 => Decision::Leave(Port(2)),
             odd if odd % 2 == 1 => Decision::Refuse("odd"),
             _ => Decision::Leave(Port(1)),

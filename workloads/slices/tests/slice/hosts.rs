@@ -6,6 +6,8 @@ use std::time::Duration;
 use slices::slice::{Slices, SlicesConfig};
 use sys::link::{self, MacAddress, Peer, VethSpec};
 use sys::netns::Namespace;
+use sys::sysctl::Guard;
+use sys::tables::{self, NextHop, Route, RouteKind, Table};
 
 /// The middle host's devices; port 0 leads to the left, port 1 to the right.
 pub(crate) const DEVICES: [&str; 2] = ["left0", "right0"];
@@ -33,6 +35,47 @@ impl Hosts {
     /// Slices of both devices.
     pub(crate) fn slices(&self, slices: u16) -> Slices<'static> {
         Slices::attach(&config(slices), None).expect("the devices are free")
+    }
+}
+
+impl Hosts {
+    /// Has the two send each other everything by the middle one, which knows the way to both and forwards as long as what is
+    /// returned lives.
+    pub(crate) fn route(&self) -> [Guard; 2] {
+        for (number, outer) in [(1, &self.left), (2, &self.right)] {
+            let device = DEVICES[usize::from(number) - 1];
+            let own = [IpAddr::V4(outer.v4), IpAddr::V6(outer.v6)];
+            let far = [IpAddr::V4(v4(3 - number)), IpAddr::V6(v6(3 - number))];
+            let to_middle = || far.map(|far| link::add_neighbour(OUTER, far, mac(number + 10)));
+            for told in outer.space.run(to_middle).expect("the namespace") {
+                told.expect("a neighbour");
+            }
+            for own in own {
+                tables::add_route(&on_link(device, own)).expect("a route");
+                link::add_neighbour(device, own, mac(number)).expect("a neighbour");
+            }
+        }
+        // What it tells a sender of errors from.
+        link::add_address(DEVICES[0], v4(11).into(), 32).expect("an address");
+        let switches = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+        switches.map(|switch| Guard::set(switch, "1", None).expect("a switch"))
+    }
+}
+
+/// The way to one address that is on a device's link.
+fn on_link(device: &str, to: IpAddr) -> Route {
+    Route {
+        table: Table::Main,
+        destination: to,
+        prefix_len: if to.is_ipv4() { 32 } else { 128 },
+        // What IPv6 makes of 0.
+        priority: if to.is_ipv4() { 0 } else { 1024 },
+        kind: RouteKind::Unicast,
+        hops: vec![NextHop {
+            device: link::ifindex(device).expect("it is there"),
+            gateway: None,
+            weight: 1,
+        }],
     }
 }
 

@@ -6,6 +6,7 @@
 mod calls;
 mod hosts;
 mod machine;
+mod routed;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ const CASES: &[Case] = &[
     ("calls::what_cannot_be_written_says_why", calls::refusals),
     ("calls::long_packets_are_cut_and_say_so", calls::truncated),
     ("calls::frames_are_changed_where_they_lie", calls::in_place),
+    ("routed::by_the_kernel_and_by_the_mirror", routed::routed),
     (
         "machine::napi_threads_run_on_k_peers_and_are_put_back",
         machine::k_peers,

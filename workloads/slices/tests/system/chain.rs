@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use pktio::frame::{FrameIo as _, Port};
 use pktio::packet::{Group, PlainConfig, PlainIo, raw_socket};
 use pktio::{BatchIo as _, IoCounters};
-use slices::system::{Counters, Design, ProcessorConfig, System, SystemConfig};
+use slices::system::{Counters, Design, ProcessorConfig, Routing, System, SystemConfig};
 use sys::link::{self, MacAddress, Peer, VethSpec};
 use sys::netns::Namespace;
 
@@ -130,6 +130,7 @@ pub(crate) fn config(design: Design) -> SystemConfig {
         k_peers: vec![0; workers.into()],
         u_peers: Vec::new(),
         batch: 64,
+        routing: Routing::Mirror,
     }
 }
 

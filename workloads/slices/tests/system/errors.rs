@@ -3,6 +3,7 @@
 use slices::system::{Counters, Design, SystemConfig};
 
 use crate::chain::{chain, config};
+use crate::routed::told;
 use crate::traffic::{TTL, check, datagram};
 
 /// No more than may be told at once.
@@ -37,8 +38,12 @@ fn expired(config: &SystemConfig) -> Option<Counters> {
 
 #[test]
 fn a_router_in_user_space_tells_and_counts_each() {
-    for design in [Design::Netslice, Design::PacketMmapV3] {
-        let Some(counters) = expired(&config(design)) else {
+    for config in [
+        config(Design::Netslice),
+        config(Design::PacketMmapV3),
+        told(),
+    ] {
+        let Some(counters) = expired(&config) else {
             return;
         };
         let lost = counters.lost_by("reported_time_exceeded");

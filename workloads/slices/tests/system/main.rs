@@ -10,5 +10,6 @@ mod isolation;
 mod overload;
 mod pair;
 mod processors;
+mod routed;
 mod settings;
 mod traffic;

@@ -2,11 +2,12 @@
 
 use slices::gateway::{Authentication, GatewayConfig, Secret};
 use slices::pair::Side;
-use slices::system::{Design, Error, ProcessorConfig, System, SystemConfig};
+use slices::system::{Design, Error, ProcessorConfig, Routing, System, SystemConfig};
 use sys::link;
 use sys::sysctl;
 
 use crate::chain::{Chain, ENDS, chain, config};
+use crate::routed::told;
 
 const SWITCHES: [&str; 2] = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
 
@@ -24,29 +25,31 @@ fn programs(chain: &Chain) -> usize {
 
 #[test]
 fn forwarding_and_programs_are_as_the_design_wants_them_and_put_back() {
-    for design in [
-        Design::Netslice,
-        Design::KernelForward,
-        Design::XdpForward,
-        Design::RawSocket,
+    for config in [
+        config(Design::Netslice),
+        config(Design::KernelForward),
+        config(Design::XdpForward),
+        config(Design::RawSocket),
+        told(),
     ] {
+        let design = config.design;
         let Some(chain) = chain(design) else { return };
+        let forwards = design.is_in_kernel() || config.routing == Routing::Kernel;
         // The opposite of what it will be.
-        let before = if design.is_in_kernel() { "0" } else { "1" };
+        let (before, during) = if forwards { ("0", "1") } else { ("1", "0") };
         chain.at_router(|| {
             for switch in SWITCHES {
                 sysctl::write(switch, before).unwrap();
             }
         });
-        let system = chain.running(&config(design));
-        let during = if design.is_in_kernel() { "1" } else { "0" };
-        assert_eq!(forwarding(&chain), [during; 2], "{design:?}");
+        let system = chain.running(&config);
+        assert_eq!(forwarding(&chain), [during; 2], "{config:?}");
         let expected = if design.has_program() { 2 } else { 0 };
-        assert_eq!(programs(&chain), expected, "{design:?}");
+        assert_eq!(programs(&chain), expected, "{config:?}");
         // By a thread that is in another namespace.
         system.stop().unwrap();
-        assert_eq!(forwarding(&chain), [before; 2], "{design:?}");
-        assert_eq!(programs(&chain), 0, "{design:?}");
+        assert_eq!(forwarding(&chain), [before; 2], "{config:?}");
+        assert_eq!(programs(&chain), 0, "{config:?}");
     }
 }
 

@@ -7,6 +7,7 @@ use record::{
     Timestamp, TrialData,
 };
 use serde_json::{Map, Value};
+use slices::system::NEXT_LINKS_DISAGREED;
 use spec::Processor;
 use sys::account::Usage;
 use sys::cpu::Pinned;
@@ -91,6 +92,7 @@ pub(super) fn merge(evidence: Evidence<'_>) -> TrialData {
         cost: &cost,
         obtained: &evidence.obtained,
         delivered: phase.delivered,
+        disagreed: disagreed(&evidence.whole),
     });
     let times = times(&evidence.sent);
     let (latency, intervals, unanswered) = match times {
@@ -128,6 +130,14 @@ pub(super) fn merge(evidence: Evidence<'_>) -> TrialData {
         trace: None,
         smells,
     }
+}
+
+/// Frames that the kernel sent another way than a mirror of its tables.
+fn disagreed(whole: &AtRest) -> u64 {
+    let routers = whole.counted.routers.iter();
+    routers
+        .map(|counters| counters.value(NEXT_LINKS_DISAGREED))
+        .sum()
 }
 
 fn whole_ledger(plan: &FramePlan, sent: &Sent, whole: &AtRest) -> Ledger {

@@ -5,7 +5,7 @@ use loadgen::{Addressing, ClientConfig, Protocol, QueueChoice, TransportConfig};
 use slices::gateway::{Authentication, GatewayConfig, Secret};
 use slices::pair::Side;
 use slices::proxy::ProxyConfig;
-use slices::system::{Design, ProcessorConfig, SystemConfig};
+use slices::system::{Design, ProcessorConfig, Routing, SystemConfig};
 use spec::{Integrity, MaelstromOptions, Processor, SystemKind, Traffic, Trial};
 
 use super::super::Refusal;
@@ -59,6 +59,10 @@ pub(super) fn routers(
                         .batch
                         .unwrap_or(spec::SystemSpec::DEFAULT_BATCH),
                 ),
+                routing: match trial.system.routing.unwrap_or_default() {
+                    spec::Routing::Mirror => Routing::Mirror,
+                    spec::Routing::Kernel => Routing::Kernel,
+                },
             },
         });
     }

@@ -1,5 +1,6 @@
 //! Plans of packet trials: what `check` prints is what `run` does.
 
+use slices::system::Routing;
 use spec::Spec;
 use sys::cpu::{Cpu, CpuId, Topology};
 
@@ -110,6 +111,23 @@ fn a_pair_has_a_wider_link_between_and_ways_to_both_ends() {
     let cpus = |router: &RouterCpus| [&router.k_peers[..], &router.u_peers].concat();
     assert!(cpus(one).iter().all(|cpu| !cpus(other).contains(cpu)));
     assert_eq!(plan.placement.shared, []);
+}
+
+#[test]
+fn who_looks_routes_up_is_the_specs_choice() {
+    for (system, expected) in [
+        ("netslice", Routing::Mirror),
+        ("{system: netslice, routing: kernel}", Routing::Kernel),
+        ("xdp_forward", Routing::Mirror),
+    ] {
+        let plan = planned(
+            "{kind: chain, queues: 1}",
+            "{processor: router}",
+            system,
+            &EIGHT,
+        );
+        assert_eq!(plan.routers[0].system.routing, expected, "{system}");
+    }
 }
 
 #[test]

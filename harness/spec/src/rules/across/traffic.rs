@@ -3,7 +3,7 @@
 use super::{Finding, flood, truth};
 use crate::load::Sweep;
 use crate::spec::Spec;
-use crate::system::{SystemKind, SystemSpec};
+use crate::system::{Routing, SystemKind, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
 use crate::traffic::{
     FrameArrivals, LINK_HEADER, Processor, ProcessorKind, SHORTEST_FRAME, TrafficSpec,
@@ -311,6 +311,14 @@ fn system(
         );
         find(".owners", message);
     }
+    if processor != ProcessorKind::Router && system.routing == Some(Routing::Kernel) {
+        let message = format!(
+            "the kernel tells where it would send a frame as it came, and `{}` sends it otherwise: `routing: kernel` belongs to \
+             `processor: router`; leave it out",
+            processor.name()
+        );
+        find(".routing", message);
+    }
     for field in request_options(system) {
         find(
             &format!(".{field}"),
@@ -370,6 +378,12 @@ fn frame_options(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>)
             system.filters.is_some(),
             kind.has_filters(),
             "raw_parallel",
+        ),
+        (
+            "routing",
+            system.routing.is_some(),
+            kind.has_routing(),
+            "netslice",
         ),
     ];
     for (field, given, has, whose) in options {

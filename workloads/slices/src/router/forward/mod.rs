@@ -19,8 +19,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use packet::{ethernet, hop};
 use pktio::frame::Port;
+use steering::forward::NextLink;
 
 use super::fib::{Deadend, Fib, PortState, Resolution, Way};
+use super::icmp;
 use super::outcome::{Drop, Host, Report, Verdict};
 
 /// A port whose packets grow before they leave: into a tunnel, or under a code.
@@ -32,9 +34,17 @@ pub struct Narrowed {
     pub mtu: u32,
 }
 
-/// Decides about a frame that came by `ingress`, and rewrites it where it is forwarded.
+/// Decides about a frame that came by `ingress`, and rewrites it where it is forwarded. `told` is how it leaves where the
+/// kernel was asked and would forward it ([`steering::forward`]): then no route and no neighbour is looked up here. All else is
+/// looked at, for the kernel's lookup does not look at all of it, and the packet may have been changed since.
 #[inline]
-pub fn decide(fib: &Fib, narrowed: Option<Narrowed>, ingress: Port, frame: &mut [u8]) -> Verdict {
+pub fn decide(
+    fib: &Fib,
+    narrowed: Option<Narrowed>,
+    told: Option<Exit>,
+    ingress: Port,
+    frame: &mut [u8],
+) -> Verdict {
     let Some(port) = fib.port(ingress) else {
         return Verdict::Drop(Drop::NoPort);
     };
@@ -46,8 +56,8 @@ pub fn decide(fib: &Fib, narrowed: Option<Narrowed>, ingress: Port, frame: &mut 
         return Verdict::Drop(Drop::OtherStation);
     }
     let decided = match u16::from_be_bytes([header[12], header[13]]) {
-        ethernet::IPV4 => v4::decide(fib, narrowed, to_group, frame),
-        ethernet::IPV6 => v6::decide(fib, narrowed, to_group, frame),
+        ethernet::IPV4 => v4::decide(fib, narrowed, told, to_group, frame),
+        ethernet::IPV6 => v6::decide(fib, narrowed, told, to_group, frame),
         _ => Err(Verdict::Host(Host::NotIp)),
     };
     match decided {
@@ -56,26 +66,45 @@ pub fn decide(fib: &Fib, narrowed: Option<Narrowed>, ingress: Port, frame: &mut 
     }
 }
 
-/// Where an IPv4 packet of this host's own leaves, the first one of its way.
-pub(super) fn originate(fib: &Fib, from: Ipv4Addr, to: Ipv4Addr) -> Result<Exit, Verdict> {
+/// Where a packet of this host's own leaves, the first one of its way.
+pub(super) fn originate(fib: &Fib, from: IpAddr, to: IpAddr) -> Result<Exit, Verdict> {
     let onward = Onward {
         fib,
         narrowed: None,
-        way: fib.route_v4(from.to_bits(), to.to_bits()),
-        destination: IpAddr::V4(to),
+        destination: to,
         len: 0,
         hops: u8::MAX,
         bound: None,
         may_fragment: false,
     };
-    onward.exit(false, 0)
+    let way = match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => fib.route_v4(from.to_bits(), to.to_bits()),
+        (IpAddr::V6(from), IpAddr::V6(to)) => fib.route_v6(from.to_bits(), to.to_bits()),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Err(Deadend::NoRoute),
+    };
+    onward.exit(way, false, 0)
+}
+
+/// Source and destination of the packet in a frame; nothing where its header is not sound.
+pub(super) fn ends(frame: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    match icmp::ethertype(frame)? {
+        ethernet::IPV4 => {
+            let header = v4::Header::read(frame).ok()?;
+            let [src, dst] = [header.src, header.dst].map(Ipv4Addr::from_bits);
+            Some((src.into(), dst.into()))
+        }
+        ethernet::IPV6 => {
+            let header = v6::Header::read(frame).ok()?;
+            Some((header.src.into(), header.dst.into()))
+        }
+        _ => None,
+    }
 }
 
 /// What is needed to send a packet on, once its header is known to be sound.
 struct Onward<'a> {
     fib: &'a Fib,
     narrowed: Option<Narrowed>,
-    way: Result<&'a Way, Deadend>,
     /// Where it goes, if that is on the link itself.
     destination: IpAddr,
     /// Bytes of the packet, without the link header.
@@ -97,6 +126,16 @@ pub struct Exit {
 }
 
 impl Exit {
+    /// The exit to a link that the kernel has told; none where its device is not one of the ports.
+    #[inline(always)]
+    pub(super) fn onto(fib: &Fib, next: &NextLink) -> Option<Self> {
+        Some(Self {
+            port: fib.port_of(next.device)?,
+            from: next.from,
+            to: next.to,
+        })
+    }
+
     /// Writes the link addresses. The frame must have a link header: nothing is written where it ends before.
     #[inline(always)]
     pub fn address(&self, frame: &mut [u8]) {
@@ -108,8 +147,13 @@ impl Exit {
 impl Onward<'_> {
     /// The checks that both versions have in common.
     #[inline(always)]
-    fn exit(&self, to_group: bool, least_mtu: u32) -> Result<Exit, Verdict> {
-        let way = match self.way {
+    fn exit(
+        &self,
+        way: Result<&Way, Deadend>,
+        to_group: bool,
+        least_mtu: u32,
+    ) -> Result<Exit, Verdict> {
+        let way = match way {
             Ok(way) => way,
             // Also where it came as a broadcast: the kernel looks at what is its own.
             Err(Deadend::Host(host)) => return Err(Verdict::Host(host)),
@@ -122,15 +166,36 @@ impl Onward<'_> {
         if to_group {
             return Err(Verdict::Drop(Drop::LinkGroup));
         }
-        if self.hops <= 1 {
-            return Err(told(Report::TimeExceeded));
-        }
-        if let Some(verdict) = self.bound {
-            return Err(verdict);
-        }
+        self.may_leave()?;
         let Some(port) = way.port else {
             return Err(Verdict::Host(Host::Elsewhere));
         };
+        let state = self.fits(port, least_mtu)?;
+        self.resolved(way, port, state)
+    }
+
+    /// Those of them that are left where the kernel has told the exit.
+    #[inline(always)]
+    fn told(&self, exit: Exit, least_mtu: u32) -> Result<Exit, Verdict> {
+        self.may_leave()?;
+        self.fits(exit.port, least_mtu)?;
+        Ok(exit)
+    }
+
+    #[inline(always)]
+    fn may_leave(&self) -> Result<(), Verdict> {
+        if self.hops <= 1 {
+            return Err(told(Report::TimeExceeded));
+        }
+        match self.bound {
+            Some(verdict) => Err(verdict),
+            None => Ok(()),
+        }
+    }
+
+    /// The port, if the packet fits the link behind it.
+    #[inline(always)]
+    fn fits(&self, port: Port, least_mtu: u32) -> Result<&PortState, Verdict> {
         let Some(state) = self.fib.port(port) else {
             return Err(Verdict::Drop(Drop::NoPort));
         };
@@ -139,23 +204,19 @@ impl Onward<'_> {
             Some(_) | None => state.mtu,
         };
         let mtu = mtu.max(least_mtu);
-        if self.len > mtu as usize {
-            return Err(if self.may_fragment {
-                Verdict::Host(Host::Fragment)
-            } else {
-                let report = Report::TooBig;
-                Verdict::Report { report, mtu }
-            });
+        if self.len <= mtu as usize {
+            Ok(state)
+        } else if self.may_fragment {
+            Err(Verdict::Host(Host::Fragment))
+        } else {
+            let report = Report::TooBig;
+            Err(Verdict::Report { report, mtu })
         }
-        self.resolved(way, port, state)
     }
 
     #[inline(always)]
     fn resolved(&self, way: &Way, port: Port, state: &PortState) -> Result<Exit, Verdict> {
-        let (address, resolution) = match way.gateway {
-            Some(gateway) => gateway,
-            None => (self.destination, self.fib.neighbour(port, self.destination)),
-        };
+        let (address, resolution) = next_hop(self.fib, way, port, self.destination);
         match resolution {
             Resolution::Known(to) => Ok(Exit {
                 port,
@@ -166,6 +227,31 @@ impl Onward<'_> {
             Resolution::Unknown => Err(Verdict::Unresolved(port, address)),
         }
     }
+}
+
+/// The next hop of a way by this port, and what is known of it.
+#[inline(always)]
+fn next_hop(fib: &Fib, way: &Way, port: Port, destination: IpAddr) -> (IpAddr, Resolution) {
+    match way.gateway {
+        Some(gateway) => gateway,
+        None => (destination, fib.neighbour(port, destination)),
+    }
+}
+
+/// Whether the tables, too, send the packet in a frame by this exit, or by one of several ways of which it is one: among these
+/// the kernel chooses by a hash of its own. Nothing where the header is not sound.
+pub(super) fn confirms(fib: &Fib, exit: &Exit, frame: &[u8]) -> Option<bool> {
+    let (_, destination) = ends(frame)?;
+    let ways = match destination {
+        IpAddr::V4(to) => fib.ways_v4(to.to_bits()),
+        IpAddr::V6(to) => fib.ways_v6(to.to_bits()),
+    };
+    let known = Resolution::Known(exit.to);
+    let leads_there = |way: &Way| {
+        way.port == Some(exit.port) && next_hop(fib, way, exit.port, destination).1 == known
+    };
+    let is_from = |port: &PortState| port.mac == exit.from;
+    Some(fib.port(exit.port).is_some_and(is_from) && ways.iter().any(leads_there))
 }
 
 const fn told(report: Report) -> Verdict {

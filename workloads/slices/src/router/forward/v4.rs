@@ -7,7 +7,7 @@ use pktio::frame::Port;
 
 use super::super::fib::Fib;
 use super::super::outcome::{Drop, Host, Verdict};
-use super::{Narrowed, Onward};
+use super::{Exit, Narrowed, Onward};
 
 /// The header of an IPv4 packet in a frame, found sound.
 #[derive(Debug, Clone, Copy)]
@@ -138,6 +138,7 @@ const fn is_broadcast(address: u32) -> bool {
 pub(super) fn decide(
     fib: &Fib,
     narrowed: Option<Narrowed>,
+    told: Option<Exit>,
     to_group: bool,
     frame: &mut [u8],
 ) -> Result<Port, Verdict> {
@@ -149,14 +150,16 @@ pub(super) fn decide(
     let onward = Onward {
         fib,
         narrowed,
-        way: fib.route_v4(header.src, header.dst),
         destination: IpAddr::V4(Ipv4Addr::from_bits(header.dst)),
         len: header.total_len,
         hops: header.ttl,
         bound: None,
         may_fragment: header.may_fragment(),
     };
-    let exit = onward.exit(to_group, 0)?;
+    let exit = match told {
+        Some(exit) => onward.told(exit, 0),
+        None => onward.exit(fib.route_v4(header.src, header.dst), to_group, 0),
+    }?;
     let written = hop::take_v4(frame, LINK);
     debug_assert!(written);
     exit.address(frame);

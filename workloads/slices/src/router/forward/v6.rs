@@ -9,7 +9,7 @@ use pktio::frame::Port;
 
 use super::super::fib::Fib;
 use super::super::outcome::{Drop, Host, Report, Verdict};
-use super::{Narrowed, Onward, told};
+use super::{Exit, Narrowed, Onward, told};
 
 /// What every IPv6 link takes, in bytes (RFC 8200, 5).
 pub(in crate::router) const LEAST_MTU: u32 = 1280;
@@ -89,6 +89,7 @@ fn bound(header: &Header) -> Option<Verdict> {
 pub(super) fn decide(
     fib: &Fib,
     narrowed: Option<Narrowed>,
+    told: Option<Exit>,
     to_group: bool,
     frame: &mut [u8],
 ) -> Result<Port, Verdict> {
@@ -97,14 +98,19 @@ pub(super) fn decide(
     let onward = Onward {
         fib,
         narrowed,
-        way: fib.route_v6(header.src.to_bits(), header.dst.to_bits()),
         destination: IpAddr::V6(header.dst),
         len: header.total_len,
         hops: header.hop_limit,
         bound: bound(&header),
         may_fragment: false,
     };
-    let exit = onward.exit(to_group, LEAST_MTU)?;
+    let exit = match told {
+        Some(exit) => onward.told(exit, LEAST_MTU),
+        None => {
+            let way = fib.route_v6(header.src.to_bits(), header.dst.to_bits());
+            onward.exit(way, to_group, LEAST_MTU)
+        }
+    }?;
     let written = hop::take_v6(frame, LINK);
     debug_assert!(written);
     exit.address(frame);

@@ -48,7 +48,8 @@ pub(super) fn may_report(fib: &Fib, frame: &[u8]) -> bool {
         }
 }
 
-fn ethertype(frame: &[u8]) -> Option<u16> {
+/// The type of what is in a frame; nothing where its link header is cut short.
+pub(super) fn ethertype(frame: &[u8]) -> Option<u16> {
     let header = frame.first_chunk::<{ ethernet::HEADER_LEN }>()?;
     Some(u16::from_be_bytes([header[12], header[13]]))
 }

@@ -23,7 +23,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const POINTS: &str = "STEERBENCH_TORTURE_POINTS";
 const SEED: &str = "STEERBENCH_TORTURE_SEED";
 /// A whole run takes about this long; kills fall within it.
-const SPAN_MS: u64 = 2_600;
+const SPAN_MS: u64 = 4_000;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![Case::new("torture::kill_at_random", &[Need::Veth], torture)]
@@ -37,7 +37,6 @@ workload: {keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get
 load: {rates: [1 kreq/s]}
 phases: {warmup: 20 ms, measure: 150 ms, timeout: 50 ms}
 blocks: 2
-floor: false
 figures: [ledger]
 ";
 

@@ -9,7 +9,6 @@ use record::{
 };
 use serde_json::{Map, Value};
 use slices::system::NEXT_LINKS_DISAGREED;
-use spec::Processor;
 use sys::account::{HardwareCounts, Usage};
 use sys::cpu::Pinned;
 use sys::environment::Reading;

@@ -175,7 +175,7 @@ name: alive
 topology: {kind: chain, queues: 2}
 traffic: {processor: inspect, arrivals: fixed, flows: 64}
 systems: [netslice, {system: netslice, label: isolated, isolation: process}]
-load: {rates: [2 kreq/s]}
+load: {rates: [2 kframes/s]}
 phases: {warmup: 50 ms, measure: 300 ms, timeout: 100 ms}
 ",
     )?;
@@ -216,7 +216,7 @@ name: orphans
 topology: {kind: chain, queues: 2}
 traffic: {processor: router, arrivals: fixed, flows: 64}
 systems: [{system: netslice, isolation: process}]
-load: {rates: [1 kreq/s]}
+load: {rates: [1 kframes/s]}
 phases: {warmup: 100 ms, measure: 1500 ms, timeout: 100 ms}
 blocks: 2
 ",

@@ -86,7 +86,7 @@ name: long
 topology: {kind: chain, queues: 2}
 traffic: {processor: router, arrivals: fixed, flows: 64}
 systems: [netslice]
-load: {rates: [1 kreq/s]}
+load: {rates: [1 kframes/s]}
 phases: {warmup: 100 ms, measure: 900 ms, timeout: 100 ms}
 blocks: 3
 ",
@@ -103,7 +103,7 @@ topology: {kind: chain, queues: 2}
 traffic: {processor: router, arrivals: fixed, flows: 64}
 systems: [{system: netslice, isolation: process}]
 disturb: {kill_slice: {slice: 0, after: 300 ms}}
-load: {rates: [1 kreq/s]}
+load: {rates: [1 kframes/s]}
 phases: {warmup: 100 ms, measure: 1500 ms, timeout: 100 ms}
 blocks: 3
 ",

@@ -40,7 +40,7 @@ topology: {{kind: veth, queues: 2}}
 systems: [{system}]
 workload: {{keys: 1 k, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 0.9, flows: 64}}
 load: {{rates: [1 kreq/s]}}
-phases: {{warmup: 100 ms, measure: 1 s, timeout: 100 ms}}
+phases: {{warmup: 100 ms, measure: 2500 ms, timeout: 100 ms}}
 blocks: 2
 floor: false
 "
@@ -90,7 +90,7 @@ fn memcached(bench: &Bench) -> Result<()> {
 fn stop(bench: &Bench, system: &str, what: &str) -> Result<(u32, Cells)> {
     let before = Machine::look()?;
     let path = spec(bench, system)?;
-    let mut command = bench.run_command(&path, &["--patience", "4 s"]);
+    let mut command = bench.run_command(&path, &["--patience", "8 s"]);
     let mut running = bench.start(&mut command)?;
     in_the_middle(bench, &mut running)?;
     let process = bench.process(what).context("the role's process")?;

@@ -10,7 +10,7 @@ topology: {kind: chain, queues: 2}
 traffic: {processor: router, arrivals: fixed}
 systems:
   - {system: netslice, isolation: process}
-load: {rates: [2 kreq/s]}
+load: {rates: [2 kframes/s]}
 phases: {warmup: 100 ms, measure: 300 ms, timeout: 100 ms}
 disturb: {kill_slice: {slice: 0, after: 100 ms}}
 ";

@@ -208,7 +208,7 @@ fn published_counters_are_read_back_field_by_field() {
     let cells: [u64; CELLS] = std::array::from_fn(|index| index as u64 + 1);
     let counters = WorkerCounters::from_cells(cells);
     assert_eq!(counters.to_cells(), cells);
-    assert_eq!(counters.io.truncated, 10);
+    assert_eq!(counters.io.truncated, 11);
     let live = Live::default();
     live.publish(&counters);
     assert_eq!(live.read(), counters);

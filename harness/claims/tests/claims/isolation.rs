@@ -16,7 +16,7 @@ name: made
 topology: {kind: chain, queues: 2}
 systems: [{system: netslice, label: isolated, isolation: process}]
 traffic: {processor: router, arrivals: fixed}
-load: {rates: [2 kreq/s]}
+load: {rates: [2 kframes/s]}
 phases: {warmup: 100 ms, measure: 500 ms, timeout: 100 ms}
 disturb: {kill_slice: {slice: 0, after: 200 ms}}
 blocks: 10

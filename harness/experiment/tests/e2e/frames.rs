@@ -435,13 +435,11 @@ phases: {warmup: 0 s, measure: 300 ms, timeout: 100 ms}
     let run = bench.run(&spec, THREE_MINUTES)?;
     let trial = run.only_trial()?;
     expect_delivered(trial)?;
-    let mut queues = Vec::new();
-    for queue in 0..2 {
-        queues.push(trial.counter(
-            "router host",
-            &format!("router0 ethtool rx_queue_{queue}_xdp_packets"),
-        )?);
-    }
+    let of_queue = |queue: u8| {
+        let counter = format!("router0 ethtool rx_queue_{queue}_xdp_packets");
+        trial.counter("router host", &counter)
+    };
+    let queues = [of_queue(0)?, of_queue(1)?];
     let sent = u64::try_from(trial.number("sent")?)?;
     ensure!(
         queues.contains(&sent) && queues.contains(&0),

@@ -87,6 +87,9 @@ impl Smell {
     }
 }
 
+const SESSION_GROUPS: &str =
+    "CPUs are shared among sessions before they are among threads (kernel.sched_autogroup_enabled)";
+
 impl fmt::Display for Smell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -178,10 +181,7 @@ impl fmt::Display for Smell {
             Self::Mitigations { vulnerabilities } => {
                 write!(f, "mitigations are on for {}", vulnerabilities.join(", "))
             }
-            Self::SessionGroups => f.write_str(
-                "CPUs are shared among sessions before they are among threads \
-                 (kernel.sched_autogroup_enabled)",
-            ),
+            Self::SessionGroups => f.write_str(SESSION_GROUPS),
             Self::ClockSource { source } => write!(f, "the clock source is {source}"),
             Self::Fallback { wanted, obtained } => write!(f, "{obtained} in place of {wanted}"),
             Self::FewBlocks { blocks, wanted } => {

@@ -59,6 +59,41 @@ impl<'de> Visitor<'de> for EntryVisitor {
 }
 
 impl SystemSpec {
+    /// A system with every default.
+    #[must_use]
+    pub const fn of(system: SystemKind) -> Self {
+        Self {
+            system,
+            label: None,
+            io: None,
+            owners: None,
+            wakeup: None,
+            engine: None,
+            memory: None,
+            service: None,
+            servers: None,
+            clusters: None,
+            large_owners: None,
+            rebalance: None,
+            flow_hash: None,
+            encryption: None,
+            steer_by: None,
+            behind: None,
+            cache_entries: None,
+            at: None,
+            multi_key: None,
+            xdp: None,
+            steering: None,
+            hot_keys: None,
+            batch: None,
+            placement: None,
+            filters: None,
+            isolation: None,
+            routing: None,
+            response_cache: None,
+        }
+    }
+
     /// The entry with every default written out. How many threads forward frames stays open, for they follow the
     /// queues, which may be swept.
     pub(crate) fn resolved(&self, queues: u16, service: Option<Service>) -> Self {

@@ -389,41 +389,6 @@ impl SystemSpec {
     /// Frames at a time when the spec names no batch.
     pub const DEFAULT_BATCH: u16 = 64;
 
-    /// A system with every default.
-    #[must_use]
-    pub const fn of(system: SystemKind) -> Self {
-        Self {
-            system,
-            label: None,
-            io: None,
-            owners: None,
-            wakeup: None,
-            engine: None,
-            memory: None,
-            service: None,
-            servers: None,
-            clusters: None,
-            large_owners: None,
-            rebalance: None,
-            flow_hash: None,
-            encryption: None,
-            steer_by: None,
-            behind: None,
-            cache_entries: None,
-            at: None,
-            multi_key: None,
-            xdp: None,
-            steering: None,
-            hot_keys: None,
-            batch: None,
-            placement: None,
-            filters: None,
-            isolation: None,
-            routing: None,
-            response_cache: None,
-        }
-    }
-
     /// The label, written or by default.
     #[must_use]
     pub fn label(&self) -> &str {

@@ -35,7 +35,13 @@ fn switch_off() -> Result<Option<(Guard, Journal)>> {
     let mut journal = Journal::open(&Journal::default_folder())?;
     match Guard::set(AUTOGROUP, "0", Some(&mut journal)) {
         Ok(guard) => Ok(Some((guard, journal))),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+        // In a container /proc/sys is often mounted to be read only.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
             journal.clear()?;
             Ok(None)
         }

@@ -14,7 +14,7 @@ use crate::{ClientError, Recording};
 /// Frames of one call at most: at a million a second a few milliseconds, after which time is looked at again.
 const LONGEST_CALL: u64 = 4096;
 
-/// From one call to the next at least, on schedule, ns: a tenth of what a sender may be late before it is told, and at
+/// From one call to the next at least, on schedule, ns: a quarter of what a sender may be late before it is told, and at
 /// half a million frames a second half of veth's queue.
 const CALLS_EVERY_NS: u64 = 250_000;
 

@@ -88,6 +88,9 @@ impl Counters {
         self.made += other.made;
         self.recovered += other.recovered;
         self.retried += other.retried;
+        for (ns, frames) in other.recovery_ns {
+            *self.recovery_ns.entry(ns).or_default() += frames;
+        }
         for loss in other.losses {
             self.lose(&loss.reason, &loss.counter, loss.frames);
         }
@@ -131,7 +134,9 @@ mod tests {
         let mut other = counters.clone();
         other.lose("no_slice", "divert: redirect_failed", 1);
         other.received = 6;
+        other.recovery_ns = [(700, 2)].into();
         counters.merge(other);
+        assert_eq!(counters.recovery_ns, [(700, 2)].into());
         assert_eq!((counters.lost(), counters.losses.len()), (19, 3));
         assert_eq!(counters.received, 6);
         counters.note("slice-0", "received", 7);

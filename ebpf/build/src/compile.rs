@@ -36,7 +36,9 @@ const TARGET: &str = "bpfel-unknown-none";
 
 /// Flags of the inner compiler. CPU v3 (kernel 5.1) has 32-bit operations and jumps. Packet loads
 /// are unaligned, and x86-64 and arm64 kernels accept them whole; without the feature LLVM takes
-/// them apart into bytes.
+/// them apart into bytes. The linker, left to itself, has LLVM call `memset` and `memmove` for whatever
+/// is filled or moved, however short: loops over bytes, 64 rounds for the question of a FIB lookup. Told
+/// not to, LLVM writes the few words there and then.
 fn flags(linker: &Path) -> String {
     let arch = if cfg!(target_arch = "aarch64") {
         "aarch64"
@@ -50,6 +52,7 @@ fn flags(linker: &Path) -> String {
         "-Cdebuginfo=2".to_owned(),
         "-Clink-arg=--btf".to_owned(),
         "-Clink-arg=--cpu-features=+allows-misaligned-mem-access".to_owned(),
+        "-Clink-arg=--disable-expand-memcpy-in-order".to_owned(),
     ]
     .join("\x1f")
 }

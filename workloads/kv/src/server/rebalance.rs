@@ -20,9 +20,11 @@ pub type SlotMove = (u16, u16);
 ///
 /// Each move takes from the most loaded owner the slot that brings it nearest to the least loaded one,
 /// and only one smaller than what separates them, so that every move lowers the larger of the two loads.
+/// A slot moves once: its items are on their way to one owner.
 #[must_use]
 pub fn moves(loads: &[u64; SLOTS], owners: &[u16; SLOTS], count: u16) -> Vec<SlotMove> {
     let (mut owners, mut moves) = (*owners, Vec::new());
+    let mut moved = [false; SLOTS];
     let mut by_owner = vec![0_u64; usize::from(count)];
     for (load, owner) in loads.iter().zip(&owners) {
         by_owner[usize::from(*owner)] += load;
@@ -38,12 +40,16 @@ pub fn moves(loads: &[u64; SLOTS], owners: &[u16; SLOTS], count: u16) -> Vec<Slo
             break;
         }
         let candidates = (0..SLOTS).filter(|slot| {
-            usize::from(owners[*slot]) == most && loads[*slot] > 0 && loads[*slot] < apart
+            usize::from(owners[*slot]) == most
+                && loads[*slot] > 0
+                && loads[*slot] < apart
+                && !moved[*slot]
         });
         let Some(slot) = candidates.min_by_key(|slot| apart.abs_diff(2 * loads[*slot])) else {
             break;
         };
         owners[slot] = least as u16;
+        moved[slot] = true;
         by_owner[most] -= loads[slot];
         by_owner[least] += loads[slot];
         moves.push((slot as u16, least as u16));
@@ -64,6 +70,8 @@ fn extreme(by_owner: &[u64], beyond: impl Fn(&u64, &u64) -> bool) -> Option<usiz
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -120,6 +128,8 @@ mod tests {
             let before = loads_of(&loads, &owners, 5);
             let moved = moves(&loads, &owners, 5);
             prop_assert!(moved.len() <= MOST_MOVES);
+            let slots: HashSet<u16> = moved.iter().map(|(slot, _)| *slot).collect();
+            prop_assert_eq!(slots.len(), moved.len(), "a slot has one new owner: {:?}", moved);
             for (slot, to) in moved {
                 prop_assert_ne!(owners[usize::from(slot)], to);
                 owners[usize::from(slot)] = to;

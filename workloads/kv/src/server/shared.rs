@@ -306,13 +306,19 @@ impl Shared {
     /// Moves slots and their items; see [`super::Server::move_slots`].
     ///
     /// # Errors
-    /// When slot or owner do not exist, or the threads do not get to it.
+    /// When slot or owner do not exist, a slot is to have two owners, or the threads do not get to it.
     pub(crate) fn move_slots(&self, moves: &[SlotMove]) -> Result<(), ServerError> {
         let mut orders = vec![Vec::new(); self.owners];
+        let mut named = [false; SLOTS];
         for (slot, owner) in moves {
             if usize::from(*slot) >= SLOTS || usize::from(*owner) >= self.owners {
                 return Err(ServerError::Config(format!(
                     "no slot {slot} or no owner {owner}"
+                )));
+            }
+            if std::mem::replace(&mut named[usize::from(*slot)], true) {
+                return Err(ServerError::Config(format!(
+                    "slot {slot} is to move twice at a time; name its last owner alone"
                 )));
             }
             let from = self.owner_of_slot(*slot);

@@ -194,6 +194,12 @@ fn slots_move(engine: EngineKind) {
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+    let slot = slot_of(hash_bytes(&items[0].0));
+    let owner = server.table().owner_of(u64::from(slot) << 54);
+    let both = [(slot, (owner + 1) % OWNERS), (slot, owner)];
+    let refusal = server.move_slots(&both).expect_err("two new owners");
+    assert!(refusal.to_string().contains("move twice"), "{refusal}");
+    assert_eq!(server.table().owner_of(u64::from(slot) << 54), owner);
     let mut client = Client::new(address, address, SystemKind::Sphinx);
     for (key, value) in &items {
         assert_eq!(client.ask(key, &line("get", key)), found(key, value));

@@ -66,10 +66,11 @@ fn finding(claim: &Claim, runs: &MachineRuns<'_>) -> Result<Finding, RecordError
         return match test.judge(runs) {
             Ok(finding) => Ok(finding),
             Err(Stop::Inconclusive(why)) => Ok(Finding::without_number(Verdict::Inconclusive, why)),
-            Err(Stop::NotTestable(why)) => Ok(Finding::without_number(
-                Verdict::NotTestable,
-                format!("{why}; experiments/{} is its spec", claim.experiment),
-            )),
+            Err(Stop::NotTestable(why)) => Ok(not_testable(claim, &why)),
+            Err(Stop::NoRun(why)) => Ok(Finding {
+                no_run: true,
+                ..not_testable(claim, &why)
+            }),
             Err(Stop::Broken(error)) => Err(error),
         };
     }
@@ -77,6 +78,11 @@ fn finding(claim: &Claim, runs: &MachineRuns<'_>) -> Result<Finding, RecordError
         Verdict::NotTestable,
         format!("missing: {}", unmet.join("; ")),
     ))
+}
+
+fn not_testable(claim: &Claim, why: &str) -> Finding {
+    let why = format!("{why}; experiments/{} is its spec", claim.experiment);
+    Finding::without_number(Verdict::NotTestable, why)
 }
 
 /// Columns of claims.csv. `value`, `low` and `high` are in `unit`.

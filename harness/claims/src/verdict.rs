@@ -93,6 +93,8 @@ pub struct Finding {
     pub blocks: usize,
     /// Why this verdict, and for the last two, what would decide or what is missing.
     pub why: String,
+    /// Whether nothing but a run is missing: none at hand is of the claim's spec.
+    pub no_run: bool,
 }
 
 impl Finding {
@@ -123,6 +125,7 @@ impl Finding {
             unit: String::new(),
             blocks: 0,
             why,
+            no_run: false,
         }
     }
 }
@@ -149,6 +152,7 @@ pub(crate) fn decide(readings: &[Reading], unit: &str) -> Finding {
         unit: unit.to_owned(),
         blocks: reading.per_block.len(),
         why: why(reading, standings[decisive], verdict, readings.len(), unit),
+        no_run: false,
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) use place::{Place, at_places};
 /// Why a test came to no number.
 #[derive(Debug)]
 pub(crate) enum Stop {
+    /// No run is of the spec that would show it.
+    NoRun(String),
     /// The runs do not have this.
     NotTestable(String),
     /// The runs have too little of this.
@@ -140,13 +142,13 @@ impl<'a> MachineRuns<'a> {
         let cell = Cell::Server(cell.clone());
         match (places.is_empty(), invalid) {
             (false, _) => Ok(places.into_values().collect()),
-            (true, 0) => Err(Stop::NotTestable(match failure {
-                None => format!("no run at hand has trials of {cell}"),
+            (true, 0) => Err(match failure {
+                None => Stop::NoRun(format!("no run at hand has trials of {cell}")),
                 Some(failure) => {
                     let (status, reason) = (failure.status.name(), &failure.reason);
-                    format!("{cell}: {status} on this machine: {reason}")
+                    Stop::NotTestable(format!("{cell}: {status} on this machine: {reason}"))
                 }
-            })),
+            }),
             (true, invalid) => Err(Stop::Inconclusive(format!(
                 "all {invalid} trials of {cell} are invalid: see their smells, and repeat the run"
             ))),
@@ -196,11 +198,11 @@ impl<'a> MachineRuns<'a> {
                 return Ok(blocks);
             }
         }
-        Err(Stop::NotTestable(self.no_such_pair(cell)))
+        Err(self.no_such_pair(cell))
     }
 
     /// Why a probe cell is missing: no probe, or a machine without such CPUs.
-    fn no_such_pair(&self, cell: &NotificationCell) -> String {
+    fn no_such_pair(&self, cell: &NotificationCell) -> Stop {
         let shown = Cell::Notification(*cell);
         let measured = self
             .runs()
@@ -211,9 +213,9 @@ impl<'a> MachineRuns<'a> {
                     && probe.mode == mode_name(cell.mode)
             });
         if measured {
-            format!("this machine has no CPUs for {shown}")
+            Stop::NotTestable(format!("this machine has no CPUs for {shown}"))
         } else {
-            format!("no run at hand has the probe {shown}")
+            Stop::NoRun(format!("no run at hand has the probe {shown}"))
         }
     }
 }

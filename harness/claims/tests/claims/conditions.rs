@@ -196,6 +196,19 @@ fn a_need_that_is_not_met_is_named() {
     let found_arrakis = found(&arrakis, 12, |_| QUIET);
     assert_eq!(found_arrakis.verdict, NotTestable);
     assert!(found_arrakis.why.contains("arrakis") && found_arrakis.why.contains("a switch"));
+    assert!(!found_nic.no_run && !found_arrakis.no_run);
+}
+
+#[test]
+fn what_no_run_is_about_is_told_apart_from_what_is_missing_here() {
+    let minos = claim(
+        "steering",
+        "test: {bound: {metric: p50_ns, of: {server: {system: minos}}, limits: {at_least: 1}}}",
+    );
+    let found = found(&minos, 12, |_| QUIET);
+    assert_eq!(found.verdict, NotTestable);
+    assert!(found.no_run, "{found:?}");
+    assert!(found.why.ends_with("is its spec"), "{found:?}");
 }
 
 #[test]

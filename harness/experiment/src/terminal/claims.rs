@@ -1,8 +1,13 @@
-//! Judged claims, for a human to read: one line each, then the reasons.
+//! Judged claims, for a human to read: one line each, then the reasons, then those that no run at hand is about.
+
+use std::collections::BTreeMap;
 
 use claims::{Claim, Judgement, Verdict};
 
 use super::Table;
+
+/// Names of claims in a row.
+const IN_A_ROW: usize = 3;
 
 /// Prints the judgements, runs of one machine together.
 pub(crate) fn print_claims(judgements: &[Judgement<'_>]) {
@@ -12,15 +17,20 @@ pub(crate) fn print_claims(judgements: &[Judgement<'_>]) {
         println!("\nruns      {}", first.runs);
         println!("fidelity  {}", first.fidelity);
         println!("machine   {}\n", first.machine);
-        println!("{}", table(group));
-        for verdict in Verdict::ALL {
-            print_reasons(group, verdict);
+        let (not_run, judged): (Vec<&Judgement<'_>>, Vec<_>) =
+            group.iter().partition(|judgement| judgement.finding.no_run);
+        if !judged.is_empty() {
+            println!("{}", table(&judged));
         }
-        println!("{}", counts(group));
+        for verdict in Verdict::ALL {
+            print_reasons(&judged, verdict);
+        }
+        print_not_run(&not_run);
+        println!("{}", counts(group, not_run.len()));
     }
 }
 
-fn table(judgements: &[Judgement<'_>]) -> Table {
+fn table(judgements: &[&Judgement<'_>]) -> Table {
     let mut table = Table::new(&[
         "claim",
         "paper",
@@ -48,7 +58,7 @@ fn table(judgements: &[Judgement<'_>]) -> Table {
     table
 }
 
-fn print_reasons(judgements: &[Judgement<'_>], verdict: Verdict) {
+fn print_reasons(judgements: &[&Judgement<'_>], verdict: Verdict) {
     let mut of_verdict = judgements
         .iter()
         .filter(|judgement| judgement.finding.verdict == verdict)
@@ -73,6 +83,28 @@ fn print_reasons(judgements: &[Judgement<'_>], verdict: Verdict) {
     println!();
 }
 
+/// The claims for which a run is missing, by the spec to run.
+fn print_not_run(judgements: &[&Judgement<'_>]) {
+    if judgements.is_empty() {
+        return;
+    }
+    let mut by_spec: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for Judgement { claim, .. } in judgements {
+        by_spec
+            .entry(&claim.experiment)
+            .or_default()
+            .push(&claim.id);
+    }
+    println!("Specs whose runs would tell of further claims");
+    for (spec, claims) in by_spec {
+        println!("\n  experiments/{spec}");
+        for claims in claims.chunks(IN_A_ROW) {
+            println!("    {}", claims.join(", "));
+        }
+    }
+    println!();
+}
+
 /// The section, and the figure where there is one.
 fn section(claim: &Claim) -> String {
     match &claim.figure {
@@ -81,8 +113,8 @@ fn section(claim: &Claim) -> String {
     }
 }
 
-/// `27 claims: 12 reproduced, 1 contradicted, ...`
-fn counts(judgements: &[Judgement<'_>]) -> String {
+/// `27 claims: 12 reproduced, 1 contradicted, ... 9 not testable here, 5 of them for want of a run`
+fn counts(judgements: &[Judgement<'_>], not_run: usize) -> String {
     let counts: Vec<String> = Verdict::ALL
         .iter()
         .map(|verdict| {
@@ -90,7 +122,11 @@ fn counts(judgements: &[Judgement<'_>]) -> String {
             format!("{} {verdict}", judgements.iter().filter(of).count())
         })
         .collect();
-    format!("{} claims: {}", judgements.len(), counts.join(", "))
+    let want = match not_run {
+        0 => String::new(),
+        number => format!(", {number} of them for want of a run"),
+    };
+    format!("{} claims: {}{want}", judgements.len(), counts.join(", "))
 }
 
 fn capitalised(text: &str) -> String {

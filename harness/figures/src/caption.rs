@@ -30,7 +30,7 @@ pub(crate) fn of_trials(
 ) -> Surround {
     let settings = match trials.settings.as_slice() {
         [one] => one.describe(),
-        _ => "topology, fidelity or workload differ between rows: see their headings".to_owned(),
+        _ => "settings differ within the figure: see headings and axes".to_owned(),
     };
     let (fewest, most) = block_range(cells);
     let blocks = match (fewest, most) {

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use rustix::event::{EventfdFlags, eventfd};
+use sys::tasks::{self, State};
 
 use super::*;
 use crate::udp::{Sharding, UdpConfig, UdpFrame, UdpGroup, UdpIo};
@@ -123,12 +124,7 @@ fn wait_for(what: impl Fn() -> bool) {
 impl Rig {
     /// Waits until the worker is blocked in its wait: before that nothing would have to wake it.
     fn wait_asleep(&self) {
-        let stat = format!("/proc/self/task/{}/stat", self.tid);
-        let is_blocked = || {
-            let stat = std::fs::read_to_string(&stat).unwrap();
-            let (_, state) = stat.rsplit_once(") ").unwrap();
-            state.starts_with('S')
-        };
+        let is_blocked = || tasks::of_thread(self.tid).unwrap().state == State::Sleeping;
         wait_for(|| self.asleep.load(Ordering::SeqCst) && is_blocked());
     }
 }

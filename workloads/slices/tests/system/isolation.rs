@@ -4,11 +4,12 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{fs, io, thread};
+use std::{io, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 use slices::system::isolated::{Keeper, Launch, serve, serve_ordered};
 use slices::system::{Design, System, SystemConfig};
+use sys::tasks::{self, State};
 
 use crate::chain::{Chain, PATIENCE, QUEUES, Tap, chain, config};
 use crate::traffic::{TTL, check, datagram};
@@ -150,11 +151,8 @@ fn stop_process_of(system: &System, name: &str) -> u32 {
     let tid = threads.iter().find(|thread| thread.name == name).unwrap().tid;
     let pid = Pid::from_raw(tid.cast_signed()).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
-    wait_until("a thread stops", || {
-        let stat = fs::read_to_string(format!("/proc/{tid}/stat")).unwrap();
-        let (_, state) = stat.rsplit_once(") ").unwrap();
-        state.starts_with('T')
-    });
+    let stopped = || tasks::of_thread(tid).unwrap().state == State::Stopped;
+    wait_until("a thread stops", stopped);
     tid
 }
 

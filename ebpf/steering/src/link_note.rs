@@ -2,8 +2,9 @@
 //!
 //! NetSlices' kernel part routes what it sends (section 3.1), and AF_XDP transmits without asking any table. So the kernel is
 //! asked while the frame is in its hands, and its answer goes with the frame. As for notes of keys ([`crate::note`]), no descriptor
-//! tells whether there is one, hence the mark, and [`NextLink::NO_NOTE`] where there is nothing to tell. The mark stands first: what a router itself writes in front of a received frame, the
-//! headers of an ICMP error, has the router's own address at that place, and nothing that a sender chose.
+//! tells whether there is one, hence the mark, and [`NextLink::NO_NOTE`] where there is nothing to tell. The mark stands first:
+//! what a router itself writes in front of a received frame, the headers of an ICMP error, has the router's own address at that
+//! place, and nothing that a sender chose.
 
 use crate::forward::NextLink;
 

@@ -72,7 +72,9 @@ impl Noting {
         let len = if redirected { NOTE_LEN } else { 0 };
         assert_eq!(metadata.len(), len, "words for each frame of an owner");
         let (words, _) = metadata.as_chunks::<8>();
-        let words = words.first_chunk::<2>().map(|words| words.map(u64::from_ne_bytes));
+        let words = words
+            .first_chunk::<2>()
+            .map(|words| words.map(u64::from_ne_bytes));
         let note = words.and_then(KeyNote::of_words);
         assert!(note.is_some() || words.is_none_or(|words| words == KeyNote::NO_NOTE));
         (redirected, note)

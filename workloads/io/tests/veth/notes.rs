@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use loader::{Notes, SteerOptions};
-use pktio::drops::Drop;
-use pktio::{BatchIo as _, DatagramIo};
 use pktio::af_xdp::{MeshConfig, MeshFrame, MeshIo};
 use pktio::client::{Flow, Protocol};
+use pktio::drops::Drop;
 use pktio::worker::{Control, Handler, Woken};
+use pktio::{BatchIo as _, DatagramIo};
 use steering::{Policy, hash_bytes};
 
 use crate::echo::{collect, spawn};
@@ -168,7 +168,15 @@ fn what_found_the_ring_full_leaves_no_note_to_the_next() {
         }
         client.finish(0);
         let lost = (round + 1) * LOST;
-        let is_lost = || steered.mesh.probe().drops().unwrap().get(Drop::XskRxRingFull) == lost;
+        let is_lost = || {
+            steered
+                .mesh
+                .probe()
+                .drops()
+                .unwrap()
+                .get(Drop::XskRxRingFull)
+                == lost
+        };
         wait_until(is_lost);
         let mut received = |count: u32| {
             let mut frames = Vec::new();

@@ -153,7 +153,9 @@ fn a_neighbour_is_resolved_and_a_route_is_changed_in_mid_stream() {
         // No packet overtakes another: where this one is, the router has had that one.
         wire.send(&datagram("198.18.2.9", b"after it", nothing));
         let mut got = [0; 8];
-        assert!(eventually(|| socket.recv(&mut got).is_ok() && got == *b"after it"));
+        assert!(eventually(
+            || socket.recv(&mut got).is_ok() && got == *b"after it"
+        ));
         rig.at_router(|| tables::add_route(&route).unwrap());
         assert!(arrives("203.0.113.5"), "by the new route to {RECEIVER:x?}");
     });

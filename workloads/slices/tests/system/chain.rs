@@ -173,7 +173,12 @@ impl Chain {
     }
 
     /// Receives what has been sent, was not lost by what was counted, and may still be on its way from the router.
-    pub(crate) fn receive_due(&self, from: &Tap, to: &mut Tap, counters: &Counters) -> Vec<Vec<u8>> {
+    pub(crate) fn receive_due(
+        &self,
+        from: &Tap,
+        to: &mut Tap,
+        counters: &Counters,
+    ) -> Vec<Vec<u8>> {
         let lost = counters.lost() + self.dropped_towards(to.side) - counters.retried;
         let due = from.counters().transmitted.saturating_sub(lost);
         to.receive(due.saturating_sub(to.arrived) as usize)

@@ -148,7 +148,11 @@ fn launch() -> Launch {
 /// Stops the process that has a thread of this name, which does nothing any more when this returns.
 fn stop_process_of(system: &System, name: &str) -> u32 {
     let threads = system.threads();
-    let tid = threads.iter().find(|thread| thread.name == name).unwrap().tid;
+    let tid = threads
+        .iter()
+        .find(|thread| thread.name == name)
+        .unwrap()
+        .tid;
     let pid = Pid::from_raw(tid.cast_signed()).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
     let stopped = || tasks::of_thread(tid).unwrap().state == State::Stopped;
@@ -192,7 +196,9 @@ fn what_a_killed_process_had_is_counted_by_its_rings_and_the_ledger_closes() {
     let before_wave = taken();
     send(&mut from);
     check(1, &to.receive(wave[1] as usize));
-    wait_until("the router's device has taken all", || taken() >= before_wave + u64::from(COUNT));
+    wait_until("the router's device has taken all", || {
+        taken() >= before_wave + u64::from(COUNT)
+    });
     let killed = chain.at_router(|| system.kill_slice(0).unwrap());
     let waiting = killed.arrived[0] - wave[0];
     assert!(waiting > 0 && killed.arrived[1] == 2 * wave[1]);
@@ -220,7 +226,10 @@ fn what_a_killed_process_had_is_counted_by_its_rings_and_the_ledger_closes() {
     chain.at_router(|| system.restart_slice(0).unwrap());
     let threads = system.threads();
     let names: Vec<&str> = threads.iter().map(|thread| &*thread.name).collect();
-    assert_eq!((names, &threads[1..]), (vec!["slice-0", "slice-1"], &before[..]));
+    assert_eq!(
+        (names, &threads[1..]),
+        (vec!["slice-0", "slice-1"], &before[..])
+    );
     assert_ne!(threads[0].tid, dead, "its successor's");
     send(&mut from);
     check(1, &to.receive(COUNT as usize));

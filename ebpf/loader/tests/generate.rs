@@ -1,32 +1,15 @@
 //! The saturating generator against the kernel: what it makes arrives, whole, on the right queue.
 
-#![expect(
-    unsafe_code,
-    reason = "unshare of the thread's network namespace, for tests"
-)]
-
 #[expect(dead_code, reason = "this target needs a part of what the tests share")]
 mod support;
 
-use std::process::Command;
-use std::thread;
+#[expect(dead_code, reason = "this target needs a part of what the tests share")]
+#[path = "support/space.rs"]
+mod space;
 
 use loader::{Error, Generate, Pass, Replies, ServerPorts};
-use support::{NOWHERE, PORT, loaded, skip};
-
-fn ip(arguments: &str) {
-    let output = Command::new("ip")
-        .args(arguments.split(' '))
-        .output()
-        .expect("iproute2");
-    assert!(output.status.success(), "ip {arguments}: {output:?}");
-}
-
-fn ifindex(device: &str) -> u32 {
-    let name = std::ffi::CString::new(device).expect("a name");
-    // SAFETY: the string ends in a zero byte.
-    unsafe { libc::if_nametoindex(name.as_ptr()) }
-}
+use space::{eventually, ifindex, in_namespace, ip};
+use support::{NOWHERE, PORT, loaded};
 
 /// A reply as the server would send it: the counting program stands in for the server here.
 fn reply(body: &[u8]) -> Vec<u8> {
@@ -86,12 +69,7 @@ fn replies_are_counted_by_what_they_say() {
 #[test]
 fn every_request_of_the_list_arrives_as_it_was_listed() {
     const ROUNDS: u64 = 25;
-    let thread = thread::spawn(|| {
-        // SAFETY: affects this thread only; nothing else runs on it.
-        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
-            skip(&std::io::Error::last_os_error());
-            return;
-        }
+    in_namespace(|| {
         ip("link add near type veth peer name far");
         for device in ["near", "far"] {
             ip(&format!("link set {device} addrgenmode none"));
@@ -120,9 +98,11 @@ fn every_request_of_the_list_arrives_as_it_was_listed() {
         let mut pass = Pass::load().expect("loaded before");
         let _near = pass.attach(ifindex("near")).expect("attach");
         // Below veth's queue of 256 at a time, or the device refuses the rest.
-        for _ in 0..ROUNDS {
+        let arrived = || replies.counters().expect("counters").replies();
+        for round in 1..=ROUNDS {
             generate.run(128).expect("live frames");
-            thread::sleep(std::time::Duration::from_millis(2));
+            let all = eventually(|| arrived() == round * 128);
+            assert!(all, "{} in round {round}", arrived());
         }
         drop(kept);
         let kept = second.keep_dispatched(ifindex("lo"));
@@ -136,7 +116,4 @@ fn every_request_of_the_list_arrives_as_it_was_listed() {
             "{counters:?}"
         );
     });
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }

@@ -68,17 +68,16 @@ impl Noting {
         let run = self.steer.test_run(frame, 1, NOWHERE).expect("test run");
         let (metadata, data) = run.data.split_at(run.data.len() - frame.len());
         assert_eq!(data, frame, "the program must not touch the frame");
-        let note = match metadata {
-            [] => None,
-            written => {
-                assert_eq!(written.len(), NOTE_LEN);
-                let (words, _) = written.as_chunks::<8>();
-                let note = KeyNote::of_words([words[0], words[1]].map(u64::from_ne_bytes));
-                assert!(note.is_some(), "metadata that are no note");
-                note
-            }
-        };
-        (run.verdict == XDP_REDIRECT, note)
+        let redirected = run.verdict == XDP_REDIRECT;
+        let len = if redirected { NOTE_LEN } else { 0 };
+        assert_eq!(metadata.len(), len, "words for each frame of an owner");
+        let (words, _) = metadata.as_chunks::<8>();
+        let words = words
+            .first_chunk::<2>()
+            .map(|words| words.map(u64::from_ne_bytes));
+        let note = words.and_then(KeyNote::of_words);
+        assert!(note.is_some() || words.is_none_or(|words| words == KeyNote::NO_NOTE));
+        (redirected, note)
     }
 }
 

@@ -38,6 +38,17 @@ impl Channel {
         lost_bad: 0,
     };
 
+    /// The share `loss` of all frames is lost in bursts of `burst` frames on average; with 0 or 1 each frame is lost by itself,
+    /// for [bursts](Self::bursts) of one would never lose two in a row.
+    #[cfg(not(target_arch = "bpf"))]
+    #[must_use]
+    pub fn losing(loss: f64, burst: u32) -> Self {
+        match burst {
+            0 | 1 => Self::independent(loss),
+            burst => Self::bursts(loss, f64::from(burst)),
+        }
+    }
+
     /// Each frame is lost with probability `loss`, whatever becomes of others.
     #[cfg(not(target_arch = "bpf"))]
     #[must_use]
@@ -156,6 +167,13 @@ mod tests {
         }
         let (lost, runs) = seen(Channel::bursts(0.2, 1.0));
         assert_eq!(lost, runs, "no two in a row");
+    }
+
+    #[test]
+    fn bursts_of_one_are_losses_each_by_itself() {
+        let alone = Channel::independent(0.2);
+        assert_eq!([0, 1].map(|burst| Channel::losing(0.2, burst)), [alone; 2]);
+        assert_eq!(Channel::losing(0.2, 3), Channel::bursts(0.2, 3.0));
     }
 
     #[test]

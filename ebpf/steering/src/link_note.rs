@@ -2,8 +2,9 @@
 //!
 //! NetSlices' kernel part routes what it sends (section 3.1), and AF_XDP transmits without asking any table. So the kernel is
 //! asked while the frame is in its hands, and its answer goes with the frame. As for notes of keys ([`crate::note`]), no descriptor
-//! tells whether there is one, hence the mark. It stands first: what a router itself writes in front of a received frame, the
-//! headers of an ICMP error, has the router's own address at that place, and nothing that a sender chose.
+//! tells whether there is one, hence the mark, and [`NextLink::NO_NOTE`] where there is nothing to tell. The mark stands first:
+//! what a router itself writes in front of a received frame, the headers of an ICMP error, has the router's own address at that
+//! place, and nothing that a sender chose.
 
 use crate::forward::NextLink;
 
@@ -14,6 +15,9 @@ pub const LINK_NOTE_WORDS: usize = 3;
 const MARK: u64 = 0x6e65_7874_6c69_6e6b;
 
 impl NextLink {
+    /// What is written where there is nothing to tell: see [`KeyNote::NO_NOTE`](crate::KeyNote::NO_NOTE).
+    pub const NO_NOTE: [u64; LINK_NOTE_WORDS] = [0; LINK_NOTE_WORDS];
+
     /// The note as it is written.
     #[inline(always)]
     #[must_use]
@@ -77,7 +81,7 @@ mod tests {
             let other = [mark ^ 1 << bit, addresses, rest];
             assert_eq!(NextLink::of_words(other), None, "bit {bit}");
         }
-        assert_eq!(NextLink::of_words([0; 3]), None);
+        assert_eq!(NextLink::of_words(NextLink::NO_NOTE), None);
         assert_eq!(NextLink::of_words([u64::MAX; 3]), None);
     }
 }

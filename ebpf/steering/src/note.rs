@@ -22,6 +22,11 @@ pub struct KeyNote {
 }
 
 impl KeyNote {
+    /// What is written where there is nothing to note. The kernel copies a frame into a socket's chunk before it finds the
+    /// RX ring full, and what it has written there stays for the next frame in that chunk: so none may go without words of
+    /// its own.
+    pub const NO_NOTE: [u64; NOTE_LEN / 8] = [0; NOTE_LEN / 8];
+
     /// The note of a key at `at`, which no frame has beyond 65535.
     #[inline(always)]
     #[must_use]
@@ -96,7 +101,7 @@ mod tests {
                 "bit {bit}"
             );
         }
-        assert_eq!(KeyNote::of_words([0, 0]), None);
+        assert_eq!(KeyNote::of_words(KeyNote::NO_NOTE), None);
         assert_eq!(KeyNote::of_words([u64::MAX, u64::MAX]), None);
     }
 

@@ -49,10 +49,7 @@ const SEED: u64 = 2012;
 #[must_use]
 pub fn peeled(r: u32, c: u32, loss: f64, burst: u32) -> Option<f64> {
     let code = Code::new(r, c)?;
-    let channel = match burst {
-        0 | 1 => Channel::independent(loss),
-        burst => Channel::bursts(loss, f64::from(burst)),
-    };
+    let channel = Channel::losing(loss, burst);
     let mut state = Channel::first(SEED, 0);
     let mut loses = || {
         let lost;

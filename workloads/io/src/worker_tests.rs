@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use rustix::event::{EventfdFlags, eventfd};
+use sys::tasks::{self, State};
 
 use super::*;
 use crate::udp::{Sharding, UdpConfig, UdpFrame, UdpGroup, UdpIo};
@@ -18,6 +19,7 @@ struct Echo {
     bell: Arc<OwnedFd>,
     inbox: Arc<AtomicUsize>,
     parked: Arc<AtomicBool>,
+    asleep: Arc<AtomicBool>,
     woken: Vec<Woken>,
     ticks: u64,
 }
@@ -37,10 +39,13 @@ impl Handler<UdpIo> for Echo {
     }
 
     fn before_sleep(&mut self) -> bool {
-        self.inbox.load(Ordering::SeqCst) == 0
+        let sleeps = self.inbox.load(Ordering::SeqCst) == 0;
+        self.asleep.store(sleeps, Ordering::SeqCst);
+        sleeps
     }
 
     fn after_sleep(&mut self, why: Woken) {
+        self.asleep.store(false, Ordering::SeqCst);
         self.woken.push(why);
     }
 
@@ -58,6 +63,8 @@ struct Rig {
     bell: Arc<OwnedFd>,
     inbox: Arc<AtomicUsize>,
     parked: Arc<AtomicBool>,
+    asleep: Arc<AtomicBool>,
+    tid: u32,
     control: Arc<Control>,
     live: Arc<Live>,
     worker: thread::JoinHandle<(WorkerCounters, Vec<Woken>, u64)>,
@@ -74,17 +81,21 @@ fn start_as(mode: WaitMode, parked: bool) -> Rig {
     let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK).unwrap());
     let inbox = Arc::new(AtomicUsize::new(0));
     let parked = Arc::new(AtomicBool::new(parked));
+    let asleep = Arc::new(AtomicBool::new(false));
     let control = Arc::new(Control::new());
     let live = Arc::new(Live::default());
     let mut echo = Echo {
         bell: Arc::clone(&bell),
         inbox: Arc::clone(&inbox),
         parked: Arc::clone(&parked),
+        asleep: Arc::clone(&asleep),
         woken: Vec::new(),
         ticks: 0,
     };
     let (thread_control, thread_live) = (Arc::clone(&control), Arc::clone(&live));
+    let (tell, told) = std::sync::mpsc::channel();
     let worker = thread::spawn(move || {
+        tell.send(sys::process::current_thread()).unwrap();
         let mut io = group.take_ios().remove(0);
         let counters = run(&mut io, &mut echo, mode, &thread_control, &thread_live).unwrap();
         (counters, echo.woken, echo.ticks)
@@ -94,6 +105,8 @@ fn start_as(mode: WaitMode, parked: bool) -> Rig {
         bell,
         inbox,
         parked,
+        asleep,
+        tid: told.recv().unwrap(),
         control,
         live,
         worker,
@@ -105,6 +118,14 @@ fn wait_for(what: impl Fn() -> bool) {
     while !what() {
         assert!(Instant::now() < patience, "the worker did not get there");
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+impl Rig {
+    /// Waits until the worker is blocked in its wait: before that nothing would have to wake it.
+    fn wait_asleep(&self) {
+        let is_blocked = || tasks::of_thread(self.tid).unwrap().state == State::Sleeping;
+        wait_for(|| self.asleep.load(Ordering::SeqCst) && is_blocked());
     }
 }
 
@@ -131,12 +152,12 @@ fn a_sleeper_is_woken_by_packets_and_by_notifications_and_tells_them_apart() {
     });
     let client = client();
     for _ in 0..5 {
-        thread::sleep(Duration::from_millis(5));
+        rig.wait_asleep();
         ping(&client, rig.port);
     }
     wait_for(|| rig.live.read().io.transmitted == 5);
     for rung in 1..=3 {
-        thread::sleep(Duration::from_millis(5));
+        rig.wait_asleep();
         rig.inbox.fetch_add(2, Ordering::SeqCst);
         rustix::io::write(&rig.bell, &1_u64.to_ne_bytes()).unwrap();
         wait_for(|| rig.live.read().inbox == 2 * rung);
@@ -181,7 +202,7 @@ fn a_spinner_never_sleeps_and_accounts_for_its_empty_time() {
     for _ in 0..20 {
         ping(&client, rig.port);
     }
-    thread::sleep(Duration::from_millis(20));
+    wait_for(|| rig.live.read().empty_ns > 1_000_000);
     rig.control.stop();
     let (counters, woken, ticks) = rig.worker.join().unwrap();
     assert_eq!(counters.io.transmitted, 20);

@@ -1,11 +1,13 @@
 //! The sockets of owners, and what a plain client does.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
 use steering::{PartitionTable, hash_bytes};
 
+use crate::space::eventually;
 use crate::support::PORT;
 
 /// A socket that shares its port.
@@ -67,13 +69,22 @@ pub(crate) fn owner_of(table: &PartitionTable, number: u32) -> u16 {
     table.owner_of(hash_bytes(key(number).as_bytes()))
 }
 
-/// Asserts that the socket of each owner holds the requests for its keys and no others; returns them.
+/// Asserts that the socket of each owner gets the requests for its keys and no others; returns them. What the programs have
+/// counted may still be on its way to the sockets.
 pub(crate) fn assert_owned(
     sockets: &[UdpSocket],
     table: &PartitionTable,
     keys: u32,
 ) -> Vec<Vec<(Vec<u8>, SocketAddr)>> {
-    let held: Vec<_> = sockets.iter().map(received).collect();
+    let held = RefCell::new(vec![Vec::new(); sockets.len()]);
+    eventually(|| {
+        let mut held = held.borrow_mut();
+        for (held, socket) in held.iter_mut().zip(sockets) {
+            held.extend(received(socket));
+        }
+        held.iter().map(Vec::len).sum::<usize>() >= keys as usize
+    });
+    let held = held.into_inner();
     for (owner, datagrams) in (0..).zip(&held) {
         let asked: Vec<_> = (0..keys)
             .filter(|key| owner_of(table, *key) == owner)

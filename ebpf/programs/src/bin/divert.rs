@@ -11,7 +11,7 @@ use aya_ebpf::programs::XdpContext;
 use programs::ctx::{Frame, count, next_link, put_note, rx_queue};
 use programs::{Counters, counters, license, setting};
 use steering::divert::{AddressKey, Kept, is_kept};
-use steering::forward::{Fate, question};
+use steering::forward::{Fate, NextLink, question};
 use steering::layout;
 
 setting!(KEPT: u32 = Kept::ALL.bits());
@@ -25,15 +25,18 @@ static SOCKETS: XskMap = XskMap::with_max_entries(1, 0);
 #[map]
 static COUNTERS: Counters = counters();
 
-/// Notes where the kernel's tables send a frame. One that they do not send on, for whatever fate, gets no note: what
-/// becomes of it is the slice's to decide.
 #[inline(always)]
-fn note_next_link(ctx: &XdpContext) -> Result<(), Fate> {
-    let question = question(&Frame::new(ctx))?;
-    let next = next_link(ctx, &question)?;
+fn asked(ctx: &XdpContext) -> Result<NextLink, Fate> {
+    next_link(ctx, &question(&Frame::new(ctx))?)
+}
+
+/// Notes where the kernel's tables send a frame. Of one that they do not send on, for whatever fate, it notes that there is
+/// nothing to tell: what becomes of it is the slice's to decide.
+#[inline(always)]
+fn note_next_link(ctx: &XdpContext) {
+    let words = asked(ctx).map_or(NextLink::NO_NOTE, NextLink::words);
     // Where the driver has no room for metadata, the slice finds none and asks its own tables.
-    let _ = put_note(ctx, next.words());
-    Ok(())
+    let _ = put_note(ctx, words);
 }
 
 #[xdp]
@@ -44,7 +47,7 @@ fn divert(ctx: XdpContext) -> u32 {
         (XDP_PASS, layout::COUNTER_PASSED)
     } else {
         if LOOKS_UP.load() != 0 {
-            let _ = note_next_link(&ctx);
+            note_next_link(&ctx);
         }
         let queue = rx_queue(&ctx);
         match SOCKETS.redirect(queue, u64::from(XDP_DROP)) {

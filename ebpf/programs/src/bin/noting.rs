@@ -1,4 +1,4 @@
-//! XDP: steers as `steer` does, and notes each request's key in the packet's metadata.
+//! XDP: steers as `steer` does, and notes each request's key in the packet's metadata, or that it has none.
 //!
 //! A program of its own, so that what is not asked for costs nothing.
 
@@ -34,10 +34,13 @@ fn noting(ctx: XdpContext) -> u32 {
         noted = note
     });
     carry_out(&inputs, verdict, || {
-        if noted.len > 0 {
-            // Where the driver has no room for metadata, the server finds none and does without.
-            let _ = put_note(&ctx, told(noted).words());
-        }
+        let words = if noted.len > 0 {
+            told(noted).words()
+        } else {
+            KeyNote::NO_NOTE
+        };
+        // Where the driver has no room for metadata, the server finds none and does without.
+        let _ = put_note(&ctx, words);
     })
 }
 

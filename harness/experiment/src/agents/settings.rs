@@ -25,8 +25,12 @@ pub(super) fn hold() -> Result<()> {
     protocol::write_line(&mut io::stdout(), &Hello::of_this_process("settings"))?;
     io::copy(&mut io::stdin(), &mut io::sink())?;
     if let Some((guard, journal)) = held {
+        let before = guard.old().to_owned();
         drop(guard);
-        journal.clear()?;
+        // Where it could not be put back, the journal lets the next run do so.
+        if sysctl::read(AUTOGROUP)? == before {
+            journal.clear()?;
+        }
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ fn refused(bench: &Bench) -> Result<()> {
 }
 
 fn waits(bench: &Bench) -> Result<()> {
-    let running = first(bench, "800 ms")?;
+    let running = first(bench, "1500 ms")?;
     let path = bench.spec("second", &spec("second", "100 ms"))?;
     let second = bench.start(&mut bench.run_command(&path, &["--wait"]))?;
     running.wait(MINUTE)?.expect_code(0)?;

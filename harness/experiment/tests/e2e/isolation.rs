@@ -232,7 +232,7 @@ blocks: 2
         (slices.len() == 2).then_some(slices)
     })?;
     // Into the measure phase, unless the machine is slow; then it is earlier, which must be no worse.
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_millis(500));
     let router = bench.process("agent router").context("no router agent")?;
     kill_process(pid(router)?, Signal::KILL)?;
     running.wait_for("the slices' end", MINUTE, |_| {

@@ -1,9 +1,10 @@
 //! How often requests change threads: never where XDP steers, as probability says where software
 //! does.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::bench::Bench;
 use crate::case::Case;
@@ -12,6 +13,8 @@ use crate::needs::Need;
 const LIMIT: Duration = Duration::from_secs(120);
 /// The number of requests that the paper's claim is tested with.
 const MILLION: u64 = 1_000_000;
+/// A machine that does not keep up with a case's rate makes up for it by more runs.
+const MOST_RUNS: usize = 6;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
@@ -20,10 +23,13 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-fn xdp(bench: &Bench) -> Result<()> {
-    let spec = bench.spec(
-        "million",
-        "
+fn xdp(_: &Bench) -> Result<()> {
+    let mut executed = 0;
+    for _ in 0..MOST_RUNS {
+        let bench = Bench::new()?;
+        let spec = bench.spec(
+            "million",
+            "
 name: million
 topology: {kind: veth, queues: 2}
 systems: [xdp_steered]
@@ -33,30 +39,33 @@ phases: {warmup: 0 s, measure: 8750 ms, timeout: 100 ms}
 blocks: 2
 floor: false
 ",
-    )?;
-    let run = bench.run(&spec, LIMIT)?;
-    let mut executed = 0;
-    for trial in &run.trials {
-        trial.expect_closed()?;
-        executed += trial.counter("server", "requests_executed")?;
-        for name in ["misroutes", "handoffs"] {
-            let count = trial.counter("server", name)?;
-            ensure!(count == 0, "{}: {count} {name}", trial.who());
+        )?;
+        for trial in &bench.run(&spec, LIMIT)?.trials {
+            trial.expect_closed()?;
+            executed += trial.counter("server", "requests_executed")?;
+            for name in ["misroutes", "handoffs"] {
+                let count = trial.counter("server", name)?;
+                ensure!(count == 0, "{}: {count} {name}", trial.who());
+            }
+        }
+        if executed >= MILLION {
+            return Ok(());
         }
     }
-    ensure!(
-        executed >= MILLION,
-        "only {executed} requests reached the server"
-    );
-    Ok(())
+    bail!("only {executed} requests reached the server in {MOST_RUNS} runs")
 }
 
-/// With K owners and uniform keys a request arrives at its owner's thread once in K times. 170 k
-/// requests put 1% at more than 4 standard deviations.
-fn sphinx(bench: &Bench) -> Result<()> {
-    let spec = bench.spec(
-        "halves",
-        "
+/// With K owners and uniform keys a request arrives at its owner's thread once in K times. 160 k
+/// requests put 1% at 4 standard deviations.
+fn sphinx(_: &Bench) -> Result<()> {
+    const ENOUGH: u64 = 160_000;
+    // Requests executed and handed off, by label.
+    let mut seen: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+    for _ in 0..MOST_RUNS {
+        let bench = Bench::new()?;
+        let spec = bench.spec(
+            "halves",
+            "
 name: halves
 topology: {kind: veth, queues: 2}
 systems:
@@ -67,25 +76,28 @@ load: {rates: [25 kreq/s]}
 phases: {warmup: 0 s, measure: 7 s, timeout: 100 ms}
 floor: false
 ",
-    )?;
-    let run = bench.run(&spec, LIMIT)?;
-    ensure!(run.trials.len() == 2, "{} trials", run.trials.len());
-    for trial in &run.trials {
-        trial.expect_closed()?;
-        let executed = trial.counter("server", "requests_executed")?;
-        ensure!(
-            executed >= 160_000,
-            "{}: only {executed} requests",
-            trial.who()
-        );
-        let share = trial.counter("server", "handoffs")? as f64 / executed as f64;
+        )?;
+        let run = bench.run(&spec, LIMIT)?;
+        ensure!(run.trials.len() == 2, "{} trials", run.trials.len());
+        for trial in &run.trials {
+            trial.expect_closed()?;
+            let misroutes = trial.counter("server", "misroutes")?;
+            ensure!(misroutes == 0, "{}: {misroutes} misroutes", trial.who());
+            let [executed, handoffs] = seen.entry(trial.text("label")?.to_owned()).or_default();
+            *executed += trial.counter("server", "requests_executed")?;
+            *handoffs += trial.counter("server", "handoffs")?;
+        }
+        if seen.values().all(|[executed, _]| *executed >= ENOUGH) {
+            break;
+        }
+    }
+    for (label, [executed, handoffs]) in seen {
+        ensure!(executed >= ENOUGH, "{label}: only {executed} requests");
+        let share = handoffs as f64 / executed as f64;
         ensure!(
             (share / 0.5 - 1.0).abs() < 0.01,
-            "{}: {share} of the requests were handed off",
-            trial.who()
+            "{label}: {share} of the requests were handed off"
         );
-        let misroutes = trial.counter("server", "misroutes")?;
-        ensure!(misroutes == 0, "{}: {misroutes} misroutes", trial.who());
     }
     Ok(())
 }

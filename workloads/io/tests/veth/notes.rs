@@ -2,21 +2,29 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use loader::{Notes, SteerOptions};
-use pktio::DatagramIo;
 use pktio::af_xdp::{MeshConfig, MeshFrame, MeshIo};
 use pktio::client::{Flow, Protocol};
+use pktio::drops::Drop;
 use pktio::worker::{Control, Handler, Woken};
+use pktio::{BatchIo as _, DatagramIo};
 use steering::{Policy, hash_bytes};
 
 use crate::echo::{collect, spawn};
-use crate::rig::{Client, PORT, rig};
+use crate::rig::{Client, PORT, Rig, rig};
 
 /// Requests of each test: each chunk is used several times.
 const REQUESTS: u64 = 4000;
 /// Requests that are sent before their replies are collected.
 const BURST: u64 = 16;
+const RING: u32 = 32;
+const FLOW: Flow = Flow {
+    protocol: Protocol::V4,
+    source_port: 40_000,
+    server_port: PORT,
+};
 
 /// Answers with the request and the note that came with it.
 struct Tell;
@@ -83,31 +91,41 @@ fn expected(request: &[u8], noted: bool) -> [u8; 12] {
 }
 
 fn send(client: &mut Client, numbers: std::ops::Range<u64>) {
-    let flow = Flow {
-        protocol: Protocol::V4,
-        source_port: 40_000,
-        server_port: PORT,
-    };
     for number in numbers {
-        let lane = &mut client.port.queues[0];
-        while !lane.push(flow, &request(number)) {
-            lane.send().unwrap();
-        }
+        push(client, &request(number));
     }
     client.finish(0);
+}
+
+fn push(client: &mut Client, request: &[u8]) {
+    let lane = &mut client.port.queues[0];
+    while !lane.push(FLOW, request) {
+        lane.send().unwrap();
+    }
+}
+
+/// Few frames, so that a chunk of a noted packet soon holds another.
+fn few_frames(rig: &Rig) -> MeshConfig {
+    MeshConfig {
+        rx_ring: RING,
+        tx_ring: RING,
+        held_per_owner: RING,
+        notes: true,
+        ..rig.mesh_config(1)
+    }
+}
+
+fn noting() -> SteerOptions {
+    SteerOptions {
+        note: Some(Notes::default()),
+        ..SteerOptions::default()
+    }
 }
 
 /// What the requests' replies tell, under a program that notes keys or does not.
 fn round_trips(options: &SteerOptions, noted: bool) {
     let Some(rig) = rig(1) else { return };
-    // Few frames, so that a chunk of a noted packet soon holds another.
-    let config = MeshConfig {
-        rx_ring: 32,
-        tx_ring: 32,
-        held_per_owner: 32,
-        notes: true,
-        ..rig.mesh_config(1)
-    };
+    let config = few_frames(&rig);
     let mut steered = rig.steered_by(&config, Policy::Key, options);
     let control = Arc::new(Control::new());
     let io = steered.mesh.take_ios().remove(0);
@@ -132,14 +150,59 @@ fn round_trips(options: &SteerOptions, noted: bool) {
 
 #[test]
 fn each_key_is_noted_and_no_request_without_one() {
-    let note = Some(Notes::default());
-    round_trips(
-        &SteerOptions {
-            note,
-            ..SteerOptions::default()
-        },
-        true,
-    );
+    round_trips(&noting(), true);
+}
+
+/// The kernel copies a frame, note and all, before it finds the RX ring full, and the next frame comes to lie there.
+#[test]
+fn what_found_the_ring_full_leaves_no_note_to_the_next() {
+    const LOST: u64 = 8;
+    let Some(rig) = rig(1) else { return };
+    let mut steered = rig.steered_by(&few_frames(&rig), Policy::Key, &noting());
+    let mut io = steered.mesh.take_ios().remove(0);
+    let mut client = rig.client(PORT..=PORT);
+    for round in 0..20 {
+        // A key that would stand in the version's request, too.
+        for _ in 0..u64::from(RING) + LOST {
+            push(&mut client, b"\0\x01\0\0\0\x01\0\0get abc\r\n");
+        }
+        client.finish(0);
+        let lost = (round + 1) * LOST;
+        let is_lost = || {
+            steered
+                .mesh
+                .probe()
+                .drops()
+                .unwrap()
+                .get(Drop::XskRxRingFull)
+                == lost
+        };
+        wait_until(is_lost);
+        let mut received = |count: u32| {
+            let mut frames = Vec::new();
+            wait_until(|| {
+                io.receive(&mut frames).unwrap();
+                frames.len() >= count as usize
+            });
+            let notes: Vec<_> = frames.iter().map(|frame| io.key_note(frame)).collect();
+            frames.into_iter().for_each(|frame| io.release(frame));
+            io.flush().unwrap();
+            notes
+        };
+        let notes = received(RING);
+        assert!(notes.iter().all(Option::is_some), "{notes:?}");
+        push(&mut client, b"\0\x01\0\0\0\x01\0\0version\r\n");
+        client.finish(0);
+        assert_eq!(received(1), [None]);
+    }
+}
+
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(Instant::now() < patience, "not within 10 s");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::cable::{CLIENT, SERVER};
 use super::client::{Client, line};
@@ -15,6 +16,9 @@ pub(crate) const KEYS: usize = 16;
 
 /// Gets of a reader after which one key takes another's place among those that it asks for.
 const HOT_FOR: usize = 1_000;
+
+/// How long it is asked at least: several times the 100 ms after which a server looks at what is hot.
+const LEAST: Duration = Duration::from_secs(1);
 
 pub(crate) fn client() -> Client {
     Client::new(CLIENT, SERVER, SystemKind::XdpSteered)
@@ -66,14 +70,16 @@ impl Versions for Client {
     }
 }
 
-/// Thousands of sets on all keys, by two clients, while two others read: nobody reads an older value than
+/// So many sets on all keys and more, by each of two clients, while two others read: nobody reads an older value than
 /// it can know of.
 pub(crate) fn values_never_go_back<C: Versions>(client: impl Fn() -> C + Sync, sets: u64) {
     let answered: [AtomicU64; KEYS] = std::array::from_fn(|_| AtomicU64::new(0));
     let writing = AtomicUsize::new(2);
+    let begun = Instant::now();
     let write = |first: usize| {
         let mut client = client();
-        for round in 0..sets {
+        let goes_on = |round: &u64| *round < sets || begun.elapsed() < LEAST;
+        for round in (0..).take_while(goes_on) {
             // Two keys in three sets are hot, and others have their turns.
             let id = first + 2 * ((round as usize * round as usize / 7) % (KEYS / 2));
             let version = answered[id].load(Ordering::Acquire) + 1;

@@ -183,7 +183,9 @@ fn an_expensive_call_is_answered_without_the_server_before_rss_shared() {
 
 #[test]
 fn cheap_calls_are_not_kept() {
-    let Some(rig) = rig(SystemKind::XdpSteered, None, kept(MIN_COST_NS, LONG_NS)) else {
+    // More than what the kernel or a hypervisor does meanwhile may add to the CPU time of any of them.
+    const MUCH_NS: u64 = 20_000_000;
+    let Some(rig) = rig(SystemKind::XdpSteered, None, kept(MUCH_NS, LONG_NS)) else {
         return;
     };
     let talk = || {

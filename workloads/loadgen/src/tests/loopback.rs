@@ -80,7 +80,7 @@ pub(crate) fn config(addressing: Addressing, flows: u16) -> ClientConfig {
     let mut config = ClientConfig::new(udp, LOCALHOST, LOCALHOST, addressing);
     config.source_port = free_ports(flows);
     // Other programs may compete for the CPUs while tests run.
-    config.timeout_ns = 2_000_000_000;
+    (config.timeout_ns, config.send_grace_ns) = (2_000_000_000, 2_000_000_000);
     config
 }
 

@@ -152,6 +152,9 @@ fn all_but_route_and_neighbour_is_looked_at_all_the_same() {
     let reported = |what| Outcome::Reported(what, Port(0));
     assert_eq!(told(&link_local), reported(Report::BeyondScope));
     // What it looks at may have been changed since.
+    let mut to_all = v4("192.0.2.9", UDP, b"", same);
+    to_all[..6].fill(0xff);
+    assert_eq!(told(&to_all), Outcome::Dropped(Drop::LinkGroup));
     let dies = v4("192.0.2.9", UDP, b"", |header| header[8] = 1);
     assert_eq!(told(&dies), reported(Report::TimeExceeded));
     let long = v4("192.0.2.9", UDP, &vec![0; NARROW as usize - 19], same);

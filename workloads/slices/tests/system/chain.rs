@@ -166,6 +166,24 @@ impl Chain {
         self.at_router(|| link::statistics(device).unwrap().tx_dropped)
     }
 
+    /// Frames from an end that the router's device has taken and its program has seen.
+    pub(crate) fn taken_from(&self, side: usize) -> u64 {
+        let device = ENDS[side].router_device;
+        self.at_router(|| link::statistics(device).unwrap().rx_packets)
+    }
+
+    /// Receives what has been sent, was not lost by what was counted, and may still be on its way from the router.
+    pub(crate) fn receive_due(
+        &self,
+        from: &Tap,
+        to: &mut Tap,
+        counters: &Counters,
+    ) -> Vec<Vec<u8>> {
+        let lost = counters.lost() + self.dropped_towards(to.side) - counters.retried;
+        let due = from.counters().transmitted.saturating_sub(lost);
+        to.receive(due.saturating_sub(to.arrived) as usize)
+    }
+
     /// Holds the ledger: what a sender's socket and device took, what the other end got, and what was counted between.
     pub(crate) fn close(&self, from: &Tap, to: &Tap, towards: usize, counters: &Counters) {
         let (sent, arrived) = (from.counters().transmitted, to.arrived);
@@ -181,6 +199,7 @@ impl Chain {
 
 /// An end of the chain.
 pub(crate) struct Tap {
+    side: usize,
     io: PlainIo,
     group: Group<PlainIo>,
     /// Frames received, but those to groups.
@@ -202,6 +221,7 @@ impl Tap {
         let mut group = space.run(open).unwrap().unwrap();
         let io = group.take_ios().remove(0);
         Self {
+            side,
             io,
             group,
             arrived: 0,

@@ -25,7 +25,7 @@ fn expired(config: &SystemConfig) -> Option<Counters> {
     system.quiesce().unwrap();
     let counters = system.counters().unwrap();
     chain.close(&from, &to, 1, &counters);
-    let mut told = Vec::new();
+    let mut told = from.receive(counters.made as usize);
     from.receive_now(&mut told);
     let is_time_exceeded = |frame: &&Vec<u8>| frame[23] == 1 && frame[34] == 11;
     let told = told.iter().filter(is_time_exceeded).count();

@@ -1,15 +1,17 @@
 //! Slices in processes of their own: one is killed, and the others do not notice.
 
-use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 use slices::system::isolated::{Keeper, Launch, serve, serve_ordered};
 use slices::system::{Design, System, SystemConfig};
+use sys::tasks::{self, State};
 
-use crate::chain::{Chain, QUEUES, Tap, chain, config};
+use crate::chain::{Chain, PATIENCE, QUEUES, Tap, chain, config};
 use crate::traffic::{TTL, check, datagram};
 
 /// Tells a process which slice of what it is to run.
@@ -90,6 +92,11 @@ fn the_others_go_on_when_one_is_killed_and_its_packets_are_counted_until_it_is_b
     // The same flows take the same queues: all of the second slice's arrive, in order.
     let arrived = to.receive(before[1] as usize);
     check(1, &arrived);
+    // The queues are brought by turns of their own.
+    wait_until("all are counted", || {
+        let (now, lost) = counted(&keeper);
+        now.iter().sum::<u64>() + lost == u64::from(2 * COUNT)
+    });
     let (now, lost) = counted(&keeper);
     assert_eq!(now[1] - before[1], before[1]);
     assert_eq!(arrived.len() as u64, before[1]);
@@ -138,12 +145,27 @@ fn launch() -> Launch {
     })
 }
 
-/// Stops the process that has a thread of this name.
-fn stop_process_of(system: &System, name: &str) {
+/// Stops the process that has a thread of this name, which does nothing any more when this returns.
+fn stop_process_of(system: &System, name: &str) -> u32 {
     let threads = system.threads();
-    let thread = threads.iter().find(|thread| thread.name == name).unwrap();
-    let pid = Pid::from_raw(thread.tid.cast_signed()).unwrap();
+    let tid = threads
+        .iter()
+        .find(|thread| thread.name == name)
+        .unwrap()
+        .tid;
+    let pid = Pid::from_raw(tid.cast_signed()).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
+    let stopped = || tasks::of_thread(tid).unwrap().state == State::Stopped;
+    wait_until("a thread stops", stopped);
+    tid
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let patience = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < patience, "not within {PATIENCE:?}: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
@@ -169,9 +191,14 @@ fn what_a_killed_process_had_is_counted_by_its_rings_and_the_ledger_closes() {
     let wave = ["redirected_0", "redirected_1"].map(|name| before.value(name));
 
     // The first slice takes nothing any more, and what is sent to it waits in its ring until it is killed.
-    stop_process_of(&system, "slice-0");
+    let dead = stop_process_of(&system, "slice-0");
+    let taken = || chain.taken_from(0);
+    let before_wave = taken();
     send(&mut from);
     check(1, &to.receive(wave[1] as usize));
+    wait_until("the router's device has taken all", || {
+        taken() >= before_wave + u64::from(COUNT)
+    });
     let killed = chain.at_router(|| system.kill_slice(0).unwrap());
     let waiting = killed.arrived[0] - wave[0];
     assert!(waiting > 0 && killed.arrived[1] == 2 * wave[1]);
@@ -195,7 +222,15 @@ fn what_a_killed_process_had_is_counted_by_its_rings_and_the_ledger_closes() {
     assert_eq!(error, "slice 0 has no process any more");
     assert!(system.kill_slice(QUEUES).is_err(), "there is no such slice");
 
+    let before = system.threads();
     chain.at_router(|| system.restart_slice(0).unwrap());
+    let threads = system.threads();
+    let names: Vec<&str> = threads.iter().map(|thread| &*thread.name).collect();
+    assert_eq!(
+        (names, &threads[1..]),
+        (vec!["slice-0", "slice-1"], &before[..])
+    );
+    assert_ne!(threads[0].tid, dead, "its successor's");
     send(&mut from);
     check(1, &to.receive(COUNT as usize));
     chain.at_router(|| system.quiesce().unwrap());

@@ -20,9 +20,8 @@ fn overloaded(config: &SystemConfig, reason: &str) -> Option<Counters> {
     }
     chain.at_router(|| system.start().unwrap());
     system.quiesce().unwrap();
-    let mut arrived = Vec::new();
-    to.receive_now(&mut arrived);
     let counters = system.counters().unwrap();
+    let arrived = chain.receive_due(&from, &mut to, &counters);
     check(1, &arrived);
     assert!(
         !arrived.is_empty() && counters.lost_by(reason) > 0,

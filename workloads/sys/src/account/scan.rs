@@ -313,9 +313,15 @@ mod tests {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(200));
         let look = |root| before.until_now(&every_cpu(), root, &BTreeSet::new());
-        let (ours, theirs) = (look(std::process::id()).unwrap(), look(child.id()).unwrap());
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let (ours, theirs) = loop {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            let (ours, theirs) = (look(std::process::id()).unwrap(), look(child.id()).unwrap());
+            if theirs.own_ns > 0 || std::time::Instant::now() >= patience {
+                break (ours, theirs);
+            }
+        };
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(theirs.own_ns > 0, "the shell ran: {theirs:?}");

@@ -29,11 +29,7 @@ impl Path {
         let [inward, outward] =
             [&config.devices[0], &config.devices[1]].map(|it| sys::link::ifindex(it));
         let (inward, outward) = (inward?, outward?);
-        let channel = match config.burst {
-            // Bursts of one would never lose two frames in a row.
-            0 | 1 => Channel::independent(config.loss),
-            burst => Channel::bursts(config.loss, f64::from(burst)),
-        };
+        let channel = Channel::losing(config.loss, u32::from(config.burst));
         let mut lossy = LossyPath::load(&channel, config.seed)?;
         let onward = SwitchPort::load(outward)?;
         lossy.before(&onward)?;

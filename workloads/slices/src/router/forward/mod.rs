@@ -55,6 +55,8 @@ pub fn decide(
     if !to_group && header[..6] != port.mac {
         return Verdict::Drop(Drop::OtherStation);
     }
+    // Of a frame to a group the kernel tells none: what is one by now is the tables'.
+    let told = told.filter(|_| !to_group);
     let decided = match u16::from_be_bytes([header[12], header[13]]) {
         ethernet::IPV4 => v4::decide(fib, narrowed, told, to_group, frame),
         ethernet::IPV6 => v6::decide(fib, narrowed, told, to_group, frame),

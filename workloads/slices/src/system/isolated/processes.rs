@@ -1,6 +1,7 @@
 //! A keeper and the processes of its slices, led through the phases of a system.
 
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ExitStatus};
@@ -54,6 +55,7 @@ pub(crate) struct Processes {
     slices: Vec<Option<Process>>,
     /// What those that were killed have left.
     left: Vec<Counters>,
+    /// Of those that live and have started, in the slices' order.
     threads: Vec<(u16, ThreadInfo)>,
     /// Behind the slices, whose sockets are in its maps.
     keeper: Option<Keeper>,
@@ -82,10 +84,17 @@ impl Process {
             return Err(self.failed("it was told to leave"));
         };
         let heard = words::tell(link, &question).and_then(|()| words::hear(link));
+        if heard.is_err() {
+            // What it may still say would be taken for the answer to the next question.
+            let _ = link.shutdown(Shutdown::Both);
+        }
         match heard {
             Ok(Some(Answer::Failed(reason))) => Err(self.failed(reason)),
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(self.failed("it has ended")),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(self.failed("it has ended"))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Err(self.failed(format!("it does not answer within {ANSWER_LIMIT:?}")))
             }
@@ -97,9 +106,11 @@ impl Process {
         self.failed("it answered another question")
     }
 
-    fn threads(&self) -> Result<Vec<ThreadInfo>, Error> {
+    /// Its threads, with the slice that they are of.
+    fn threads(&self) -> Result<Vec<(u16, ThreadInfo)>, Error> {
+        let of_slice = |thread| (self.number, thread);
         match self.ask(Question::Threads)? {
-            Answer::Threads(threads) => Ok(threads),
+            Answer::Threads(threads) => Ok(threads.into_iter().map(of_slice).collect()),
             Answer::Counters(_) | Answer::Quiet(_) | Answer::Failed(_) => Err(self.out_of_turn()),
         }
     }
@@ -238,8 +249,7 @@ impl Machine for Processes {
     fn start(&mut self) -> Result<(), Error> {
         let mut all = Vec::new();
         for process in self.living() {
-            let threads = process.threads()?.into_iter();
-            all.extend(threads.map(|thread| (process.number, thread)));
+            all.extend(process.threads()?);
         }
         self.threads = all;
         Ok(())
@@ -255,12 +265,8 @@ impl Machine for Processes {
     }
 
     fn threads(&self) -> Vec<ThreadInfo> {
-        let lives = |number: u16| {
-            let slice = self.slices.get(usize::from(number));
-            slice.is_some_and(Option::is_some)
-        };
-        let living = self.threads.iter().filter(|(number, _)| lives(*number));
-        living.map(|(_, thread)| thread.clone()).collect()
+        let threads = self.threads.iter();
+        threads.map(|(_, thread)| thread.clone()).collect()
     }
 
     fn obtained(&self) -> Vec<(String, String)> {
@@ -292,6 +298,7 @@ impl Machine for Processes {
         let arrived = Self::kept(&mut self.keeper)?.arrived()?;
         let gone = || Error::Config(format!("slice {slice} has no process any more"));
         let mut process = self.slot(slice)?.take().ok_or_else(gone)?;
+        self.threads.retain(|(number, _)| *number != slice);
         let what = || format!("kill the process of slice {slice}");
         let at_ns = now_ns();
         process.child.kill().map_err(Error::io(what()))?;
@@ -316,6 +323,8 @@ impl Machine for Processes {
             return Err(Error::Config(format!("slice {slice} has a process")));
         }
         let process = self.begin(slice)?;
+        self.threads.extend(process.threads()?);
+        self.threads.sort_by_key(|(number, _)| *number);
         *self.slot(slice)? = Some(process);
         Ok(())
     }

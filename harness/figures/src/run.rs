@@ -21,7 +21,7 @@ pub(crate) use names::{frame_rate, micros, rate};
 pub(crate) use probes::{Probe, Probes};
 use record::{CapacityRecord, RunFolder};
 
-pub(crate) use intervals::{SteeringStep, Step};
+pub(crate) use intervals::{DeliveredStep, SteeringStep, Step};
 pub(crate) use series::Traffic;
 use trials::Loop;
 pub(crate) use trials::{Cell, Trials};

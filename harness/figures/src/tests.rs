@@ -69,6 +69,7 @@ fn from_tables() -> impl Iterator<Item = Figure> {
         Figure::ThroughputOverBatch,
         Figure::CpuOverRate,
         Figure::Maelstrom,
+        Figure::DeliveredOverTime,
     ];
     Figure::ALL
         .into_iter()
@@ -403,6 +404,7 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             | Figure::ThroughputOverBatch
             | Figure::CpuOverRate
             | Figure::Maelstrom
+            | Figure::DeliveredOverTime
             | Figure::Comparison => Skip::NoTrials,
         };
         assert_eq!(outcome, Outcome::Skipped(expected));

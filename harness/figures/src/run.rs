@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use compared::Named;
 pub(crate) use floor::Floor;
 pub(crate) use machine::Machine;
-pub(crate) use names::{frame_rate, micros, rate};
+pub(crate) use names::{frame_rate, micros, one, rate};
 pub(crate) use probes::{Probe, Probes};
 use record::{CapacityRecord, RunFolder};
 

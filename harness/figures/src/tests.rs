@@ -1,5 +1,7 @@
 //! Whole figures from a made-up run: the numbers behind them by hand, and the pictures' texts.
 
+mod frames;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -16,6 +16,8 @@ pub(crate) enum Shows {
     Sums,
     /// Ratios with the intervals of their own.
     Ratios,
+    /// Every block, and medians over them.
+    Blocks,
 }
 
 /// Title, subtitle and caption of a figure of trials; `lead` is the sentence that is the figure's
@@ -77,6 +79,8 @@ fn spread(shows: Shows, fewest: usize, most: usize) -> String {
         Shows::Ratios => {
             "Whiskers: 95% block bootstrap interval of the ratio, or, with fewer than 10 blocks, from the smallest to the largest block."
         }
+        Shows::Blocks if !few => "Thin: each block; thick: their median.",
+        Shows::Blocks => "Thin: each block, fewer than 10; thick: their median.",
         Shows::Sums if few => "Summed over blocks, fewer than 10.",
         Shows::Sums => "Summed over blocks.",
     };

@@ -47,6 +47,8 @@ pub enum Figure {
     CpuOverRate,
     /// Goodput and recovery of Maelstrom (the same, section 4.4).
     Maelstrom,
+    /// What each slice delivers in the course of the measure phase, where one is killed in it (the same, section 1).
+    DeliveredOverTime,
     /// Held replies against the queue's recursion.
     GroundTruth,
     /// A stopped server against theory without coordinated omission.
@@ -57,7 +59,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
@@ -77,6 +79,7 @@ impl Figure {
         Self::ThroughputOverBatch,
         Self::CpuOverRate,
         Self::Maelstrom,
+        Self::DeliveredOverTime,
         Self::GroundTruth,
         Self::Stall,
         Self::AaAb,
@@ -109,6 +112,7 @@ impl Figure {
             Self::ThroughputOverBatch => "throughput_over_batch",
             Self::CpuOverRate => "cpu_over_rate",
             Self::Maelstrom => "maelstrom",
+            Self::DeliveredOverTime => "delivered_over_time",
             Self::GroundTruth => "ground_truth",
             Self::Stall => "stall",
             Self::AaAb => "aa_ab",
@@ -136,6 +140,7 @@ impl Figure {
             Self::ThroughputOverBatch => plot::throughput_over_batch::draw(run),
             Self::CpuOverRate => plot::cpu_over_rate::draw(run),
             Self::Maelstrom => plot::maelstrom::draw(run),
+            Self::DeliveredOverTime => plot::delivered_over_time::draw(run),
             Self::GroundTruth => plot::ground_truth::draw(run),
             Self::Stall => plot::stall::draw(run),
             Self::AaAb => plot::aa_ab::draw(run),
@@ -193,6 +198,9 @@ pub enum Skip {
     /// No valid trial of the run moved slots.
     #[error("no valid trial of the run moved slots (repartition, rebalance)")]
     NoMoves,
+    /// No valid trial of the run killed a slice.
+    #[error("no valid trial of the run killed a slice (disturb.kill_slice)")]
+    NoFault,
     /// The run has no probes.csv, or an empty one.
     #[error("the run recorded no probes")]
     NoProbes,

@@ -93,6 +93,13 @@ impl Packets {
         ..Self::PLAIN
     };
 
+    /// Section 1: two slices at a rate that both keep up with.
+    pub(crate) const TWO_SLICES: Self = Self {
+        queues: &[2],
+        rates: &[10_000],
+        ..Self::PLAIN
+    };
+
     /// Section 4.4: Maelstrom over links that lose more and more.
     pub(crate) const LOSSES: Self = Self {
         processor: ("maelstrom", "pair"),

@@ -8,6 +8,7 @@ pub(crate) mod comparison;
 pub(crate) mod cpu_cost;
 pub(crate) mod cpu_over_rate;
 pub(crate) mod crossings;
+pub(crate) mod delivered_over_time;
 pub(crate) mod drain;
 pub(crate) mod ground_truth;
 pub(crate) mod imbalance;

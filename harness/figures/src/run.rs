@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 pub(crate) use compared::Named;
 pub(crate) use floor::Floor;
 pub(crate) use machine::Machine;
-pub(crate) use names::{frame_rate, micros, rate};
+pub(crate) use names::{frame_rate, micros, one, rate};
 pub(crate) use probes::{Probe, Probes};
 use record::{CapacityRecord, RunFolder};
 
-pub(crate) use intervals::{SteeringStep, Step};
+pub(crate) use intervals::{DeliveredStep, SteeringStep, Step};
 pub(crate) use series::Traffic;
 use trials::Loop;
 pub(crate) use trials::{Cell, Trials};

@@ -1,5 +1,7 @@
 //! Whole figures from a made-up run: the numbers behind them by hand, and the pictures' texts.
 
+mod frames;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -69,6 +71,7 @@ fn from_tables() -> impl Iterator<Item = Figure> {
         Figure::ThroughputOverBatch,
         Figure::CpuOverRate,
         Figure::Maelstrom,
+        Figure::DeliveredOverTime,
     ];
     Figure::ALL
         .into_iter()
@@ -403,6 +406,7 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             | Figure::ThroughputOverBatch
             | Figure::CpuOverRate
             | Figure::Maelstrom
+            | Figure::DeliveredOverTime
             | Figure::Comparison => Skip::NoTrials,
         };
         assert_eq!(outcome, Outcome::Skipped(expected));

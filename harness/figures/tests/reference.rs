@@ -48,6 +48,7 @@ fn every_figure_is_drawn_from_the_recorded_run() {
             Figure::ThroughputOverBatch,
             Figure::CpuOverRate,
             Figure::Maelstrom,
+            Figure::DeliveredOverTime,
         ];
         if elsewhere.contains(&one.figure) {
             continue;

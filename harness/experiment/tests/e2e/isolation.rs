@@ -44,10 +44,11 @@ fn expect_dead_accounted(trial: &Row) -> Result<()> {
     let taken = dead("taken")?;
     ensure!(taken > 0, "{who}: the slice took nothing before it died");
     let held = dead("died_waiting")? + dead("died_in_hand")? + dead("died_unsent")?;
+    let discarded = dead("dead_discarded")?;
     let homeless = trial.number("drop_no_slice")?;
     ensure!(
-        arrived >= delivered + held + homeless,
-        "{who}: {arrived} came, {delivered} were delivered, {held} died with it, {homeless} came after"
+        arrived >= delivered + discarded + held + homeless,
+        "{who}: {arrived} came, {delivered} were delivered, {discarded} thrown away, {held} died with it, {homeless} came after"
     );
     // It had its sockets until the signal: what it took and what waited for it is what the programs gave it, but for
     // what the sockets had no room for.

@@ -33,6 +33,7 @@ mod reproduced;
 mod responses;
 mod restoring;
 mod results;
+mod routes;
 mod scans;
 mod schedules;
 mod schema;
@@ -89,6 +90,7 @@ fn cases() -> Vec<Case> {
         torture::cases(),
         floods::cases(),
         frames::cases(),
+        routes::cases(),
         isolation::cases(),
     ]
     .concat()

@@ -13,6 +13,16 @@ impl Rgb {
     pub(crate) const PAPER: Self = Self(0xff, 0xff, 0xff);
     /// The papers' values, drawn into our figures.
     pub(crate) const REFERENCE: Self = Self(0x8c, 0x1c, 0x13);
+
+    /// Halfway to the paper: for what stands behind a line of this colour.
+    pub(crate) fn pale(self) -> Self {
+        let (Self(red, green, blue), paper) = (self, Self::PAPER);
+        Self(
+            u8::midpoint(red, paper.0),
+            u8::midpoint(green, paper.1),
+            u8::midpoint(blue, paper.2),
+        )
+    }
 }
 
 /// Okabe and Ito, "Color Universal Design" (2008); the yellow, too faint for lines on white, is

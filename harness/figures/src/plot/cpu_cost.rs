@@ -2,6 +2,7 @@
 //! the measure phase, for each reply sent in it. The client's own cost stands apart.
 
 use polars::prelude::col;
+use spec::Counted;
 use stats::{Estimate, median};
 
 use crate::canvas::page::{Entry, Sample};
@@ -11,34 +12,18 @@ use crate::data::{Data, estimate_fields};
 use crate::error::Result;
 use crate::facets;
 use crate::figure::Drawing;
-use crate::run::{Cell, Run, Trials};
+use crate::run::{Cell, Run, Trials, one};
 
 use super::bars::{self, Bar};
 use super::{estimate, usable};
 
-/// A component: its column, its name, its colour, and whether it is part of the server's cost.
-const COMPONENTS: [(&str, &str, Rgb, bool); 4] = [
-    (
-        "server_cpu_ns_per_request",
-        "server threads",
-        Rgb(0x00, 0x72, 0xb2),
-        true,
-    ),
-    (
-        "napi_cpu_ns_per_request",
-        "server NAPI",
-        Rgb(0xe6, 0x9f, 0x00),
-        true,
-    ),
-    (
-        "client_cpu_ns_per_request",
-        "client threads",
-        Rgb(0x9a, 0x9a, 0x9a),
-        false,
-    ),
+/// A component: its column, its colour, and whether it is part of the server's cost.
+const COMPONENTS: [(&str, Rgb, bool); 4] = [
+    ("server_cpu_ns_per_request", Rgb(0x00, 0x72, 0xb2), true),
+    ("napi_cpu_ns_per_request", Rgb(0xe6, 0x9f, 0x00), true),
+    ("client_cpu_ns_per_request", Rgb(0x9a, 0x9a, 0x9a), false),
     (
         "client_napi_cpu_ns_per_request",
-        "client NAPI",
         Rgb(0xcc, 0xcc, 0xcc),
         false,
     ),
@@ -46,8 +31,36 @@ const COMPONENTS: [(&str, &str, Rgb, bool); 4] = [
 
 const TOTAL: &str = "cpu_ns_per_request";
 
-const LEAD: &str = "Run time of the server's threads and NAPI threads over the measure phase for each reply; the \
-                    client's is drawn thinner below and is not part of the server's.";
+/// What the components are called where this is counted.
+struct Names {
+    lead: &'static str,
+    /// In the order of [`COMPONENTS`].
+    components: [&'static str; COMPONENTS.len()],
+    /// Those that are part of the cost, and those that stand apart.
+    headings: [&'static str; 2],
+}
+
+const fn names(of: Counted) -> Names {
+    match of {
+        Counted::Requests => Names {
+            lead: "Run time of the server's threads and NAPI threads over the measure phase for each reply; the client's \
+                   is drawn thinner below and is not part of the server's.",
+            components: [
+                "server threads",
+                "server NAPI",
+                "client threads",
+                "client NAPI",
+            ],
+            headings: ["server", "client, apart"],
+        },
+        Counted::Frames => Names {
+            lead: "Run time of the system's threads (u-peers) and of its hosts' NAPI threads (k-peers) over the measure \
+                   phase for each frame that came back; that of the ends is drawn thinner below and is not part of it.",
+            components: ["u-peers", "k-peers", "sender's threads", "NAPI of both"],
+            headings: ["system", "ends, apart"],
+        },
+    }
+}
 
 /// Why the columns are empty on loopback, in the empty panel.
 const NONE: [&str; 3] = [
@@ -78,7 +91,7 @@ fn bar(cell: &Cell) -> Bar {
     let part = |of_server: bool| {
         let all = COMPONENTS.iter().zip(components);
         let ours = all.filter(move |((.., server), _)| *server == of_server);
-        ours.filter_map(|((_, _, colour, _), value)| Some((value?, *colour)))
+        ours.filter_map(|((_, colour, _), value)| Some((value?, *colour)))
             .collect()
     };
     Bar {
@@ -96,13 +109,18 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let columns = std::iter::once(TOTAL).chain(COMPONENTS.map(|(column, ..)| column));
     let cells = trials.cells(&columns.map(col).collect::<Vec<_>>())?;
     let facets = facets::by_load(trials, &cells, 4);
+    let Names {
+        lead,
+        components,
+        headings,
+    } = names(trials.counted());
     let heading = |text| Entry::new(Sample::Heading, text);
-    let entry = |i: usize| Entry::new(Sample::Bar(COMPONENTS[i].2), COMPONENTS[i].1);
+    let entry = |i: usize| Entry::new(Sample::Bar(COMPONENTS[i].1), components[i]);
     let legend = vec![
-        heading("server"),
+        heading(headings[0]),
         entry(0),
         entry(1),
-        heading("client, apart"),
+        heading(headings[1]),
         entry(2),
         entry(3),
     ];
@@ -115,20 +133,16 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         }
     };
     let names: Vec<String> = (0..trials.series.len()).map(name).collect();
-    let mut lead = LEAD.to_owned();
+    let mut lead = lead.to_owned();
     if (0..trials.series.len()).any(spins) {
         lead.push_str(" * spins: it also burns CPU time without work, so its total is not comparable with a sleeper's.");
     }
-    let title = ("CPU time per request", lead.as_str());
+    let one = one(trials.counted());
+    let title = format!("CPU time per {one}");
+    let title = (title.as_str(), lead.as_str());
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
-    let scene = bars::draw(
-        &around,
-        &facets,
-        &names,
-        "CPU time (ns/request)",
-        &bar,
-        &NONE,
-    );
+    let axis = format!("CPU time (ns/{one})");
+    let scene = bars::draw(&around, &facets, &names, &axis, &bar, &NONE);
     Ok(Drawing::picture(scene, data(trials, &cells, &spins)))
 }
 

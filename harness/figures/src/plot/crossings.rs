@@ -2,6 +2,7 @@
 //! arrival, and hops from the NAPI CPU to the serving one, for each executed request.
 
 use polars::prelude::col;
+use spec::Counted;
 use stats::Estimate;
 
 use crate::canvas::axis::Axis;
@@ -14,7 +15,7 @@ use crate::caption::{self, Shows};
 use crate::data::{Data, estimate_fields};
 use crate::error::Result;
 use crate::figure::Drawing;
-use crate::run::{Cell, Run, Trials};
+use crate::run::{Cell, Run, Trials, one};
 
 use super::{estimate, usable};
 
@@ -25,8 +26,16 @@ const QUANTITIES: [(&str, &str); 4] = [
     ("cross_core_hops", "cross-core hops"),
 ];
 
-const LEAD: &str = "Totals of the measure phase divided by the requests executed in it. Wakeups by packets: a sleeping \
-                    worker woken by arrival. n/a: the design has no such crossing, or this topology cannot observe it.";
+fn lead(of: Counted) -> String {
+    let counted = match of {
+        Counted::Requests => "requests executed",
+        Counted::Frames => "frames that came back",
+    };
+    format!(
+        "Totals of the measure phase divided by the {counted} in it. Wakeups by packets: a sleeping worker woken by \
+         arrival. n/a: the design has no such crossing, or this topology cannot observe it."
+    )
+}
 
 pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let trials = match usable(run) {
@@ -45,7 +54,12 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             (trials.load_title)(*load),
         ));
     }
-    let title = ("Crossings between cores per request", LEAD);
+    let per = format!("per {}", one(trials.counted()));
+    let (title, lead) = (
+        format!("Crossings between cores {per}"),
+        lead(trials.counted()),
+    );
+    let title = (title.as_str(), lead.as_str());
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
     let names: Vec<String> = (0..trials.series.len()).map(|i| trials.name(i)).collect();
     let widest = names
@@ -72,7 +86,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
                 rows.unlabelled()
             };
             let place = page.panels[setting * columns + quantity];
-            let x = Axis::linear("per request", 0.0, highest(of_setting, quantity), 4);
+            let x = across(&per, of_setting, quantity);
             let panel = Panel::new(place, *name, x, y, Strip::None);
             panel.frame(&mut page.scene);
             dots(&panel, &mut page.scene, of_setting, quantity, &loads);
@@ -81,10 +95,17 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     Ok(Drawing::picture(page.scene, data(trials, &cells)))
 }
 
-fn highest(cells: &[Cell], quantity: usize) -> f64 {
+/// The axis of a panel; without numbers where no system has such a crossing.
+fn across(title: &str, cells: &[Cell], quantity: usize) -> Axis {
     let all = cells.iter().filter_map(|c| estimate(&c.values[quantity]));
-    let highest = all.map(|e| e.high).fold(0.0, f64::max);
-    if highest > 0.0 { highest * 1.08 } else { 1.0 }
+    let all: Vec<f64> = all.map(|e| e.high).collect();
+    let highest = all.iter().copied().fold(0.0, f64::max);
+    let top = if highest > 0.0 { highest * 1.08 } else { 1.0 };
+    let mut axis = Axis::linear(title, 0.0, top, 4);
+    if all.is_empty() {
+        axis.ticks.clear();
+    }
+    axis
 }
 
 fn dots(panel: &Panel, scene: &mut Scene, cells: &[Cell], quantity: usize, loads: &[f64]) {

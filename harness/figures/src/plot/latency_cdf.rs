@@ -19,8 +19,12 @@ use crate::run::{Cell, Run, Trials, micros};
 
 use super::usable;
 
-const LEAD: &str = "Latency counts from the intended send time. Unanswered requests are part of the whole: where a \
-                    curve ends below 1, its mark below '> timeout' stands at the share that was answered.";
+fn lead(counted: &str) -> String {
+    format!(
+        "Latency counts from the intended send time. Unanswered {counted} are part of the whole: where a curve ends \
+         below 1, its mark below '> timeout' stands at the share that was answered."
+    )
+}
 
 pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let trials = match usable(run) {
@@ -40,7 +44,9 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             .map(|i| &histograms[i])
     };
 
-    let title = ("Latency distribution by offered load", LEAD);
+    let counted = trials.counted().name();
+    let lead = lead(counted);
+    let title = ("Latency distribution by offered load", lead.as_str());
     let legend = facets::legend(trials, false);
     let around = caption::of_trials(run, trials, &cells, Shows::Merged, title, legend);
     let mut page = {
@@ -59,7 +65,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let lost = histograms.iter().any(|h| h.unanswered() > 0);
     for facet in &facets.facets {
         let x = Axis::log("latency (µs)", low, high);
-        let y = Axis::linear("share of requests", 0.0, 1.0, 5);
+        let y = Axis::linear(format!("share of {counted}"), 0.0, 1.0, 5);
         let strip = if lost { Strip::Right } else { Strip::None };
         let panel = Panel::new(page.panels[facet.place], &facet.title, x, y, strip);
         panel.frame(&mut page.scene);

@@ -23,8 +23,12 @@ const PERCENTILES: [(&str, &str); 3] = [
     ("p99_9_ns", "99.9th percentile"),
 ];
 
-const LEAD: &str = "Percentiles rank all requests from their intended send time, the unanswered ones last; those that \
-                    fall among them lie at '> timeout'. Series are moved a little sideways to keep marks apart.";
+fn lead(counted: &str) -> String {
+    format!(
+        "Percentiles rank all {counted} from their intended send time, the unanswered ones last; those that fall among \
+         them lie at '> timeout'. Series are moved a little sideways to keep marks apart."
+    )
+}
 
 /// The latency estimates of a cell in microseconds, one a percentile. An empty percentile lies
 /// beyond the timeout.
@@ -43,7 +47,8 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     };
     let cells = trials.cells(&PERCENTILES.map(|(column, _)| col(column)))?;
     let estimated: Vec<_> = cells.iter().map(|c| (c, estimates(c))).collect();
-    let title = ("Latency against offered load", LEAD);
+    let lead = lead(trials.counted().name());
+    let title = ("Latency against offered load", lead.as_str());
     let legend = facets::legend(trials, true);
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
     let grid = Grid {

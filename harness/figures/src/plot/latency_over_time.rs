@@ -14,8 +14,12 @@ use crate::run::{Cell, Run, Step, Trials, micros};
 
 use super::{estimate, usable};
 
-const LEAD: &str = "Each step holds the requests that were due in it. Thick: 99th percentile, thin: median; a step whose \
-                    percentile lies beyond the timeout is drawn at '> timeout'.";
+fn lead(counted: &str) -> String {
+    format!(
+        "Each step holds the {counted} that were due in it. Thick: 99th percentile, thin: median; a step whose percentile \
+         lies beyond the timeout is drawn at '> timeout'."
+    )
+}
 
 /// One step of a cell, over its blocks.
 struct Point {
@@ -64,7 +68,8 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     }
     let facets = facets::by_load(trials, &kept, 3);
     let of = |cell: &Cell| kept.iter().position(|c| std::ptr::eq(c, cell));
-    let title = ("Latency over time", LEAD);
+    let lead = lead(trials.counted().name());
+    let title = ("Latency over time", lead.as_str());
     let legend = facets::legend(trials, false);
     let around = caption::of_trials(run, trials, &kept, Shows::Merged, title, legend);
     let mut page = Page::lay_out(&around, &facets.grid(280.0));

@@ -9,7 +9,7 @@ use crate::data::Data;
 use crate::error::Result;
 use crate::facets;
 use crate::figure::Drawing;
-use crate::run::{Cell, Run, Trials};
+use crate::run::{Cell, Run, Trials, one};
 
 use super::bars::{self, Bar};
 use super::usable;
@@ -21,8 +21,8 @@ const REMAINDER: Rgb = Rgb(0x8c, 0x1c, 0x13);
 
 const COUNTS: [&str; 4] = ["offered", "answered", "unsent", "remainder"];
 
-const LEAD: &str = "Shares of all offered requests. Unsent: not accepted for transmission before the deadline. \
-                    Dropped: lost at a counter that says why; the reasons are in the CSV. A remainder invalidates a trial.";
+const LEAD: &str = "Unsent: not accepted for transmission before the deadline. Dropped: lost at a counter that says why; the \
+                    reasons are in the CSV. A remainder invalidates a trial.";
 
 pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     let trials = match usable(run) {
@@ -43,17 +43,22 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         entry(DROPPED, "dropped"),
         entry(REMAINDER, "remainder"),
     ];
-    let title = ("Where the offered requests ended", LEAD);
+    let counted = trials.counted();
+    let (title, lead) = (
+        format!("Where the offered {} ended", counted.name()),
+        format!("Shares of all offered {}. {LEAD}", counted.name()),
+    );
+    let title = (title.as_str(), lead.as_str());
     let around = caption::of_trials(run, trials, &cells, Shows::Sums, title, legend);
     let names: Vec<String> = (0..trials.series.len()).map(|i| trials.name(i)).collect();
-    let none = ["no request was offered"];
+    let none = format!("no {} was offered", one(counted));
     let scene = bars::draw(
         &around,
         &facets,
         &names,
         "share of offered (%)",
         &bar,
-        &none,
+        &[none.as_str()],
     );
     Ok(Drawing::picture(scene, data(trials, &cells, &drops)))
 }

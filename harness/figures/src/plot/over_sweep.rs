@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use polars::prelude::col;
+use spec::Counted;
 use stats::Estimate;
 
 use crate::canvas::axis::Axis;
@@ -16,16 +17,40 @@ use crate::data::{Data, estimate_fields};
 use crate::error::Result;
 use crate::facets;
 use crate::figure::{Drawing, Skip};
-use crate::run::{Cell, Run, Trials};
+use crate::run::{Cell, Run, Trials, one};
 
 use super::estimate;
 use super::lines::{aside, line, range};
 
+/// The unit of a quantity.
+#[derive(Clone, Copy)]
+enum Unit {
+    /// The same, whatever is counted.
+    Plain(&'static str),
+    /// So much of this for each request or frame.
+    Each(&'static str),
+    /// How many for each.
+    Times,
+    /// Thousands of them a second.
+    Rate,
+}
+
+impl Unit {
+    /// As titles and files name it.
+    fn name(self, of: Counted) -> String {
+        match self {
+            Self::Plain(unit) => unit.to_owned(),
+            Self::Each(unit) => format!("{unit}/{}", one(of)),
+            Self::Times => format!("per {}", one(of)),
+            Self::Rate => format!("k{}", of.base()),
+        }
+    }
+}
+
 /// One column of panels.
 struct Quantity {
     name: &'static str,
-    /// Title and file both.
-    unit: &'static str,
+    unit: Unit,
     /// The column of trials.csv, over `per` where there is one.
     column: &'static str,
     per: Option<&'static str>,
@@ -38,7 +63,7 @@ struct Quantity {
 const fn percentile(name: &'static str, column: &'static str) -> Quantity {
     Quantity {
         name,
-        unit: "µs",
+        unit: Unit::Plain("µs"),
         column,
         per: None,
         scale: 1e-3,
@@ -47,12 +72,7 @@ const fn percentile(name: &'static str, column: &'static str) -> Quantity {
 }
 
 /// A column as it stands, times `scale`.
-const fn plain(
-    name: &'static str,
-    unit: &'static str,
-    column: &'static str,
-    scale: f64,
-) -> Quantity {
+const fn plain(name: &'static str, unit: Unit, column: &'static str, scale: f64) -> Quantity {
     Quantity {
         name,
         unit,
@@ -63,14 +83,14 @@ const fn plain(
     }
 }
 
-const CPU: Quantity = plain("server's CPU time", "ns/request", "cpu_ns_per_request", 1.0);
+const CPU: Quantity = plain("CPU time", Unit::Each("ns"), "cpu_ns_per_request", 1.0);
 
 const HANDOFFS: Quantity = Quantity {
     per: Some("requests_executed"),
-    ..plain("handoffs", "per request", "handoffs", 1.0)
+    ..plain("handoffs", Unit::Times, "handoffs", 1.0)
 };
 
-const ACHIEVED: Quantity = plain("answered", "kreq/s", "achieved_rps", 1e-3);
+const ACHIEVED: Quantity = plain("answered", Unit::Rate, "achieved_rps", 1e-3);
 
 /// Where the client sends, or waits for replies.
 const LATENCIES: [Quantity; 4] = [
@@ -85,22 +105,27 @@ const DRAINED: [Quantity; 3] = [ACHIEVED, CPU, HANDOFFS];
 
 /// Of frames that go one way.
 const FORWARDED: [Quantity; 3] = [
-    plain("payload delivered", "Gb/s", "payload_gbps", 1.0),
-    plain("k-peers busy", "CPUs", "k_peer_cpus", 1.0),
-    plain("u-peers busy", "CPUs", "u_peer_cpus", 1.0),
+    plain(
+        "payload delivered",
+        Unit::Plain("Gb/s"),
+        "payload_gbps",
+        1.0,
+    ),
+    plain("k-peers busy", Unit::Plain("CPUs"), "k_peer_cpus", 1.0),
+    plain("u-peers busy", Unit::Plain("CPUs"), "u_peer_cpus", 1.0),
 ];
 
 /// What only some systems have: drawn where a trial has it.
 const OF_SOME: [Quantity; 2] = [
     plain(
         "hits of the cache in the path",
-        "% of gets",
+        Unit::Plain("% of gets"),
         "cache_hit_ratio",
         100.0,
     ),
     plain(
         "CPU time of the dispatcher",
-        "ns/request",
+        Unit::Each("ns"),
         "dispatcher_cpu_ns_per_request",
         1.0,
     ),
@@ -110,7 +135,7 @@ const OF_SOME: [Quantity; 2] = [
 const OF_PACKETS: [Quantity; 2] = [
     plain(
         "packet memory left unused",
-        "B/request",
+        Unit::Each("B"),
         "unused_bytes_per_request",
         1.0,
     ),
@@ -120,7 +145,7 @@ const OF_PACKETS: [Quantity; 2] = [
 /// Panels side by side.
 const ACROSS: usize = 4;
 
-const LEAD: &str = "Each row sweeps one quantity and keeps the rest of its heading. CPU time is that of the server's \
+const LEAD: &str = "Each row sweeps one quantity and keeps the rest of its heading. CPU time is that of the system's \
                     threads and NAPI. Series are moved a little sideways to keep marks apart.";
 
 /// One row of panels: what is swept, and the cells with their places on that axis.
@@ -282,12 +307,8 @@ fn panel(
         .flat_map(|series| points(series).into_iter().map(|(_, estimate)| estimate))
         .collect();
     let (low, high, beyond) = range(all.iter().copied());
-    let Quantity {
-        name,
-        unit,
-        latency,
-        ..
-    } = *quantity.1;
+    let Quantity { name, latency, .. } = *quantity.1;
+    let unit = quantity.1.unit.name(trials.counted());
     let y = if latency {
         Axis::log(unit, low, high)
     } else {
@@ -335,7 +356,7 @@ fn data(trials: &Trials, rows: &[Row<'_>], quantities: &[&Quantity]) -> Data {
                     row.axis.clone(),
                     value.to_string(),
                     quantity.name.to_owned(),
-                    quantity.unit.to_owned(),
+                    quantity.unit.name(trials.counted()),
                 ];
                 let mut fields = trials.row(cell, what);
                 fields.extend(estimate_fields(estimated(cell, (nth, quantity)).as_ref()));

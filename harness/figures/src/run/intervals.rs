@@ -1,4 +1,4 @@
-//! The measure phase of a trial in steps: what clients saw, and where the server's requests went.
+//! The measure phase of a trial in steps: what clients saw, where the server's requests went, what each queue delivered.
 
 use std::path::Path;
 
@@ -76,6 +76,43 @@ fn steering_steps(frame: DataFrame) -> PolarsResult<Vec<SteeringStep>> {
         })
     })
     .collect()
+}
+
+/// What one queue delivered in one step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct DeliveredStep {
+    /// Its start, ns since the start of the measure phase.
+    pub(crate) start_ns: f64,
+    /// Its length, ns.
+    pub(crate) length_ns: f64,
+    /// The queue, which is the number of its slice.
+    pub(crate) queue: u32,
+    /// Frames.
+    pub(crate) frames: f64,
+}
+
+/// The steps in `folder/delivered.csv`; `None` when there is no such file.
+pub(super) fn read_delivered(folder: &Path) -> Result<Option<Vec<DeliveredStep>>> {
+    let path = folder.join("delivered.csv");
+    let frame = table::read(&path)?;
+    let steps = frame.map(delivered_steps).transpose();
+    steps.map_err(Error::table(&path))
+}
+
+fn delivered_steps(frame: DataFrame) -> PolarsResult<Vec<DeliveredStep>> {
+    let [start, length, queue, frames] =
+        numbers(frame, ["start_ns", "length_ns", "queue", "frames"])?;
+    let missing = || polars_err!(ComputeError: "a row lacks start_ns, length_ns, queue or frames");
+    (0..start.len())
+        .map(|row| {
+            Ok(DeliveredStep {
+                start_ns: start[row].ok_or_else(missing)?,
+                length_ns: length[row].ok_or_else(missing)?,
+                queue: queue[row].ok_or_else(missing)? as u32,
+                frames: frames[row].ok_or_else(missing)?,
+            })
+        })
+        .collect()
 }
 
 /// The named columns as numbers.

@@ -1,5 +1,15 @@
 //! How rates, times and workloads are written for people.
 
+use spec::Counted;
+
+/// One of what is counted.
+pub(crate) const fn one(of: Counted) -> &'static str {
+    match of {
+        Counted::Requests => "request",
+        Counted::Frames => "frame",
+    }
+}
+
 /// Three significant digits at most, without trailing zeros.
 fn short(value: f64) -> String {
     let decimals = if value >= 100.0 {

@@ -1,17 +1,17 @@
 //! The recorded trials, grouped into cells: one system at one load, over all blocks.
 
+mod blocks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 use spec::Counted;
-use stats::Histogram;
 
 use super::floor::{FLOOR_LABEL, Floor};
-use super::intervals::{self, SteeringStep, Step};
 use super::series::{Series, Setting, Traffic};
 use super::swept::Swept;
-use super::{histogram, table};
+use super::table;
 use crate::error::{Error, Result};
 
 /// One label at one load, with the values of its valid trials in the order of their blocks.
@@ -395,38 +395,6 @@ impl Trials {
                 .then(a_key.1.cmp(&b_key.1))
         });
         Ok(cells)
-    }
-
-    /// The merged latency of a cell over its blocks, in nanoseconds from the intended send time.
-    pub(crate) fn histogram(&self, cell: &Cell) -> Result<Histogram> {
-        let folders: Vec<_> = cell
-            .trial_ids
-            .iter()
-            .map(|id| self.run.join("trials").join(id))
-            .collect();
-        histogram::merged(folders.iter().map(PathBuf::as_path))
-    }
-
-    /// The intervals of each block of a cell, for the blocks that recorded any.
-    pub(crate) fn intervals(&self, cell: &Cell) -> Result<Vec<Vec<Step>>> {
-        self.of_blocks(cell, intervals::read)
-    }
-
-    /// Where the requests of each block of a cell went, for the blocks that recorded it.
-    pub(crate) fn steering(&self, cell: &Cell) -> Result<Vec<Vec<SteeringStep>>> {
-        self.of_blocks(cell, intervals::read_steering)
-    }
-
-    /// What `read` finds in the folders of a cell's trials.
-    fn of_blocks<T>(
-        &self,
-        cell: &Cell,
-        read: impl Fn(&Path) -> Result<Option<T>>,
-    ) -> Result<Vec<T>> {
-        let ids = cell.trial_ids.iter();
-        let folders = ids.map(|id| self.run.join("trials").join(id));
-        let read: Result<Vec<_>> = folders.map(|folder| read(&folder)).collect();
-        Ok(read?.into_iter().flatten().collect())
     }
 
     /// The series' name: its label, with the I/O where the run has several and the label does not

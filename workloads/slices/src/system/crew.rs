@@ -18,6 +18,7 @@ use pktio::worker::{Control, Handler, Live, WaitMode, Woken, run};
 use pktio::{FrameIo, IoCounters};
 use sys::cpu::{self, CpuId};
 
+use super::isolated::Discards;
 use super::processor::{Processor, Tally};
 use super::{Error, ThreadInfo};
 
@@ -91,6 +92,7 @@ struct Observed<H> {
     handler: H,
     desk: Arc<Desk>,
     told: u64,
+    discards: Option<Discards>,
 }
 
 impl<H: Processor> Observed<H> {
@@ -115,6 +117,9 @@ impl<I: FrameIo, H: Handler<I> + Processor> Handler<I> for Observed<H> {
 
     fn batch_done(&mut self, io: &mut I) {
         self.handler.batch_done(io);
+        if let Some(discards) = &self.discards {
+            discards.tell(&io.counters());
+        }
     }
 
     fn inbox(&mut self, io: &mut I) -> usize {
@@ -199,12 +204,18 @@ impl Member {
 pub(super) struct Crew {
     control: Arc<Control>,
     members: Vec<Member>,
+    discards: Option<Discards>,
 }
 
 impl Crew {
     /// What the threads look at to see that they are to stop.
     pub(super) const fn control(&self) -> &Arc<Control> {
         &self.control
+    }
+
+    /// Has the thread that is enlisted next, which is the only one, tell there what it throws away.
+    pub(super) fn show_discards(&mut self, discards: Discards) {
+        self.discards = Some(discards);
     }
 
     /// Starts a thread that runs `handler` over `io`. It is on its CPU when this returns.
@@ -218,6 +229,7 @@ impl Crew {
         let desk = Arc::new(Desk::default());
         let (ready, started) = sync_channel(1);
         let (control, theirs) = (Arc::clone(&self.control), Arc::clone(&desk));
+        let discards = self.discards.take();
         let thread = thread::Builder::new()
             .name(name.clone())
             .spawn(move || {
@@ -227,7 +239,7 @@ impl Crew {
                 // The one who waits for it has not gone away.
                 let _heard = ready.send(placed.map(|()| tid));
                 if runs {
-                    work(io, handler, &theirs, &control);
+                    work(io, handler, (&theirs, discards), &control);
                 }
             })
             .map_err(Error::io(format!("start the thread {name}")))?;
@@ -308,13 +320,14 @@ impl Drop for Crew {
 fn work<I: Seat, H: Handler<I> + Processor>(
     mut io: I,
     handler: H,
-    desk: &Arc<Desk>,
+    (desk, discards): (&Arc<Desk>, Option<Discards>),
     control: &Control,
 ) {
     let observed = Observed {
         handler,
         desk: Arc::clone(desk),
         told: 0,
+        discards,
     };
     let (mut observed, ended) = io.serve(observed, control, &desk.live);
     if let Err(error) = ended {

@@ -8,7 +8,7 @@ use std::{io, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 use slices::system::isolated::{Keeper, Launch, serve, serve_ordered};
-use slices::system::{Design, System, SystemConfig};
+use slices::system::{Counters, Design, System, SystemConfig};
 use sys::tasks::{self, State};
 
 use crate::chain::{Chain, PATIENCE, QUEUES, Tap, chain, config};
@@ -204,7 +204,10 @@ fn what_a_killed_process_had_is_counted_by_its_rings_and_the_ledger_closes() {
     assert!(waiting > 0 && killed.arrived[1] == 2 * wave[1]);
     let remains = killed.remains;
     assert_eq!((remains.taken, remains.sent), (wave[0], wave[0]));
-    assert_eq!((remains.in_hand, remains.unsent), (0, 0));
+    assert_eq!(
+        (remains.in_hand, remains.unsent, remains.discarded),
+        (0, 0, 0)
+    );
     // Frames that come between the look at the programs and the signal wait too.
     assert!(remains.waiting >= waiting && remains.waiting <= wave[0]);
     assert!(killed.at_ns <= killed.ended_ns && killed.ended_ns <= killed.closed_ns);
@@ -237,6 +240,56 @@ fn what_a_killed_process_had_is_counted_by_its_rings_and_the_ledger_closes() {
     let again = counted(&system);
     assert_eq!(again.lost(), after.lost(), "{:?}", again.losses);
     chain.close(&from, &to, 1, &again);
+    chain.at_router(|| system.stop().unwrap());
+}
+
+/// A datagram whose header has a wrong checksum: a router throws it away without a word.
+fn unsound(number: u32) -> Vec<u8> {
+    let mut frame = datagram(0, number as u16 % FLOWS, number, 100, TTL);
+    frame[24] ^= 1;
+    frame
+}
+
+/// What each thread has counted as thrown away for a wrong checksum.
+fn refused(counters: &Counters) -> [u64; QUEUES as usize] {
+    ["slice-0", "slice-1"].map(|slice| {
+        let mut all = counters.all.iter();
+        let found = all.find(|one| one.scope == slice && one.name == "drop_checksum");
+        found.map_or(0, |counter| counter.value)
+    })
+}
+
+#[test]
+fn what_a_slice_had_thrown_away_is_told_apart_from_what_was_in_its_hands() {
+    let Some(chain) = chain(Design::Netslice) else {
+        return;
+    };
+    let config = config(Design::Netslice);
+    let (mut from, mut to) = (chain.tap(0), chain.tap(1));
+    let mut system = chain.at_router(|| {
+        let mut system = System::isolated(&config, launch()).unwrap();
+        system.attach().unwrap();
+        system.start().unwrap();
+        system
+    });
+    send(&mut from);
+    for number in 0..COUNT {
+        from.send(&unsound(number));
+    }
+    check(1, &to.receive(COUNT as usize));
+    chain.at_router(|| system.quiesce().unwrap());
+    let [first, second] = refused(&system.counters().unwrap());
+    assert!(first > 0, "no flow took its queue");
+    assert_eq!(first + second, u64::from(COUNT));
+
+    let remains = chain.at_router(|| system.kill_slice(0).unwrap()).remains;
+    assert_eq!((remains.discarded, remains.in_hand), (first, 0));
+    assert_eq!(remains.taken, remains.sent + first);
+    let after = system.counters().unwrap();
+    assert_eq!(after.lost_by("dead_discarded"), first);
+    assert_eq!(after.lost_by("drop_checksum"), second);
+    assert_eq!(after.lost(), u64::from(COUNT), "{:?}", after.losses);
+    chain.close(&from, &to, 1, &after);
     chain.at_router(|| system.stop().unwrap());
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A **keeper** holds the programs, the settings and the namespace's switches; each slice is opened and run by a process that
 //! may end in any way. A process opens its sockets itself and sends their descriptors to the keeper over a Unix socket, which puts
-//! them into the programs' maps: so a process needs no right to the maps. What the keeper then has of them is a [`Witness`]. Without
+//! them into the programs' maps: so a process needs no right to the maps. What the keeper then has of them is a [`Watch`]. Without
 //! it a socket ends with its process, which takes it out of the map by itself; with it the keeper takes it out, and counts
 //! what the process has left behind ([`Remains`]). From then on the programs drop the packets of its queue and count them, the
 //! other slices go on, and another process can take the queue.
@@ -10,14 +10,16 @@
 //! [`System::isolated`](super::System::isolated) leads keeper and processes through the phases of a system; [`Keeper`]
 //! and [`serve`] are the two ends by themselves.
 
+mod discards;
 mod processes;
 mod remains;
 mod slice;
 mod sockets;
 mod words;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use pktio::af_xdp::Witness;
 
@@ -27,6 +29,7 @@ use super::counters::Counters;
 use super::forwarding::Forwarding;
 use super::{Error, SystemConfig, netslice};
 
+pub(super) use discards::Discards;
 pub(super) use processes::Processes;
 pub use processes::{Killed, Launch};
 pub use remains::Remains;
@@ -36,6 +39,13 @@ pub use slice::{serve, serve_ordered};
 const REGISTERED: u8 = 1;
 /// Devices of a system.
 const DEVICES: usize = 2;
+
+/// What a keeper sees of a slice in another process, also after that has ended. It keeps the slice's sockets open.
+#[derive(Debug)]
+pub struct Watch {
+    witness: Witness,
+    discards: Discards,
+}
 
 /// The process that holds what all slices stand on, and runs none.
 pub struct Keeper {
@@ -60,20 +70,21 @@ impl Keeper {
         })
     }
 
-    /// Waits for the sockets of a slice from the process at the other end, and gives it its queue's packets. Once the witness is
+    /// Waits for the sockets of a slice from the process at the other end, and gives it its queue's packets. Once the watch is
     /// dropped, the process alone holds its sockets.
     ///
     /// # Errors
     /// When the process ends before, or sends something else.
-    pub fn take_in(&mut self, process: &mut UnixStream) -> Result<Witness, Error> {
+    pub fn take_in(&mut self, process: &mut UnixStream) -> Result<Watch, Error> {
         let received = sockets::receive(process).map_err(Error::io("receive a slice's sockets"))?;
         let (number, sockets) = received;
+        let discards = discards_of(process).map_err(Error::io("share memory with a slice"))?;
         self.slices.register(number, &sockets)?;
         let witness = Witness::of(sockets, &self.slices.ports(number));
         let witness = witness.map_err(Error::io("map the rings of a slice"))?;
         let told = process.write_all(&[REGISTERED]);
         told.map_err(Error::io("tell a slice that it has its queue"))?;
-        Ok(witness)
+        Ok(Watch { witness, discards })
     }
 
     /// Takes the packets of a slice's queue away from its sockets: none is on its way to them when this returns.
@@ -101,4 +112,11 @@ impl Keeper {
         let of = |slice: u16| counters.value(&netslice::redirected(slice.into()));
         Ok(slices.map(of).collect())
     }
+}
+
+/// Waits until a process says where its slice's discards are.
+fn discards_of(process: &mut UnixStream) -> io::Result<Discards> {
+    let place: Option<PathBuf> = words::hear(process)?;
+    let ended = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    Discards::open(&place.ok_or_else(ended)?)
 }

@@ -8,12 +8,11 @@ use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pktio::af_xdp::Witness;
 use serde::{Deserialize, Serialize};
 use sys::clock::now_ns;
 
 use super::words::{self, Answer, Order, Question};
-use super::{Keeper, Remains, remains};
+use super::{Keeper, Remains, Watch, remains};
 use crate::system::counters::Counters;
 use crate::system::hands::Hands;
 use crate::system::machine::Machine;
@@ -68,7 +67,7 @@ struct Process {
     child: Child,
     /// Closed, it is the order to leave.
     link: Option<UnixStream>,
-    witness: Witness,
+    watch: Watch,
 }
 
 impl Process {
@@ -193,11 +192,11 @@ impl Processes {
         };
         let ordered = words::tell(&link, &order).map_err(Error::io(what()));
         match ordered.and_then(|()| keeper.take_in(&mut link)) {
-            Ok(witness) => Ok(Process {
+            Ok(watch) => Ok(Process {
                 number,
                 child,
                 link: Some(link),
-                witness,
+                watch,
             }),
             Err(error) => {
                 drop(link);
@@ -219,7 +218,7 @@ impl Processes {
 
     fn tell(&self) -> Result<Vec<(String, String)>, Error> {
         let first = self.living().next();
-        let mode = first.map(|process| process.witness.obtained());
+        let mode = first.map(|process| process.watch.witness.obtained());
         let mode = mode.transpose().map_err(Error::io("ask for the mode"))?;
         let mode = mode.flatten().map(|mode| mode.name());
         let mut told = match &self.keeper {
@@ -305,7 +304,7 @@ impl Machine for Processes {
         process.child.wait().map_err(Error::io(what()))?;
         let ended_ns = now_ns();
         Self::kept(&mut self.keeper)?.shut_out(slice)?;
-        let (remains, left) = remains::count(&self.config, slice, &process.witness)?;
+        let (remains, left) = remains::count(&self.config, slice, &process.watch)?;
         self.left.push(left);
         drop(process);
         Ok(Killed {

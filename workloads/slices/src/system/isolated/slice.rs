@@ -7,8 +7,8 @@ use pktio::af_xdp::{PortDevice, Ports, PortsConfig, XskProbe};
 use pktio::frame::Port;
 use sys::link;
 
-use super::sockets;
 use super::words::{self, Answer, Order, Question};
+use super::{Discards, sockets};
 use crate::system::counters::Counters;
 use crate::system::hands::{Hands, Takes};
 use crate::system::{
@@ -52,6 +52,12 @@ pub fn serve(
     let probe = io.probe();
     let sockets = [Port(0), Port(1)].map(|port| io.socket(port));
     sockets::send(keeper, number, &sockets).map_err(Error::io("send the sockets to the keeper"))?;
+    let shared = Discards::create().and_then(|discards| {
+        words::tell(&mut *keeper, &discards.path())?;
+        Ok(discards)
+    });
+    let discards = shared.map_err(Error::io("share memory with the keeper"))?;
+    hands.crew.show_discards(discards);
     let mut answer = [0];
     let told = keeper.read_exact(&mut answer);
     told.map_err(Error::io("wait for the keeper"))?;

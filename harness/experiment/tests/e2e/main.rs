@@ -16,6 +16,7 @@ mod exclusion;
 mod floods;
 mod frames;
 mod gates;
+mod ipv6;
 mod isolation;
 mod judged;
 mod kernel_steering;
@@ -89,6 +90,7 @@ fn cases() -> Vec<Case> {
         torture::cases(),
         floods::cases(),
         frames::cases(),
+        ipv6::cases(),
         isolation::cases(),
     ]
     .concat()

@@ -1,21 +1,24 @@
 //! The program that counts a trial's frames at the end of their path.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use steering::layout;
 
 use crate::counters::Counters;
+use crate::divert::key;
 use crate::object;
 use crate::{Error, FrameCounters, Result};
 
-/// What the frames of a trial are when they arrive: UDP over IPv4.
+/// What the frames of a trial are when they arrive: UDP over IPv4 or IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
     /// Hardware address of the device that they arrive at.
     pub mac: [u8; 6],
     /// Destination address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
+    /// Hops that routers leave it (TTL, hop limit).
+    pub hops: u8,
     /// UDP destination port.
     pub port: u16,
     /// UDP source port of the first flow; the others follow.
@@ -48,11 +51,13 @@ impl Count {
         }
         let [a, b, c, d, e, f] = expected.mac;
         let mac = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-        let address = u32::from(expected.address);
+        let [high, low] = key(expected.address);
         let mut loader = EbpfLoader::new();
         loader
             .override_global("MAC", &mac, true)
-            .override_global("ADDRESS", &address, true)
+            .override_global("ADDRESS_HIGH", &high, true)
+            .override_global("ADDRESS_LOW", &low, true)
+            .override_global("HOPS", &expected.hops, true)
             .override_global("PORT", &expected.port, true)
             .override_global("FIRST_FLOW", &expected.first_flow, true)
             .override_global("FLOWS", &expected.flows, true)

@@ -108,7 +108,8 @@ impl Divert {
     }
 }
 
-const fn key(address: IpAddr) -> AddressKey {
+/// An address as programs have it.
+pub(crate) const fn key(address: IpAddr) -> AddressKey {
     match address {
         IpAddr::V4(address) => v4_key(address.octets()),
         IpAddr::V6(address) => v6_key(address.octets()),

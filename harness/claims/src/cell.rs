@@ -5,8 +5,8 @@ use std::fmt;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use spec::{
-    Bytes, Count, Counted, Disturb, Io, Mechanism, PeerPlacement, ProbeMode, ProcessorKind,
-    Routing, Share, System, SystemKind, SystemSpec, Task, Trial, Wakeup,
+    Bytes, Count, Counted, Disturb, Io, IpVersion, Mechanism, PeerPlacement, ProbeMode,
+    ProcessorKind, Routing, Share, System, SystemKind, SystemSpec, Task, Trial, Wakeup,
 };
 
 /// What a number is taken of.
@@ -172,6 +172,8 @@ impl SweepValues {
                     && is(self.frame_size, traffic.frame_size)
                     && is(self.burst, traffic.burst)
                     && is(self.flows, traffic.flows)
+                    // Statements about frames are about those of IPv4.
+                    && traffic.ip == IpVersion::V4
                     && self.theta.is_none()
                     && self.get_ratio.is_none()
                     && self.keys.is_none()

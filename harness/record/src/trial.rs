@@ -131,9 +131,6 @@ pub struct FrameResult {
 }
 
 impl FrameResult {
-    /// Bytes of a frame's headers: Ethernet, IPv4 without options, UDP.
-    pub const HEADERS: u32 = 14 + 20 + 8;
-
     /// Of the lost frames of the traffic, the share that was recovered; `None` where none was lost.
     #[must_use]
     pub fn recovered_share(self) -> Option<f64> {

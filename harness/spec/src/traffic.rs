@@ -7,13 +7,14 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::ip_version::IpVersion;
 use crate::topology::TopologyKind;
 use crate::units::{Bytes, Share};
 
 /// Bytes of the header of a link, which the MTU does not count.
 pub(crate) const LINK_HEADER: u64 = 14;
 /// The shortest frame of Ethernet, without its frame check sequence.
-pub(crate) const SHORTEST_FRAME: Bytes = Bytes(60);
+const SHORTEST_FRAME: u64 = 60;
 
 /// What is done to each frame on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Validate)]
@@ -313,7 +314,8 @@ pub struct TrafficSpec {
     /// `{maelstrom: {r: 8, c: 3, loss: 1 %, burst: 4}}`.
     #[garde(dive)]
     pub processor: Processor,
-    /// Bytes of a frame with its link header, without its frame check sequence: from 60 B to `topology.mtu` + 14 B.
+    /// Bytes of a frame with its link header, without its frame check sequence: from 60 B (with `ip: 6` from 62 B,
+    /// with `round_trip` as well from 70 B) to `topology.mtu` + 14 B.
     /// Default: the largest.
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -334,6 +336,10 @@ pub struct TrafficSpec {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip: Option<bool>,
+    /// The version of the Internet protocol, 4 or 6, with `router` and `inspect`. Default: 4.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpVersion>,
 }
 
 /// Traffic with nothing left to choose.
@@ -352,6 +358,21 @@ pub struct Traffic {
     pub burst: u16,
     /// Whether the receiver sends each frame back, and the sender tells how long it took.
     pub round_trip: bool,
+    /// The version of the Internet protocol.
+    #[serde(default, skip_serializing_if = "IpVersion::is_v4")]
+    pub ip: IpVersion,
+}
+
+impl Traffic {
+    /// Bytes of the payload by which a frame that comes back is known again.
+    pub const ID: u64 = 8;
+
+    /// Bytes of UDP payload of each frame.
+    #[must_use]
+    pub fn payload(&self) -> u64 {
+        let headers = u64::from(self.ip.headers());
+        self.frame_size.get().saturating_sub(headers)
+    }
 }
 
 impl TrafficSpec {
@@ -359,6 +380,16 @@ impl TrafficSpec {
     #[must_use]
     pub fn arrivals(&self) -> FrameArrivals {
         self.arrivals.unwrap_or(FrameArrivals::Saturate)
+    }
+
+    /// The shortest frame that there can be, with its headers and what it is known again by.
+    pub(crate) fn shortest_frame(&self) -> Bytes {
+        let known_again = match self.round_trip {
+            Some(true) => Traffic::ID,
+            Some(false) | None => 0,
+        };
+        let needed = u64::from(self.ip.unwrap_or_default().headers()) + known_again;
+        Bytes(needed.max(SHORTEST_FRAME))
     }
 
     /// The traffic with its defaults filled in, over links of this MTU.
@@ -372,6 +403,7 @@ impl TrafficSpec {
             flows: self.flows.unwrap_or(1024),
             burst: self.burst.unwrap_or(1),
             round_trip: self.round_trip.unwrap_or(false),
+            ip: self.ip.unwrap_or_default(),
         }
     }
 
@@ -384,6 +416,7 @@ impl TrafficSpec {
             flows,
             burst,
             round_trip,
+            ip,
         } = self.resolve(mtu);
         Self {
             processor,
@@ -392,6 +425,7 @@ impl TrafficSpec {
             flows: Some(flows),
             burst: Some(burst),
             round_trip: Some(round_trip),
+            ip: Some(ip),
         }
     }
 }

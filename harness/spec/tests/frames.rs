@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use spec::{
-    Bytes, FrameArrivals, Integrity, IpsecOptions, LoadPoint, MaelstromOptions, PeerPlacement,
-    Processor, Rate, Share, Spec, SystemKind, Task, Traffic, Trial, expand,
+    Bytes, FrameArrivals, Integrity, IpVersion, IpsecOptions, LoadPoint, MaelstromOptions,
+    PeerPlacement, Processor, Rate, Share, Spec, SystemKind, Task, Traffic, Trial, expand,
 };
 
 const TEXT: &str = "
@@ -45,6 +45,7 @@ fn defaults_are_filled_in() {
             flows: 1024,
             burst: 1,
             round_trip: false,
+            ip: IpVersion::V4,
         };
         assert_eq!(trial.task, Task::Frames(expected));
         assert_eq!((trial.load, trial.workload()), (LoadPoint::Saturate, None));
@@ -203,6 +204,7 @@ fn rates_are_in_frames_a_second() {
 fn the_resolved_spec_is_complete_and_gives_the_same_trials() {
     for set in [
         &["topology.mtu=1400"] as &[&str],
+        &["traffic.ip=6"],
         &["sweep={queues: [1, 2]}"],
         &["traffic.arrivals=fixed", "load={rates: [1 kframes/s]}"],
         &[
@@ -248,6 +250,7 @@ fn ids_differ_by_what_is_asked() {
     for same in [
         "traffic.flows=1024",
         "traffic.frame_size=1514 B",
+        "traffic.ip=4",
         "systems=[{system: netslice, routing: mirror}, kernel_forward, raw_parallel, pcap]",
     ] {
         let ids: BTreeSet<_> = trials(&[same]).iter().map(Trial::id).collect();
@@ -262,6 +265,7 @@ fn ids_differ_by_what_is_asked() {
         "traffic.flows=1",
         "traffic.frame_size=60 B",
         "traffic.processor=inspect",
+        "traffic.ip=6",
         "topology.queues=1",
     ] {
         let systems = "systems=[netslice, raw_parallel]";

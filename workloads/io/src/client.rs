@@ -17,8 +17,8 @@ use crate::af_xdp::XskProbe;
 use crate::af_xdp::kernel_ring::{CompletionRing, FillRing, RxRing, TxRing};
 use crate::af_xdp::socket::{BindMode, Obtained, Xsk};
 use crate::af_xdp::umem::{HEADROOM, Umem};
-pub use crate::af_xdp::wire::Protocol;
 use crate::af_xdp::wire::{self, Headers, MOST_HEADERS, Tags};
+pub use crate::af_xdp::wire::{Protocol, TTL};
 
 /// Frames posted beyond what a full RX ring holds, at most.
 const BEYOND_RING: u32 = 4096;

@@ -102,7 +102,15 @@ impl AfXdpTransport {
 
 /// Both ends of the link.
 pub(crate) fn stations(config: &ClientConfig, plan: &AfXdpPlan<'_>) -> (Station, Station) {
-    let station = |mac, address| Station {
+    (
+        station(plan.client_mac, config.client),
+        station(plan.server_mac, config.server),
+    )
+}
+
+/// An end that has one address.
+pub(crate) const fn station(mac: [u8; 6], address: IpAddr) -> Station {
+    Station {
         mac,
         v4: if let IpAddr::V4(v4) = address {
             v4
@@ -114,19 +122,20 @@ pub(crate) fn stations(config: &ClientConfig, plan: &AfXdpPlan<'_>) -> (Station,
         } else {
             Ipv6Addr::UNSPECIFIED
         },
-    };
-    (
-        station(plan.client_mac, config.client),
-        station(plan.server_mac, config.server),
-    )
+    }
+}
+
+/// Source and destination, of IPv6 where either is.
+pub(crate) fn addresses(from: IpAddr, to: IpAddr) -> Addresses {
+    match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => Addresses::V4(from.octets(), to.octets()),
+        (from, to) => Addresses::V6(v6_octets(from), v6_octets(to)),
+    }
 }
 
 /// The queue of each (server port, flow), computed before the trial.
 pub(crate) fn queues_of_flows(config: &ClientConfig, plan: &AfXdpPlan<'_>) -> Vec<Vec<u16>> {
-    let addresses = match (config.client, config.server) {
-        (IpAddr::V4(client), IpAddr::V4(server)) => Addresses::V4(client.octets(), server.octets()),
-        (client, server) => Addresses::V6(v6_octets(client), v6_octets(server)),
-    };
+    let addresses = addresses(config.client, config.server);
     let indirection = Indirection::even(plan.queues);
     let queue = |dst_port, flow| match plan.queue_choice {
         QueueChoice::Rss => {

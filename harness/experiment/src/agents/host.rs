@@ -202,6 +202,7 @@ impl HostRole {
             }
             Action::NoErrors => no_icmp_errors()?,
             Action::OnlyV4 => no_ipv6()?,
+            Action::NoGroups { device } => link::without_groups(device)?,
             Action::Route {
                 device,
                 network,

@@ -1,6 +1,6 @@
 //! What the coordinator asks of a server, ours or an external one, and what it is told.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use kv::server::{DropLine, ServerConfig, ThreadInfo};
 use record::{DeliveredStep, SteeringStep};
@@ -91,7 +91,9 @@ pub(crate) struct FrameCount {
     /// Its hardware address.
     pub(crate) mac: [u8; 6],
     /// Its address.
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
+    /// Hops that routers leave the frames.
+    pub(crate) hops: u8,
     /// UDP port of the frames.
     pub(crate) port: u16,
     /// UDP source port of the first flow; the others follow.

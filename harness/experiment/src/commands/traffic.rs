@@ -14,7 +14,11 @@ pub(super) fn explained(trials: &[Trial]) -> Option<Vec<String>> {
     let mut lines = vec![
         format!("{hosts}, each in a network namespace of its own"),
         format!("veth pairs join them: {queues} queue(s), MTU {mtu}"),
-        format!("frames of {sizes}, of {flows} flow(s), {}", sent(traffic)),
+        format!(
+            "IPv{} frames of {sizes}, of {flows} flow(s), {}",
+            traffic.ip,
+            sent(traffic)
+        ),
         done(trials, traffic.processor),
     ];
     lines.extend(told(trials));
@@ -163,7 +167,7 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
         let expected = [
             "sender - router - receiver, each in a network namespace of its own",
             "veth pairs join them: 2 queue(s), MTU 1500",
-            "frames of 1514 B, of 1024 flow(s), as many as the sender makes",
+            "IPv4 frames of 1514 B, of 1024 flow(s), as many as the sender makes",
             "the router sends each on by the route that it looks up",
             "the receiver counts and drops them",
         ];
@@ -171,6 +175,8 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
         let swept = lines(&["sweep={queues: [1, 2], frame_size: [60 B, 128 B]}"]);
         assert!(swept[1].contains("1 or 2 queue(s)"), "{swept:?}");
         assert!(swept[2].contains("frames of 60 B or 128 B"), "{swept:?}");
+        let version = lines(&["traffic.ip=6"]);
+        assert!(version[2].starts_with("IPv6 frames of"), "{version:?}");
         let told = lines(&["systems=[netslice, {system: netslice, label: b, routing: kernel}]"]);
         assert_eq!(told[..4], expected[..4]);
         assert!(told[4].starts_with("to b the kernel tells"), "{told:?}");

@@ -61,6 +61,11 @@ pub(crate) enum Action {
     /// No IPv6 on any device: a kernel that begins to forward it reports groups, and its reports would be counted among
     /// the frames.
     OnlyV4,
+    /// No groups on a device: a kernel that begins to forward IPv6 would join one, and its report be counted among the frames.
+    NoGroups {
+        /// The device.
+        device: String,
+    },
     /// The way to a network that is not on any of the host's links.
     Route {
         /// The device.
@@ -130,6 +135,7 @@ impl fmt::Display for Action {
             }
             Self::NoErrors => f.write_str("no ICMP errors of the kernel's own"),
             Self::OnlyV4 => f.write_str("no IPv6"),
+            Self::NoGroups { device } => write!(f, "no groups on {device}"),
             Self::Route {
                 device,
                 network,

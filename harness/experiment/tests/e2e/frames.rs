@@ -30,7 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// The ledger closes, and what arrived is what should have become of what was sent.
-fn expect_delivered(trial: &Row) -> Result<()> {
+pub(crate) fn expect_delivered(trial: &Row) -> Result<()> {
     trial.expect_closed()?;
     let who = trial.who();
     let (answered, sent) = (trial.number("answered")?, trial.number("sent")?);
@@ -49,7 +49,7 @@ fn expect_delivered(trial: &Row) -> Result<()> {
 }
 
 /// What has threads took the frames into user space, and the kernel's systems did not.
-fn expect_path(trial: &Row, host: &str) -> Result<()> {
+pub(crate) fn expect_path(trial: &Row, host: &str) -> Result<()> {
     let who = trial.who();
     let received = trial.counter(host, "frames_received")?;
     let answered = trial.number("answered")?;

@@ -16,6 +16,7 @@ mod exclusion;
 mod floods;
 mod frames;
 mod gates;
+mod ipv6;
 mod isolation;
 mod judged;
 mod kernel_steering;
@@ -91,6 +92,7 @@ fn cases() -> Vec<Case> {
         floods::cases(),
         frames::cases(),
         routes::cases(),
+        ipv6::cases(),
         isolation::cases(),
     ]
     .concat()

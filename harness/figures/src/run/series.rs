@@ -1,5 +1,7 @@
 //! What tells the lines of a figure apart, and what keeps trials off one axis.
 
+use spec::IpVersion;
+
 use super::names;
 use super::swept::Swept;
 
@@ -23,27 +25,35 @@ pub(crate) struct Traffic {
     pub(crate) queues: u32,
     /// Length of a frame, link header included.
     pub(crate) frame_bytes: u32,
+    /// The version of the Internet protocol.
+    ip: IpVersion,
 }
 
 /// The names by which a sweep changes what [`Traffic`] says.
 const TRAFFIC: [&str; 2] = ["queues", "frame_size"];
 
 impl Traffic {
-    /// Reads the columns; `None` where they are empty.
-    pub(super) fn parse(processor: &str, queues: &str, frame_bytes: &str) -> Option<Self> {
+    /// Reads the columns; `None` where they are empty. Runs that have no version in theirs knew one.
+    pub(super) fn parse(
+        processor: &str,
+        queues: &str,
+        frame_bytes: &str,
+        ip: &str,
+    ) -> Option<Self> {
         Some(Self {
             processor: processor.to_owned(),
             queues: queues.parse().ok()?,
             frame_bytes: frame_bytes.parse().ok()?,
+            ip: match ip {
+                "" => IpVersion::V4,
+                ip => ip.parse::<u8>().ok()?.try_into().ok()?,
+            },
         })
     }
 
     /// UDP payload of a frame, bit.
     pub(crate) fn payload_bits(&self) -> f64 {
-        f64::from(
-            self.frame_bytes
-                .saturating_sub(record::FrameResult::HEADERS),
-        ) * 8.0
+        f64::from(self.frame_bytes.saturating_sub(self.ip.headers())) * 8.0
     }
 
     fn describe_without(&self, axes: &[&str]) -> Vec<String> {
@@ -54,7 +64,12 @@ impl Traffic {
         let frames = format!("frames of {} B", self.frame_bytes);
         let shown = TRAFFIC.into_iter().zip([queues, frames]);
         let shown = shown.filter(|(name, _)| !axes.contains(name));
+        let version = match self.ip {
+            IpVersion::V4 => None,
+            IpVersion::V6 => Some("IPv6".to_owned()),
+        };
         std::iter::once(self.processor.clone())
+            .chain(version)
             .chain(shown.map(|(_, text)| text))
             .collect()
     }
@@ -135,7 +150,7 @@ mod tests {
             topology: "chain".to_owned(),
             swept: Swept::parse("queues 2, batch 16"),
             workload: Default::default(),
-            traffic: Traffic::parse("router", "2", "1514"),
+            traffic: Traffic::parse("router", "2", "1514", "4"),
         };
         assert_eq!(
             setting.workload(),
@@ -146,8 +161,13 @@ mod tests {
             without,
             "topology chain, fidelity veth · router, frames of 1514 B"
         );
-        assert_eq!(setting.traffic.unwrap().payload_bits(), 11_776.0);
-        assert_eq!(Traffic::parse("", "", ""), None);
+        assert_eq!(setting.traffic.clone().unwrap().payload_bits(), 11_776.0);
+        assert_eq!(Traffic::parse("router", "2", "1514", ""), setting.traffic);
+        assert_eq!(Traffic::parse("", "", "", ""), None);
+        let v6 = Traffic::parse("router", "2", "1514", "6").unwrap();
+        assert_eq!(v6.payload_bits(), 11_616.0);
+        let described = v6.describe_without(&[]).join(", ");
+        assert_eq!(described, "router, IPv6, 2 queues, frames of 1514 B");
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Loop {
 const ONE_WAY: &str = "round_trip";
 
 /// Columns of packet trials that tell settings apart.
-const TRAFFIC: [&str; 3] = ["processor", "queues", "frame_bytes"];
+const TRAFFIC: [&str; 4] = ["processor", "queues", "frame_bytes", "ip"];
 
 /// The table with these columns, empty where the run was recorded before there were such.
 fn with_columns(mut frame: DataFrame, names: &[&str]) -> PolarsResult<DataFrame> {
@@ -179,7 +179,7 @@ const DROP: &str = "drop_";
 const WORKLOAD: [&str; 4] = ["keys", "theta", "get_ratio", "swept"];
 
 /// Columns that tell settings and series apart.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "fidelity",
     "topology",
     "keys",
@@ -191,6 +191,7 @@ const KEYS: [&str; 11] = [
     "processor",
     "queues",
     "frame_bytes",
+    "ip",
 ];
 
 impl Trials {
@@ -304,7 +305,7 @@ impl Trials {
                 topology: text(1).to_owned(),
                 workload: [2, 3, 4].map(|column| text(column).to_owned()),
                 swept: Swept::parse(text(5)),
-                traffic: Traffic::parse(text(8), text(9), text(10)),
+                traffic: Traffic::parse(text(8), text(9), text(10), text(11)),
             };
             let series = Series {
                 label: text(6).to_owned(),

@@ -6,8 +6,9 @@ use super::{cell, decimal, ratio};
 use crate::trial::TrialRecord;
 
 /// The columns in order.
-pub(super) const COLUMNS: [&str; 24] = [
+pub(super) const COLUMNS: [&str; 25] = [
     "processor",
+    "ip",
     "queues",
     "frame_bytes",
     "round_trip",
@@ -43,6 +44,7 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
     let recovery = record.recovery;
     vec![
         traffic.processor.name().to_owned(),
+        traffic.ip.to_string(),
         record.trial.topology.queues.to_string(),
         traffic.frame_size.get().to_string(),
         traffic.round_trip.to_string(),

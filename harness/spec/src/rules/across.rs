@@ -5,6 +5,7 @@ mod encryption;
 mod flood;
 mod hot_keys;
 mod in_kernel;
+mod ip;
 mod isolation;
 mod lossy;
 mod multi_key;

@@ -3,6 +3,7 @@
 mod calls;
 mod choices;
 mod floods;
+mod ip;
 mod isolation;
 mod multi_key;
 mod overrides;

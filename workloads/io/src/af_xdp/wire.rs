@@ -16,7 +16,8 @@ pub const IPV6_HEADER: usize = packet::ipv6::HEADER_LEN;
 
 const MACS: usize = 12;
 const MOST_TAGS: usize = 2 * ethernet::VLAN_TAG_LEN;
-const TTL: u8 = 64;
+/// Hops that a packet may take (TTL, hop limit), as written here.
+pub const TTL: u8 = 64;
 
 /// Bytes that headers may take at most: two VLAN tags, the longest IPv4 header.
 pub const MOST_HEADERS: usize = ethernet::HEADER_LEN + MOST_TAGS + 60 + udp::HEADER_LEN;

@@ -1,20 +1,21 @@
 //! The frames of each queue. Pure.
 
-use std::net::Ipv6Addr;
-
-use packet::Addresses;
-use pktio::client::{Flow, Protocol, Station, request_frame};
+use pktio::client::{Flow, Protocol, request_frame};
 use steering::rss::{DEFAULT_KEY, Indirection, Tuple, queue_of_flow};
 
 use super::FramesConfig;
+use crate::af_xdp::{addresses, station};
 
-/// Bytes of headers: Ethernet, IPv4 without options, UDP.
-pub const HEADERS: usize = 14 + 20 + 8;
+/// Bytes of headers: Ethernet, IP without options or extension headers, UDP.
+pub(super) const fn headers(config: &FramesConfig) -> usize {
+    let network = if config.destination.is_ipv4() { 20 } else { 40 };
+    14 + network + 8
+}
 
 /// The flows that RSS gives to a queue of the far end.
 pub(super) fn flows_of(config: &FramesConfig, queue: usize) -> Vec<u16> {
     let indirection = Indirection::even(config.queues);
-    let addresses = Addresses::V4(config.source.octets(), config.destination.octets());
+    let addresses = addresses(config.source, config.destination);
     let of_flow = |flow: u16| {
         let tuple = Tuple {
             addresses,
@@ -31,16 +32,11 @@ pub(super) fn flows_of(config: &FramesConfig, queue: usize) -> Vec<u16> {
 /// A frame of each of these flows in turn. As many as the next power of two, for the generator's list is so long: the
 /// first flows come up twice rather than the last not at all.
 pub(super) fn frames(config: &FramesConfig, flows: &[u16]) -> Vec<Vec<u8>> {
-    let station = |mac, v4| Station {
-        mac,
-        v4,
-        v6: Ipv6Addr::UNSPECIFIED,
-    };
     let from = station(config.mac, config.source);
     let to = station(config.next_hop, config.destination);
     let frame = |flow: &u16| {
         let addressed = Flow {
-            protocol: Protocol::V4,
+            protocol: Protocol::of(config.destination),
             source_port: config.first_flow + flow,
             server_port: config.port,
         };
@@ -52,7 +48,7 @@ pub(super) fn frames(config: &FramesConfig, flows: &[u16]) -> Vec<Vec<u8>> {
 
 /// Letters without a meaning, others for each flow: what a search for words has to look at.
 fn payload(config: &FramesConfig, flow: u16) -> Vec<u8> {
-    let length = usize::from(config.frame_bytes) - HEADERS;
+    let length = usize::from(config.frame_bytes) - headers(config);
     let mut state = u64::from(flow) + 1;
     let mut letter = || {
         // Knuth, MMIX.
@@ -109,18 +105,28 @@ mod tests {
 
     #[test]
     fn frames_have_the_size_and_the_addresses_that_were_asked_for() {
-        let config = config(1, 3);
-        let frames = frames(&config, &[0, 1, 2]);
-        assert_eq!(frames.len(), 4, "a power of two");
-        assert_eq!(frames[3], frames[0]);
-        for (flow, frame) in (0u16..3).zip(&frames) {
-            assert_eq!(frame.len(), 60);
-            assert_eq!(frame[..12], [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]);
-            let datagram = datagram(frame.as_slice()).unwrap();
-            assert_eq!((datagram.src_port, datagram.dst_port), (16_384 + flow, 9));
-            assert_eq!((datagram.payload_at, datagram.payload_len), (HEADERS, 18));
-            assert!(frame[HEADERS..].iter().all(u8::is_ascii_lowercase));
+        let v4 = config(1, 3);
+        let v6 = FramesConfig {
+            source: "fd53::2".parse().unwrap(),
+            destination: "fd53:1::2".parse().unwrap(),
+            frame_bytes: 80,
+            ..v4.clone()
+        };
+        for (config, headers) in [(v4, 42), (v6, 62)] {
+            let frames = frames(&config, &[0, 1, 2]);
+            assert_eq!(frames.len(), 4, "a power of two");
+            assert_eq!(frames[3], frames[0]);
+            for (flow, frame) in (0u16..3).zip(&frames) {
+                assert_eq!(frame.len(), usize::from(config.frame_bytes));
+                assert_eq!(frame[..12], [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]);
+                let datagram = datagram(frame.as_slice()).unwrap();
+                assert_eq!((datagram.src_port, datagram.dst_port), (16_384 + flow, 9));
+                assert_eq!((datagram.payload_at, datagram.payload_len), (headers, 18));
+                let to = addresses(config.source, config.destination);
+                assert_eq!(datagram.addresses(frame.as_slice()), Some(to));
+                assert!(frame[headers..].iter().all(u8::is_ascii_lowercase));
+            }
+            assert_ne!(frames[0][headers..], frames[1][headers..]);
         }
-        assert_ne!(frames[0][HEADERS..], frames[1][HEADERS..]);
     }
 }

@@ -8,7 +8,7 @@
 mod list;
 mod pace;
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use sys::account::{CpuSnapshot, Usage};
@@ -20,7 +20,8 @@ use crate::phases::Phases;
 use crate::{ClientError, Latency, Recording, lanes};
 use pace::Bursts;
 
-pub use list::HEADERS;
+/// Hops that a frame may take (TTL, hop limit).
+pub use pktio::client::TTL;
 
 /// What is sent, from where, and how fast.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,16 +36,16 @@ pub struct FramesConfig {
     /// Hardware address of the first hop.
     pub next_hop: [u8; 6],
     /// Source address.
-    pub source: Ipv4Addr,
-    /// Destination address.
-    pub destination: Ipv4Addr,
+    pub source: IpAddr,
+    /// Destination address, of the same version.
+    pub destination: IpAddr,
     /// UDP source port of the first flow; the others follow.
     pub first_flow: u16,
     /// Number of flows.
     pub flows: u16,
     /// UDP destination port.
     pub port: u16,
-    /// Bytes of a frame with its link header, without its check sequence: 42 to 1536.
+    /// Bytes of a frame with its link header, without its check sequence: 42 (over IPv6 62) to 1536.
     pub frame_bytes: u16,
     /// CPU of each queue's generator: its number modulo the number of queues is the queue.
     pub cpus: Vec<u32>,
@@ -257,10 +258,17 @@ fn check(config: &FramesConfig) -> Result<(), ClientError> {
             config.flows, config.first_flow
         ));
     }
-    if usize::from(config.frame_bytes) < HEADERS {
+    if config.source.is_ipv4() != config.destination.is_ipv4() {
         return refuse(format!(
-            "frame_bytes: {} bytes of headers do not fit into {}",
-            HEADERS, config.frame_bytes
+            "destination: {} is of another version of IP than the source, {}",
+            config.destination, config.source
+        ));
+    }
+    let headers = list::headers(config);
+    if usize::from(config.frame_bytes) < headers {
+        return refuse(format!(
+            "frame_bytes: {headers} bytes of headers do not fit into {}",
+            config.frame_bytes
         ));
     }
     match config.pace {

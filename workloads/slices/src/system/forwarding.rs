@@ -2,7 +2,7 @@
 //!
 //! A host that begins to forward IPv6 joins the group of all routers on each link that knows groups, and reports that by MLD within
 //! seconds (seen on Linux 6.18): one or two frames that are no traffic leave by each device. It does so even where IPv6 is
-//! off, so there its switch is left alone.
+//! off, so there its switch is left alone. On a link without groups (`sys::link::without_groups`) it does not.
 
 use std::{io, mem};
 

@@ -78,6 +78,16 @@ pub fn quiet(name: &str) -> io::Result<()> {
         .doing(|| format!("switch address resolution off on {name}"))
 }
 
+/// Takes the link for one that knows no groups (`IFF_MULTICAST` off). A kernel that begins to forward IPv6 joins the group of all
+/// routers on each of the others, and reports it within seconds (MLD). Call it before the link is up.
+///
+/// # Errors
+/// As [`set_up`].
+pub fn without_groups(name: &str) -> io::Result<()> {
+    set_flags(name, LinkFlags::empty(), LinkFlags::Multicast)
+        .doing(|| format!("switch groups off on {name}"))
+}
+
 /// Has the kernel resolve the addresses of neighbours on the link, as it does on links that are not [`quiet`].
 ///
 /// # Errors

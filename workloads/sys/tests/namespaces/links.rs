@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use steerbench_sys::link::{self, MacAddress, Peer, VethSpec};
 use steerbench_sys::netns::{self, Namespace};
+use steerbench_sys::sysctl;
 
 pub(crate) const SERVER_MAC: MacAddress = MacAddress([2, 0x53, 0x42, 0, 0, 1]);
 pub(crate) const CLIENT_MAC: MacAddress = MacAddress([2, 0x53, 0x42, 0, 0, 2]);
@@ -142,6 +143,27 @@ pub(crate) fn silence() {
     let there = client.run(|| link::statistics("client")).unwrap().unwrap();
     assert_eq!((here.rx_packets, here.tx_packets), (0, 0), "{here:?}");
     assert_eq!((there.rx_packets, there.tx_packets), (0, 0), "{there:?}");
+}
+
+/// A host that begins to forward IPv6 reports by each link that it has joined a group, but for links that know none.
+pub(crate) fn groups() {
+    netns::unshare_here().unwrap();
+    let client = Namespace::create().unwrap();
+    link::create_veth(&spec(1, Peer::In(&client))).unwrap();
+    link::without_groups("server").unwrap();
+    configure("server", SERVER, CLIENT, CLIENT_MAC);
+    client
+        .run(|| configure("client", CLIENT, SERVER, SERVER_MAC))
+        .unwrap();
+    link::await_running("server", Duration::from_secs(5)).unwrap();
+    let forward = || sysctl::write("net.ipv6.conf.all.forwarding", "1");
+    forward().unwrap();
+    client.run(forward).unwrap().unwrap();
+    std::thread::sleep(Duration::from_secs(5));
+    let here = link::statistics("server").unwrap();
+    let there = client.run(|| link::statistics("client")).unwrap().unwrap();
+    assert_eq!(here.tx_packets, 0, "{here:?}");
+    assert!(there.tx_packets > 0, "{there:?}");
 }
 
 pub(crate) fn errors() {

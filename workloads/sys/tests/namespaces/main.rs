@@ -65,6 +65,7 @@ const CASES: &[Case] = &[
         links::datagrams,
     ),
     ("links::nothing_is_sent_unasked", links::silence),
+    ("links::without_groups_none_is_joined", links::groups),
     ("links::errors_name_what_is_missing_or_taken", links::errors),
     (
         "devices::a_veth_tells_its_driver_channels_and_counters",

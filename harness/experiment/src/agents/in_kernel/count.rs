@@ -24,6 +24,7 @@ pub(super) fn load(config: &FrameCount) -> Result<Count> {
     let expected = Expected {
         mac: config.mac,
         address: config.address,
+        hops: config.hops,
         port: config.port,
         first_flow: config.first_flow,
         flows: config.flows,

@@ -2,7 +2,6 @@
 
 use hdrhistogram::Histogram;
 use loadgen::Latency;
-use loadgen::frames::HEADERS;
 use record::{
     CounterRow, DeliveredStep, DeviceState, FrameResult, Interval, Ledger, Machine, ProgramRuns,
     SliceFault, Steering, Timestamp, TrialData,
@@ -163,12 +162,7 @@ fn whole_ledger(plan: &FramePlan, sent: &Sent, whole: &AtRest) -> Ledger {
 }
 
 fn phase(evidence: &Evidence<'_>) -> Phase {
-    let payload = evidence
-        .plan
-        .traffic
-        .frame_size
-        .get()
-        .saturating_sub(HEADERS as u64);
+    let payload = evidence.plan.traffic.payload();
     match &evidence.sent {
         Sent::OneWay(report) => {
             let related = &evidence.arrived.related;

@@ -3,7 +3,9 @@
 //! Each pair of devices is made by the host that is nearer to the sender. Every host knows its neighbours' hardware
 //! addresses and the way to both ends beforehand, so that nobody ever asks for anything.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use spec::IpVersion;
 
 use super::super::action::Action;
 use super::super::topology::{HostPlan, Port, Receiver, device, joined};
@@ -16,12 +18,33 @@ pub(crate) struct Device {
     pub(crate) name: &'static str,
     /// Hardware address (locally administered).
     pub(crate) mac: [u8; 6],
-    /// Its address, in the range that RFC 2544 sets apart for benchmarks (198.18.0.0/15); its network has 24 bits.
+    /// Its IPv4 address, in the range that RFC 2544 sets apart for benchmarks (198.18.0.0/15); its network has 24 bits.
     pub(crate) address: Ipv4Addr,
 }
 
+impl Device {
+    /// Its address in the trial's version of IP. In IPv6 it has the numbers of its network and its own (a network of 64 bits, in
+    /// the range for local use, RFC 4193).
+    pub(crate) const fn address_in(self, ip: IpVersion) -> IpAddr {
+        match ip {
+            IpVersion::V4 => IpAddr::V4(self.address),
+            IpVersion::V6 => {
+                let [_, b, c, d] = self.address.octets();
+                let [b, c, d] = [b as u16, c as u16, d as u16];
+                IpAddr::V6(Ipv6Addr::new(0xfd53, b, c, 0, 0, 0, 0, d))
+            }
+        }
+    }
+}
+
 /// Bits of each link's network.
-const PREFIX: u8 = 24;
+const fn prefix(ip: IpVersion) -> u8 {
+    match ip {
+        IpVersion::V4 => 24,
+        IpVersion::V6 => 64,
+    }
+}
+
 /// What a tunnel or a code adds to a packet at most: room on the link between two routers.
 pub(crate) const BETWEEN: u16 = 128;
 
@@ -134,6 +157,8 @@ pub(crate) struct Row<'a> {
     pub(crate) queues: u16,
     /// Largest packet of the ends' links, in bytes.
     pub(crate) mtu: u16,
+    /// What version of IP the hosts have.
+    pub(crate) ip: IpVersion,
     /// What receives at the sender: XDP where frames come back to it.
     pub(crate) sender: Receiver,
     /// What receives at the routers.
@@ -151,12 +176,8 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
     let Row {
         routers, placement, ..
     } = *row;
-    let mut hosts = vec![end(
-        Part::Sender,
-        SENDER,
-        row.sender,
-        &placement.sender_napi,
-    )];
+    let sender_napi = &placement.sender_napi;
+    let mut hosts = vec![end(row, Part::Sender, SENDER, row.sender, sender_napi)];
     for (number, (router, cpus)) in routers.iter().zip(&placement.routers).enumerate() {
         if number > 0 && row.path {
             let ports = PATH.map(|of| {
@@ -169,7 +190,7 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
         }
         let devices = router
             .devices
-            .map(|of| (of.name, ready(of, row.router, &cpus.k_peers)));
+            .map(|of| (of.name, ready(row, of, row.router, &cpus.k_peers)));
         let mut host = between(Part::Router, router.scope, devices);
         host.steps
             .before
@@ -177,11 +198,22 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
         hosts.push(host);
     }
     let receiver_napi = &placement.receiver_napi;
-    hosts.push(end(Part::Receiver, RECEIVER, Receiver::Xdp, receiver_napi));
+    hosts.push(end(
+        row,
+        Part::Receiver,
+        RECEIVER,
+        Receiver::Xdp,
+        receiver_napi,
+    ));
     join(row, &mut hosts);
     introduce(row, &mut hosts);
-    for host in &mut hosts {
-        host.steps.before.insert(0, Action::OnlyV4);
+    match row.ip {
+        IpVersion::V4 => {
+            for host in &mut hosts {
+                host.steps.before.insert(0, Action::OnlyV4);
+            }
+        }
+        IpVersion::V6 => {}
     }
     hosts
 }
@@ -222,20 +254,16 @@ fn introduce(row: &Row<'_>, hosts: &mut [ChainHost]) {
         .chain(routers)
         .chain([RECEIVER])
         .collect();
+    let ip = row.ip;
+    let mut tell = |host: usize, action| known[host].steps.before.push(action);
     for (number, pair) in ends.chunks_exact(2).enumerate() {
-        known[number].steps.before.push(neighbour(pair[0], pair[1]));
-        known[number + 1]
-            .steps
-            .before
-            .push(neighbour(pair[1], pair[0]));
+        tell(number, neighbour(ip, pair[0], pair[1]));
+        tell(number + 1, neighbour(ip, pair[1], pair[0]));
     }
     if let [egress, ingress] = row.routers {
         let between = [egress.devices[1], ingress.devices[0]];
-        known[1].steps.before.push(route(RECEIVER, between));
-        known[2]
-            .steps
-            .before
-            .push(route(SENDER, [between[1], between[0]]));
+        tell(1, route(RECEIVER, between));
+        tell(2, route(SENDER, [between[1], between[0]]));
     }
 }
 
@@ -259,7 +287,7 @@ fn between(part: Part, scope: &'static str, devices: [(&'static str, HostPlan); 
 }
 
 /// A host with one device.
-fn end(part: Part, of: Device, receiver: Receiver, napi: &[u32]) -> ChainHost {
+fn end(row: &Row<'_>, part: Part, of: Device, receiver: Receiver, napi: &[u32]) -> ChainHost {
     ChainHost {
         part,
         scope: match part {
@@ -269,14 +297,23 @@ fn end(part: Part, of: Device, receiver: Receiver, napi: &[u32]) -> ChainHost {
             Part::Receiver => "receiver host",
         },
         devices: vec![of.name],
-        steps: ready(of, receiver, napi),
+        steps: ready(row, of, receiver, napi),
     }
 }
 
 /// What makes one device ready. GRO comes on when it is up: the device at the far end learns only of a change then that
 /// frames may be redirected to it, and would refuse all (veth_set_features).
-fn ready(of: Device, receiver: Receiver, napi: &[u32]) -> HostPlan {
+fn ready(row: &Row<'_>, of: Device, receiver: Receiver, napi: &[u32]) -> HostPlan {
     let mut plan = device(of.name, napi, receiver);
+    match row.ip {
+        IpVersion::V4 => {}
+        IpVersion::V6 => plan.before.insert(
+            0,
+            Action::NoGroups {
+                device: of.name.to_owned(),
+            },
+        ),
+    }
     let is_late = |action: &Action| matches!(action, Action::Offloads { .. });
     let late: Vec<Action> = plan
         .before
@@ -285,8 +322,8 @@ fn ready(of: Device, receiver: Receiver, napi: &[u32]) -> HostPlan {
     plan.before.extend(late);
     plan.before.push(Action::Address {
         device: of.name.to_owned(),
-        address: of.address.into(),
-        prefix: PREFIX,
+        address: of.address_in(row.ip),
+        prefix: prefix(row.ip),
     });
     plan
 }
@@ -298,21 +335,21 @@ fn port(of: Device) -> Port {
     }
 }
 
-fn neighbour(of: Device, peer: Device) -> Action {
+fn neighbour(ip: IpVersion, of: Device, peer: Device) -> Action {
     Action::Neighbour {
         device: of.name.to_owned(),
-        address: peer.address.into(),
+        address: peer.address_in(ip),
         mac: peer.mac,
     }
 }
 
-/// The way to an end's network, by a device and the one at the other end of its link.
+/// The way to an end's network, by a device and the one at the other end of its link. Pairs have IPv4 alone.
 fn route(to: Device, [own, peer]: [Device; 2]) -> Action {
     let [a, b, c, _] = to.address.octets();
     Action::Route {
         device: own.name.to_owned(),
         network: Ipv4Addr::new(a, b, c, 0).into(),
-        prefix: PREFIX,
+        prefix: prefix(IpVersion::V4),
         gateway: peer.address.into(),
     }
 }

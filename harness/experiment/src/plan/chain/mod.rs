@@ -101,6 +101,7 @@ pub(crate) fn plan(
         routers: hosts,
         queues: trial.topology.queues,
         mtu: trial.topology.mtu,
+        ip: traffic.ip,
         sender: match traffic.round_trip {
             true => Receiver::Xdp,
             false => Receiver::Kernel,

@@ -1,6 +1,6 @@
 //! From a packet trial to the configuration of its roles. Pure.
 
-use loadgen::frames::{FramesConfig, HEADERS, Pace};
+use loadgen::frames::{FramesConfig, Pace, TTL};
 use loadgen::{Addressing, ClientConfig, Protocol, QueueChoice, TransportConfig};
 use slices::gateway::{Authentication, GatewayConfig, Secret};
 use slices::pair::Side;
@@ -136,8 +136,8 @@ pub(super) fn sender(
         queues: trial.topology.queues,
         mac: SENDER.mac,
         next_hop: next_hop.mac,
-        source: SENDER.address,
-        destination: RECEIVER.address,
+        source: SENDER.address_in(traffic.ip),
+        destination: RECEIVER.address_in(traffic.ip),
         first_flow: FIRST_FLOW,
         flows: traffic.flows,
         port: PORT,
@@ -178,8 +178,8 @@ fn timed(trial: &Trial, traffic: &Traffic, next_hop: Device, placement: &ChainPl
         cpus: placement.sender.clone(),
         ..ClientConfig::new(
             transport,
-            SENDER.address.into(),
-            RECEIVER.address.into(),
+            SENDER.address_in(traffic.ip),
+            RECEIVER.address_in(traffic.ip),
             Addressing::Server { port: PORT },
         )
     };
@@ -191,12 +191,9 @@ fn timed(trial: &Trial, traffic: &Traffic, next_hop: Device, placement: &ChainPl
     }
 }
 
-/// Bytes before what a plain datagram carries: its id.
-const ID: u64 = 8;
-
 /// Frames of one size as a schedule.
 fn frames(trial: &Trial, traffic: &Traffic) -> model::WorkloadSpec {
-    let carried = traffic.frame_size.get().saturating_sub(HEADERS as u64 + ID);
+    let carried = traffic.payload().saturating_sub(Traffic::ID);
     model::WorkloadSpec {
         keys: 1,
         key_size: model::Size::Fixed(1),
@@ -230,14 +227,23 @@ pub(super) fn receiver(trial: &Trial, traffic: &Traffic) -> Deployment {
         device,
         queues: trial.topology.queues,
         mac: RECEIVER.mac,
-        address: RECEIVER.address,
+        address: RECEIVER.address_in(traffic.ip),
+        hops: hops_left(traffic.processor),
         port: PORT,
         first_flow: FIRST_FLOW,
         flows: traffic.flows,
-        payload: u32::try_from(traffic.frame_size.get().saturating_sub(HEADERS as u64))
-            .unwrap_or(u32::MAX),
+        payload: u32::try_from(traffic.payload()).unwrap_or(u32::MAX),
         steps: (trial.disturb).is_some_and(|disturb| disturb.kill_slice.is_some()),
     })
+}
+
+/// Hops that routers leave a frame.
+const fn hops_left(processor: Processor) -> u8 {
+    match processor {
+        Processor::Inspect => TTL,
+        Processor::Router => TTL - 1,
+        Processor::Ipsec(_) | Processor::Maelstrom(_) => TTL - 2,
+    }
 }
 
 /// What loses frames between the routers, where something is to.

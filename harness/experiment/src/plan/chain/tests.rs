@@ -88,6 +88,36 @@ fn a_chain_is_three_hosts_that_know_each_other() {
 }
 
 #[test]
+fn over_ipv6_the_hosts_have_its_addresses_and_no_groups() {
+    let plan = planned(CHAIN, "{processor: router, ip: 6}", "netslice", &EIGHT);
+    let router = steps(&plan, 1);
+    for step in [
+        "no groups on router0",
+        "no groups on router1",
+        "address fd53:12::1/64 on router0",
+        "static neighbour fd53:13::2 on router1",
+    ] {
+        assert!(router.contains(&step.to_owned()), "{step}: {router:#?}");
+    }
+    let place = |step: &str| router.iter().position(|other| other == step);
+    assert!(place("no groups on router1") < place("bring router1 up"));
+    for host in 0..3 {
+        let all = steps(&plan, host).join("\n");
+        assert!(all.contains("no groups on"), "{all}");
+        assert!(!all.contains("no IPv6") && !all.contains("198.1"), "{all}");
+    }
+    let (SenderPlan::OneWay(frames), Deployment::FrameCount(count)) =
+        (&plan.sender, &plan.receiver)
+    else {
+        panic!("{:?} to {:?}", plan.sender, plan.receiver)
+    };
+    assert_eq!(frames.source.to_string(), "fd53:12::2");
+    assert_eq!(frames.destination, count.address);
+    assert_eq!((frames.frame_bytes, count.payload), (1514, 1452));
+    assert_eq!(count.hops, 63);
+}
+
+#[test]
 fn without_a_program_gro_gives_the_router_its_napi_threads() {
     for system in ["kernel_forward", "raw_socket"] {
         let plan = planned(CHAIN, "{processor: router}", system, &EIGHT);

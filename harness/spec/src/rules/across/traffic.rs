@@ -1,11 +1,12 @@
 //! Rules of `traffic`: what packet systems need, and what belongs to frames or to requests alone.
 
-use super::{Finding, flood, isolation, lossy, rates, truth};
+use super::{Finding, flood, ip, isolation, lossy, rates, truth};
+use crate::ip_version::IpVersion;
 use crate::load::Sweep;
 use crate::spec::Spec;
 use crate::system::{Routing, SystemKind, SystemSpec};
 use crate::topology::{ClientIo, TopologyKind};
-use crate::traffic::{FrameArrivals, LINK_HEADER, ProcessorKind, SHORTEST_FRAME, TrafficSpec};
+use crate::traffic::{FrameArrivals, LINK_HEADER, ProcessorKind, TrafficSpec};
 use crate::units::{Bytes, Counted};
 
 /// What a spec without `traffic` may not ask for.
@@ -53,6 +54,7 @@ pub(super) fn traffic(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Fin
     rates::rates(spec, Counted::Frames, findings);
     frame_sizes(spec, traffic, findings);
     lossy::losses(spec, traffic.processor, findings);
+    ip::version(spec, traffic, findings);
     topology(spec, traffic.processor.kind(), findings);
     sections(spec, findings);
     isolation::disturb(spec, traffic, findings);
@@ -111,16 +113,23 @@ fn arrivals(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Finding>) {
 /// A frame is one of Ethernet's, and its packet fits the links' MTU.
 fn frame_sizes(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Finding>) {
     let mtu = spec.topology.resolve().mtu;
-    let largest = Bytes(u64::from(mtu) + LINK_HEADER);
+    let (shortest, largest) = (
+        traffic.shortest_frame(),
+        Bytes(u64::from(mtu) + LINK_HEADER),
+    );
+    let why = match traffic.ip.unwrap_or_default() {
+        IpVersion::V4 => "",
+        IpVersion::V6 => ", with the longer headers of `ip: 6`",
+    };
     let swept = spec.sweep.iter().flat_map(|sweep| sweep.frame_size.iter());
     let swept = swept.flatten().enumerate();
     let swept = swept.map(|(index, size)| (format!("sweep.frame_size[{index}]"), *size));
     let own = traffic.frame_size.into_iter();
     let own = own.map(|size| ("traffic.frame_size".to_owned(), size));
     for (path, size) in own.chain(swept) {
-        if !(SHORTEST_FRAME..=largest).contains(&size) {
+        if !(shortest..=largest).contains(&size) {
             let message = format!(
-                "a frame of {size}: with its link header it has {SHORTEST_FRAME} to {largest} at MTU {mtu}"
+                "a frame of {size}: with its link header it has {shortest} to {largest} at MTU {mtu}{why}"
             );
             findings.push((path, message));
         }

@@ -21,7 +21,7 @@ use super::gate::Gate;
 use super::hot::{Counted, Spread};
 use super::orders::{Mailbox, Order};
 use super::quiet::Quiet;
-use super::rebalance::SlotMove;
+use super::rebalance::{self, SlotMove};
 use super::snapshot::{DropLine, IoCounts, ServerCounters, ThreadCounters};
 use super::wire::SteerBy;
 use super::{PreloadReport, ServerError, ThreadInfo};
@@ -308,17 +308,12 @@ impl Shared {
     /// # Errors
     /// When slot or owner do not exist, a slot is to have two owners, or the threads do not get to it.
     pub(crate) fn move_slots(&self, moves: &[SlotMove]) -> Result<(), ServerError> {
+        rebalance::once_each(moves).map_err(ServerError::Config)?;
         let mut orders = vec![Vec::new(); self.owners];
-        let mut named = [false; SLOTS];
         for (slot, owner) in moves {
             if usize::from(*slot) >= SLOTS || usize::from(*owner) >= self.owners {
                 return Err(ServerError::Config(format!(
                     "no slot {slot} or no owner {owner}"
-                )));
-            }
-            if std::mem::replace(&mut named[usize::from(*slot)], true) {
-                return Err(ServerError::Config(format!(
-                    "slot {slot} is to move twice at a time; name its last owner alone"
                 )));
             }
             let from = self.owner_of_slot(*slot);

@@ -160,6 +160,16 @@ fn stop_process_of(system: &System, name: &str) -> u32 {
     tid
 }
 
+/// Slices in processes of their own, at work.
+fn isolated(chain: &Chain) -> System {
+    chain.at_router(|| {
+        let mut system = System::isolated(&config(Design::Netslice), launch()).unwrap();
+        system.attach().unwrap();
+        system.start().unwrap();
+        system
+    })
+}
+
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let patience = Instant::now() + PATIENCE;
     while !is_so() {
@@ -173,14 +183,8 @@ fn what_a_killed_process_had_is_counted_by_its_rings_and_the_ledger_closes() {
     let Some(chain) = chain(Design::Netslice) else {
         return;
     };
-    let config = config(Design::Netslice);
     let (mut from, mut to) = (chain.tap(0), chain.tap(1));
-    let mut system = chain.at_router(|| {
-        let mut system = System::isolated(&config, launch()).unwrap();
-        system.attach().unwrap();
-        system.start().unwrap();
-        system
-    });
+    let mut system = isolated(&chain);
     assert_eq!(system.threads().len(), usize::from(QUEUES));
     let counted = |system: &System| system.counters().unwrap();
 
@@ -264,14 +268,8 @@ fn what_a_slice_had_thrown_away_is_told_apart_from_what_was_in_its_hands() {
     let Some(chain) = chain(Design::Netslice) else {
         return;
     };
-    let config = config(Design::Netslice);
     let (mut from, mut to) = (chain.tap(0), chain.tap(1));
-    let mut system = chain.at_router(|| {
-        let mut system = System::isolated(&config, launch()).unwrap();
-        system.attach().unwrap();
-        system.start().unwrap();
-        system
-    });
+    let mut system = isolated(&chain);
     send(&mut from);
     for number in 0..COUNT {
         from.send(&unsound(number));

@@ -10,8 +10,8 @@
 //! | [`packet_mmap_v3`] | ring of TPACKET_V3, fanout | ring of TPACKET_V3 | one, into the transmit ring |
 //! | [`dispatch`] | one reader, by any of these | `send`, by the workers | one, out of a reader's ring |
 //!
-//! The kernel copies every frame once on receipt (into a buffer or ring of ours) and, but for the transmit
-//! ring, once on `send`. All of them:
+//! The kernel copies every frame once on receipt (into a buffer or ring of ours) and once when it is sent. All of
+//! them:
 //!
 //! - deliver a frame as it was on the wire: the VLAN tag is put back, an open checksum filled in;
 //! - never deliver what the host itself sends;

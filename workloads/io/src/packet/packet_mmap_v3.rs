@@ -16,9 +16,9 @@ use super::group::{Group, Opened, invalid};
 use super::mapping::Mapping;
 use super::ring::RingIo;
 use super::socket::{PacketSocket, doing};
-use super::transmit_ring::TransmitRing;
+use super::transmit_ring::{self, TransmitRing};
 
-/// Bytes of a transmit slot; a frame may have up to 2000.
+/// Bytes of a transmit slot; a frame may have up to 1990.
 const SLOT: u32 = 2048;
 /// Pieces in which the kernel allocates a transmit ring, in bytes.
 const TRANSMIT_BLOCK: u32 = 64 << 10;
@@ -188,8 +188,8 @@ impl PacketMmapV3 {
             self.blocks,
             self.block_len,
         );
-        let slots = self.transmit_slots;
-        let transmitter = TransmitRing::new(map, Arc::clone(&socket), received, slots, SLOT);
+        let slots = (self.transmit_slots, SLOT);
+        let transmitter = TransmitRing::new(map, Arc::clone(&socket), port, received, slots)?;
         Ok((socket, receiver, transmitter))
     }
 
@@ -197,6 +197,7 @@ impl PacketMmapV3 {
         let version = tpacket_versions::TPACKET_V3 as c_int;
         socket.set(libc::PACKET_VERSION, &version)?;
         socket.set(libc::PACKET_RESERVE, &RESERVE)?;
+        transmit_ring::have_frames_copied(socket)?;
         let receive = tpacket_req3 {
             tp_block_size: self.block_len,
             tp_block_nr: self.blocks,

@@ -16,7 +16,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use libc::{sock_filter, sockaddr_ll, tpacket_auxdata, tpacket_stats_v3};
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socket_with, sockopt};
+use rustix::net::{
+    AddressFamily, SendFlags, SocketFlags, SocketType, netdevice, send, socket_with, sockopt,
+};
 
 use super::arrival::Beside;
 use crate::bpf;
@@ -231,6 +233,21 @@ impl PacketSocket {
                 tpid: told.tp_vlan_tpid,
             },
         }))
+    }
+
+    /// The MTU of a device of the socket's network namespace, in bytes.
+    pub(super) fn mtu(&self, ifindex: u32) -> io::Result<u32> {
+        let name = netdevice::index_to_name(&self.fd, ifindex)?;
+        // SAFETY: a plain structure of integers, for which zero is a value.
+        let mut request: libc::ifreq = unsafe { mem::zeroed() };
+        for (to, from) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
+            *to = *from as libc::c_char;
+        }
+        // SAFETY: the request is live, and the kernel writes no more than it.
+        let done = unsafe { libc::ioctl(self.raw(), libc::SIOCGIFMTU, &raw mut request) };
+        succeeded(done)?;
+        // SAFETY: the call has written this member.
+        Ok(unsafe { request.ifr_ifru.ifru_mtu } as u32)
     }
 
     /// Sends one frame by one system call. A full send buffer is waited for.

@@ -4,6 +4,7 @@ mod chain;
 mod dispatching;
 mod forwarding;
 mod holding;
+mod lengths;
 mod losses;
 mod pressure;
 mod sharing;

@@ -87,7 +87,7 @@ pub enum Decision {
 pub fn decide(device: &Device, slices: &[SliceCpus]) -> Vec<Decision> {
     let mut decisions = vec![spread(device, slices.len())];
     for (queue, cpus) in (0..).zip(slices) {
-        decisions.push(k_peer(device, queue, cpus.k_peer));
+        decisions.extend(k_peer(device, queue, cpus.k_peer));
         decisions.push(steering(device, queue, Kind::ReceiveSteering, &[]));
         decisions.push(steering(device, queue, Kind::TransmitSteering, &cpus.all()));
     }
@@ -106,34 +106,39 @@ fn spread(device: &Device, slices: usize) -> Decision {
     }
 }
 
-fn k_peer(device: &Device, queue: u16, cpu: CpuId) -> Decision {
-    match device.interrupts.known().map(Vec::as_slice) {
-        Some(interrupts) => match of_queue(&device.name, interrupts, queue) {
-            Some(irq) => Decision::Make(Setting::Interrupt { queue, irq, cpu }),
-            None => {
-                let reason = "no interrupt of the device is named after the queue";
-                skip(Kind::Interrupt, Some(queue), reason)
-            }
-        },
-        None => match device.napi.threaded.reason() {
+/// The interrupts of both directions where the queue has two, as NetSlices bound them (section 3), or the NAPI thread.
+fn k_peer(device: &Device, queue: u16, cpu: CpuId) -> Vec<Decision> {
+    let Some(interrupts) = device.interrupts.known() else {
+        return vec![match device.napi.threaded.reason() {
             None => Decision::Make(Setting::NapiThread { queue, cpu }),
             Some(reason) => skip(Kind::NapiThread, Some(queue), reason),
-        },
+        }];
+    };
+    let irqs = of_queue(&device.name, interrupts, queue);
+    let mut decisions: Vec<Decision> = irqs
+        .map(|irq| Decision::Make(Setting::Interrupt { queue, irq, cpu }))
+        .collect();
+    if decisions.is_empty() {
+        let reason = "no interrupt of the device is named after the queue";
+        decisions.push(skip(Kind::Interrupt, Some(queue), reason));
     }
+    decisions
 }
 
-/// The interrupt whose name ends in the queue's number, as drivers name them: `eth0-TxRx-0`, `virtio0-input.0`,
-/// `mlx5_comp0@pci:0000:03:00.0`. One that is for sending alone is none, nor is the device's own (`eth0`).
-fn of_queue(device: &str, interrupts: &[Interrupt], queue: u16) -> Option<u32> {
-    let named = |interrupt: &&Interrupt| {
+/// The interrupts whose names end in the queue's number, as drivers name them: `eth0-TxRx-0`, `virtio0-input.0` and
+/// `virtio0-output.0`, `mlx5_comp0@pci:0000:03:00.0`. The device's own are none: `eth0`, `mlx5_async0@pci:0000:03:00.0`.
+fn of_queue(device: &str, interrupts: &[Interrupt], queue: u16) -> impl Iterator<Item = u32> {
+    let named = move |interrupt: &&Interrupt| {
         let name = interrupt.name.as_deref().unwrap_or_default();
         let name = name.split_once('@').map_or(name, |(name, _)| name);
         let digits = name.len() - name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
         let (rest, number) = name.split_at(name.len() - digits);
-        let sends = rest.ends_with("-tx-") || rest.ends_with("output.");
-        number.parse() == Ok(queue) && !sends && !name.ends_with(device)
+        number.parse() == Ok(queue) && !rest.ends_with("async") && !name.ends_with(device)
     };
-    interrupts.iter().find(named).map(|interrupt| interrupt.irq)
+    interrupts
+        .iter()
+        .filter(named)
+        .map(|interrupt| interrupt.irq)
 }
 
 fn steering(device: &Device, queue: u16, kind: Kind, cpus: &[CpuId]) -> Decision {
@@ -357,12 +362,19 @@ mod tests {
                 .map(|(irq, name)| interrupt(irq, name))
                 .collect()
         };
-        assert_eq!(of_queue("eth0", &named(&virtio), 0), Some(42));
-        assert_eq!(of_queue("eth0", &named(&virtio), 10), Some(43));
-        assert_eq!(of_queue("eth0", &named(&virtio), 1), None);
-        let others = ["mlx5_comp1@pci:0000:03:00.0", "eth0-tx-0", "eth0-rx-0"];
-        assert_eq!(of_queue("eth0", &named(&others), 1), Some(40));
-        assert_eq!(of_queue("eth0", &named(&others), 0), Some(42));
+        let of = |names: &[&str], queue| of_queue("eth0", &named(names), queue).collect::<Vec<_>>();
+        assert_eq!(of(&virtio, 0), [41, 42]);
+        assert_eq!(of(&virtio, 10), [43]);
+        assert!(of(&virtio, 1).is_empty());
+        let mellanox = [
+            "mlx5_async0@pci:0000:03:00.0",
+            "mlx5_comp0@pci:0000:03:00.0",
+            "mlx5_comp1@pci:0000:03:00.0",
+        ];
+        assert_eq!(of(&mellanox, 0), [41]);
+        let others = ["eth0", "eth0-tx-0", "eth0-rx-0", "eth0-TxRx-1"];
+        assert_eq!(of(&others, 0), [41, 42]);
+        assert_eq!(of(&others, 1), [43]);
     }
 
     #[test]

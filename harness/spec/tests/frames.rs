@@ -56,6 +56,8 @@ fn defaults_are_filled_in() {
         assert_eq!(system.placement, netslice.then_some(PeerPlacement::Nearest));
         let parallel = system.system == SystemKind::RawParallel;
         assert_eq!(system.filters, parallel.then_some(true));
+        let socket = parallel || system.system == SystemKind::Pcap;
+        assert_eq!(system.qdisc_bypass, socket.then_some(false));
         assert!(
             !system.is_isolated() && system.is_plain(),
             "{}",

@@ -381,6 +381,15 @@ impl SystemKind {
         self.traits().filters
     }
 
+    /// Whether its packet sockets pass the queueing discipline by unless a spec says otherwise; none without such sockets.
+    #[must_use]
+    pub const fn default_qdisc_bypass(self) -> Option<bool> {
+        match self.traits().ios {
+            [Io::PacketSocket] => Some(self.traits().qdisc_bypass),
+            _ => None,
+        }
+    }
+
     /// Whether it has slices, each of which can be a process of its own.
     #[must_use]
     pub const fn isolates(self) -> bool {

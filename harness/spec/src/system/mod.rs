@@ -233,6 +233,11 @@ pub struct SystemSpec {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<bool>,
+    /// Whether frames that a packet socket sends pass the device's queueing discipline by, which NetSlices' rivals could not
+    /// (Linux 3.14 brought it). Default: yes for `packet_mmap_v3`, else no.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qdisc_bypass: Option<bool>,
     /// What the slices of `netslice` are: threads of one process, or a process each. Default: `thread`.
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -317,6 +322,9 @@ pub struct System {
     /// Whether filters divide frames among its sockets, where they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<bool>,
+    /// Whether frames that its packet sockets send pass the device's queueing discipline by, where it has such sockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qdisc_bypass: Option<bool>,
     /// What its slices are to each other; none stands for threads of one process, and for systems without slices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
@@ -469,6 +477,8 @@ impl SystemSpec {
             batch: (self.system.has_batches()).then(|| self.batch.unwrap_or(Self::DEFAULT_BATCH)),
             placement: (self.system.has_placement()).then(|| self.placement.unwrap_or_default()),
             filters: (self.system.has_filters()).then(|| self.filters.unwrap_or(true)),
+            qdisc_bypass: (self.system.default_qdisc_bypass())
+                .map(|default| self.qdisc_bypass.unwrap_or(default)),
             isolation: self.isolation.filter(|way| *way != Isolation::Thread),
             routing: self.routing.filter(|by| *by != Routing::Mirror),
             response_cache: self.response_cache.map(ResponseCache::resolve),

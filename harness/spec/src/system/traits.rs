@@ -41,6 +41,7 @@ pub(super) struct Traits {
     pub(super) batches: bool,
     pub(super) peers: bool,
     pub(super) filters: bool,
+    pub(super) qdisc_bypass: bool,
     pub(super) isolates: bool,
     pub(super) asks_kernel: bool,
 }
@@ -84,6 +85,7 @@ impl Traits {
         batches: false,
         peers: false,
         filters: false,
+        qdisc_bypass: false,
         isolates: false,
         asks_kernel: false,
     };

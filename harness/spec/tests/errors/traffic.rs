@@ -109,6 +109,10 @@ fn options_of_frames_belong_to_their_systems() {
             "`filters` belongs to raw_parallel",
         ),
         (
+            "{system: netslice, qdisc_bypass: true}",
+            "`qdisc_bypass` belongs to packet sockets",
+        ),
+        (
             "{system: xdp_forward, routing: kernel}",
             "`routing` belongs to netslice",
         ),

@@ -30,6 +30,8 @@ pub struct SystemConfig {
     /// Who looks routes up. Only a router of `netslice` has the choice; the kernel's own designs have their tables, all others a
     /// mirror of them.
     pub routing: Routing,
+    /// Whether what packet sockets send goes to the device's driver without a queueing discipline (PACKET_QDISC_BYPASS).
+    pub qdisc_bypass: bool,
 }
 
 /// Who looks up where a frame goes, of those that a slice gets.

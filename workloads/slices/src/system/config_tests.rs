@@ -12,6 +12,7 @@ fn config(design: Design, workers: u16) -> SystemConfig {
         u_peers: (0..u32::from(workers)).collect(),
         batch: 64,
         routing: Routing::Mirror,
+        qdisc_bypass: false,
     }
 }
 

@@ -34,9 +34,10 @@ impl DispatchThreads {
     }
 
     fn dispatch(&self) -> Dispatch {
-        let rings = pcap_mmap::rings(self.ports);
+        let rings = pcap_mmap::rings(&self.config, self.ports);
         Dispatch {
             buffer: rings.slot_len as usize,
+            qdisc_bypass: self.config.qdisc_bypass,
             ..Dispatch::new(self.ports.to_vec(), self.config.workers)
         }
     }
@@ -47,7 +48,7 @@ impl Machine for DispatchThreads {
         self.hands.take_over()?;
         let workers = self.dispatch().open(self.hands.crew.control());
         self.workers = Some(workers.map_err(Error::io("open the workers' packet sockets"))?);
-        let reading = pcap_mmap::rings(self.ports).open();
+        let reading = pcap_mmap::rings(&self.config, self.ports).open();
         self.reading = Some(reading.map_err(Error::io("open the reader's packet sockets"))?);
         Ok(())
     }

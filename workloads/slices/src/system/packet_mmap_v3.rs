@@ -40,6 +40,7 @@ impl Opening for PacketMmapV3 {
 fn rings(config: &SystemConfig, ports: [u32; 2]) -> packet_mmap_v3::PacketMmapV3 {
     packet_mmap_v3::PacketMmapV3 {
         fanout: Fanout::Hash,
+        qdisc_bypass: config.qdisc_bypass,
         ..packet_mmap_v3::PacketMmapV3::new(ports.to_vec(), config.workers)
     }
 }

@@ -19,8 +19,8 @@ pub(super) struct PcapMmap;
 impl Opening for PcapMmap {
     type Io = PcapMmapIo;
 
-    fn open(&self, _: &SystemConfig, ports: [u32; 2]) -> io::Result<Group<PcapMmapIo>> {
-        rings(ports).open()
+    fn open(&self, config: &SystemConfig, ports: [u32; 2]) -> io::Result<Group<PcapMmapIo>> {
+        rings(config, ports).open()
     }
 
     fn tell(&self, _: &SystemConfig) -> Vec<(&'static str, String)> {
@@ -30,9 +30,10 @@ impl Opening for PcapMmap {
 }
 
 /// The rings of both devices.
-pub(super) fn rings(ports: [u32; 2]) -> pcap_mmap::PcapMmap {
+pub(super) fn rings(config: &SystemConfig, ports: [u32; 2]) -> pcap_mmap::PcapMmap {
     pcap_mmap::PcapMmap {
         snap_len: SNAP_LEN,
+        qdisc_bypass: config.qdisc_bypass,
         ..pcap_mmap::PcapMmap::new(ports.to_vec())
     }
 }

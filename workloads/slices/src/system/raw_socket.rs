@@ -27,6 +27,7 @@ impl Opening for RawSocket {
 pub(super) fn plain(config: &SystemConfig, ports: [u32; 2]) -> PlainConfig {
     PlainConfig {
         burst: config.batch as usize,
+        qdisc_bypass: config.qdisc_bypass,
         ..PlainConfig::new(ports.to_vec())
     }
 }

@@ -131,6 +131,7 @@ pub(crate) fn config(design: Design) -> SystemConfig {
         u_peers: Vec::new(),
         batch: 64,
         routing: Routing::Mirror,
+        qdisc_bypass: false,
     }
 }
 

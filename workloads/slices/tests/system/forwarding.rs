@@ -177,6 +177,28 @@ fn packet_mmap_v3() {
 }
 
 #[test]
+fn packet_sockets_pass_a_queueing_discipline_by_where_they_are_asked_to() {
+    let sockets = [
+        Design::RawSocket,
+        Design::RawParallel { filters: true },
+        Design::Pcap,
+        Design::PcapMmap,
+        Design::PacketMmapV3,
+        Design::DispatchThreads,
+    ];
+    for (which, qdisc_bypass) in sockets
+        .into_iter()
+        .flat_map(|which| [(which, true), (which, false)])
+    {
+        let config = SystemConfig {
+            qdisc_bypass,
+            ..config(which)
+        };
+        design(&config, &[("qdisc_bypass", &qdisc_bypass.to_string())]);
+    }
+}
+
+#[test]
 fn dispatch_threads() {
     let placed = on_one_cpu(config(Design::DispatchThreads));
     let told = [("reader", "pcap_mmap"), ("worker_rings", "1024")];

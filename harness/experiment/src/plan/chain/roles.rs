@@ -60,6 +60,7 @@ pub(super) fn routers(
                         .batch
                         .unwrap_or(spec::SystemSpec::DEFAULT_BATCH),
                 ),
+                qdisc_bypass: trial.system.qdisc_bypass.unwrap_or_default(),
                 routing: match trial.system.routing.unwrap_or_default() {
                     spec::Routing::Mirror => Routing::Mirror,
                     spec::Routing::Kernel => Routing::Kernel,

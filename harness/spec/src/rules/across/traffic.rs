@@ -384,6 +384,12 @@ fn frame_options(system: &SystemSpec, index: usize, findings: &mut Vec<Finding>)
             "raw_parallel",
         ),
         (
+            "qdisc_bypass",
+            system.qdisc_bypass.is_some(),
+            kind.default_qdisc_bypass().is_some(),
+            "packet sockets",
+        ),
+        (
             "isolation",
             system.isolation.is_some(),
             kind.isolates(),

@@ -182,6 +182,7 @@ mod tests {
             u_peers: vec![1, 3, 5],
             batch: 1,
             routing: Routing::Mirror,
+            qdisc_bypass: false,
         };
         let second = alone(&config, 1);
         assert_eq!(

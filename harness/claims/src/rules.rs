@@ -108,6 +108,8 @@ const fn key(test: &Test) -> &'static str {
         Test::Linearity(_) => "linearity",
         Test::BracketedEquality(_) => "bracketed_equality",
         Test::Difference(_) => "difference",
+        Test::ShrinkingGap(_) => "shrinking_gap",
+        Test::Least(_) => "least",
     }
 }
 
@@ -116,11 +118,17 @@ fn paths<'a>(test: &'a Test, base: &str) -> Vec<(String, &'a Cell)> {
     let cells = test.cells();
     let place = |index: usize| match test {
         Test::Ordering(_) => format!("{base}.ascending[{index}]"),
+        Test::Least(_) if index > 0 => format!("{base}.among[{}]", index - 1),
+        Test::ShrinkingGap(_) => {
+            let gap = ["wide", "narrow"][usize::from(index > 1)];
+            format!("{base}.{gap}.{}", ["below", "above"][index % 2])
+        }
         Test::Ratio(_)
         | Test::Bound(_)
         | Test::Knee(_)
         | Test::Linearity(_)
         | Test::BracketedEquality(_)
+        | Test::Least(_)
         | Test::Difference(_) => format!("{base}.{}", ["of", "to"][index.min(1)]),
     };
     cells
@@ -163,7 +171,11 @@ fn limits(test: &Test) -> Option<String> {
         Test::Bound(test) => test.limits,
         Test::Knee(test) => test.limits,
         Test::Difference(test) => test.limits,
-        Test::Ordering(_) | Test::Linearity(_) | Test::BracketedEquality(_) => return None,
+        Test::Ordering(_)
+        | Test::Linearity(_)
+        | Test::BracketedEquality(_)
+        | Test::ShrinkingGap(_)
+        | Test::Least(_) => return None,
     };
     let Limits { at_least, at_most } = limits;
     match (at_least, at_most) {
@@ -211,6 +223,8 @@ fn own(test: &Test) -> Option<(&'static str, String)> {
         | Test::Ordering(_)
         | Test::Ratio(_)
         | Test::Difference(_)
+        | Test::ShrinkingGap(_)
+        | Test::Least(_)
         | Test::Bound(_) => None,
     }
 }

@@ -32,6 +32,6 @@ pub use metric::Metric;
 pub use need::Need;
 pub use test::{
     At, BoundTest, BracketTest, DifferenceTest, Dimension, Gap, KneeTest, LeastTest, LinearityTest,
-    OrderingTest, RatioTest, ShrinkingGapTest, Test,
+    OrderingTest, PlateauTest, RatioTest, ShrinkingGapTest, Test,
 };
 pub use verdict::{Finding, Limits, Verdict};

@@ -110,6 +110,7 @@ const fn key(test: &Test) -> &'static str {
         Test::Difference(_) => "difference",
         Test::ShrinkingGap(_) => "shrinking_gap",
         Test::Least(_) => "least",
+        Test::Plateau(_) => "plateau",
     }
 }
 
@@ -129,6 +130,7 @@ fn paths<'a>(test: &'a Test, base: &str) -> Vec<(String, &'a Cell)> {
         | Test::Linearity(_)
         | Test::BracketedEquality(_)
         | Test::Least(_)
+        | Test::Plateau(_)
         | Test::Difference(_) => format!("{base}.{}", ["of", "to"][index.min(1)]),
     };
     cells
@@ -175,7 +177,8 @@ fn limits(test: &Test) -> Option<String> {
         | Test::Linearity(_)
         | Test::BracketedEquality(_)
         | Test::ShrinkingGap(_)
-        | Test::Least(_) => return None,
+        | Test::Least(_)
+        | Test::Plateau(_) => return None,
     };
     let Limits { at_least, at_most } = limits;
     match (at_least, at_most) {
@@ -214,9 +217,10 @@ fn own(test: &Test) -> Option<(&'static str, String)> {
         Test::BracketedEquality(test) if test.to.is_some() == test.value.is_some() => {
             Some(("", "give either `value` or `to`".to_owned()))
         }
-        Test::Knee(_) | Test::Linearity(_) if notification => {
+        Test::Knee(_) | Test::Linearity(_) | Test::Plateau(_) if notification => {
             Some((".of", "a probe has no load to grow with".to_owned()))
         }
+        Test::Plateau(test) => test.fault(),
         Test::BracketedEquality(_)
         | Test::Knee(_)
         | Test::Linearity(_)

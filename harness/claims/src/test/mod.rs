@@ -9,6 +9,7 @@ mod knee;
 mod least;
 mod linearity;
 mod ordering;
+mod plateau;
 mod ratio;
 
 use garde::Validate;
@@ -28,6 +29,7 @@ pub use knee::KneeTest;
 pub use least::LeastTest;
 pub use linearity::{Dimension, LinearityTest};
 pub use ordering::OrderingTest;
+pub use plateau::PlateauTest;
 pub use ratio::RatioTest;
 
 /// How a claim is tested.
@@ -52,6 +54,8 @@ pub enum Test {
     ShrinkingGap(#[garde(dive)] ShrinkingGapTest),
     /// One cell below each of several others.
     Least(#[garde(dive)] LeastTest),
+    /// A metric that is level over the lowest loads and higher at the highest.
+    Plateau(#[garde(dive)] PlateauTest),
 }
 
 /// At which loads a comparison must hold.
@@ -97,6 +101,7 @@ impl Test {
             Self::Difference(_) => "difference",
             Self::ShrinkingGap(_) => "shrinking gap",
             Self::Least(_) => "least",
+            Self::Plateau(_) => "plateau",
         }
     }
 
@@ -113,6 +118,7 @@ impl Test {
             Self::Difference(test) => test.text(),
             Self::ShrinkingGap(test) => test.text(),
             Self::Least(test) => test.text(),
+            Self::Plateau(test) => test.text(),
         }
     }
 
@@ -129,6 +135,7 @@ impl Test {
             Self::Difference(test) => test.metric,
             Self::ShrinkingGap(test) => test.metric,
             Self::Least(test) => test.metric,
+            Self::Plateau(test) => test.metric,
         }
     }
 
@@ -143,7 +150,7 @@ impl Test {
             Self::Difference(test) => Some(test.at),
             Self::ShrinkingGap(test) => Some(test.at),
             Self::Least(test) => Some(test.at),
-            Self::Knee(_) | Self::Linearity(_) => None,
+            Self::Knee(_) | Self::Linearity(_) | Self::Plateau(_) => None,
         }
     }
 
@@ -159,6 +166,7 @@ impl Test {
             Self::Linearity(test) => vec![&test.of],
             Self::ShrinkingGap(test) => test.cells(),
             Self::Least(test) => test.cells(),
+            Self::Plateau(test) => vec![&test.of],
             Self::BracketedEquality(test) => std::iter::once(&test.of).chain(&test.to).collect(),
         }
     }
@@ -174,6 +182,7 @@ impl Test {
             Self::Difference(test) => test.judge(runs),
             Self::ShrinkingGap(test) => test.judge(runs),
             Self::Least(test) => test.judge(runs),
+            Self::Plateau(test) => test.judge(runs),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Claims about a shape: a gap that shrinks, the least of several. Those of NetSlices are held against
+//! Claims about a shape: a gap that shrinks, the least of several, a level part before a rise. Those of NetSlices are held against
 //! runs of which it is known whether they have it.
 
 use claims::Verdict::{Contradicted, Inconclusive, NotTestable, Reproduced};
@@ -7,7 +7,7 @@ use record::{FailureStatus, RunFolder};
 use spec::{PeerPlacement, Spec, Trial, expand};
 use tempfile::TempDir;
 
-use crate::frames::{delivering, made, saturated};
+use crate::frames::{delivering, made, routed, saturated};
 use crate::support::{claim, finding, run, text, wobble};
 
 fn shipped(id: &str) -> Claim {
@@ -125,6 +125,50 @@ fn what_nobody_ran_is_no_refusal() {
     );
 }
 
+const RATES: [f64; 5] = [10e3, 25e3, 50e3, 100e3, 200e3];
+
+/// A run of Table 2's kind: payload for each busy CPU by the rate.
+fn over_rates(gbps_per_cpu: impl Fn(f64) -> f64) -> Finding {
+    let rates = "10 kframes/s, 25 kframes/s, 50 kframes/s, 100 kframes/s, 200 kframes/s";
+    let load = format!(", arrivals: fixed}}\nload: {{rates: [{rates}]}}");
+    let (_output, folder) = run(&routed("netslice", &load), |trial| {
+        let rate = trial.load.rate().expect("an open loop").per_second();
+        // In 500 ms, of 1472 B each.
+        let gbps = rate * 1472.0 * 8.0 / 1e9;
+        delivering(trial, gbps, gbps / gbps_per_cpu(rate))
+    });
+    finding(&shipped("netslice-cpu-knee"), &[folder])
+}
+
+#[test]
+fn the_papers_own_table_bends_and_a_shared_cost_does_not() {
+    let papers = over_rates(|rate| {
+        let at = RATES.iter().position(|of| *of == rate).expect("a rate");
+        let row = analysis::netslices::CPU_USE[at];
+        row.gbps / row.total
+    });
+    assert_eq!(papers.verdict, Reproduced, "{papers:?}");
+    // 5 us a frame, and a twentieth of a CPU whatever the rate.
+    let shared = over_rates(|rate| rate * 1472.0 * 8.0 / 1e9 / (0.05 + rate * 5e-6));
+    assert_eq!(shared.verdict, Contradicted, "{shared:?}");
+    assert!(shared.why.contains("kframes/s"), "{shared:?}");
+    // In proportion throughout.
+    let level = over_rates(|_| 3.0);
+    assert_eq!(level.verdict, Contradicted, "{level:?}");
+    assert!(level.why.starts_with("at 200 kframes/s"), "{level:?}");
+}
+
+#[test]
+fn a_plateau_needs_loads_beyond_it() {
+    let load = ", arrivals: fixed}\nload: {rates: [10 kframes/s, 25 kframes/s, 50 kframes/s]}";
+    let (_output, folder) = run(&routed("netslice", load), |trial| {
+        delivering(trial, 1.0, 0.5)
+    });
+    let found = finding(&shipped("netslice-cpu-knee"), &[folder]);
+    assert_eq!(found.verdict, Inconclusive, "{found:?}");
+    assert!(found.why.contains("4 loads or more: 3 found"), "{found:?}");
+}
+
 #[test]
 fn shapes_that_nothing_could_have_are_refused() {
     let slice = "{server: {system: netslice}}";
@@ -133,6 +177,15 @@ fn shapes_that_nothing_could_have_are_refused() {
         let error = Claim::parse(&text, "made.yaml").expect_err("wrong");
         error.to_string()
     };
+    let plateau = |rest: &str| {
+        wrong(&format!(
+            "plateau: {{metric: gbps_per_cpu, of: {slice}, {rest}}}"
+        ))
+    };
+    let level = plateau("loads: 3, within: 0.3, factor: 1.2");
+    assert!(level.contains("`factor` must be above 1.3"), "{level}");
+    let one = plateau("loads: 1, within: 0.1, factor: 1.2");
+    assert!(one.contains("test.plateau.loads"), "{one}");
     let gap = format!("{{below: {slice}, above: {slice}}}");
     let all = wrong(&format!(
         "shrinking_gap: {{metric: payload_gbps, wide: {gap}, narrow: {gap}, left: 1.5}}"

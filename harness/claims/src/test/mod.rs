@@ -51,7 +51,7 @@ pub enum Test {
     /// A metric of one cell minus that of another, against limits.
     Difference(#[garde(dive)] DifferenceTest),
     /// A gap between two cells of which at most a part is left between two others.
-    ShrinkingGap(#[garde(dive)] ShrinkingGapTest),
+    ShrinkingGap(#[garde(dive)] Box<ShrinkingGapTest>),
     /// One cell below each of several others.
     Least(#[garde(dive)] LeastTest),
     /// A metric that is level over the lowest loads and higher at the highest.

@@ -31,7 +31,7 @@ pub use library::{ClaimsError, read_folder, shipped};
 pub use metric::Metric;
 pub use need::Need;
 pub use test::{
-    At, BoundTest, BracketTest, DifferenceTest, Dimension, KneeTest, LinearityTest, OrderingTest,
-    RatioTest, Test,
+    At, BoundTest, BracketTest, DifferenceTest, Dimension, Gap, KneeTest, LeastTest, LinearityTest,
+    OrderingTest, PlateauTest, RatioTest, ShrinkingGapTest, Test,
 };
 pub use verdict::{Finding, Limits, Verdict};

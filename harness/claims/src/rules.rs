@@ -108,6 +108,9 @@ const fn key(test: &Test) -> &'static str {
         Test::Linearity(_) => "linearity",
         Test::BracketedEquality(_) => "bracketed_equality",
         Test::Difference(_) => "difference",
+        Test::ShrinkingGap(_) => "shrinking_gap",
+        Test::Least(_) => "least",
+        Test::Plateau(_) => "plateau",
     }
 }
 
@@ -116,11 +119,18 @@ fn paths<'a>(test: &'a Test, base: &str) -> Vec<(String, &'a Cell)> {
     let cells = test.cells();
     let place = |index: usize| match test {
         Test::Ordering(_) => format!("{base}.ascending[{index}]"),
+        Test::Least(_) if index > 0 => format!("{base}.among[{}]", index - 1),
+        Test::ShrinkingGap(_) => {
+            let gap = ["wide", "narrow"][usize::from(index > 1)];
+            format!("{base}.{gap}.{}", ["below", "above"][index % 2])
+        }
         Test::Ratio(_)
         | Test::Bound(_)
         | Test::Knee(_)
         | Test::Linearity(_)
         | Test::BracketedEquality(_)
+        | Test::Least(_)
+        | Test::Plateau(_)
         | Test::Difference(_) => format!("{base}.{}", ["of", "to"][index.min(1)]),
     };
     cells
@@ -163,7 +173,12 @@ fn limits(test: &Test) -> Option<String> {
         Test::Bound(test) => test.limits,
         Test::Knee(test) => test.limits,
         Test::Difference(test) => test.limits,
-        Test::Ordering(_) | Test::Linearity(_) | Test::BracketedEquality(_) => return None,
+        Test::Ordering(_)
+        | Test::Linearity(_)
+        | Test::BracketedEquality(_)
+        | Test::ShrinkingGap(_)
+        | Test::Least(_)
+        | Test::Plateau(_) => return None,
     };
     let Limits { at_least, at_most } = limits;
     match (at_least, at_most) {
@@ -202,15 +217,18 @@ fn own(test: &Test) -> Option<(&'static str, String)> {
         Test::BracketedEquality(test) if test.to.is_some() == test.value.is_some() => {
             Some(("", "give either `value` or `to`".to_owned()))
         }
-        Test::Knee(_) | Test::Linearity(_) if notification => {
+        Test::Knee(_) | Test::Linearity(_) | Test::Plateau(_) if notification => {
             Some((".of", "a probe has no load to grow with".to_owned()))
         }
+        Test::Plateau(test) => test.fault(),
         Test::BracketedEquality(_)
         | Test::Knee(_)
         | Test::Linearity(_)
         | Test::Ordering(_)
         | Test::Ratio(_)
         | Test::Difference(_)
+        | Test::ShrinkingGap(_)
+        | Test::Least(_)
         | Test::Bound(_) => None,
     }
 }

@@ -15,8 +15,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
                   `experiment SPEC` is short for `experiment run SPEC`.",
     args_conflicts_with_subcommands = true,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 every trial recorded, 1 a trial could not run, 2 bad spec or \
-                  arguments, 3 this host cannot (reason and remedy printed), 130 interrupted."
+    after_help = "Exit codes: 0 every trial recorded, but for those that this host refuses with a \
+                  reason; 1 a trial failed, or with --strict one is invalid or refused; 2 bad spec or \
+                  arguments; 3 this host cannot run any of it (reason and remedy printed); 130 \
+                  interrupted. `check` ends with 1 where this host refuses a system of the spec."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -240,7 +242,7 @@ pub(crate) struct OutputArgs {
 /// How to go about a run.
 #[derive(Debug, Args)]
 pub(crate) struct HowArgs {
-    /// Exit with 1 if a trial is invalid
+    /// Exit with 1 also if a trial is invalid, or if this machine refuses one
     #[arg(long)]
     pub(crate) strict: bool,
     /// Wait while another run holds this machine

@@ -21,6 +21,8 @@ pub(crate) enum Outcome {
     Complete,
     /// Something that was asked for could not be done; it was told on the way.
     Incomplete,
+    /// This host can do nothing of what was asked for; the reasons were told on the way.
+    Impossible,
 }
 
 impl From<Outcome> for ExitCode {
@@ -28,6 +30,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Complete => Self::SUCCESS,
             Outcome::Incomplete => Self::from(1),
+            Outcome::Impossible => Self::from(3),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spec::{Capacity, Trial, TrialId};
+use spec::{Capacity, Rate, Trial, TrialId};
 
 /// What the repeats of a rate say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +32,7 @@ impl RateVerdict {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateRecord {
-    /// The rate, in requests per second.
+    /// The rate, in requests or frames per second.
     pub rate_rps: u64,
     /// Repeats in which the service level held.
     pub passed: u32,
@@ -54,7 +54,7 @@ pub struct CapacityRecord {
     pub asked: Capacity,
     /// The trial of the first repeat at the lowest rate: the others differ in rate and block.
     pub first: Trial,
-    /// The highest rate that passes, in requests per second; empty when none of those tried does.
+    /// The highest rate that passes, in requests or frames per second; empty when none of those tried does.
     pub passing_rps: Option<u64>,
     /// The lowest rate that does not pass; empty when each of those tried does.
     pub failing_rps: Option<u64>,
@@ -70,6 +70,19 @@ pub struct CapacityRecord {
 }
 
 impl CapacityRecord {
+    /// So many of what it counts, a second.
+    #[must_use]
+    pub const fn rate(&self, per_second: u64) -> Rate {
+        Rate::new(per_second, self.asked.from.of())
+    }
+
+    /// UDP payload of the frames offered at the highest rate that passes, Gb/s (10^9 bits); none of requests.
+    #[must_use]
+    pub fn passing_payload_gbps(&self) -> Option<f64> {
+        let payload_bytes = self.first.traffic()?.payload();
+        Some(self.passing_rps? as f64 * payload_bytes as f64 * 8.0 / 1e9)
+    }
+
     /// Whether the rate above the bracket failed, or could not be decided.
     #[must_use]
     pub fn upper_verdict(&self) -> Option<RateVerdict> {

@@ -243,6 +243,7 @@ fn a_capacity_is_recorded_with_all_that_was_tried() {
         ("label", trials()[0].system.label.as_str()),
         ("passing_rps", "10000"),
         ("failing_rps", "40000"),
+        ("passing_payload_gbps", ""),
         ("upper_verdict", "fails"),
         ("complete", "true"),
         ("inversions", "10000<40000"),

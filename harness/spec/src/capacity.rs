@@ -1,5 +1,8 @@
 //! The capacity search: `load.capacity`.
 //!
+//! Of frames that go one way it is searched by loss alone. With a loss of 0 that is the throughput of RFC 1242 (section 3.17),
+//! the highest rate at which no frame offered is dropped; trials are as long as `phases` says, and not RFC 2544's 60 s.
+//!
 //! Which rates are tried follows from outcomes, so a search has no trials beforehand: it has one
 //! [`Search`] for each system and combination of swept values, which makes its trials one by one.
 
@@ -62,7 +65,7 @@ pub struct ServiceLevel {
     #[garde(inner(custom(crate::rules::phase)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_9: Option<Duration>,
-    /// Limit of (unsent + timed out) / offered.
+    /// Limit of (unsent + timed out) / offered, over the whole trial; of frames, those that did not arrive.
     #[garde(inner(custom(crate::rules::share)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Share>,

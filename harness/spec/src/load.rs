@@ -36,7 +36,8 @@ pub struct Load {
     #[garde(inner(custom(crate::rules::drain)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drain: Vec<Count>,
-    /// Search: the highest rate at which a service level holds. Stands alone.
+    /// Search: the highest rate at which a service level holds; with `traffic`, at which no more than a share of the frames
+    /// is lost. Stands alone.
     #[garde(dive)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,

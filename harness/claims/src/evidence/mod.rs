@@ -155,6 +155,13 @@ impl<'a> MachineRuns<'a> {
         }
     }
 
+    /// Whether this machine refuses `cell`: there is no trial of it, and one that was refused.
+    pub(crate) fn refuses(&self, cell: &ServerCell) -> bool {
+        let mut trials = self.runs().iter().flat_map(|run| run.trials());
+        let refused = |failure: &FailureRecord| failure.status == FailureStatus::Refused;
+        !trials.any(|record| cell.fits(&record.trial)) && self.failure(cell).is_some_and(refused)
+    }
+
     /// A trial of `cell` that gave no data, if there is one; refused ones tell most.
     fn failure(&self, cell: &ServerCell) -> Option<&'a FailureRecord> {
         let failures = self.runs().iter().flat_map(|run| run.failures());

@@ -1,5 +1,7 @@
 //! What the tests share: the numbers of several cells at the places where all of them were measured.
 
+use std::collections::BTreeMap;
+
 use crate::cell::{Cell, ServerCell};
 use crate::evidence::{MachineRuns, Place, Stop, Trials, at_places};
 use crate::measured::{Aligned, Blocks, differences, pair, ratios};
@@ -92,6 +94,39 @@ pub(crate) fn server(cell: &Cell) -> Option<&ServerCell> {
         Cell::Server(cell) => Some(cell),
         Cell::Notification(_) => None,
     }
+}
+
+/// Trials of one workload and the rate of each, in ascending order.
+pub(crate) type Curve<'a> = Vec<(f64, Trials<'a>)>;
+
+/// The trials of an open loop by workload, of those that were run at `needed` loads or more; `what` asks for them.
+pub(crate) fn by_load<'a>(
+    runs: &MachineRuns<'a>,
+    cell: &Cell,
+    what: &str,
+    needed: usize,
+) -> Result<BTreeMap<String, Curve<'a>>, Stop> {
+    let Some(server) = server(cell) else {
+        return Err(Stop::NotTestable("a probe has no load".to_owned()));
+    };
+    let mut workloads: BTreeMap<String, Curve<'a>> = BTreeMap::new();
+    for trials in runs.trials(server, &server.with.chosen())? {
+        if let Some(rps) = trials.load_rps() {
+            let workload = trials.place.apart_from_load.clone();
+            workloads.entry(workload).or_default().push((rps, trials));
+        }
+    }
+    let most = workloads.values().map(Vec::len).max().unwrap_or(0);
+    if most < needed {
+        return Err(Stop::Inconclusive(format!(
+            "{what} of {cell} needs one workload at {needed} loads or more: {most} found"
+        )));
+    }
+    workloads.retain(|_, curve| curve.len() >= needed);
+    for curve in workloads.values_mut() {
+        curve.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    Ok(workloads)
 }
 
 /// A thread that spins takes all the CPU time that there is, whatever its work.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-use super::compared::{ratio_reading, server, value_reading};
+use super::compared::{by_load, ratio_reading, value_reading};
 use crate::cell::Cell;
 use crate::evidence::{MachineRuns, Stop, Trials};
 use crate::measured::{Aligned, BlockKey, Blocks};
@@ -40,6 +40,9 @@ pub struct KneeTest {
     #[garde(dive)]
     pub limits: Limits,
 }
+
+/// Loads of a workload that has a knee: one to grow from, one to bend at and one that shows which of them it was.
+const LOADS: usize = 3;
 
 /// One cell's knee in each block, and how many blocks never bent.
 struct Knees {
@@ -147,35 +150,17 @@ impl KneeTest {
 
     /// The knees of a cell by workload, of those that were run at three loads or more.
     fn knees(&self, runs: &MachineRuns<'_>, cell: &Cell) -> Result<BTreeMap<String, Knees>, Stop> {
-        let Some(server) = server(cell) else {
-            return Err(Stop::NotTestable("a probe has no load".to_owned()));
-        };
-        let trials = runs.trials(server, &server.with.chosen())?;
-        let mut workloads: BTreeMap<String, Vec<(f64, &Trials<'_>)>> = BTreeMap::new();
-        for trials in &trials {
-            if let Some(rps) = trials.load_rps() {
-                let workload = trials.place.apart_from_load.clone();
-                workloads.entry(workload).or_default().push((rps, trials));
-            }
-        }
-        let most = workloads.values().map(Vec::len).max().unwrap_or(0);
-        if most < 3 {
-            return Err(Stop::Inconclusive(format!(
-                "a knee of {cell} needs one workload at three loads or more: {most} found"
-            )));
-        }
-        workloads.retain(|_, by_load| by_load.len() >= 3);
-        let knees = workloads.into_iter().map(|(workload, mut by_load)| {
-            by_load.sort_by(|a, b| a.0.total_cmp(&b.0));
-            Ok((workload, self.of_workload(&by_load, cell)?))
-        });
+        let workloads = by_load(runs, cell, "a knee", LOADS)?;
+        let knees = workloads
+            .into_iter()
+            .map(|(workload, curve)| Ok((workload, self.of_workload(&curve, cell)?)));
         knees.collect()
     }
 
-    /// The knees of one workload, of which `by_load` ascends.
-    fn of_workload(&self, by_load: &[(f64, &Trials<'_>)], cell: &Cell) -> Result<Knees, Stop> {
+    /// The knees of one workload, in ascending order of load.
+    fn of_workload(&self, curve: &[(f64, Trials<'_>)], cell: &Cell) -> Result<Knees, Stop> {
         let mut curves: BTreeMap<BlockKey, Vec<(f64, f64)>> = BTreeMap::new();
-        for (rps, trials) in by_load {
+        for (rps, trials) in curve {
             let blocks = trials.measure(self.metric, cell)?;
             for (key, block) in &blocks {
                 let value = Aligned::of(std::iter::once(block)).per_block()[0];
@@ -183,7 +168,7 @@ impl KneeTest {
             }
         }
         // A block without the lowest load has nothing to have grown from.
-        let lowest = by_load[0].0;
+        let lowest = curve[0].0;
         curves.retain(|_, curve| curve[0].0 == lowest);
         let knee = |curve: &[(f64, f64)]| {
             let least = curve[0].1;
@@ -199,7 +184,7 @@ impl KneeTest {
                 .iter()
                 .map(|(key, curve)| (*key, knee(curve)))
                 .collect(),
-            highest_rps: by_load[by_load.len() - 1].0,
+            highest_rps: curve[curve.len() - 1].0,
         })
     }
 }

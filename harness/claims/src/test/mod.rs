@@ -4,9 +4,12 @@ mod bound;
 mod bracket;
 mod compared;
 mod difference;
+mod gap;
 mod knee;
+mod least;
 mod linearity;
 mod ordering;
+mod plateau;
 mod ratio;
 
 use garde::Validate;
@@ -21,9 +24,12 @@ use crate::verdict::Finding;
 pub use bound::BoundTest;
 pub use bracket::BracketTest;
 pub use difference::DifferenceTest;
+pub use gap::{Gap, ShrinkingGapTest};
 pub use knee::KneeTest;
+pub use least::LeastTest;
 pub use linearity::{Dimension, LinearityTest};
 pub use ordering::OrderingTest;
+pub use plateau::PlateauTest;
 pub use ratio::RatioTest;
 
 /// How a claim is tested.
@@ -44,6 +50,12 @@ pub enum Test {
     BracketedEquality(#[garde(dive)] BracketTest),
     /// A metric of one cell minus that of another, against limits.
     Difference(#[garde(dive)] DifferenceTest),
+    /// A gap between two cells of which at most a part is left between two others.
+    ShrinkingGap(#[garde(dive)] Box<ShrinkingGapTest>),
+    /// One cell below each of several others.
+    Least(#[garde(dive)] LeastTest),
+    /// A metric that is level over the lowest loads and higher at the highest.
+    Plateau(#[garde(dive)] PlateauTest),
 }
 
 /// At which loads a comparison must hold.
@@ -87,6 +99,9 @@ impl Test {
             Self::Linearity(_) => "linearity",
             Self::BracketedEquality(_) => "bracketed equality",
             Self::Difference(_) => "difference",
+            Self::ShrinkingGap(_) => "shrinking gap",
+            Self::Least(_) => "least",
+            Self::Plateau(_) => "plateau",
         }
     }
 
@@ -101,6 +116,9 @@ impl Test {
             Self::Linearity(test) => test.text(),
             Self::BracketedEquality(test) => test.text(),
             Self::Difference(test) => test.text(),
+            Self::ShrinkingGap(test) => test.text(),
+            Self::Least(test) => test.text(),
+            Self::Plateau(test) => test.text(),
         }
     }
 
@@ -115,6 +133,9 @@ impl Test {
             Self::Linearity(test) => test.metric,
             Self::BracketedEquality(test) => test.metric,
             Self::Difference(test) => test.metric,
+            Self::ShrinkingGap(test) => test.metric,
+            Self::Least(test) => test.metric,
+            Self::Plateau(test) => test.metric,
         }
     }
 
@@ -127,7 +148,9 @@ impl Test {
             Self::Bound(test) => Some(test.at),
             Self::BracketedEquality(test) => Some(test.at),
             Self::Difference(test) => Some(test.at),
-            Self::Knee(_) | Self::Linearity(_) => None,
+            Self::ShrinkingGap(test) => Some(test.at),
+            Self::Least(test) => Some(test.at),
+            Self::Knee(_) | Self::Linearity(_) | Self::Plateau(_) => None,
         }
     }
 
@@ -141,6 +164,9 @@ impl Test {
             Self::Bound(test) => vec![&test.of],
             Self::Knee(test) => test.cells(),
             Self::Linearity(test) => vec![&test.of],
+            Self::ShrinkingGap(test) => test.cells(),
+            Self::Least(test) => test.cells(),
+            Self::Plateau(test) => vec![&test.of],
             Self::BracketedEquality(test) => std::iter::once(&test.of).chain(&test.to).collect(),
         }
     }
@@ -154,6 +180,9 @@ impl Test {
             Self::Linearity(test) => test.judge(runs),
             Self::BracketedEquality(test) => test.judge(runs),
             Self::Difference(test) => test.judge(runs),
+            Self::ShrinkingGap(test) => test.judge(runs),
+            Self::Least(test) => test.judge(runs),
+            Self::Plateau(test) => test.judge(runs),
         }
     }
 }

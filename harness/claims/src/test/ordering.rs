@@ -28,7 +28,7 @@ pub struct OrderingTest {
 }
 
 /// An ordering speaks of any difference, so that its limit is the smallest ratio above 1.
-const ABOVE: Limits = Limits {
+pub(super) const ABOVE: Limits = Limits {
     at_least: Some(1.0 + f64::EPSILON),
     at_most: None,
 };

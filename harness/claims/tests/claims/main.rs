@@ -3,7 +3,9 @@
 mod conditions;
 mod errors;
 mod forwarding;
+mod frames;
 mod isolation;
+mod shapes;
 mod shipped;
 mod support;
 mod verdicts;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use record::Smell;
 use serde_json::json;
-use spec::{Search, Task, Trial, Workload};
+use spec::{Capacity, Counted, Search, Task, Trial, Workload};
 
 use super::traffic;
 use crate::cli::SpecArgs;
@@ -12,7 +12,7 @@ use crate::exit::Outcome;
 use crate::plan::chain::{FramePlan, RouterCpus};
 use crate::plan::{self, PORT, Plan, Refusal};
 use crate::specs::{self, Chosen};
-use crate::terminal::Table;
+use crate::terminal::{self, Table};
 
 /// Validates every spec named and prints its plan.
 pub(crate) fn check(args: &SpecArgs) -> Result<Outcome> {
@@ -82,14 +82,11 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
         spec.probes.len()
     );
     if let Some(capacity) = spec.load.as_ref().and_then(|load| load.capacity) {
-        println!(
-            "  {} capacity searches from {} to {}, their trials decided by what they find",
-            chosen.searches.len(),
-            capacity.from,
-            capacity.to
-        );
+        for line in searched(chosen.searches.len(), &capacity) {
+            println!("  {line}");
+        }
     }
-    for line in traffic::explained(&chosen.trials).unwrap_or_default() {
+    for line in traffic::explained(&known(chosen)).unwrap_or_default() {
         println!("  {line}");
     }
     if let Some(first) = forwarded(plans).next() {
@@ -106,6 +103,37 @@ fn print(chosen: &Chosen, plans: &[Planned<'_>]) {
         print_advice(&first.smells);
     }
     print_refusals(plans);
+}
+
+/// The trials that are known beforehand, and the first of each search.
+fn known(chosen: &Chosen) -> Vec<Trial> {
+    let searched = chosen.searches.iter().map(Search::first);
+    chosen.trials.iter().chain(searched).cloned().collect()
+}
+
+/// What is searched for, and how.
+fn searched(searches: usize, capacity: &Capacity) -> Vec<String> {
+    let Capacity { from, to, .. } = capacity;
+    let mut lines = vec![
+        format!(
+            "{searches} capacity searches from {from} to {to}, their trials decided by what they find"
+        ),
+        format!(
+            "a rate passes where {} in {} of {} repeats; brackets within {}",
+            terminal::level(&capacity.service_level),
+            capacity.passes(),
+            capacity.repeats(),
+            capacity.precision()
+        ),
+    ];
+    match from.of() {
+        Counted::Requests => {}
+        Counted::Frames => lines.push(
+            "lost is every frame that did not arrive, of a whole trial; with a loss of 0 the answer is the throughput of RFC 1242"
+                .to_owned(),
+        ),
+    }
+    lines
 }
 
 fn print_advice(smells: &[Smell]) {

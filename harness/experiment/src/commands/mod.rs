@@ -17,5 +17,6 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod show;
+mod tally;
 mod traffic;
 pub(crate) mod validate;

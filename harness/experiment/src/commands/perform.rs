@@ -9,12 +9,13 @@ use record::{
 use serde_json::{Value, json};
 use sys::lock::{LockError, MachineLock};
 
+use super::tally::Tally;
 use crate::cli::HowArgs;
 use crate::doctor;
 use crate::drive::run::drive;
 use crate::drive::trial::Patience;
 use crate::environment;
-use crate::exit::{BadInput, HostCannot, Outcome};
+use crate::exit::{BadInput, HostCannot};
 use crate::interrupt;
 use crate::lab::Agent;
 use crate::specs::Chosen;
@@ -41,19 +42,17 @@ pub(super) struct Wish<'a> {
 }
 
 /// Runs every spec, one after the other.
-pub(super) fn perform(specs: &[Chosen], wish: &Wish<'_>) -> Result<Outcome> {
+pub(super) fn perform(specs: &[Chosen], wish: &Wish<'_>) -> Result<Tally> {
     for chosen in specs {
         doctor::preflight(&chosen.spec)?;
     }
     let _lock = lock(wish.how)?;
     let _settings: Agent<(), ()> = Agent::start("settings", None)?;
-    let mut outcome = Outcome::Complete;
+    let mut all = Tally::default();
     for chosen in specs {
-        if run_one(chosen, wish)? == Outcome::Incomplete {
-            outcome = Outcome::Incomplete;
-        }
+        all = all.and(run_one(chosen, wish)?);
     }
-    Ok(outcome)
+    Ok(all)
 }
 
 fn lock(how: &HowArgs) -> Result<MachineLock> {
@@ -80,7 +79,7 @@ fn refused(error: LockError) -> anyhow::Error {
     HostCannot(format!("{error}; wait for it with --wait")).into()
 }
 
-fn run_one(chosen: &Chosen, wish: &Wish<'_>) -> Result<Outcome> {
+fn run_one(chosen: &Chosen, wish: &Wish<'_>) -> Result<Tally> {
     let (mut folder, ours) = open_folder(chosen, &wish.start)?;
     let path = folder.path().to_path_buf();
     let driven = drive(chosen, &mut folder, Patience(wish.how.patience.to_std()))
@@ -214,17 +213,24 @@ fn draw(_folder: &RunFolder) -> Result<()> {
     Ok(())
 }
 
-fn close(folder: &RunFolder, wish: &Wish<'_>) -> Result<Outcome> {
+fn close(folder: &RunFolder, wish: &Wish<'_>) -> Result<Tally> {
     interrupt::check()?;
     let path = folder.path().display();
-    let invalid = folder.trials().iter().filter(|trial| !trial.valid).count();
+    let trials = folder.trials().len();
     let [failed, refused] = terminal::failed_and_refused(folder);
+    let tally = Tally {
+        recorded: trials + folder.probes().len(),
+        invalid: folder.trials().iter().filter(|trial| !trial.valid).count(),
+        failed,
+        refused,
+    };
+    let invalid = tally.invalid;
     if wish.json {
         println!(
             "{}",
             json!({
                 "run": folder.path(),
-                "trials": folder.trials().len(),
+                "trials": trials,
                 "invalid": invalid,
                 "failed": failed,
                 "refused": refused,
@@ -233,21 +239,18 @@ fn close(folder: &RunFolder, wish: &Wish<'_>) -> Result<Outcome> {
     } else {
         terminal::print_run(folder);
         println!(
-            "\n{} trials recorded, {invalid} of them invalid; {failed} failed, {refused} refused",
-            folder.trials().len(),
+            "\n{trials} trials recorded, {invalid} of them invalid; {failed} failed, {refused} refused",
         );
         println!("results  {path}");
         if folder.figures_folder().is_dir() {
             println!("figures  {path}/figures");
         }
-        if failed + refused > 0 {
+        if let Some(line) = tally.refusals(&format!("{path}/failures.csv")) {
+            println!("{line}");
+        }
+        if failed > 0 {
             println!("try what failed once more: experiment resume {path}");
         }
     }
-    let incomplete = failed + refused > 0 || (wish.how.strict && invalid > 0);
-    Ok(if incomplete {
-        Outcome::Incomplete
-    } else {
-        Outcome::Complete
-    })
+    Ok(tally)
 }

@@ -48,8 +48,12 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> Result<Outcome> {
             println!("\nno claim is about the specs of {}", folder.display());
         }
         println!("\nall of {paper} is in {}", all.display());
+        let place = format!("failures.csv of the runs in {}", all.display());
+        if let Some(line) = ran.refusals(&place) {
+            println!("{line}");
+        }
     }
-    Ok(ran)
+    Ok(ran.outcome(args.how.strict))
 }
 
 /// The folder of specs: as it was named, or of that name among the repository's.

@@ -32,14 +32,15 @@ pub(super) fn repeat(run: &Path, output: &Path, how: &HowArgs, json: bool) -> Re
         run_id: folder.run().run_id.clone(),
         differences,
     };
-    perform(
+    let ran = perform(
         &[Chosen::of_run(&folder)],
         &Wish {
             start: Start::Repeat(output.to_path_buf(), repeats),
             how,
             json,
         },
-    )
+    )?;
+    Ok(ran.outcome(how.strict))
 }
 
 fn told(folder: &RunFolder, differences: &[Difference]) -> String {

@@ -15,12 +15,13 @@ use crate::specs::Chosen;
 pub(crate) fn resume(args: &ResumeArgs) -> Result<Outcome> {
     let folder = RunFolder::open(&args.run).map_err(|error| BadInput(error.to_string()))?;
     let chosen = Chosen::of_run(&folder);
-    perform(
+    let ran = perform(
         &[chosen],
         &Wish {
             start: Start::Resume(args.run.clone()),
             how: &args.how,
             json: args.json,
         },
-    )
+    )?;
+    Ok(ran.outcome(args.how.strict))
 }

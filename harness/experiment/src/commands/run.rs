@@ -19,14 +19,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
         }
         (Some(_), _) => return Err(BadInput("--resume takes one spec".to_owned()).into()),
     };
-    perform(
+    let ran = perform(
         &specs,
         &Wish {
             start,
             how: &args.how,
             json: args.spec.json,
         },
-    )
+    )?;
+    Ok(ran.outcome(args.how.strict))
 }
 
 /// A run is finished with the spec that it was begun with.

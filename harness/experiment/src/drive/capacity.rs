@@ -76,7 +76,8 @@ impl<'a> Hunt<'a> {
         let Step::Probe { rate_rps, repeat } = self.plan.next(&self.outcomes) else {
             return Ok(false);
         };
-        let trial = self.search.trial(Rate::requests(rate_rps), repeat);
+        let rate = Rate::new(rate_rps, self.asked.from.of());
+        let trial = self.search.trial(rate, repeat);
         steps.progress.extend();
         let outcome = match steps.take(&trial)? {
             Taken::Recorded(record) => judge(&self.asked.service_level, &record),

@@ -1,7 +1,7 @@
 //! Capacity searches, for the closing table.
 
 use record::{CapacityRecord, RateVerdict, RunFolder};
-use spec::{Rate, ServiceLevel};
+use spec::ServiceLevel;
 
 use super::Table;
 
@@ -9,17 +9,22 @@ use super::Table;
 pub(super) fn capacity(run: &RunFolder) -> Option<String> {
     let searches = &run.run().capacity;
     let asked = searches.first()?.asked;
-    let mut table = Table::new(&["label", "io", ">passes", ">does not", ">rates", "note"]);
+    let sweep = run.run().spec.sweep.as_ref();
+    let mut titles = vec!["label", "io"];
+    titles.extend(sweep.map(|_| "swept"));
+    titles.extend([">passes", ">does not", ">rates", "note"]);
+    let mut table = Table::new(&titles);
     for search in searches {
         let system = &search.first.system;
-        table.row(vec![
-            system.label.clone(),
-            system.io.name().to_owned(),
-            shown(search.passing_rps),
-            shown(search.failing_rps),
+        let mut row = vec![system.label.clone(), system.io.name().to_owned()];
+        row.extend(sweep.map(|sweep| sweep.of(&search.first)));
+        row.extend([
+            shown(search, search.passing_rps),
+            shown(search, search.failing_rps),
             search.rates.len().to_string(),
             note(search),
         ]);
+        table.row(row);
     }
     Some(format!(
         "Highest rate at which {} in {} of {} repeats (within {})\n\n{table}",
@@ -30,12 +35,13 @@ pub(super) fn capacity(run: &RunFolder) -> Option<String> {
     ))
 }
 
-/// A rate as people write it; exact ones that are no whole number of a larger unit stay in req/s.
-fn shown(rate_rps: Option<u64>) -> String {
-    rate_rps.map_or_else(|| "-".to_owned(), |rate| Rate::requests(rate).to_string())
+/// A rate as people write it; exact ones that are no whole number of a larger unit stay in the smallest.
+fn shown(search: &CapacityRecord, rate_rps: Option<u64>) -> String {
+    rate_rps.map_or_else(|| "-".to_owned(), |rate| search.rate(rate).to_string())
 }
 
-fn level(level: &ServiceLevel) -> String {
+/// A service level in words.
+pub(crate) fn level(level: &ServiceLevel) -> String {
     let latencies = [
         ("p50", level.p50),
         ("p90", level.p90),
@@ -61,11 +67,14 @@ fn note(search: &CapacityRecord) -> String {
     } else if search.failing_rps.is_none() {
         notes.push("above the highest rate tried".to_owned());
     }
+    if let Some(gbps) = search.passing_payload_gbps() {
+        notes.push(format!("{gbps:.3} Gb/s of payload"));
+    }
     if search.upper_verdict() == Some(RateVerdict::Undecided) {
         notes.push("the upper rate is undecided: its repeats are invalid".to_owned());
     }
     let inversion = |pair: &[u64; 2]| {
-        let [low, high] = pair.map(Rate::requests);
+        let [low, high] = pair.map(|rate| search.rate(rate));
         format!("{high} passed more often than {low}")
     };
     notes.extend(search.inversions.iter().map(inversion));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -11,12 +12,16 @@ use crate::case::Case;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn spec(name: &str) -> String {
+const SPHINX: &str = "{system: sphinx, io: udp, owners: 1}";
+/// Threads that spin want CPUs of their own; few machines have as many.
+const TOO_MANY: &str = "{system: seastar, io: udp, owners: 64}";
+
+fn spec(name: &str, systems: &str) -> String {
     format!(
         "
 name: {name}
 topology: {{kind: loopback}}
-systems: [{{system: sphinx, io: udp, owners: 1}}]
+systems: [{systems}]
 workload: {{keys: 100, key_size: 16 B, value_size: 64 B, popularity: uniform, get_ratio: 1}}
 load: {{rates: [1 kreq/s]}}
 phases: {{warmup: 50 ms, measure: 200 ms, timeout: 50 ms}}
@@ -27,15 +32,19 @@ floor: false
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("reproduced::a_paper", &[], a_paper)]
+    vec![
+        Case::new("reproduced::a_paper", &[], a_paper),
+        Case::new("reproduced::refusals", &[], refusals),
+    ]
 }
 
 /// Two specs in a folder that has a paper's name; what `--set` says goes for both.
 fn a_paper(bench: &Bench) -> Result<()> {
     let folder = bench.path("netslice2012");
     fs::create_dir(&folder)?;
-    for name in ["one", "two"] {
-        fs::write(folder.join(format!("{name}.yaml")), spec(name))?;
+    let partly = format!("{SPHINX}, {TOO_MANY}");
+    for (name, systems) in [("one", SPHINX), ("two", &partly)] {
+        fs::write(folder.join(format!("{name}.yaml")), spec(name, systems))?;
     }
     let mut command = bench.experiment(["reproduce", "netslice2012", "--set", "blocks=1"]);
     command.arg("--output").arg(bench.output());
@@ -73,6 +82,7 @@ fn a_paper(bench: &Bench) -> Result<()> {
         "all of netslice2012 is in",
         "netslice-over-pcap-mmap",
         "not testable here",
+        "refused  1 trial that this machine cannot run; the reasons stand in failures.csv of the runs in",
     ] {
         ensure!(
             finished.out.contains(told),
@@ -87,8 +97,39 @@ fn a_paper(bench: &Bench) -> Result<()> {
     finished.expect_told(&["nowhere2020 is no folder of specs"])
 }
 
+/// What this machine cannot run is no failure of what it can, unless everything was asked for.
+fn refusals(bench: &Bench) -> Result<()> {
+    let partly = bench.spec("partly", &spec("partly", &format!("{SPHINX}, {TOO_MANY}")))?;
+    let run =
+        |path: &Path, further: &[&str]| bench.finish(&mut bench.run_command(path, further), MINUTE);
+    let finished = run(&partly, &["--set", "blocks=1"])?;
+    finished.expect_code(0)?;
+    finished.expect_told(&["refused: block 1, seastar", "remedy"])?;
+    let recorded = bench.only_run()?;
+    recorded.only_trial()?.expect_closed()?;
+    let failures = recorded.failures()?;
+    ensure!(
+        failures.len() == 1 && failures[0]["status"] == "refused",
+        "{failures:?}"
+    );
+    let told = format!(
+        "refused  1 trial that this machine cannot run; the reasons stand in {}/failures.csv",
+        recorded.path.display()
+    );
+    ensure!(
+        finished.out.contains(&told) && !finished.out.contains("once more"),
+        "{}",
+        finished.out
+    );
+    run(&partly, &["--set", "blocks=1", "--strict"])?.expect_code(1)?;
+    let nothing = bench.spec("nothing", &spec("nothing", TOO_MANY))?;
+    let finished = run(&nothing, &[])?;
+    finished.expect_code(3)?;
+    finished.expect_told(&["refused: block 1, seastar", "remedy"])
+}
+
 /// A recorded run is repeated.
-fn repeated(bench: &Bench, run: &std::path::Path) -> Result<()> {
+fn repeated(bench: &Bench, run: &Path) -> Result<()> {
     let output = bench.path("again");
     let mut command = bench.experiment(["reproduce"]);
     command.arg(run).arg("--output").arg(&output);

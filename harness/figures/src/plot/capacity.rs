@@ -2,6 +2,7 @@
 //! was tried, and the bracket that follows.
 
 use record::{CapacityRecord, RateRecord, RateVerdict};
+use spec::Counted;
 
 use crate::canvas::axis::Axis;
 use crate::canvas::page::{Entry, Grid, Page, Sample, Surround};
@@ -11,7 +12,7 @@ use crate::canvas::style::{Marker, Rgb, colour};
 use crate::data::Data;
 use crate::error::Result;
 use crate::figure::{Drawing, Picture, Skip};
-use crate::run::{Run, rate};
+use crate::run::{Run, frame_rate, rate};
 
 const BRACKET: Rgb = Rgb(0xd9, 0xe6, 0xf2);
 
@@ -37,7 +38,7 @@ fn picture(searches: &[CapacityRecord], machine: &str) -> Picture {
     let mut page = Page::lay_out(&surround(searches, machine), &grid);
     let (low, high) = range(searches);
     for (search, place) in searches.iter().zip(page.panels.clone()) {
-        let x = Axis::log("rate (kreq/s)", low, high);
+        let x = Axis::log(axis(search), low, high);
         let y = Axis::linear("pass share", 0.0, 1.0, 2);
         let panel = Panel::new(place, title(search), x, y, Strip::None);
         bracket(&panel, &mut page.scene, search, high);
@@ -53,7 +54,14 @@ fn picture(searches: &[CapacityRecord], machine: &str) -> Picture {
     }
 }
 
-/// Lowest and highest rate of all searches, in kreq/s.
+const fn axis(search: &CapacityRecord) -> &'static str {
+    match search.asked.from.of() {
+        Counted::Requests => "rate (kreq/s)",
+        Counted::Frames => "rate (kframes/s)",
+    }
+}
+
+/// Lowest and highest rate of all searches, in thousands a second.
 fn range(searches: &[CapacityRecord]) -> (f64, f64) {
     let asked = searches.iter().map(|search| &search.asked);
     let bounds = asked.map(|asked| (asked.from.per_second(), asked.to.per_second()));
@@ -66,12 +74,16 @@ fn range(searches: &[CapacityRecord]) -> (f64, f64) {
 fn title(search: &CapacityRecord) -> String {
     let system = &search.first.system;
     let name = format!("{} · {}", system.label, system.io.name());
+    let rate = |per_second: u64| match search.asked.from.of() {
+        Counted::Requests => rate(per_second as f64),
+        Counted::Frames => frame_rate(per_second as f64),
+    };
     let found = match (search.passing_rps, search.failing_rps) {
         _ if search.refused.is_some() => "refused".to_owned(),
         _ if !search.complete => "not finished".to_owned(),
-        (Some(low), Some(high)) => format!("{} to {}", rate(low as f64), rate(high as f64)),
-        (Some(low), None) => format!("at least {}", rate(low as f64)),
-        (None, Some(high)) => format!("below {}", rate(high as f64)),
+        (Some(low), Some(high)) => format!("{} to {}", rate(low), rate(high)),
+        (Some(low), None) => format!("at least {}", rate(low)),
+        (None, Some(high)) => format!("below {}", rate(high)),
         (None, None) => "nothing was found".to_owned(),
     };
     format!("{name}: {found}")

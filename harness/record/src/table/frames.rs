@@ -78,6 +78,6 @@ fn routing(system: &System, processor: Processor) -> Option<Routing> {
 }
 
 /// Kilobits a second: the shortest frames carry few.
-fn gbps(value: Option<f64>) -> String {
+pub(super) fn gbps(value: Option<f64>) -> String {
     value.map(|value| format!("{value:.6}")).unwrap_or_default()
 }

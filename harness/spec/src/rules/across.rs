@@ -7,6 +7,7 @@ mod hot_keys;
 mod in_kernel;
 mod ip;
 mod isolation;
+mod lossless;
 mod lossy;
 mod multi_key;
 mod options;

@@ -5,6 +5,7 @@ mod choices;
 mod floods;
 mod ip;
 mod isolation;
+mod lossless;
 mod multi_key;
 mod overrides;
 mod rates;

@@ -414,12 +414,6 @@ fn what_is_timed_or_comes_in_bursts_is_due_at_a_time() {
         ),
         (
             "rates: [20 kframes/s]",
-            "capacity: {from: 1 kframes/s, to: 2 kframes/s, service_level: {p99: 1 ms}}",
-            "7:",
-            "use `load.rates` alone",
-        ),
-        (
-            "rates: [20 kframes/s]",
             "rates: [20 kframes/s], pattern: {sine: {period: 100 ms, amplitude: 0.5}}",
             "7:",
             "use `load.rates` alone",

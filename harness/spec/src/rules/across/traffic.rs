@@ -1,6 +1,6 @@
 //! Rules of `traffic`: what packet systems need, and what belongs to frames or to requests alone.
 
-use super::{Finding, flood, ip, isolation, lossy, rates, truth};
+use super::{Finding, flood, ip, isolation, lossless, lossy, rates, truth};
 use crate::ip_version::IpVersion;
 use crate::load::Sweep;
 use crate::spec::Spec;
@@ -51,6 +51,7 @@ pub(super) fn traffic(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Fin
         findings.push(("traffic".to_owned(), message.to_owned()));
     }
     arrivals(spec, traffic, findings);
+    lossless::search(spec, traffic, findings);
     rates::rates(spec, Counted::Frames, findings);
     frame_sizes(spec, traffic, findings);
     lossy::losses(spec, traffic.processor, findings);
@@ -89,12 +90,11 @@ fn arrivals(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Finding>) {
             let others = [
                 ("closed", !load.closed.is_empty()),
                 ("drain", !load.drain.is_empty()),
-                ("capacity", load.capacity.is_some()),
                 ("pattern", load.pattern.is_some()),
             ];
             for (field, _) in others.into_iter().filter(|(_, given)| *given) {
-                let message =
-                    "frames are not answered, and come evenly spaced: use `load.rates` alone";
+                let message = "frames are not answered, and come evenly spaced: use `load.rates` alone, or \
+                               `load.capacity`";
                 find(&format!("load.{field}"), message);
             }
         }

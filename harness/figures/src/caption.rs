@@ -16,6 +16,8 @@ pub(crate) enum Shows {
     Sums,
     /// Ratios with the intervals of their own.
     Ratios,
+    /// Differences with the intervals of their own, beside the spread of what was measured.
+    Differences,
     /// Every block, and medians over them.
     Blocks,
 }
@@ -78,6 +80,10 @@ fn spread(shows: Shows, fewest: usize, most: usize) -> String {
         Shows::Ratios if !few => "Whiskers: 95% block bootstrap interval of the ratio.",
         Shows::Ratios => {
             "Whiskers: 95% block bootstrap interval of the ratio, or, with fewer than 10 blocks, from the smallest to the largest block."
+        }
+        Shows::Differences if !few => "Whiskers of differences: 95% block bootstrap interval.",
+        Shows::Differences => {
+            "Whiskers of differences: 95% block bootstrap interval, or, with fewer than 10 blocks, from the smallest to the largest block."
         }
         Shows::Blocks if !few => "Thin: each block; thick: their median.",
         Shows::Blocks => "Thin: each block, fewer than 10; thick: their median.",

@@ -45,6 +45,8 @@ pub enum Figure {
     ThroughputOverBatch,
     /// CPU use of packet systems over the rate (the same, Table 2).
     CpuOverRate,
+    /// Round trips of frames, and what systems add to the kernel's (the same, Table 1).
+    RoundTrips,
     /// Goodput and recovery of Maelstrom (the same, section 4.4).
     Maelstrom,
     /// What each slice delivers in the course of the measure phase, where one is killed in it (the same, section 1).
@@ -59,7 +61,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order they are drawn.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NotificationTime,
         Self::LatencyCdf,
         Self::LatencyOverLoad,
@@ -78,6 +80,7 @@ impl Figure {
         Self::PacketThroughput,
         Self::ThroughputOverBatch,
         Self::CpuOverRate,
+        Self::RoundTrips,
         Self::Maelstrom,
         Self::DeliveredOverTime,
         Self::GroundTruth,
@@ -111,6 +114,7 @@ impl Figure {
             Self::PacketThroughput => "packet_throughput",
             Self::ThroughputOverBatch => "throughput_over_batch",
             Self::CpuOverRate => "cpu_over_rate",
+            Self::RoundTrips => "round_trips",
             Self::Maelstrom => "maelstrom",
             Self::DeliveredOverTime => "delivered_over_time",
             Self::GroundTruth => "ground_truth",
@@ -139,6 +143,7 @@ impl Figure {
             Self::PacketThroughput => plot::packet_throughput::draw(run),
             Self::ThroughputOverBatch => plot::throughput_over_batch::draw(run),
             Self::CpuOverRate => plot::cpu_over_rate::draw(run),
+            Self::RoundTrips => plot::round_trips::draw(run),
             Self::Maelstrom => plot::maelstrom::draw(run),
             Self::DeliveredOverTime => plot::delivered_over_time::draw(run),
             Self::GroundTruth => plot::ground_truth::draw(run),
@@ -177,6 +182,9 @@ pub enum Skip {
     /// No packet system was recorded at two rates.
     #[error("the run has no packet system at several rates")]
     NoRates,
+    /// Nothing of what open loops sent were frames.
+    #[error("the run has no valid trial of frames that come back (traffic.round_trip)")]
+    NoRoundTrips,
     /// No valid trial is of Maelstrom.
     #[error("the run has no valid trial of maelstrom")]
     NoCode,

@@ -22,17 +22,21 @@ pub(crate) mod misroutes_over_time;
 pub(crate) mod notification_time;
 pub(crate) mod over_sweep;
 pub(crate) mod packet_throughput;
+pub(crate) mod round_trips;
 pub(crate) mod saturation;
 pub(crate) mod stall;
 pub(crate) mod throughput_over_batch;
 
-use stats::{Estimate, estimate_median};
+use stats::{Estimate, Sample, estimate_median, estimate_ratio};
 
 use crate::figure::Skip;
-use crate::run::{Run, Trials};
+use crate::run::{Cell, Run, Trials};
 
 /// The same bounds whenever a run is drawn again.
 const SEED: u64 = 0x5eed_b10c;
+
+/// The shortest frame that NetSlices' paper calls MTU-size: 1500 bytes behind a link header.
+const FULL_FRAME: u32 = 1514;
 
 /// The trials of the run, if there is a valid one.
 fn usable(run: &Run) -> Result<&Trials, Skip> {
@@ -72,4 +76,26 @@ fn usable_closed(run: &Run) -> Result<&Trials, Skip> {
 fn estimate(values: &[Option<f64>]) -> Option<Estimate> {
     let recorded: Vec<f64> = values.iter().copied().flatten().collect();
     estimate_median(&recorded, SEED)
+}
+
+/// The ratio of two cells in pairs of blocks; their first value is meant, and the second is the block.
+fn ratio(of: &Cell, to: &Cell) -> Option<Estimate> {
+    let [of, to] = [of, to].map(|cell| of_blocks(&cell.values[1], &cell.values[0]));
+    let (of, to) = pairs(&of, &to);
+    estimate_ratio(Sample::Median(&of), Sample::Median(&to), SEED)
+}
+
+/// The blocks of a cell that have a value, each with it.
+fn of_blocks(blocks: &[Option<f64>], values: &[Option<f64>]) -> Vec<(f64, f64)> {
+    let both = blocks.iter().zip(values);
+    both.filter_map(|(block, value)| Some(((*block)?, (*value)?)))
+        .collect()
+}
+
+/// The values of the blocks that both have, in the order of the first.
+fn pairs(of: &[(f64, f64)], to: &[(f64, f64)]) -> (Vec<f64>, Vec<f64>) {
+    let other = |block: f64| to.iter().find(|(it, _)| *it == block);
+    of.iter()
+        .filter_map(|(block, value)| Some((*value, other(*block)?.1)))
+        .unzip()
 }

@@ -70,6 +70,7 @@ fn from_tables() -> impl Iterator<Item = Figure> {
         Figure::PacketThroughput,
         Figure::ThroughputOverBatch,
         Figure::CpuOverRate,
+        Figure::RoundTrips,
         Figure::Maelstrom,
         Figure::DeliveredOverTime,
     ];
@@ -405,6 +406,7 @@ fn missing_tables_skip_and_a_strange_folder_is_refused() {
             | Figure::PacketThroughput
             | Figure::ThroughputOverBatch
             | Figure::CpuOverRate
+            | Figure::RoundTrips
             | Figure::Maelstrom
             | Figure::DeliveredOverTime
             | Figure::Comparison => Skip::NoTrials,

@@ -47,6 +47,7 @@ fn every_figure_is_drawn_from_the_recorded_run() {
             Figure::PacketThroughput,
             Figure::ThroughputOverBatch,
             Figure::CpuOverRate,
+            Figure::RoundTrips,
             Figure::Maelstrom,
             Figure::DeliveredOverTime,
         ];

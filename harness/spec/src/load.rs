@@ -20,6 +20,11 @@ pub struct Load {
     #[garde(inner(custom(crate::rules::rate)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<Rate>,
+    /// Frames in place of `rates`: so often is a burst due, of `traffic.burst` frames or as many as `sweep.burst` says; the rate
+    /// is what follows from both.
+    #[garde(inner(custom(crate::rules::phase)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub every: Vec<Duration>,
     /// How the rates change in the course of the measure phase; each stays the mean there.
     /// Default: they do not change.
     #[garde(inner(custom(crate::rules::pattern)))]
@@ -44,9 +49,17 @@ pub struct Load {
 }
 
 impl Load {
-    /// The load points that are known beforehand, in the order in which a block goes through them.
+    /// The load points that are known beforehand, in the order in which a block goes through them, of requests or of frames
+    /// that come one at a time.
     pub fn points(&self) -> impl Iterator<Item = LoadPoint> {
-        let rates = self.rates.iter().map(|rate| LoadPoint::Open(*rate));
+        self.points_of_bursts(1)
+    }
+
+    /// The same of bursts of so many frames.
+    pub fn points_of_bursts(&self, burst: u16) -> impl Iterator<Item = LoadPoint> {
+        let every = self.every.iter().map(move |every| frames(burst, *every));
+        let rates = self.rates.iter().copied().chain(every);
+        let rates = rates.map(LoadPoint::Open);
         let closed = self.closed.iter().map(|depth| LoadPoint::Closed(*depth));
         let drain = self
             .drain
@@ -55,6 +68,20 @@ impl Load {
         rates.chain(closed).chain(drain)
     }
 }
+
+/// The rate of bursts of so many frames that are due so often; frames a second that are no whole number are refused when the
+/// spec is read ([`whole`]).
+fn frames(burst: u16, every: Duration) -> Rate {
+    Rate::frames(u64::from(burst) * SECOND_NS / every.as_nanos().max(1))
+}
+
+/// Whether bursts of so many frames that are due so often come to a whole number of frames a second.
+pub(crate) fn whole(burst: u16, every: Duration) -> bool {
+    let frames = u64::from(burst) * SECOND_NS;
+    frames >= every.as_nanos() && frames.is_multiple_of(every.as_nanos().max(1))
+}
+
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// How one trial is loaded.
 #[derive(
@@ -160,6 +187,10 @@ pub struct Sweep {
     #[garde(inner(length(min = 1)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame_size: Option<Vec<Bytes>>,
+    /// In place of `traffic.burst`.
+    #[garde(inner(length(min = 1), inner(range(min = 1, max = 256))))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<Vec<u16>>,
     /// Shares of frames that the link between two proxies loses, in place of `loss` of `maelstrom`.
     #[garde(inner(length(min = 1), inner(custom(crate::rules::loss))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

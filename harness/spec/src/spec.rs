@@ -146,14 +146,18 @@ impl Spec {
         }
     }
 
-    /// The load points that are known beforehand, in the order in which a block goes through them.
+    /// The load points of a task that are known beforehand, in the order in which a block goes through them.
     #[must_use]
-    pub fn load_points(&self) -> Vec<LoadPoint> {
+    pub fn load_points(&self, task: &Task) -> Vec<LoadPoint> {
         if self.saturates() {
             return vec![LoadPoint::Saturate];
         }
         let load = self.load.iter();
-        load.flat_map(Load::points).collect()
+        let burst = match task {
+            Task::Requests(_) => 1,
+            Task::Frames(traffic) => traffic.burst,
+        };
+        load.flat_map(|load| load.points_of_bursts(burst)).collect()
     }
 
     /// Repetitions of the whole comparison.

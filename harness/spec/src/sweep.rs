@@ -20,6 +20,7 @@ pub(crate) struct Cell {
     flows: Option<u16>,
     multi_get: Option<u16>,
     frame_size: Option<Bytes>,
+    burst: Option<u16>,
     loss: Option<Share>,
     loss_burst: Option<u16>,
     queues: Option<u16>,
@@ -39,6 +40,7 @@ impl Cell {
                 processor: self.processor(traffic.processor),
                 frame_size: self.frame_size.unwrap_or(traffic.frame_size),
                 flows: self.flows.unwrap_or(traffic.flows),
+                burst: self.burst.unwrap_or(traffic.burst),
                 ..traffic
             }),
         }
@@ -223,6 +225,7 @@ impl Sweep {
         vec![
             swept(self.flows.as_ref(), "flows", traffic.flows),
             swept(self.frame_size.as_ref(), "frame_size", traffic.frame_size),
+            swept(self.burst.as_ref(), "burst", traffic.burst),
             link.and_then(|link| swept(self.loss.as_ref(), "loss", link.loss)),
             link.and_then(|link| swept(self.loss_burst.as_ref(), "loss_burst", link.burst)),
         ]
@@ -259,6 +262,9 @@ pub(crate) fn cells(sweep: Option<&Sweep>) -> Vec<Cell> {
     });
     cross(&mut cells, sweep.frame_size.as_deref(), |cell, value| {
         cell.frame_size = Some(value)
+    });
+    cross(&mut cells, sweep.burst.as_deref(), |cell, value| {
+        cell.burst = Some(value)
     });
     cross(&mut cells, sweep.loss.as_deref(), |cell, value| {
         cell.loss = Some(value)

@@ -192,7 +192,8 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                 Task::Requests(_) => topology.queues,
                 Task::Frames(_) => cell.topology(&topology).queues,
             };
-            for point in spec.load_points() {
+            let task = cell.task(task.clone());
+            for point in spec.load_points(&task) {
                 let mut systems: Vec<_> = spec
                     .systems
                     .iter()
@@ -203,7 +204,7 @@ pub fn expand(spec: &Spec) -> Vec<Trial> {
                     block,
                     topology: cell.topology(&topology),
                     system: cell.system(system),
-                    task: cell.task(task.clone()),
+                    task: task.clone(),
                     load: point,
                     pattern: point.rate().and(pattern.clone()),
                     phases,

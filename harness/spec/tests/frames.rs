@@ -169,6 +169,41 @@ fn losses_of_a_link_are_swept_with_their_bursts() {
     assert_eq!(Processor::Router.code(), None);
 }
 
+/// So often is a burst due, however many frames it has: Table 1 of NetSlices.
+#[test]
+fn bursts_are_swept_with_the_rate_that_follows_from_how_often_they_are_due() {
+    let set = [
+        "traffic.arrivals=fixed",
+        "load={every: [100 us, 1 ms]}",
+        "sweep={burst: [1, 10]}",
+        "systems=[netslice]",
+        "blocks=1",
+    ];
+    let sweep = spec(&set).sweep.expect("it was set");
+    let seen: Vec<_> = trials(&set)
+        .iter()
+        .map(|trial| (sweep.of(trial), traffic(trial).burst, trial.load))
+        .collect();
+    let expected = [
+        ("burst 1", 1, 10_000),
+        ("burst 1", 1, 1_000),
+        ("burst 10", 10, 100_000),
+        ("burst 10", 10, 10_000),
+    ];
+    let expected = expected
+        .map(|(swept, burst, rate)| (swept.to_owned(), burst, LoadPoint::Open(Rate::frames(rate))));
+    assert_eq!(seen, expected);
+    // The same trial as one whose rate is written.
+    let written = [
+        "traffic.arrivals=fixed",
+        "traffic.burst=10",
+        "load={rates: [100 kframes/s]}",
+        "systems=[netslice]",
+        "blocks=1",
+    ];
+    assert_eq!(trials(&written)[0].id(), trials(&set)[2].id());
+}
+
 #[test]
 fn slices_that_are_processes_are_other_trials_and_the_default_has_the_names_that_it_had() {
     let of = |entry: &str| {
@@ -209,6 +244,10 @@ fn the_resolved_spec_is_complete_and_gives_the_same_trials() {
         &["traffic.ip=6"],
         &["sweep={queues: [1, 2]}"],
         &["traffic.arrivals=fixed", "load={rates: [1 kframes/s]}"],
+        &[
+            "traffic={processor: router, arrivals: fixed, burst: 4}",
+            "load={every: [1 ms]}",
+        ],
         &[
             "traffic.processor={maelstrom: {r: 4, loss: 1 %}}",
             "topology.kind=pair",

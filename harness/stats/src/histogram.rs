@@ -68,6 +68,27 @@ impl Histogram {
         })
     }
 
+    /// Mean and standard deviation of the answered values in nanoseconds; `None` when none was answered. The unanswered have no
+    /// part in it: they are to be told beside it ([`unanswered`](Self::unanswered)).
+    pub fn moments(&self) -> Option<Moments> {
+        if self.answered == 0 {
+            return None;
+        }
+        let mean_of = |of: &dyn Fn(f64) -> f64| {
+            let sum: f64 = self
+                .rows()
+                .map(|(ns, count)| of(ns as f64) * count as f64)
+                .sum();
+            sum / self.answered as f64
+        };
+        let mean_ns = mean_of(&|ns| ns);
+        let variance = mean_of(&|ns| (ns - mean_ns).powi(2));
+        Some(Moments {
+            mean_ns,
+            deviation_ns: variance.sqrt(),
+        })
+    }
+
     /// The cumulative distribution: each value in nanoseconds with the share of all requests at or
     /// below it. It ends below 1 where requests were not answered.
     pub fn cdf(&self) -> Vec<(u64, f64)> {
@@ -81,6 +102,15 @@ impl Histogram {
             })
             .collect()
     }
+}
+
+/// Where values lie, and how far from there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moments {
+    /// Their mean, ns.
+    pub mean_ns: f64,
+    /// Their standard deviation, ns: the root of the mean square of what they are off the mean.
+    pub deviation_ns: f64,
 }
 
 impl FromIterator<(u64, u64)> for Histogram {
@@ -109,6 +139,19 @@ mod tests {
         // Rank 99 of 100, and only 98 were answered.
         assert_eq!(h.percentile(Quantile::P99), None);
         assert_eq!(h.cdf(), vec![(10, 0.90), (20, 0.98)]);
+    }
+
+    #[test]
+    fn moments_are_of_what_was_answered() {
+        let mut h = Histogram::from_iter([(10, 3), (30, 1)]);
+        assert_eq!(Histogram::default().moments(), None);
+        let seen = h.moments().unwrap();
+        assert_eq!(seen.mean_ns, 15.0);
+        // Three are 5 below, one is 15 above.
+        assert!((seen.deviation_ns - 75.0_f64.sqrt()).abs() < 1e-12);
+        h.record_unanswered(7);
+        assert_eq!(h.moments(), Some(seen));
+        assert_eq!(h.unanswered(), 7);
     }
 
     #[test]

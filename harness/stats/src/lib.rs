@@ -25,7 +25,7 @@ pub mod skew;
 pub mod truth;
 
 pub use blocks::*;
-pub use histogram::Histogram;
+pub use histogram::{Histogram, Moments};
 pub use median::median;
 pub use quantile::Quantile;
 pub use share::Share;

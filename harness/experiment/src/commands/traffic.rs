@@ -1,6 +1,6 @@
 //! What a spec with `traffic` sends where, in words. Pure.
 
-use spec::{FrameArrivals, Integrity, Processor, Routing, TopologyKind, Traffic, Trial};
+use spec::{Duration, FrameArrivals, Integrity, Processor, Routing, TopologyKind, Traffic, Trial};
 
 /// Hosts, frames and processor of the trials, a line each; `None` where none of them is about frames.
 pub(super) fn explained(trials: &[Trial]) -> Option<Vec<String>> {
@@ -17,12 +17,13 @@ pub(super) fn explained(trials: &[Trial]) -> Option<Vec<String>> {
         format!(
             "IPv{} frames of {sizes}, of {flows} flow(s), {}",
             traffic.ip,
-            sent(traffic)
+            sent(trials, traffic)
         ),
         done(trials, traffic.processor),
     ];
     lines.extend(told(trials));
     lines.push(received(traffic).to_owned());
+    lines.extend(together(trials));
     lines.extend(isolated(trials));
     Some(lines)
 }
@@ -84,12 +85,27 @@ const fn hosts(kind: TopologyKind) -> Option<&'static str> {
     }
 }
 
-fn sent(traffic: &Traffic) -> String {
-    match (traffic.arrivals, traffic.burst) {
+fn sent(trials: &[Trial], traffic: &Traffic) -> String {
+    let bursts = listed(trials, |trial| Some(trial.traffic()?.burst));
+    match (traffic.arrivals, bursts.as_str()) {
         (FrameArrivals::Saturate, _) => "as many as the sender makes".to_owned(),
-        (FrameArrivals::Fixed, 1) => "evenly spaced".to_owned(),
-        (FrameArrivals::Fixed, burst) => format!("{burst} at a time, evenly spaced"),
+        (FrameArrivals::Fixed, "1") => "evenly spaced".to_owned(),
+        (FrameArrivals::Fixed, bursts) => format!("{bursts} at a time, evenly spaced"),
     }
+}
+
+/// How often so many frames are due, and what rate that is, where some are due together.
+fn together(trials: &[Trial]) -> Option<String> {
+    let burst = |trial: &Trial| trial.traffic().map_or(1, |traffic| traffic.burst);
+    if trials.iter().all(|trial| burst(trial) == 1) {
+        return None;
+    }
+    let due = |trial: &Trial| {
+        let (rate, frames) = (trial.load.rate()?, burst(trial));
+        let every = Duration(u64::from(frames) * 1_000_000_000 / rate.get());
+        Some(format!("{frames} every {every} ({rate})"))
+    };
+    Some(format!("frames are due {}", listed(trials, due)))
 }
 
 fn done(trials: &[Trial], processor: Processor) -> String {
@@ -194,6 +210,20 @@ phases: {warmup: 0 s, measure: 100 ms, timeout: 50 ms}
         );
         assert!(timed[3].contains("patterns"), "{timed:?}");
         assert!(timed[4].contains("sends each back"), "{timed:?}");
+        assert_eq!(timed[5], "frames are due 10 every 10 ms (1 kframes/s)");
+        let table = lines(&[
+            "traffic={processor: router, arrivals: fixed, round_trip: true}",
+            "load={every: [100 us]}",
+            "sweep={burst: [1, 10]}",
+        ]);
+        assert!(
+            table[2].ends_with("1 or 10 at a time, evenly spaced"),
+            "{table:?}"
+        );
+        assert_eq!(
+            table[5],
+            "frames are due 1 every 100 us (10 kframes/s) or 10 every 100 us (100 kframes/s)"
+        );
         let lossy = lines(&[
             "topology.kind=pair",
             "traffic.processor={maelstrom: {loss: 1 %, burst: 4}}",

@@ -22,7 +22,6 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("frames::losses", &[Need::Veth], losses),
         Case::new("frames::saturate", &[Need::Veth], saturate),
         Case::new("frames::overload", &[Need::Veth], overload),
-        Case::new("frames::round_trip", &[Need::Veth], round_trip),
         Case::new("frames::one_flow", &[Need::Veth], one_flow),
         Case::new("frames::plan", &[], plan),
         Case::new("frames::lacking_placement", &[], lacking),
@@ -386,36 +385,6 @@ fn expect_lost_by_copies(trial: &Row) -> Result<()> {
         frames > 0 && frames <= copies,
         "{frames} frames were lost by {copies} copies"
     );
-    Ok(())
-}
-
-/// Frames that come back have latencies, also those that are sent together.
-fn round_trip(bench: &Bench) -> Result<()> {
-    let run = bench.run(&shipped("smoke/netslice-round-trip.yaml"), THREE_MINUTES)?;
-    ensure!(run.trials.len() == 2, "{} trials", run.trials.len());
-    for trial in &run.trials {
-        trial.expect_closed()?;
-        let who = trial.who();
-        let (answered, sent) = (trial.number("answered")?, trial.number("sent")?);
-        ensure!(answered > 0, "{who}: nothing of {sent} came back");
-        let p50 = trial.number("p50_ns")?;
-        ensure!(p50 > 0, "{who}: p50 is {p50} ns");
-        // Beyond the timeout there is none.
-        let p99 = trial.text("p99_ns")?;
-        ensure!(
-            p99.is_empty() || p99.parse::<i64>()? >= p50,
-            "{who}: p50 {p50} ns, p99 {p99} ns"
-        );
-        let wrong = trial.counter("client", "wrong_values")?;
-        ensure!(wrong == 0, "{who}: {wrong} came back changed");
-        // To the receiver and back.
-        let received = trial.counter("receiver", "frames_arrived")?;
-        ensure!(
-            i64::try_from(received)? >= answered,
-            "{who}: {received} reached the receiver"
-        );
-        ensure!(trial.text("round_trip")? == "true", "{who}: told otherwise");
-    }
     Ok(())
 }
 

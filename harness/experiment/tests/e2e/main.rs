@@ -34,6 +34,7 @@ mod reproduced;
 mod responses;
 mod restoring;
 mod results;
+mod round_trips;
 mod routes;
 mod scans;
 mod schedules;
@@ -91,6 +92,7 @@ fn cases() -> Vec<Case> {
         torture::cases(),
         floods::cases(),
         frames::cases(),
+        round_trips::cases(),
         routes::cases(),
         ipv6::cases(),
         isolation::cases(),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use analysis::netslices::{CPU_USE, CpuUse};
+use analysis::netslices::{Busy, CPU_USE, CpuUse};
 use polars::prelude::{DataType, Expr, col};
 use stats::Estimate;
 
@@ -26,7 +26,7 @@ use super::{estimate, forwarded};
 
 const LEAD: &str = "CPUs that NAPI threads (k-peer) and the system's own threads (u-peer) kept busy, over the UDP payload that was \
                     offered. Where more is offered than delivered the use goes on as it can; what was delivered is in \
-                    the CSV. Right: Table 2 of NetSlices'12, one slice on two CPUs of a Xeon X5570.";
+                    the CSV. Right: Table 2 of NetSlices'12, one slice on two CPUs of a Xeon X5570; whiskers: what it has behind ±.";
 
 /// What is drawn of each system: the column, its name, how its line looks.
 const PARTS: [(&str, &str, Dash); 3] = [
@@ -144,7 +144,10 @@ fn measured(scene: &mut Scene, place: Rect, trials: &Trials, title: &str, points
 /// The paper's table, in the paper's rates.
 fn published(scene: &mut Scene, place: Rect) {
     let most = |of: fn(&CpuUse) -> f64| CPU_USE.iter().map(of).fold(0.0, f64::max);
-    let (x, y) = (across(most(|row| row.gbps)), upwards(most(|row| row.total)));
+    let (x, y) = (
+        across(most(|row| row.gbps)),
+        upwards(most(|row| row.total.cpus)),
+    );
     let panel = Panel::new(
         place,
         "NetSlices'12, Table 2: another machine",
@@ -153,16 +156,19 @@ fn published(scene: &mut Scene, place: Rect) {
         Strip::None,
     );
     panel.frame(scene);
-    let parts: [fn(&CpuUse) -> f64; PARTS.len()] =
-        [|row| row.total, |row| row.k_peer(), |row| row.u_peer];
+    let parts: [fn(&CpuUse) -> Busy; PARTS.len()] =
+        [|row| row.total, |row| row.k_peer, |row| row.u_peer];
     for (of, (_, _, dash)) in parts.into_iter().zip(PARTS) {
-        let points: Vec<_> = CPU_USE
-            .iter()
-            .map(|row| panel.at(row.gbps, of(row)))
-            .collect();
+        let at = |row: &CpuUse, cpus| panel.at(row.gbps, cpus);
+        let points: Vec<_> = CPU_USE.iter().map(|row| at(row, of(row).cpus)).collect();
         scene.dashed(&points, dash, 2.0, Rgb::REFERENCE);
-        for at in points {
-            scene.marker(at, Marker::Diamond, 4.5, Rgb::REFERENCE, false);
+        for (row, middle) in CPU_USE.iter().zip(points) {
+            let Busy { cpus, error } = of(row);
+            if let Some(error) = error {
+                let ends = [cpus - error, cpus + error].map(|end| at(row, end));
+                panel.whisker(scene, middle, ends[0], ends[1], Rgb::REFERENCE);
+            }
+            scene.marker(middle, Marker::Diamond, 4.5, Rgb::REFERENCE, false);
         }
     }
 }

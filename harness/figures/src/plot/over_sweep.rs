@@ -2,6 +2,8 @@
 //! skew, the number of owners, and whatever else the spec sweeps. A row for each load and each
 //! combination of what is swept besides.
 
+mod paper;
+
 use std::collections::BTreeSet;
 
 use polars::prelude::col;
@@ -187,11 +189,17 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
     };
     let cells = trials.cells(&quantities.iter().map(value).collect::<Vec<_>>())?;
     let rows = rows(trials, &cells);
-    let title = ("What changes with what is swept", LEAD);
+    let published: Vec<_> = rows.iter().map(|row| paper::beside(trials, row)).collect();
+    let lead = match published.iter().all(Vec::is_empty) {
+        true => LEAD.to_owned(),
+        false => format!("{LEAD}{}", paper::LEAD),
+    };
+    let title = ("What changes with what is swept", lead.as_str());
     let legend = facets::legend(trials, true);
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
-    let columns = quantities.len().min(ACROSS);
-    let lines = quantities.len().div_ceil(columns);
+    let beside = usize::from(published.iter().any(|of| !of.is_empty()));
+    let columns = (quantities.len() + beside).min(ACROSS);
+    let lines = (quantities.len() + beside).div_ceil(columns);
     let heading = |(at, row): (usize, &Row<'_>)| (at * lines, row.heading.clone());
     let grid = Grid {
         rows: rows.len() * lines,
@@ -205,6 +213,10 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         for (nth, quantity) in quantities.iter().copied().enumerate() {
             let place = page.panels[at * lines * columns + nth];
             panel(&mut page.scene, place, trials, row, (nth, quantity));
+        }
+        if !published[at].is_empty() {
+            let place = page.panels[at * lines * columns + quantities.len()];
+            paper::panel(&mut page.scene, place, &published[at]);
         }
     }
     Ok(Drawing::picture(

@@ -7,7 +7,7 @@
 use analysis::netslices::{self, Queues};
 use polars::prelude::col;
 use spec::{ProcessorKind, SystemKind};
-use stats::{Estimate, Sample, estimate_ratio};
+use stats::Estimate;
 
 use crate::canvas::axis::Axis;
 use crate::canvas::font::TextStyle;
@@ -22,15 +22,12 @@ use crate::figure::{Drawing, Skip};
 use crate::run::{Cell, Run, Traffic, Trials};
 
 use super::bars::{self, Bar};
-use super::{SEED, estimate, forwarded};
+use super::{FULL_FRAME, estimate, forwarded};
 
 const DELIVERED: Rgb = Rgb(0x00, 0x72, 0xb2);
 
 /// The system that the paper and every figure of throughput here have in common.
 const BASELINE: &str = "netslice";
-
-/// The shortest frame that the paper calls MTU-size: 1500 bytes behind a link header.
-const FULL_FRAME: u32 = 1514;
 
 const LEAD: &str = "UDP payload delivered while frames came as fast as a generator made them. Right: each system over netslice, \
                     blocks in pairs; diamonds: the same ratio in NetSlices'12, Figures 4 and 7, for full-size frames on one \
@@ -112,23 +109,10 @@ fn rows<'a>(trials: &Trials, cells: &'a [Cell]) -> Vec<Row<'a>> {
     let row = |cell: &'a Cell| Row {
         cell,
         gbps: estimate(&cell.values[0]),
-        ratio: baseline.and_then(|baseline| paired(cell, baseline)),
+        ratio: baseline.and_then(|baseline| super::ratio(cell, baseline)),
         paper: traffic.and_then(|traffic| paper(traffic, &trials.systems[cell.series])),
     };
     cells.iter().map(row).collect()
-}
-
-/// The ratio of two cells over the blocks that both have.
-fn paired(cell: &Cell, baseline: &Cell) -> Option<Estimate> {
-    let of_block = |cell: &Cell, block: f64| {
-        let at = cell.values[1].iter().position(|it| *it == Some(block))?;
-        cell.values[0][at]
-    };
-    let blocks = cell.values[1].iter().copied().flatten();
-    let pairs =
-        blocks.filter_map(|block| Some((of_block(cell, block)?, of_block(baseline, block)?)));
-    let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.unzip();
-    estimate_ratio(Sample::Median(&ours), Sample::Median(&theirs), SEED)
 }
 
 /// What the paper gives for a system, Gb/s, and over its NetSlice.

@@ -1,16 +1,18 @@
 //! What a slice delivers over the number of frames that it receives or sends at a time, for each place of its u-peer: the shape
 //! of Figure 5 of NetSlices (Marian, Lee, Weatherspoon, ANCS 2012).
 
+mod gains;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use analysis::netslices;
 use polars::prelude::col;
+use spec::PeerPlacement;
 use stats::Estimate;
 
 use crate::canvas::axis::Axis;
 use crate::canvas::page::{Entry, Grid, Page, Sample};
 use crate::canvas::panel::{Panel, Strip};
-use crate::canvas::style::{Dash, Marker, colour};
+use crate::canvas::style::{Dash, Marker, Rgb, colour};
 use crate::caption::{self, Shows};
 use crate::data::{Data, estimate_fields};
 use crate::error::Result;
@@ -20,14 +22,26 @@ use crate::run::{Cell, Run, Trials};
 
 use super::lines::{aside, line};
 use super::{estimate, forwarded};
+use gains::Gain;
 
 /// What the axis and the lines are swept by.
 const AXES: [&str; 2] = ["batch", "placement"];
+
+const LEAD: &str = "What was delivered of as many frames as a generator makes; a line for each place of the application's CPU, seen \
+                    from the kernel's.";
+
+const GAINS: &str = " Right: what batches of 256 gain over single frames with the default placement, and what that placement gains \
+                     over others with either batch, blocks in pairs; diamonds: NetSlices'12, Figure 5, whose default placement \
+                     is on hyperthreads and which does not say over which other placement: its one number stands at both.";
+
+/// The columns of trials.csv, in the order of a cell's values.
+const COLUMNS: [&str; 2] = ["payload_gbps", "block"];
 
 /// One measured point.
 struct Point<'a> {
     cell: &'a Cell,
     batch: f64,
+    placement: PeerPlacement,
     /// Which line it is on: the placement, and the label where there are several.
     line: String,
     gbps: Estimate,
@@ -38,7 +52,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         Ok(trials) => trials,
         Err(skip) => return Ok(Drawing::Skipped(skip)),
     };
-    let cells = trials.cells(&[col("payload_gbps")])?;
+    let cells = trials.cells(&COLUMNS.map(col))?;
     let mut panels: BTreeMap<String, Vec<Point<'_>>> = BTreeMap::new();
     for point in cells.iter().filter_map(|cell| point(trials, cell)) {
         panels
@@ -68,18 +82,34 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             name.replace('_', " "),
         )
     };
-    let legend = lines.iter().enumerate().map(entry).collect();
-    let lead = lead();
+    let mut legend: Vec<Entry> = lines.iter().enumerate().map(entry).collect();
+    // Of several systems each would have gains of its own.
+    let alone = trials.series.len() == 1;
+    let lead = match alone {
+        true => format!("{LEAD}{GAINS}"),
+        false => LEAD.to_owned(),
+    };
+    if alone {
+        let mark = |colour, marker, filled| Sample::Marker(colour, marker, filled);
+        legend.extend([
+            Entry::new(Sample::Heading, "gained"),
+            Entry::new(mark(Rgb::INK, Marker::Circle, true), "here"),
+            Entry::new(mark(Rgb::REFERENCE, Marker::Diamond, false), "NetSlices'12"),
+        ]);
+    }
     let title = ("Throughput over the frames of a batch", lead.as_str());
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
     let grid = Grid {
         rows: panels.len(),
-        columns: 1,
+        columns: if alone { 2 } else { 1 },
         row_height: 380.0,
+        headings: panels.keys().cloned().enumerate().collect(),
         ..Grid::default()
     };
     let mut page = Page::lay_out(&around, &grid);
-    for ((heading, points), place) in panels.iter().zip(page.panels.clone()) {
+    let mut gained: Vec<Gain<'_>> = Vec::new();
+    for (row, points) in panels.values().enumerate() {
+        let place = page.panels[row * grid.columns];
         let batches = batches(points);
         let most = points.iter().map(|it| it.gbps.high).fold(0.0, f64::max);
         let ends =
@@ -90,7 +120,7 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             ends(BTreeSet::last),
         );
         let y = Axis::linear("UDP payload (Gb/s)", 0.0, most * 1.08, 5);
-        let panel = Panel::new(place, heading, x, y, Strip::None);
+        let panel = Panel::new(place, "delivered", x, y, Strip::None);
         panel.frame(&mut page.scene);
         for (at, name) in lines.iter().enumerate() {
             let mut of_line: Vec<_> = (points.iter())
@@ -101,22 +131,17 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
             let aside = aside(at, lines.len());
             line(&panel, &mut page.scene, &of_line, aside, look(at));
         }
+        if alone {
+            let gains = gains::of(trials, points);
+            let beside = page.panels[row * grid.columns + 1];
+            gains::panel(&mut page.scene, beside, &gains);
+            gained.extend(gains);
+        }
     }
     Ok(Drawing::picture(
         page.scene,
-        data(trials, panels.values().flatten()),
+        data(trials, panels.values().flatten(), &gained),
     ))
-}
-
-fn lead() -> String {
-    format!(
-        "What was delivered of as many frames as a generator makes; a line for each place of the application's CPU, seen from the \
-         kernel's. NetSlices'12, Figure 5, for hyperthreads: {} times as much with 256 as with one; placement gained {} and {} \
-         times with and without batches, over which other place it does not say.",
-        netslices::BATCHING.value,
-        netslices::PLACEMENT_WITH_BATCHES.value,
-        netslices::PLACEMENT_WITHOUT_BATCHES.value
-    )
 }
 
 fn look(line: usize) -> Look {
@@ -133,7 +158,12 @@ fn point<'a>(trials: &Trials, cell: &'a Cell) -> Option<Point<'a>> {
     let swept = &trials.settings[cell.setting].swept;
     let (_, batch) = swept.numbers().find(|(name, _)| *name == "batch")?;
     let label = trials.name(cell.series);
-    let line = match swept.text("placement") {
+    let placed = swept.text("placement");
+    let placement = placed.and_then(|placed| {
+        let mut all = PeerPlacement::ALL.into_iter();
+        all.find(|it| it.name() == placed)
+    });
+    let line = match placed {
         Some(placement) if trials.series.len() == 1 => placement.to_owned(),
         Some(placement) => format!("{label}, {placement}"),
         None => label,
@@ -142,6 +172,7 @@ fn point<'a>(trials: &Trials, cell: &'a Cell) -> Option<Point<'a>> {
     Some(Point {
         cell,
         batch,
+        placement: placement.unwrap_or_default(),
         line,
         gbps,
     })
@@ -156,7 +187,12 @@ fn batches(points: &[Point<'_>]) -> BTreeSet<u64> {
     points.iter().map(|it| it.batch as u64).collect()
 }
 
-fn data<'a>(trials: &Trials, points: impl Iterator<Item = &'a Point<'a>>) -> Data {
+/// The points, then what is gained by some over others.
+fn data<'a>(
+    trials: &Trials,
+    points: impl Iterator<Item = &'a Point<'a>>,
+    gained: &[Gain<'_>],
+) -> Data {
     let mut data = Data::by_cell([
         "load",
         "line",
@@ -166,11 +202,34 @@ fn data<'a>(trials: &Trials, points: impl Iterator<Item = &'a Point<'a>>) -> Dat
         "high_gbps",
         "blocks",
         "spread",
+        "gain",
+        "gained",
+        "low_gained",
+        "high_gained",
+        "paper_gained",
     ]);
-    for point in points {
+    let fields = |point: &Point<'_>, gain: [String; 5]| {
         let mut row = trials.row(point.cell, [point.line.clone(), point.batch.to_string()]);
         row.extend(estimate_fields(Some(&point.gbps)));
-        data.push(row);
+        row.extend(gain);
+        row
+    };
+    for point in points {
+        data.push(fields(point, Default::default()));
+    }
+    let text = |value: Option<f64>| value.map(|it| it.to_string()).unwrap_or_default();
+    for gain in gained {
+        let ours = [
+            gain.ours.map(|it| it.value),
+            gain.ours.map(|it| it.low),
+            gain.ours.map(|it| it.high),
+            gain.paper,
+        ];
+        let [value, low, high, paper] = ours.map(text);
+        data.push(fields(
+            gain.of,
+            [gain.name.to_owned(), value, low, high, paper],
+        ));
     }
     data
 }
@@ -191,7 +250,7 @@ mod tests {
         };
         assert_legible("throughput_over_batch", &picture.scene);
         let trials = run.forwarded.as_ref().unwrap();
-        let cells = trials.cells(&[col("payload_gbps")]).unwrap();
+        let cells = trials.cells(&COLUMNS.map(col)).unwrap();
         let points: Vec<Point<'_>> = cells
             .iter()
             .filter_map(|cell| point(trials, cell))
@@ -211,6 +270,53 @@ mod tests {
         };
         assert!((of("same_cpu", 256.0) / of("nearest", 256.0) - 0.4).abs() < 1e-6);
         assert!((of("nearest", 1.0) / of("nearest", 256.0) - 0.7 / 1.2).abs() < 1e-6);
+        let gains: Vec<_> = gains::of(trials, &points)
+            .iter()
+            .map(|gain| (gain.name, gain.ours.unwrap().value, gain.paper.unwrap()))
+            .collect();
+        let expected = [
+            ("256 over 1", 1.2 / 0.7, 1.462),
+            ("over os_default, 1", 1.0 / 0.6, 1.666),
+            ("over os_default, 256", 1.0 / 0.6, 1.783),
+            ("over same_cpu, 1", 1.0 / 0.4, 1.666),
+            ("over same_cpu, 256", 1.0 / 0.4, 1.783),
+        ];
+        assert_eq!(gains.len(), expected.len());
+        for ((name, ours, paper), (gain, ratio, theirs)) in gains.into_iter().zip(expected) {
+            assert_eq!((name, paper), (gain, theirs));
+            assert!((ours - ratio).abs() < 1e-6, "{name}: {ours}");
+        }
+    }
+
+    /// The paper's gains are of full-size frames: beside the shortest stands none.
+    #[test]
+    fn lengths_of_frames_stand_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let shape = Packets {
+            frame_bytes: &[60, 1514],
+            ..Packets::BATCHES
+        };
+        shape.write(folder.path());
+        let run = Run::read(folder.path()).unwrap();
+        let Drawing::Picture(picture) = draw(&run).unwrap() else {
+            panic!("there are batches to draw");
+        };
+        assert_legible("throughput_over_batch of two lengths", &picture.scene);
+        let texts: Vec<&str> = picture.scene.text_boxes().iter().map(|it| it.0).collect();
+        for length in ["frames of 60 B", "frames of 1514 B"] {
+            let told = texts.iter().filter(|text| text.contains(length)).count();
+            assert_eq!(told, 1, "{length}: {texts:?}");
+        }
+        let file = folder.path().join("data.csv");
+        picture.data.write(&file).unwrap();
+        let mut reader = csv::Reader::from_path(&file).unwrap();
+        let rows: Vec<BTreeMap<String, String>> =
+            reader.deserialize().map(|row| row.unwrap()).collect();
+        assert_eq!(rows.len(), 2 * (15 + 5));
+        for row in rows.iter().filter(|row| !row["gain"].is_empty()) {
+            let full = row["workload"].contains("frames of 1514 B");
+            assert_eq!(!row["paper_gained"].is_empty(), full, "{row:?}");
+        }
     }
 
     #[test]

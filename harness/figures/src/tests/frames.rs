@@ -69,6 +69,7 @@ fn where_frames_are_counted_no_figure_says_requests() {
         Figure::OverSweep,
         Figure::Ledger,
         Figure::Comparison,
+        Figure::RoundTrips,
     ];
     assert_eq!(drawn, expected);
     let cost = Figure::CpuCost.draw(&run).unwrap();

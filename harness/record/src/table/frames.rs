@@ -6,11 +6,12 @@ use super::{cell, decimal, ratio};
 use crate::trial::TrialRecord;
 
 /// The columns in order.
-pub(super) const COLUMNS: [&str; 25] = [
+pub(super) const COLUMNS: [&str; 26] = [
     "processor",
     "ip",
     "queues",
     "frame_bytes",
+    "burst",
     "round_trip",
     "batch",
     "placement",
@@ -47,6 +48,7 @@ pub(super) fn cells(record: &TrialRecord) -> Vec<String> {
         traffic.ip.to_string(),
         record.trial.topology.queues.to_string(),
         traffic.frame_size.get().to_string(),
+        traffic.burst.to_string(),
         traffic.round_trip.to_string(),
         cell(system.batch),
         cell(system.placement),

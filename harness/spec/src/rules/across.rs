@@ -1,6 +1,7 @@
 //! Rules between settings: combinations that no machine could run, each with its reason.
 
 mod bpf;
+mod bursts;
 mod encryption;
 mod flood;
 mod hot_keys;

@@ -40,6 +40,74 @@ fn a_rate_counts_what_the_spec_asks_for() {
     );
 }
 
+#[test]
+fn bursts_are_due_so_often_that_they_come_to_whole_frames_a_second() {
+    expect(&[
+        (
+            "rates: [20 kframes/s]",
+            "rates: [20 kframes/s], every: [100 us]",
+            "7:",
+            "leave one of `every` and `rates` out",
+        ),
+        (
+            "rates: [20 kframes/s]",
+            "every: [100 us, 300 us]",
+            "7:",
+            "load.every[1]: 1 frame(s) every 300 us are no whole number of frames a second",
+        ),
+        (
+            "rates: [20 kframes/s]",
+            "every: [2 s]",
+            "7:",
+            "no whole number of frames a second",
+        ),
+        (
+            "rates: [20 kframes/s]",
+            "every: [100 us, 100 us]",
+            "7:",
+            "`100 us` is listed twice",
+        ),
+        (
+            "rates: [20 kframes/s]",
+            "every: [0 us]",
+            "7:",
+            "longer than 0",
+        ),
+    ]);
+    let swept = |burst: &str, every: &str| {
+        let text = FRAMES.replace("rates: [20 kframes/s]", &format!("every: [{every}]"));
+        text + &format!("sweep: {{burst: [{burst}]}}\n")
+    };
+    // A frame every 300 us would be refused; three are 10 000 a second.
+    let good = swept("3, 6", "300 us");
+    assert_eq!(Spec::parse(&good, "frames.yaml").err(), None, "{good}");
+    for (burst, every, expected) in [
+        (
+            "3, 4",
+            "300 us",
+            "4 frame(s) every 300 us are no whole number",
+        ),
+        ("4, 4", "1 ms", "sweep.burst[1]: `4` is listed twice"),
+        ("0", "1 ms", "lower than 1"),
+        ("257", "1 ms", "greater than 256"),
+    ] {
+        let error = Spec::parse(&swept(burst, every), "frames.yaml").expect_err(burst);
+        assert!(error.to_string().contains(expected), "{burst}: {error}");
+    }
+    let saturating = FRAMES.replace(", arrivals: fixed", "");
+    let saturating = saturating.replace("load: {rates: [20 kframes/s]}", "sweep: {burst: [1, 10]}");
+    let error = Spec::parse(&saturating, "frames.yaml").expect_err("it saturates");
+    let expected = "sweep.burst: a generator that saturates makes no pauses between bursts";
+    assert!(error.to_string().contains(expected), "{error}");
+    let of_requests = super::message("rates: [5 kreq/s, 15 kreq/s]", "every: [1 ms]");
+    let expected =
+        "load.every: says how often a burst of frames is due, and `workload` has requests";
+    assert!(of_requests.contains(expected), "{of_requests}");
+    let of_requests = super::message("blocks: 3", "blocks: 3\nsweep: {burst: [1]}");
+    let expected = "sweep.burst: varies how frames";
+    assert!(of_requests.contains(expected), "{of_requests}");
+}
+
 /// The good spec with a link that loses, and a sweep.
 fn lossy(processor: &str, sweep: &str) -> String {
     let text = FRAMES.replace("chain", "pair");

@@ -30,13 +30,6 @@ pub fn peeled(arrived: &BTreeSet<u32>, repairs: &[Group]) -> BTreeSet<u32> {
     }
 }
 
-/// The share of lost packets that one layer alone recovers when each packet, repairs included, is lost independently
-/// with probability `loss`: the other r - 1 packets of the group and its repair have to arrive. More layers recover more.
-#[must_use]
-pub fn share_of_one_layer(group: u8, loss: f64) -> f64 {
-    (1.0 - loss).powi(i32::from(group))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,11 +75,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn one_layer_recovers_what_arrives_with_the_rest_of_its_group() {
-        assert!((share_of_one_layer(8, 0.0) - 1.0).abs() < 1e-12);
-        assert!((share_of_one_layer(8, 0.01) - 0.99_f64.powi(8)).abs() < 1e-12);
     }
 }

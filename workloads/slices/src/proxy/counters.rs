@@ -83,15 +83,6 @@ impl ProxyCounters {
         self.decoder.unrecovered + self.missing + self.decoder.undelivered
     }
 
-    /// What left under the code beyond what it carries, as a share of it, in bytes of frames: c / r and the headers. Nothing
-    /// where nothing left.
-    #[must_use]
-    pub fn overhead(&self) -> Option<f64> {
-        let encoder = &self.encoder;
-        let beyond = encoder.data_bytes + encoder.repair_bytes - encoder.plain_bytes;
-        (encoder.plain_bytes > 0).then(|| beyond as f64 / encoder.plain_bytes as f64)
-    }
-
     fn past_the_code(&self) -> impl Iterator<Item = (String, u64)> + '_ {
         let forwarded = (0..).map(Port).zip(self.router.forwarded());
         forwarded

@@ -16,6 +16,11 @@ impl Trials {
         histogram::merged(folders.iter().map(PathBuf::as_path))
     }
 
+    /// The latency of each block of a cell, in the order of the cell's values, as [`histogram`](Self::histogram) has it of all.
+    pub(crate) fn histograms(&self, cell: &Cell) -> Result<Vec<Histogram>> {
+        self.each(cell, |folder| histogram::merged(std::iter::once(folder)))
+    }
+
     /// The intervals of each block of a cell, for the blocks that recorded any.
     pub(crate) fn intervals(&self, cell: &Cell) -> Result<Vec<Vec<Step>>> {
         self.recorded(cell, intervals::read)

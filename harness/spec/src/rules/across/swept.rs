@@ -61,6 +61,7 @@ pub(super) fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
     }
     if let Some(load) = &spec.load {
         list("load.rates", texts(Some(&load.rates)));
+        list("load.every", texts(Some(&load.every)));
         list("load.closed", texts(Some(&load.closed)));
         list("load.drain", texts(Some(&load.drain)));
     }
@@ -74,6 +75,7 @@ pub(super) fn repeats(spec: &Spec, findings: &mut Vec<Finding>) {
         list("sweep.flows", texts(sweep.flows.as_ref()));
         list("sweep.multi_get", texts(sweep.multi_get.as_ref()));
         list("sweep.frame_size", texts(sweep.frame_size.as_ref()));
+        list("sweep.burst", texts(sweep.burst.as_ref()));
         list("sweep.loss", texts(sweep.loss.as_ref()));
         list("sweep.loss_burst", texts(sweep.loss_burst.as_ref()));
         list("sweep.queues", texts(sweep.queues.as_ref()));

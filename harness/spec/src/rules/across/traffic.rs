@@ -1,6 +1,6 @@
 //! Rules of `traffic`: what packet systems need, and what belongs to frames or to requests alone.
 
-use super::{Finding, flood, ip, isolation, lossless, lossy, rates, truth};
+use super::{Finding, bursts, flood, ip, isolation, lossless, lossy, rates, truth};
 use crate::ip_version::IpVersion;
 use crate::load::Sweep;
 use crate::spec::Spec;
@@ -30,9 +30,11 @@ pub(super) fn belongs_to_frames(spec: &Spec, findings: &mut Vec<Finding>) {
             frame_options(system, index, findings);
         }
     }
+    bursts::belong_to_frames(spec, findings);
     let sweep = spec.sweep.clone().unwrap_or_default();
     let lists = [
         ("frame_size", sweep.frame_size.is_some()),
+        ("burst", sweep.burst.is_some()),
         ("loss", sweep.loss.is_some()),
         ("loss_burst", sweep.loss_burst.is_some()),
         ("batch", sweep.batch.is_some()),
@@ -52,6 +54,7 @@ pub(super) fn traffic(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Fin
     }
     arrivals(spec, traffic, findings);
     lossless::search(spec, traffic, findings);
+    bursts::bursts(spec, traffic, findings);
     rates::rates(spec, Counted::Frames, findings);
     frame_sizes(spec, traffic, findings);
     lossy::losses(spec, traffic.processor, findings);
@@ -65,7 +68,7 @@ pub(super) fn traffic(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Fin
     }
 }
 
-/// Only frames that are due at a time come in bursts or can be timed.
+/// Only frames that are due at a time can be timed.
 fn arrivals(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Finding>) {
     let mut find = |path: &str, message: &str| findings.push((path.to_owned(), message.to_owned()));
     let round_trip = traffic.round_trip == Some(true);
@@ -75,10 +78,6 @@ fn arrivals(spec: &Spec, traffic: &TrafficSpec, findings: &mut Vec<Finding>) {
                 let message = "`traffic.arrivals: saturate` offers what the generator can make: leave `load` out, or \
                                use `arrivals: fixed`";
                 find("load", message);
-            }
-            if traffic.burst.is_some_and(|frames| frames > 1) {
-                let message = "a generator that saturates makes no pauses between bursts: use `arrivals: fixed`";
-                find("traffic.burst", message);
             }
             if round_trip {
                 let message = "a generator that saturates times no frames: use `arrivals: fixed`";

@@ -119,13 +119,14 @@ impl Router {
             Verdict::Forward(port) => Outcome::Forwarded(port),
             Verdict::Host(host) => Outcome::Host(host),
             Verdict::Drop(drop) => Outcome::Dropped(drop),
-            Verdict::Report { report, mtu } => match self.report(ingress, frame, report, mtu) {
-                Ok(()) => Outcome::Reported(report, ingress),
-                Err(drop) => Outcome::Dropped(drop),
-            },
+            Verdict::Report { report, mtu } => self.report(ingress, frame, report, mtu),
             Verdict::Unresolved(port, address) => {
                 self.resolve(port, address);
                 Outcome::Dropped(Drop::Unresolved)
+            }
+            Verdict::Unanswered(port, address) => {
+                self.resolve(port, address);
+                self.report(ingress, frame, Report::NoNeighbour, 0)
             }
         };
         self.counters.count(outcome, told.is_some());
@@ -159,6 +160,19 @@ impl Router {
         frame: &mut FrameMut<'_>,
         report: Report,
         mtu: u32,
+    ) -> Outcome {
+        match self.error(ingress, frame, report, mtu) {
+            Ok(()) => Outcome::Reported(report, ingress),
+            Err(drop) => Outcome::Dropped(drop),
+        }
+    }
+
+    fn error(
+        &mut self,
+        ingress: Port,
+        frame: &mut FrameMut<'_>,
+        report: Report,
+        mtu: u32,
     ) -> Result<(), Drop> {
         let fib = self.tables.fib();
         let port = fib.port(ingress).ok_or(Drop::NoPort)?;
@@ -184,13 +198,13 @@ impl Router {
         }
     }
 
-    /// Where a packet of this host's own leaves. A neighbour that is not known is asked for.
+    /// Where a packet of this host's own leaves. A neighbour that is not known, or did not answer, is asked for.
     ///
     /// # Errors
     /// When there is no way now.
     pub fn originate(&mut self, from: IpAddr, to: IpAddr) -> Result<Exit, NoWay> {
         forward::originate(self.tables.fib(), from, to).map_err(|verdict| match verdict {
-            Verdict::Unresolved(port, address) => {
+            Verdict::Unresolved(port, address) | Verdict::Unanswered(port, address) => {
                 self.resolve(port, address);
                 NoWay::Unresolved
             }

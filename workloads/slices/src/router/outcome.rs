@@ -108,7 +108,7 @@ names! {
 names! {
     /// Why a packet of this host's own is not sent.
     NoWay {
-        /// The hardware address of the next hop is not known yet; the kernel is asked to find it.
+        /// The hardware address of the next hop is not known yet, or it did not answer lately; the kernel is asked to find it.
         Unresolved = "unresolved",
         /// There is no route, or it leads to no port.
         NoRoute = "no_route",
@@ -133,6 +133,9 @@ pub enum Verdict {
     Drop(Drop),
     /// It is discarded, and this neighbour on this port is to be resolved.
     Unresolved(Port, IpAddr),
+    /// Its sender is told that this neighbour on this port did not answer ([`Report::NoNeighbour`]), and the neighbour is to be
+    /// asked again, for it may be there by now. Linux begins anew with the next packet, too.
+    Unanswered(Port, IpAddr),
 }
 
 /// What was done with a frame in the end.

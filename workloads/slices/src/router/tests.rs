@@ -192,6 +192,42 @@ fn a_neighbour_that_nobody_knows_is_asked_for_once() {
     );
 }
 
+#[test]
+fn a_neighbour_that_did_not_answer_is_asked_again_and_the_sender_told() {
+    let (mut router, asked) = router(ErrorLimit::default());
+    let question = |text| Question {
+        device: 2,
+        address: address(text),
+    };
+    let told = Outcome::Reported(Report::NoNeighbour, Port(0));
+    let frames = [
+        v4("192.0.2.7", UDP, b"", same),
+        v6("2001:db8:b::7", UDP, b"", same),
+    ];
+    let both = ["192.0.2.7", "2001:db8:b::7"].map(question);
+    for frame in frames.iter().cycle().take(6) {
+        assert_eq!(routed(&mut router, frame).0, told);
+    }
+    assert_eq!(
+        asked.try_iter().collect::<Vec<_>>(),
+        both,
+        "once in a while"
+    );
+    // The same of what this host sends itself, when some time has passed.
+    router.advance(1_000_000_000);
+    let [from, to] = ["192.0.2.1", "192.0.2.7"].map(address);
+    assert_eq!(router.originate(from, to), Err(NoWay::Unresolved));
+    assert_eq!(asked.try_iter().collect::<Vec<_>>(), both[..1]);
+    let counters = router.counters();
+    assert_eq!(
+        (
+            counters.reported(Report::NoNeighbour),
+            counters.resolutions
+        ),
+        (6, 3)
+    );
+}
+
 /// The error that a packet earns: its type, and what it quotes.
 fn error_v4(frame: &[u8]) -> (Report, Icmpv4Type, Vec<u8>) {
     let (outcome, error) = routed(&mut router(ErrorLimit::default()).0, frame);

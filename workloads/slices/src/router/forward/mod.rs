@@ -225,7 +225,7 @@ impl Onward<'_> {
                 from: state.mac,
                 to,
             }),
-            Resolution::Failed => Err(told(Report::NoNeighbour)),
+            Resolution::Failed => Err(Verdict::Unanswered(port, address)),
             Resolution::Unknown => Err(Verdict::Unresolved(port, address)),
         }
     }

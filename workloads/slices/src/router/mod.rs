@@ -14,12 +14,15 @@
 //! A frame may come with its next link: where the kernel's own tables sent it when it arrived ([`FrameIo::next_link`]). That is
 //! believed, for the mirror only follows them; one such frame in 64 is looked up here all the same, and a difference is counted.
 //!
-//! What is not here: multicast routing, rules beside the tables `main` and `local`, source routing and other
-//! IPv4 options, fragmentation (all left to the kernel and counted), redirects.
+//! IPv4 that is too long for the next link and may be fragmented is ([`Router::cut`]); IPv4 options are passed on as they are.
+//!
+//! What is not here: multicast routing and what else is the kernel's ([`Host`]); rules beside the tables `main` and
+//! `local`; source routing (discarded and counted), the execution of other IPv4 options; redirects.
 
 mod asker;
 mod fib;
 mod forward;
+mod fragment;
 mod hashing;
 mod icmp;
 mod limit;
@@ -117,6 +120,7 @@ impl Router {
         let fib = self.tables.fib();
         let outcome = match decide(fib, self.narrowed, told, ingress, frame.bytes_mut()) {
             Verdict::Forward(port) => Outcome::Forwarded(port),
+            Verdict::Fragment { port, mtu } => Outcome::Fragmented { port, mtu },
             Verdict::Host(host) => Outcome::Host(host),
             Verdict::Drop(drop) => Outcome::Dropped(drop),
             Verdict::Report { report, mtu } => self.report(ingress, frame, report, mtu),
@@ -208,9 +212,11 @@ impl Router {
                 self.resolve(port, address);
                 NoWay::Unresolved
             }
-            Verdict::Forward(_) | Verdict::Host(_) | Verdict::Report { .. } | Verdict::Drop(_) => {
-                NoWay::NoRoute
-            }
+            Verdict::Forward(_)
+            | Verdict::Fragment { .. }
+            | Verdict::Host(_)
+            | Verdict::Report { .. }
+            | Verdict::Drop(_) => NoWay::NoRoute,
         })
     }
 
@@ -225,12 +231,27 @@ impl Router {
         Ok(exit.port)
     }
 
-    /// The port by which the IPv4 packet in a frame would leave, however long it is.
-    #[must_use]
-    pub fn port_of_v4(&self, frame: &[u8]) -> Option<Port> {
-        let header = forward::v4::Header::read(frame).ok()?;
-        let way = self.tables.fib().route_v4(header.src, header.dst).ok()?;
-        way.port
+    /// The fragments of a frame that is to leave in such ([`Outcome::Fragmented`]), in frames of their own, ready to leave by `port`;
+    /// the frame itself is given back. Where there is no memory for all of them there are none, and the frame is lost.
+    #[cold]
+    pub fn cut<I: FrameIo>(
+        &mut self,
+        io: &mut I,
+        frame: I::Frame,
+        port: Port,
+        mtu: u32,
+    ) -> Vec<I::Frame> {
+        let pieces = fragment::cut(io, frame, mtu);
+        match pieces.len() as u64 {
+            0 => self.not_cut(),
+            count => self.counters.count_fragments(port, count),
+        }
+        pieces
+    }
+
+    /// A frame that was to leave in fragments is lost instead.
+    pub(crate) fn not_cut(&mut self) {
+        self.counters.count_not_cut();
     }
 
     /// What was counted so far.
@@ -246,6 +267,11 @@ impl<I: FrameIo> Handler<I> for Router {
         let outcome = self.process_told(ingress, next, &mut io.view(&mut frame));
         match outcome {
             Outcome::Forwarded(port) | Outcome::Reported(_, port) => io.send(frame, port),
+            Outcome::Fragmented { port, mtu } => {
+                for piece in self.cut(io, frame, port, mtu) {
+                    io.send(piece, port);
+                }
+            }
             Outcome::Host(_) | Outcome::Dropped(_) => io.release(frame),
         }
     }
@@ -269,6 +295,8 @@ impl<I: FrameIo> Handler<I> for Router {
     }
 }
 
+#[cfg(test)]
+mod cut_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]

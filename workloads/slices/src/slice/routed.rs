@@ -4,13 +4,14 @@ use pktio::frame::FrameMut;
 use sys::clock::now_ns;
 
 use super::{Decision, Flags, Message, Route};
-use crate::router::{ErrorLimit, Mirror, Outcome, Router, RouterCounters};
+use crate::router::{Drop, ErrorLimit, Mirror, Outcome, Router, RouterCounters};
 
 /// Packets leave by the kernel's tables, as by a regular router: with a hop less to live and the link addresses of the next hop, and
 /// an ICMP error goes back in place of one that cannot. What is this host's own ([`Flags::OWN`]) gets link addresses alone.
 ///
 /// A packet that came with its [next link](Message::next_link) leaves by it; all others are looked up in a mirror of the tables.
-/// Others than IP, and what the kernel alone can send on, are refused.
+/// Others than IP, what is the kernel's ([`Host`](crate::router::Host)) and what would have to be fragmented are refused: a write sends one
+/// frame.
 ///
 /// ```no_run
 /// use slices::router::{Mirror, TableLimits};
@@ -69,6 +70,10 @@ impl Route for Routed {
         let next = message.next_link;
         match self.router.process_told(message.port, next, frame) {
             Outcome::Forwarded(port) | Outcome::Reported(_, port) => Decision::Leave(port),
+            Outcome::Fragmented { .. } => {
+                self.router.not_cut();
+                Decision::Refuse(Drop::NotCut.name())
+            }
             Outcome::Host(host) => Decision::Refuse(host.name()),
             Outcome::Dropped(drop) => Decision::Refuse(drop.name()),
         }

@@ -5,13 +5,16 @@
 //! the header, addresses that no packet may have, the route, the hops left, the length, the neighbour.
 //!
 //! Departures from it, on purpose:
-//! - IPv4 options, and packets to be fragmented, are left to the kernel, and IPv6 hop-by-hop options are not looked into;
+//! - IPv4 options are passed on and not executed, those that choose a way or are not sound are silently dropped with their
+//!   packets, and IPv6 hop-by-hop options are not looked into;
+//! - a packet to be fragmented for a neighbour that is not known yet is dropped whole;
 //! - a packet for a neighbour that is not known yet is dropped, not kept until it is;
 //! - bytes behind the packet, such as padding, go on with it;
 //! - no redirects are sent (RFC 1812, 5.2.7.2) when a packet leaves by the port that it came by;
 //! - errors go back the way that the packet came, and none is sent to sources from 240/4 on (RFC 1812, 4.3.2.7), in reply
 //!   to an ICMPv6 redirect (RFC 4443, 2.4 e.2), or in reply to a later fragment of IPv6.
 
+pub(super) mod options;
 pub(super) mod v4;
 pub(super) mod v6;
 
@@ -63,7 +66,8 @@ pub fn decide(
         _ => Err(Verdict::Host(Host::NotIp)),
     };
     match decided {
-        Ok(port) => Verdict::Forward(port),
+        Ok((port, None)) => Verdict::Forward(port),
+        Ok((port, Some(mtu))) => Verdict::Fragment { port, mtu },
         Err(verdict) => verdict,
     }
 }
@@ -84,7 +88,7 @@ pub(super) fn originate(fib: &Fib, from: IpAddr, to: IpAddr) -> Result<Exit, Ver
         (IpAddr::V6(from), IpAddr::V6(to)) => fib.route_v6(from.to_bits(), to.to_bits()),
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Err(Deadend::NoRoute),
     };
-    onward.exit(way, false, 0)
+    onward.exit(way, false, 0).map(|(exit, _)| exit)
 }
 
 /// Source and destination of the packet in a frame; nothing where its header is not sound.
@@ -146,6 +150,9 @@ impl Exit {
     }
 }
 
+/// Bytes of the longest fragment, where a packet is to leave in such.
+type Cut = Option<u32>;
+
 impl Onward<'_> {
     /// The checks that both versions have in common.
     #[inline(always)]
@@ -154,7 +161,7 @@ impl Onward<'_> {
         way: Result<&Way, Deadend>,
         to_group: bool,
         least_mtu: u32,
-    ) -> Result<Exit, Verdict> {
+    ) -> Result<(Exit, Cut), Verdict> {
         let way = match way {
             Ok(way) => way,
             // Also where it came as a broadcast: the kernel looks at what is its own.
@@ -170,18 +177,18 @@ impl Onward<'_> {
         }
         self.may_leave()?;
         let Some(port) = way.port else {
-            return Err(Verdict::Host(Host::Elsewhere));
+            return Err(Verdict::Drop(Drop::Elsewhere));
         };
-        let state = self.fits(port, least_mtu)?;
-        self.resolved(way, port, state)
+        let (state, cut) = self.fits(port, least_mtu)?;
+        Ok((self.resolved(way, port, state)?, cut))
     }
 
     /// Those of them that are left where the kernel has told the exit.
     #[inline(always)]
-    fn told(&self, exit: Exit, least_mtu: u32) -> Result<Exit, Verdict> {
+    fn told(&self, exit: Exit, least_mtu: u32) -> Result<(Exit, Cut), Verdict> {
         self.may_leave()?;
-        self.fits(exit.port, least_mtu)?;
-        Ok(exit)
+        let (_, cut) = self.fits(exit.port, least_mtu)?;
+        Ok((exit, cut))
     }
 
     #[inline(always)]
@@ -195,9 +202,9 @@ impl Onward<'_> {
         }
     }
 
-    /// The port, if the packet fits the link behind it.
+    /// The port, if the packet fits the link behind it, as it is or cut.
     #[inline(always)]
-    fn fits(&self, port: Port, least_mtu: u32) -> Result<&PortState, Verdict> {
+    fn fits(&self, port: Port, least_mtu: u32) -> Result<(&PortState, Cut), Verdict> {
         let Some(state) = self.fib.port(port) else {
             return Err(Verdict::Drop(Drop::NoPort));
         };
@@ -207,9 +214,9 @@ impl Onward<'_> {
         };
         let mtu = mtu.max(least_mtu);
         if self.len <= mtu as usize {
-            Ok(state)
+            Ok((state, None))
         } else if self.may_fragment {
-            Err(Verdict::Host(Host::Fragment))
+            Ok((state, Some(mtu)))
         } else {
             let report = Report::TooBig;
             Err(Verdict::Report { report, mtu })

@@ -14,6 +14,8 @@ use crate::router::{Drop, ErrorLimit, Mirror, Outcome, Router, RouterCounters};
 /// frame.
 ///
 /// ```no_run
+/// use std::io::ErrorKind;
+///
 /// use slices::router::{Mirror, TableLimits};
 /// use slices::slice::{Message, Routed, Slices, SlicesConfig};
 ///
@@ -28,10 +30,17 @@ use crate::router::{Drop, ErrorLimit, Mirror, Outcome, Router, RouterCounters};
 /// let [left, right] = ports;
 /// let mirror = Mirror::start(&[left?, right?], TableLimits::default())?;
 /// let mut slice = slices.open(0, Routed::new(&mirror))?;
-/// let mut message = Message::with_capacity(2048);
+/// let mut messages = vec![Message::with_capacity(2048); 64];
 /// loop {
-///     slice.read(&mut message)?;
-///     slice.write(&message)?;
+///     let count = slice.read_batch(&mut messages)?;
+///     let mut written = 0;
+///     while written < count {
+///         written += match slice.write_batch(&messages[written..count]) {
+///             // The first has no way, for now at least: it is lost, as in any router.
+///             Err(error) if error.kind() == ErrorKind::HostUnreachable => 1,
+///             result => result?,
+///         };
+///     }
 /// }
 /// # }
 /// ```

@@ -41,6 +41,10 @@ const CASES: &[Case] = &[
         machine::k_peers,
     ),
     (
+        "machine::what_is_for_the_machine_itself_reaches_it",
+        machine::own,
+    ),
+    (
         "machine::slices_are_moved_to_free_cpus_alone",
         machine::moved,
     ),

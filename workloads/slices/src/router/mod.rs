@@ -119,8 +119,15 @@ impl Router {
         }
         let fib = self.tables.fib();
         let outcome = match decide(fib, self.narrowed, told, ingress, frame.bytes_mut()) {
-            Verdict::Forward(port) => Outcome::Forwarded(port),
-            Verdict::Fragment { port, mtu } => Outcome::Fragmented { port, mtu },
+            Verdict::Forward { port, cut, stale } => {
+                if let Some(address) = stale {
+                    self.resolve(port, address);
+                }
+                match cut {
+                    None => Outcome::Forwarded(port),
+                    Some(mtu) => Outcome::Fragmented { port, mtu },
+                }
+            }
             Verdict::Host(host) => Outcome::Host(host),
             Verdict::Drop(drop) => Outcome::Dropped(drop),
             Verdict::Report { report, mtu } => self.report(ingress, frame, report, mtu),
@@ -151,9 +158,12 @@ impl Router {
 
     #[cold]
     fn check(&mut self, exit: &Exit, frame: &[u8]) {
-        if let Some(same) = forward::confirms(self.tables.fib(), exit, frame) {
+        if let Some(confirmed) = forward::confirms(self.tables.fib(), exit, frame) {
             self.counters.links_checked += 1;
-            self.counters.links_disagreed += u64::from(!same);
+            self.counters.links_disagreed += u64::from(!confirmed.same);
+            if let Some(address) = confirmed.stale {
+                self.resolve(exit.port, address);
+            }
         }
     }
 
@@ -202,22 +212,30 @@ impl Router {
         }
     }
 
-    /// Where a packet of this host's own leaves. A neighbour that is not known, or did not answer, is asked for.
+    /// Where a packet of this host's own leaves. A neighbour that is not known, did not answer, or was not confirmed lately is
+    /// asked for.
     ///
     /// # Errors
     /// When there is no way now.
     pub fn originate(&mut self, from: IpAddr, to: IpAddr) -> Result<Exit, NoWay> {
-        forward::originate(self.tables.fib(), from, to).map_err(|verdict| match verdict {
-            Verdict::Unresolved(port, address) | Verdict::Unanswered(port, address) => {
-                self.resolve(port, address);
-                NoWay::Unresolved
+        match forward::originate(self.tables.fib(), from, to) {
+            Ok(exit) => {
+                if let Some(address) = exit.stale {
+                    self.resolve(exit.port, address);
+                }
+                Ok(exit)
             }
-            Verdict::Forward(_)
-            | Verdict::Fragment { .. }
-            | Verdict::Host(_)
-            | Verdict::Report { .. }
-            | Verdict::Drop(_) => NoWay::NoRoute,
-        })
+            Err(Verdict::Unresolved(port, address) | Verdict::Unanswered(port, address)) => {
+                self.resolve(port, address);
+                Err(NoWay::Unresolved)
+            }
+            Err(
+                Verdict::Forward { .. }
+                | Verdict::Host(_)
+                | Verdict::Report { .. }
+                | Verdict::Drop(_),
+            ) => Err(NoWay::NoRoute),
+        }
     }
 
     /// Gives the packet in a frame, one of this host's own, the link addresses of its way. The port that it leaves by.
@@ -299,6 +317,8 @@ impl<I: FrameIo> Handler<I> for Router {
 mod cut_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod neighbour_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

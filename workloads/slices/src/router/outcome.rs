@@ -123,14 +123,14 @@ names! {
 /// What the tables and the headers say about a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It was rewritten and leaves by this port.
-    Forward(Port),
-    /// It was rewritten and leaves by this port, in fragments of at most so many bytes.
-    Fragment {
-        /// The port.
+    /// It was rewritten and leaves.
+    Forward {
+        /// By this port.
         port: Port,
-        /// Bytes, without the link header.
-        mtu: u32,
+        /// In fragments of at most so many bytes, without the link header, if it is too long.
+        cut: Option<u32>,
+        /// The neighbour that it leaves to, if the kernel is to confirm that it is still there.
+        stale: Option<IpAddr>,
     },
     /// It is left to the network stack.
     Host(Host),
@@ -186,7 +186,7 @@ pub struct RouterCounters {
     reported: [u64; Report::ALL.len()],
     host: [u64; Host::ALL.len()],
     dropped: [u64; Drop::ALL.len()],
-    /// Neighbours that the kernel was asked to resolve.
+    /// Neighbours that the kernel was asked to resolve, or to confirm.
     pub resolutions: u64,
     /// Neighbours that it was not asked about, since too many questions waited.
     pub resolutions_refused: u64,
@@ -319,7 +319,10 @@ mod tests {
         counters.count_not_cut();
         let sum: u64 = counters.ledger().map(|(_, count)| count).sum();
         assert_eq!(sum, counters.received + counters.fragments);
-        assert_eq!((counters.fragmented, counters.forwarded()), (1, &[1, 4][..]));
+        assert_eq!(
+            (counters.fragmented, counters.forwarded()),
+            (1, &[1, 4][..])
+        );
         assert_eq!(counters.dropped(Drop::NotCut), 2);
     }
 }

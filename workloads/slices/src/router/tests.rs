@@ -5,7 +5,7 @@ use etherparse::{Icmpv4Type, Icmpv6Type, NetSlice, SlicedPacket, TransportSlice}
 use proptest::prelude::*;
 use std::sync::mpsc::Receiver;
 
-use super::fixture::{GATEWAY, HOST, INSIDE, NARROW, OUTSIDE, SENDER, address, fib, v4, v6};
+use super::fixture::{GATEWAY, HOST, INSIDE, NARROW, OUTSIDE, SENDER, fib, v4, v6};
 use super::*;
 
 const HEADROOM: usize = 64;
@@ -19,7 +19,7 @@ fn router(errors: ErrorLimit) -> (Router, Receiver<Question>) {
 }
 
 /// What becomes of a frame, and the frame.
-fn routed(router: &mut Router, frame: &[u8]) -> (Outcome, Vec<u8>) {
+pub(super) fn routed(router: &mut Router, frame: &[u8]) -> (Outcome, Vec<u8>) {
     let mut chunk = [&[0xee; HEADROOM], frame].concat();
     let (mut at, mut len) = (HEADROOM as u32, frame.len() as u32);
     let mut view = FrameMut::new(&mut chunk, &mut at, &mut len);
@@ -31,7 +31,7 @@ fn outcome(frame: &[u8]) -> Outcome {
     routed(&mut router(ErrorLimit::default()).0, frame).0
 }
 
-fn same(_header: &mut [u8]) {}
+pub(super) fn same(_header: &mut [u8]) {}
 
 #[test]
 fn what_is_forwarded_has_a_hop_less_and_the_next_link_s_addresses() {
@@ -156,67 +156,16 @@ fn what_is_the_kernel_s_is_left_to_it() {
     for (frame, host) in cases {
         assert_eq!(outcome(&frame), Outcome::Host(host), "{frame:x?}");
     }
-    let elsewhere = v4("203.0.113.200", UDP, b"", same);
-    assert_eq!(outcome(&elsewhere), Outcome::Dropped(Drop::Elsewhere));
+    for (to, drop) in [
+        ("203.0.113.200", Drop::Elsewhere),
+        ("203.0.113.1", Drop::Blackhole),
+    ] {
+        let frame = v4(to, UDP, b"", same);
+        assert_eq!(outcome(&frame), Outcome::Dropped(drop));
+    }
     let mut arp = v4("192.0.2.9", UDP, b"", same);
     arp[12..14].copy_from_slice(&[8, 6]);
     assert_eq!(outcome(&arp), Outcome::Host(Host::NotIp));
-}
-
-#[test]
-fn a_neighbour_that_nobody_knows_is_asked_for_once() {
-    let (mut router, asked) = router(ErrorLimit::default());
-    for _ in 0..3 {
-        let (outcome, _) = routed(&mut router, &v4("192.0.2.50", UDP, b"", same));
-        assert_eq!(outcome, Outcome::Dropped(Drop::Unresolved));
-    }
-    routed(&mut router, &v6("2001:db8:b::50", UDP, b"", same));
-    let questions = [("192.0.2.50", 2), ("2001:db8:b::50", 2)].map(|(text, device)| Question {
-        device,
-        address: address(text),
-    });
-    assert_eq!(asked.try_iter().collect::<Vec<_>>(), questions);
-    assert_eq!(router.counters().resolutions, 2);
-    assert_eq!(
-        outcome(&v4("203.0.113.1", UDP, b"", same)),
-        Outcome::Dropped(Drop::Blackhole)
-    );
-}
-
-#[test]
-fn a_neighbour_that_did_not_answer_is_asked_again_and_the_sender_told() {
-    let (mut router, asked) = router(ErrorLimit::default());
-    let question = |text| Question {
-        device: 2,
-        address: address(text),
-    };
-    let told = Outcome::Reported(Report::NoNeighbour, Port(0));
-    let frames = [
-        v4("192.0.2.7", UDP, b"", same),
-        v6("2001:db8:b::7", UDP, b"", same),
-    ];
-    let both = ["192.0.2.7", "2001:db8:b::7"].map(question);
-    for frame in frames.iter().cycle().take(6) {
-        assert_eq!(routed(&mut router, frame).0, told);
-    }
-    assert_eq!(
-        asked.try_iter().collect::<Vec<_>>(),
-        both,
-        "once in a while"
-    );
-    // The same of what this host sends itself, when some time has passed.
-    router.advance(1_000_000_000);
-    let [from, to] = ["192.0.2.1", "192.0.2.7"].map(address);
-    assert_eq!(router.originate(from, to), Err(NoWay::Unresolved));
-    assert_eq!(asked.try_iter().collect::<Vec<_>>(), both[..1]);
-    let counters = router.counters();
-    assert_eq!(
-        (
-            counters.reported(Report::NoNeighbour),
-            counters.resolutions
-        ),
-        (6, 3)
-    );
 }
 
 /// The error that a packet earns: its type, and what it quotes.

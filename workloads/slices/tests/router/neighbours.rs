@@ -13,12 +13,18 @@ use crate::wire::Wire;
 
 const HOST: &str = "198.18.2.9";
 
-/// Has the router's kernel resolve the receiver's address by itself, quickly.
+/// Has the router's kernel resolve the receiver's address by itself, and be quick about it and about its doubts.
 fn resolves(rig: &Rig) {
     rig.at_router(|| {
         link::resolve_neighbours("outside").unwrap();
         rig.forget(HOST);
-        for (setting, value) in [("retrans_time_ms", "20"), ("mcast_solicit", "2")] {
+        for (setting, value) in [
+            ("retrans_time_ms", "20"),
+            ("mcast_solicit", "2"),
+            ("ucast_solicit", "2"),
+            ("base_reachable_time_ms", "100"),
+            ("delay_first_probe_time", "0"),
+        ] {
             sysctl::write(&format!("net.ipv4.neigh.outside.{setting}"), value).unwrap();
         }
     });
@@ -66,4 +72,35 @@ fn a_host_that_was_down_at_the_first_packet_is_reached_once_it_is_up() {
     assert!(counters.dropped(Drop::Unresolved) >= 1, "{counters:?}");
     assert!(counters.reported(Report::NoNeighbour) >= 1, "{counters:?}");
     assert!(counters.resolutions >= 2, "{counters:?}");
+}
+
+/// Its address is still known then, but to use it without asking whether it is there would lose everything in silence.
+#[test]
+fn a_host_that_falls_silent_is_noticed() {
+    let Some(rig) = rig() else { return };
+    let (socket, wire) = (bound(&rig), sender(&rig));
+    resolves(&rig);
+    comes_up(&rig);
+    let answers = |whom: &str| {
+        let setting = "net.ipv4.conf.receiver.arp_ignore";
+        rig.receiver
+            .run(|| sysctl::write(setting, whom).unwrap())
+            .unwrap();
+    };
+    let arrives = || {
+        eventually(|| {
+            send(&wire);
+            socket.recv(&mut [0; 8]).is_ok()
+        })
+    };
+    let counters = while_routing(&rig, |_| {
+        assert!(arrives(), "it answers");
+        // To nobody.
+        answers("8");
+        assert!(told_of_silence(&wire), "it is probed");
+        answers("0");
+        while socket.recv(&mut [0; 8]).is_ok() {}
+        assert!(arrives(), "it is asked for again");
+    });
+    assert!(counters.reported(Report::NoNeighbour) >= 1, "{counters:?}");
 }

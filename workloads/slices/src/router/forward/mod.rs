@@ -66,8 +66,11 @@ pub fn decide(
         _ => Err(Verdict::Host(Host::NotIp)),
     };
     match decided {
-        Ok((port, None)) => Verdict::Forward(port),
-        Ok((port, Some(mtu))) => Verdict::Fragment { port, mtu },
+        Ok((exit, cut)) => Verdict::Forward {
+            port: exit.port,
+            cut,
+            stale: exit.stale,
+        },
         Err(verdict) => verdict,
     }
 }
@@ -129,6 +132,8 @@ pub struct Exit {
     pub port: Port,
     from: [u8; 6],
     to: [u8; 6],
+    /// The neighbour whose link address that is, if nobody has confirmed it lately.
+    pub(super) stale: Option<IpAddr>,
 }
 
 impl Exit {
@@ -139,6 +144,7 @@ impl Exit {
             port: fib.port_of(next.device)?,
             from: next.from,
             to: next.to,
+            stale: None,
         })
     }
 
@@ -226,15 +232,19 @@ impl Onward<'_> {
     #[inline(always)]
     fn resolved(&self, way: &Way, port: Port, state: &PortState) -> Result<Exit, Verdict> {
         let (address, resolution) = next_hop(self.fib, way, port, self.destination);
-        match resolution {
-            Resolution::Known(to) => Ok(Exit {
-                port,
-                from: state.mac,
-                to,
-            }),
-            Resolution::Failed => Err(Verdict::Unanswered(port, address)),
-            Resolution::Unknown => Err(Verdict::Unresolved(port, address)),
-        }
+        let (to, stale) = match resolution {
+            Resolution::Known(to) => (to, None),
+            Resolution::Stale(to) => (to, Some(address)),
+            Resolution::Failed => return Err(Verdict::Unanswered(port, address)),
+            Resolution::Unknown => return Err(Verdict::Unresolved(port, address)),
+        };
+        let from = state.mac;
+        Ok(Exit {
+            port,
+            from,
+            to,
+            stale,
+        })
     }
 }
 
@@ -247,20 +257,39 @@ fn next_hop(fib: &Fib, way: &Way, port: Port, destination: IpAddr) -> (IpAddr, R
     }
 }
 
-/// Whether the tables, too, send the packet in a frame by this exit, or by one of several ways of which it is one: among these
-/// the kernel chooses by a hash of its own. Nothing where the header is not sound.
-pub(super) fn confirms(fib: &Fib, exit: &Exit, frame: &[u8]) -> Option<bool> {
+/// What the tables say of an exit that the kernel has told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Confirmed {
+    /// They send the packet by it, too, or by one of several ways of which it is one: among these the kernel chooses by a hash
+    /// of its own.
+    pub(super) same: bool,
+    /// The neighbour, if nobody has confirmed it lately: the kernel's lookup for XDP uses it all the same, and asks nobody.
+    pub(super) stale: Option<IpAddr>,
+}
+
+/// What the tables say of the exit of the packet in a frame. Nothing where its header is not sound.
+pub(super) fn confirms(fib: &Fib, exit: &Exit, frame: &[u8]) -> Option<Confirmed> {
     let (_, destination) = ends(frame)?;
     let ways = match destination {
         IpAddr::V4(to) => fib.ways_v4(to.to_bits()),
         IpAddr::V6(to) => fib.ways_v6(to.to_bits()),
     };
-    let known = Resolution::Known(exit.to);
-    let leads_there = |way: &Way| {
-        way.port == Some(exit.port) && next_hop(fib, way, exit.port, destination).1 == known
+    // Where the way leads to the exit: the neighbour there, if it is stale.
+    let there = |way: &Way| {
+        let (address, resolution) = next_hop(fib, way, exit.port, destination);
+        let (to, stale) = match resolution {
+            Resolution::Known(to) => (to, None),
+            Resolution::Stale(to) => (to, Some(address)),
+            Resolution::Failed | Resolution::Unknown => return None,
+        };
+        (way.port == Some(exit.port) && to == exit.to).then_some(stale)
     };
     let is_from = |port: &PortState| port.mac == exit.from;
-    Some(fib.port(exit.port).is_some_and(is_from) && ways.iter().any(leads_there))
+    let found = ways.iter().find_map(there);
+    Some(Confirmed {
+        same: fib.port(exit.port).is_some_and(is_from) && found.is_some(),
+        stale: found.flatten(),
+    })
 }
 
 const fn told(report: Report) -> Verdict {

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use packet::{checksum, ethernet::HEADER_LEN as LINK, hop, ipv4::MIN_HEADER_LEN};
-use pktio::frame::Port;
 
 use super::super::fib::Fib;
 use super::super::outcome::{Drop, Host, Verdict};
@@ -141,7 +140,7 @@ pub(super) fn decide(
     told: Option<Exit>,
     to_group: bool,
     frame: &mut [u8],
-) -> Result<(Port, Cut), Verdict> {
+) -> Result<(Exit, Cut), Verdict> {
     let header = Header::read(frame).map_err(Verdict::Drop)?;
     checked(fib, &header)?;
     let onward = Onward {
@@ -164,5 +163,5 @@ pub(super) fn decide(
     let written = hop::take_v4(frame, LINK);
     debug_assert!(written);
     exit.address(frame);
-    Ok((exit.port, cut))
+    Ok((exit, cut))
 }

@@ -5,7 +5,6 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use packet::{ethernet::HEADER_LEN as LINK, hop, ipv6::HEADER_LEN};
-use pktio::frame::Port;
 
 use super::super::fib::Fib;
 use super::super::outcome::{Drop, Host, Report, Verdict};
@@ -92,7 +91,7 @@ pub(super) fn decide(
     told: Option<Exit>,
     to_group: bool,
     frame: &mut [u8],
-) -> Result<(Port, Cut), Verdict> {
+) -> Result<(Exit, Cut), Verdict> {
     let header = Header::read(frame).map_err(Verdict::Drop)?;
     checked(&header)?;
     let onward = Onward {
@@ -114,5 +113,5 @@ pub(super) fn decide(
     let written = hop::take_v6(frame, LINK);
     debug_assert!(written);
     exit.address(frame);
-    Ok((exit.port, cut))
+    Ok((exit, cut))
 }

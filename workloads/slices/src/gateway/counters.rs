@@ -3,21 +3,15 @@
 use pktio::frame::Port;
 
 use crate::ipsec::{NotReceived, NotSent};
-use crate::router::{Host, NoWay, Report, RouterCounters};
+use crate::router::{NoWay, Report, RouterCounters};
 
 /// What a gateway did. Counts are frames.
 ///
-/// `received + fragments` is the sum of [`ledger`](Self::ledger).
+/// `received` and [`fragments`](Self::fragments) together are the sum of [`ledger`](Self::ledger).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayCounters {
     /// Frames that came.
     pub received: u64,
-    /// Frames, of those that came, in whose place fragments went on.
-    pub fragmented: u64,
-    /// Those fragments. Each of them ends in the ledger like a frame that came.
-    pub fragments: u64,
-    /// Frames to be fragmented for which there was no memory.
-    pub no_frame: u64,
     /// Frames that left in the tunnel.
     pub tunnelled: u64,
     /// Frames that were to leave in the tunnel and did not, by [`NotSent::index`].
@@ -38,9 +32,6 @@ impl GatewayCounters {
     pub(super) fn new(between: Port, router: RouterCounters) -> Self {
         Self {
             received: 0,
-            fragmented: 0,
-            fragments: 0,
-            no_frame: 0,
             tunnelled: 0,
             not_sent: Default::default(),
             no_way: Default::default(),
@@ -68,6 +59,12 @@ impl GatewayCounters {
                 .sum::<u64>()
     }
 
+    /// Fragments in place of frames that came. Each of them ends in the ledger like a frame that came.
+    #[must_use]
+    pub const fn fragments(&self) -> u64 {
+        self.router.fragments
+    }
+
     /// ICMP errors that were given to the transmit path.
     #[must_use]
     pub fn errors(&self) -> u64 {
@@ -92,22 +89,12 @@ impl GatewayCounters {
 
     /// The lines of frames that came and did not leave: in their place an error, fragments or nothing did.
     pub fn losses(&self) -> impl Iterator<Item = (String, u64)> + '_ {
-        let router = self.router.ledger().map(|(name, frames)| {
-            let fragment = name == format!("host_{}", Host::Fragment.name());
-            let cut = if fragment {
-                self.fragmented + self.no_frame
-            } else {
-                0
-            };
-            (name, frames - cut)
-        });
+        let router = self.router.ledger();
         let router = router.filter(|(name, _)| !name.starts_with("forwarded_"));
-        let own = [("fragmented", self.fragmented), ("no_frame", self.no_frame)];
         let not_sent = NotSent::NAMES.into_iter().zip(self.not_sent);
         let no_way = NoWay::ALL.map(NoWay::name).into_iter().zip(self.no_way);
         let not_received = NotReceived::NAMES.into_iter().zip(self.not_received);
         router
-            .chain(named("gateway", own.into_iter()))
             .chain(named("seal", not_sent))
             .chain(named("tunnel", no_way))
             .chain(named("open", not_received))

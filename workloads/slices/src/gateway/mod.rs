@@ -22,7 +22,6 @@
 
 mod config;
 mod counters;
-mod fragment;
 
 use std::os::fd::RawFd;
 
@@ -32,10 +31,9 @@ use pktio::worker::{Handler, Woken};
 
 pub use config::{Authentication, GatewayConfig, Secret};
 pub use counters::GatewayCounters;
-use fragment::{HEADERS, fragments};
 
 use crate::ipsec::{self, BadTunnel, Inbound, NoOutbound, NotSent, Outbound};
-use crate::router::{Host, Narrowed, NoWay, Outcome, Router};
+use crate::router::{Narrowed, NoWay, Outcome, Router};
 
 /// Why there is no such gateway.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +59,6 @@ pub enum NoGateway {
 pub struct Gateway<F> {
     config: GatewayConfig,
     between: Port,
-    /// Longest packet that fits into the tunnel.
-    inner_mtu: u16,
     router: Router,
     outbound: Outbound,
     /// The association of each worker of the other gateway.
@@ -72,8 +68,6 @@ pub struct Gateway<F> {
     waiting: Vec<F>,
     own: Vec<bool>,
     verdicts: Vec<Result<(), NotSent>>,
-    /// A frame that is being cut.
-    whole: Vec<u8>,
 }
 
 impl<F> Gateway<F> {
@@ -118,7 +112,6 @@ impl<F> Gateway<F> {
         Ok(Self {
             config: config.clone(),
             between,
-            inner_mtu,
             outbound: Outbound::new(tunnel)?,
             inbound: inbound.iter().map(Inbound::another).collect(),
             counters: GatewayCounters::new(between, router.counters().clone()),
@@ -126,7 +119,6 @@ impl<F> Gateway<F> {
             waiting: Vec::new(),
             own: Vec::new(),
             verdicts: Vec::new(),
-            whole: Vec::new(),
         })
     }
 
@@ -136,83 +128,29 @@ impl<F> Gateway<F> {
         self.counters.with_router(self.router.counters())
     }
 
-    /// Sends a frame that came by `ingress`, or was opened there, where the tables say. Gives it back if it is to be
-    /// fragmented for the tunnel.
-    fn route<I: FrameIo<Frame = F>>(
-        &mut self,
-        io: &mut I,
-        ingress: Port,
-        mut frame: F,
-    ) -> Option<F> {
+    /// Sends a frame that came by `ingress`, or was opened there, where the tables say.
+    fn route<I: FrameIo<Frame = F>>(&mut self, io: &mut I, ingress: Port, mut frame: F) {
         let outcome = self.router.process(ingress, &mut io.view(&mut frame));
         match outcome {
-            Outcome::Forwarded(port) | Outcome::Reported(_, port) if port == self.between => {
-                self.waiting.push(frame);
-                self.own.push(matches!(outcome, Outcome::Reported(..)));
-            }
-            Outcome::Forwarded(port) | Outcome::Reported(_, port) => io.send(frame, port),
-            Outcome::Host(Host::Fragment) => {
-                let port = self.router.port_of_v4(io.view(&mut frame).bytes());
-                if port == Some(self.between) {
-                    return Some(frame);
+            Outcome::Forwarded(port) => self.send(io, port, frame, false),
+            Outcome::Reported(_, port) => self.send(io, port, frame, true),
+            Outcome::Fragmented { port, mtu } => {
+                for piece in self.router.cut(io, frame, port, mtu) {
+                    self.send(io, port, piece, false);
                 }
-                io.release(frame);
             }
             Outcome::Host(_) | Outcome::Dropped(_) => io.release(frame),
         }
-        None
     }
 
-    #[cold]
-    fn fragment<I: FrameIo<Frame = F>>(&mut self, io: &mut I, ingress: Port, mut frame: F) {
-        let mut whole = std::mem::take(&mut self.whole);
-        whole.clear();
-        whole.extend_from_slice(io.view(&mut frame).bytes());
-        io.release(frame);
-        match Self::pieces(io, ingress, &whole, self.inner_mtu) {
-            Some(pieces) => {
-                self.counters.fragmented += 1;
-                self.counters.fragments += pieces.len() as u64;
-                for piece in pieces {
-                    // Tables do not change within a batch, so that a piece fits.
-                    if let Some(piece) = self.route(io, ingress, piece) {
-                        io.release(piece);
-                    }
-                }
-            }
-            None => self.counters.no_frame += 1,
+    /// Sends a frame, an error of our `own` or the traffic's, by a port; into the tunnel at the end of the batch.
+    fn send<I: FrameIo<Frame = F>>(&mut self, io: &mut I, port: Port, frame: F, own: bool) {
+        if port == self.between {
+            self.waiting.push(frame);
+            self.own.push(own);
+        } else {
+            io.send(frame, port);
         }
-        self.whole = whole;
-    }
-
-    /// The fragments in frames of their own; nothing when there is no memory for all of them.
-    fn pieces<I: FrameIo<Frame = F>>(
-        io: &mut I,
-        ingress: Port,
-        whole: &[u8],
-        mtu: u16,
-    ) -> Option<Vec<F>> {
-        let mut pieces = Vec::new();
-        for fragment in fragments(whole, mtu) {
-            let payload = &whole[fragment.payload];
-            let piece = io.allocate(ingress).and_then(|mut piece| {
-                let mut view = io.view(&mut piece);
-                if view.grow_back(HEADERS + payload.len()).is_err() {
-                    io.release(piece);
-                    return None;
-                }
-                let (headers, room) = view.bytes_mut().split_at_mut(HEADERS);
-                headers.copy_from_slice(&fragment.headers);
-                room.copy_from_slice(payload);
-                Some(piece)
-            });
-            let Some(piece) = piece else {
-                pieces.into_iter().for_each(|piece| io.release(piece));
-                return None;
-            };
-            pieces.push(piece);
-        }
-        Some(pieces)
     }
 
     /// Opens a frame of the other gateway's; false, and counted, if it is none.
@@ -288,8 +226,8 @@ impl<I: FrameIo> Handler<I> for Gateway<I::Frame> {
         let ingress = io.port(&frame);
         if ingress == self.between && !self.open(io, &mut frame) {
             io.release(frame);
-        } else if let Some(frame) = self.route(io, ingress, frame) {
-            self.fragment(io, ingress, frame);
+        } else {
+            self.route(io, ingress, frame);
         }
     }
 

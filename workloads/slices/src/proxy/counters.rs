@@ -7,7 +7,7 @@ use crate::router::{Report, RouterCounters};
 
 /// What a proxy did. Counts are frames, but where they say bytes or ns.
 ///
-/// `received + recovered` is the sum of [`ledger`](Self::ledger).
+/// `received`, `recovered` and [`fragments`](Self::fragments) together are the sum of [`ledger`](Self::ledger).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyCounters {
     /// Frames that came, repairs of the other proxy's among them.
@@ -68,6 +68,12 @@ impl ProxyCounters {
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.encoded + self.past_the_code().map(|(_, frames)| frames).sum::<u64>()
+    }
+
+    /// Fragments in place of frames that came. Each of them ends in the ledger like a frame that came.
+    #[must_use]
+    pub const fn fragments(&self) -> u64 {
+        self.router.fragments
     }
 
     /// Frames of the proxy's own that were given to the transmit path: repairs and ICMP errors.

@@ -100,6 +100,15 @@ impl Proxy {
             Outcome::Forwarded(port) if port == self.between => self.encode(io, frame, false),
             Outcome::Reported(_, port) if port == self.between => self.encode(io, frame, true),
             Outcome::Forwarded(port) | Outcome::Reported(_, port) => io.send(frame, port),
+            Outcome::Fragmented { port, mtu } => {
+                for piece in self.router.cut(io, frame, port, mtu) {
+                    if port == self.between {
+                        self.encode(io, piece, false);
+                    } else {
+                        io.send(piece, port);
+                    }
+                }
+            }
             Outcome::Host(_) | Outcome::Dropped(_) => io.release(frame),
         }
     }

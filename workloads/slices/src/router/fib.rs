@@ -36,6 +36,8 @@ pub struct PortState {
 pub enum Resolution {
     /// It has this one.
     Known([u8; 6]),
+    /// It has had this one, which nobody has confirmed lately.
+    Stale([u8; 6]),
     /// It was asked for and did not answer.
     Failed,
     /// Nobody has asked, or the answer is outstanding.

@@ -2,8 +2,9 @@
 //!
 //! Two threads that sleep until there is something to do: one hears changes, takes them into the [`Model`] and
 //! publishes what comes of them; the other passes questions about neighbours to the kernel, whose answers come as
-//! changes. A neighbour whose address is known but not confirmed lately (`STALE`) goes on being used, as the
-//! kernel's own lookup for XDP does; when the kernel forgets it, it is asked for again.
+//! changes. A neighbour whose address is known but was not confirmed lately (`STALE`) goes on being used, and is asked about
+//! while it is: then the kernel probes it, as it does before its own forwarding trusts it again, and it is confirmed or fails.
+//! Who is told the next link by the kernel's lookup for XDP, which asks nobody, does so for one frame in 64.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

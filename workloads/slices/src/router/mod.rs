@@ -14,12 +14,15 @@
 //! A frame may come with its next link: where the kernel's own tables sent it when it arrived ([`FrameIo::next_link`]). That is
 //! believed, for the mirror only follows them; one such frame in 64 is looked up here all the same, and a difference is counted.
 //!
-//! What is not here: multicast routing, rules beside the tables `main` and `local`, source routing and other
-//! IPv4 options, fragmentation (all left to the kernel and counted), redirects.
+//! IPv4 that is too long for the next link and may be fragmented is ([`Router::cut`]); IPv4 options are passed on as they are.
+//!
+//! What is not here: multicast routing and what else is the kernel's ([`Host`]); rules beside the tables `main` and
+//! `local`; source routing (discarded and counted), the execution of other IPv4 options; redirects.
 
 mod asker;
 mod fib;
 mod forward;
+mod fragment;
 mod hashing;
 mod icmp;
 mod limit;
@@ -116,16 +119,25 @@ impl Router {
         }
         let fib = self.tables.fib();
         let outcome = match decide(fib, self.narrowed, told, ingress, frame.bytes_mut()) {
-            Verdict::Forward(port) => Outcome::Forwarded(port),
+            Verdict::Forward { port, cut, stale } => {
+                if let Some(address) = stale {
+                    self.resolve(port, address);
+                }
+                match cut {
+                    None => Outcome::Forwarded(port),
+                    Some(mtu) => Outcome::Fragmented { port, mtu },
+                }
+            }
             Verdict::Host(host) => Outcome::Host(host),
             Verdict::Drop(drop) => Outcome::Dropped(drop),
-            Verdict::Report { report, mtu } => match self.report(ingress, frame, report, mtu) {
-                Ok(()) => Outcome::Reported(report, ingress),
-                Err(drop) => Outcome::Dropped(drop),
-            },
+            Verdict::Report { report, mtu } => self.report(ingress, frame, report, mtu),
             Verdict::Unresolved(port, address) => {
                 self.resolve(port, address);
                 Outcome::Dropped(Drop::Unresolved)
+            }
+            Verdict::Unanswered(port, address) => {
+                self.resolve(port, address);
+                self.report(ingress, frame, Report::NoNeighbour, 0)
             }
         };
         self.counters.count(outcome, told.is_some());
@@ -146,14 +158,30 @@ impl Router {
 
     #[cold]
     fn check(&mut self, exit: &Exit, frame: &[u8]) {
-        if let Some(same) = forward::confirms(self.tables.fib(), exit, frame) {
+        if let Some(confirmed) = forward::confirms(self.tables.fib(), exit, frame) {
             self.counters.links_checked += 1;
-            self.counters.links_disagreed += u64::from(!same);
+            self.counters.links_disagreed += u64::from(!confirmed.same);
+            if let Some(address) = confirmed.stale {
+                self.resolve(exit.port, address);
+            }
         }
     }
 
     #[cold]
     fn report(
+        &mut self,
+        ingress: Port,
+        frame: &mut FrameMut<'_>,
+        report: Report,
+        mtu: u32,
+    ) -> Outcome {
+        match self.error(ingress, frame, report, mtu) {
+            Ok(()) => Outcome::Reported(report, ingress),
+            Err(drop) => Outcome::Dropped(drop),
+        }
+    }
+
+    fn error(
         &mut self,
         ingress: Port,
         frame: &mut FrameMut<'_>,
@@ -184,20 +212,30 @@ impl Router {
         }
     }
 
-    /// Where a packet of this host's own leaves. A neighbour that is not known is asked for.
+    /// Where a packet of this host's own leaves. A neighbour that is not known, did not answer, or was not confirmed lately is
+    /// asked for.
     ///
     /// # Errors
     /// When there is no way now.
     pub fn originate(&mut self, from: IpAddr, to: IpAddr) -> Result<Exit, NoWay> {
-        forward::originate(self.tables.fib(), from, to).map_err(|verdict| match verdict {
-            Verdict::Unresolved(port, address) => {
+        match forward::originate(self.tables.fib(), from, to) {
+            Ok(exit) => {
+                if let Some(address) = exit.stale {
+                    self.resolve(exit.port, address);
+                }
+                Ok(exit)
+            }
+            Err(Verdict::Unresolved(port, address) | Verdict::Unanswered(port, address)) => {
                 self.resolve(port, address);
-                NoWay::Unresolved
+                Err(NoWay::Unresolved)
             }
-            Verdict::Forward(_) | Verdict::Host(_) | Verdict::Report { .. } | Verdict::Drop(_) => {
-                NoWay::NoRoute
-            }
-        })
+            Err(
+                Verdict::Forward { .. }
+                | Verdict::Host(_)
+                | Verdict::Report { .. }
+                | Verdict::Drop(_),
+            ) => Err(NoWay::NoRoute),
+        }
     }
 
     /// Gives the packet in a frame, one of this host's own, the link addresses of its way. The port that it leaves by.
@@ -211,12 +249,27 @@ impl Router {
         Ok(exit.port)
     }
 
-    /// The port by which the IPv4 packet in a frame would leave, however long it is.
-    #[must_use]
-    pub fn port_of_v4(&self, frame: &[u8]) -> Option<Port> {
-        let header = forward::v4::Header::read(frame).ok()?;
-        let way = self.tables.fib().route_v4(header.src, header.dst).ok()?;
-        way.port
+    /// The fragments of a frame that is to leave in such ([`Outcome::Fragmented`]), in frames of their own, ready to leave by `port`;
+    /// the frame itself is given back. Where there is no memory for all of them there are none, and the frame is lost.
+    #[cold]
+    pub fn cut<I: FrameIo>(
+        &mut self,
+        io: &mut I,
+        frame: I::Frame,
+        port: Port,
+        mtu: u32,
+    ) -> Vec<I::Frame> {
+        let pieces = fragment::cut(io, frame, mtu);
+        match pieces.len() as u64 {
+            0 => self.not_cut(),
+            count => self.counters.count_fragments(port, count),
+        }
+        pieces
+    }
+
+    /// A frame that was to leave in fragments is lost instead.
+    pub(crate) fn not_cut(&mut self) {
+        self.counters.count_not_cut();
     }
 
     /// What was counted so far.
@@ -232,6 +285,11 @@ impl<I: FrameIo> Handler<I> for Router {
         let outcome = self.process_told(ingress, next, &mut io.view(&mut frame));
         match outcome {
             Outcome::Forwarded(port) | Outcome::Reported(_, port) => io.send(frame, port),
+            Outcome::Fragmented { port, mtu } => {
+                for piece in self.cut(io, frame, port, mtu) {
+                    io.send(piece, port);
+                }
+            }
             Outcome::Host(_) | Outcome::Dropped(_) => io.release(frame),
         }
     }
@@ -256,7 +314,11 @@ impl<I: FrameIo> Handler<I> for Router {
 }
 
 #[cfg(test)]
+mod cut_tests;
+#[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod neighbour_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub struct Slice<R> {
     checksums: Flags,
     poll: PollSet,
     taken: Vec<PortFrame>,
+    /// What was refused behind others that were written, and why: the answer to the next call, if that begins with it.
+    refused: Option<(Message, io::Error)>,
 }
 
 impl<R: Route> Slice<R> {
@@ -48,6 +50,7 @@ impl<R: Route> Slice<R> {
             checksums: Flags::NONE,
             poll,
             taken: Vec::with_capacity(256),
+            refused: None,
         }
     }
 
@@ -168,13 +171,18 @@ impl<R: Route> Slice<R> {
 
     /// Writes packets, the first of `messages` first; waits while there is no room for one. Returns how many were
     /// written: without blocking it may be fewer than all, and so it may before one that cannot be written at
-    /// all, which the next call reports. What was written has been handed to the kernel in one go.
+    /// all, which the next call reports if it begins with that one: it is not tried, and not counted, twice. What was written has been handed to the kernel in one go.
     ///
     /// # Errors
     /// About the first message: `WouldBlock` when there is no room and the slice does not block; `HostUnreachable` when it is
     /// not routed; `InvalidInput` when it is shorter than a link header, longer than the device's MTU allows, or
     /// routed to a port that is not there; or when a device is gone.
     pub fn write_batch(&mut self, messages: &[Message]) -> io::Result<usize> {
+        if let Some((refused, error)) = self.refused.take()
+            && messages.first() == Some(&refused)
+        {
+            return Err(error);
+        }
         let mut written = 0;
         for message in messages {
             match self.write_waiting(message) {
@@ -183,7 +191,12 @@ impl<R: Route> Slice<R> {
                     self.io.flush()?;
                     return Err(error);
                 }
-                Err(_) => break,
+                Err(error) => {
+                    if error.kind() != io::ErrorKind::WouldBlock {
+                        self.refused = Some((message.clone(), error));
+                    }
+                    break;
+                }
             }
         }
         self.io.flush()?;

@@ -45,6 +45,9 @@
 //! }
 //! # }
 //! ```
+//!
+//! A slice that routes refuses single packets (`HostUnreachable`), a first one to a neighbour that is still to be resolved among
+//! them. That is no reason to end: [`Routed`] shows the loop that goes on with the next.
 
 mod channel;
 pub mod checksum;
@@ -58,5 +61,5 @@ pub use message::{Flags, Message};
 pub use pktio::frame::Port;
 pub use route::{Chosen, Crossed, Decision, Route};
 pub use routed::Routed;
-pub use set::{Error, Slices, SlicesConfig};
+pub use set::{Error, Slices, SlicesConfig, own_addresses};
 pub use steering::divert::Kept;

@@ -4,15 +4,18 @@ use pktio::frame::FrameMut;
 use sys::clock::now_ns;
 
 use super::{Decision, Flags, Message, Route};
-use crate::router::{ErrorLimit, Mirror, Outcome, Router, RouterCounters};
+use crate::router::{Drop, ErrorLimit, Mirror, Outcome, Router, RouterCounters};
 
 /// Packets leave by the kernel's tables, as by a regular router: with a hop less to live and the link addresses of the next hop, and
 /// an ICMP error goes back in place of one that cannot. What is this host's own ([`Flags::OWN`]) gets link addresses alone.
 ///
 /// A packet that came with its [next link](Message::next_link) leaves by it; all others are looked up in a mirror of the tables.
-/// Others than IP, and what the kernel alone can send on, are refused.
+/// Others than IP, what is the kernel's ([`Host`](crate::router::Host)) and what would have to be fragmented are refused: a write sends one
+/// frame.
 ///
 /// ```no_run
+/// use std::io::ErrorKind;
+///
 /// use slices::router::{Mirror, TableLimits};
 /// use slices::slice::{Message, Routed, Slices, SlicesConfig};
 ///
@@ -27,10 +30,17 @@ use crate::router::{ErrorLimit, Mirror, Outcome, Router, RouterCounters};
 /// let [left, right] = ports;
 /// let mirror = Mirror::start(&[left?, right?], TableLimits::default())?;
 /// let mut slice = slices.open(0, Routed::new(&mirror))?;
-/// let mut message = Message::with_capacity(2048);
+/// let mut messages = vec![Message::with_capacity(2048); 64];
 /// loop {
-///     slice.read(&mut message)?;
-///     slice.write(&message)?;
+///     let count = slice.read_batch(&mut messages)?;
+///     let mut written = 0;
+///     while written < count {
+///         written += match slice.write_batch(&messages[written..count]) {
+///             // The first has no way, for now at least: it is lost, as in any router.
+///             Err(error) if error.kind() == ErrorKind::HostUnreachable => 1,
+///             result => result?,
+///         };
+///     }
 /// }
 /// # }
 /// ```
@@ -69,6 +79,10 @@ impl Route for Routed {
         let next = message.next_link;
         match self.router.process_told(message.port, next, frame) {
             Outcome::Forwarded(port) | Outcome::Reported(_, port) => Decision::Leave(port),
+            Outcome::Fragmented { .. } => {
+                self.router.not_cut();
+                Decision::Refuse(Drop::NotCut.name())
+            }
             Outcome::Host(host) => Decision::Refuse(host.name()),
             Outcome::Dropped(drop) => Decision::Refuse(drop.name()),
         }

@@ -13,6 +13,7 @@ use steering::divert::Kept;
 use sys::cpu::{self, CpuId, Topology};
 use sys::journal::Journal;
 use sys::link;
+use sys::tables::{self, Change};
 
 use super::{Route, Slice};
 use crate::placement::apply::{Applied, Linux, apply};
@@ -32,8 +33,10 @@ pub struct SlicesConfig {
     pub u_peers: u16,
     /// Packets that the kernel keeps.
     pub kept: Kept,
-    /// The machine's addresses, for [`Kept::OWN`].
-    pub own: Vec<IpAddr>,
+    /// The machine's addresses, for [`Kept::OWN`]; none stands for those that the calling thread's network namespace has when
+    /// the devices are attached. They are not followed: who adds an address later, or wants packets to one of them, names
+    /// them ([`own_addresses`]).
+    pub own: Option<Vec<IpAddr>>,
     /// Most frames that a slice's [`io`](Slice::io) hands out at once: the I/O vectors of NetSlices' Figure 5.
     pub batch: usize,
     /// Whether the kernel's tables are asked about each packet on its k-peer, so that it comes with its next link
@@ -52,11 +55,29 @@ impl SlicesConfig {
             placement: Placement::Nearest,
             u_peers: 1,
             kept: Kept::ALL,
-            own: Vec::new(),
+            own: None,
             batch: 64,
             next_links: false,
         }
     }
+}
+
+/// The addresses of the calling thread's network namespace, as they are now.
+///
+/// # Errors
+/// When the kernel's answer cannot be had or understood.
+pub fn own_addresses() -> io::Result<Vec<IpAddr>> {
+    let address = |change| match change {
+        Change::Address(address) => Some(address.address),
+        Change::Route(..)
+        | Change::NoRoute(_)
+        | Change::Neighbour(_)
+        | Change::NoNeighbour { .. }
+        | Change::Link(_)
+        | Change::NoLink(_)
+        | Change::NoAddress(_) => None,
+    };
+    Ok(tables::read()?.into_iter().filter_map(address).collect())
 }
 
 /// Why devices cannot be sliced.
@@ -147,6 +168,10 @@ impl<'j> Slices<'j> {
     ) -> Result<Self, Error> {
         let slices = plan.slices.len() as u16;
         let (mut devices, mut programs, mut attached) = (Vec::new(), Vec::new(), Vec::new());
+        let own = match &config.own {
+            Some(own) => own.clone(),
+            None => own_addresses()?,
+        };
         for name in &config.devices {
             let link = link::get(name)?;
             let queues = link.rx_queues.min(link.tx_queues);
@@ -158,8 +183,8 @@ impl<'j> Slices<'j> {
                 });
             }
             let mtu = u16::try_from(link.mtu).unwrap_or(u16::MAX);
-            let (kept, own) = (config.kept, &config.own);
-            let mut program = Divert::load_with(link.rx_queues, kept, own, config.next_links)?;
+            let (kept, next_links) = (config.kept, config.next_links);
+            let mut program = Divert::load_with(link.rx_queues, kept, &own, next_links)?;
             attached.push(program.attach(link.index)?);
             programs.push(program);
             devices.push(PortDevice {

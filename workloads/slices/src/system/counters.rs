@@ -18,7 +18,7 @@ pub struct Counters {
     pub received: u64,
     /// Frames of the traffic that the transmit path took.
     pub sent: u64,
-    /// Frames of the system's own (ICMP errors, repairs) that were sent beside the traffic.
+    /// Frames of the system's own (ICMP errors, repairs, the fragments of a frame) that were sent beside the traffic.
     pub made: u64,
     /// Frames of the traffic that were sent and had never come in: a decoder recovered them.
     pub recovered: u64,

@@ -11,11 +11,10 @@ use loader::ReceiveCounters;
 use pktio::af_xdp::{Ports, XskProbe};
 use pktio::drops::Drop;
 use sys::cpu::{self, CpuId, Topology};
-use sys::tables::{self, Change};
 
 use crate::placement::apply::{Applied, Outcome};
 use crate::placement::{Placement, Plan, SliceCpus};
-use crate::slice::{Chosen, Kept, Slices, SlicesConfig};
+use crate::slice::{Chosen, Kept, Slices, SlicesConfig, own_addresses};
 
 use super::counters::Counters;
 use super::forwarding::Forwarding;
@@ -239,13 +238,13 @@ fn plan(config: &SystemConfig) -> Result<Plan, Error> {
 
 fn wanted(config: &SystemConfig) -> Result<SlicesConfig, Error> {
     let (kept, own) = match &config.processor {
-        ProcessorConfig::Router | ProcessorConfig::Maelstrom(_) => (Kept::ALL, own_addresses()?),
-        ProcessorConfig::Inspect { .. } => (Kept::NOTHING, Vec::new()),
+        ProcessorConfig::Router | ProcessorConfig::Maelstrom(_) => (Kept::ALL, None),
+        ProcessorConfig::Inspect { .. } => (Kept::NOTHING, Some(Vec::new())),
         ProcessorConfig::Ipsec(gateway) => {
             // What the other gateway sends to this address is the slice's.
-            let mut own = own_addresses()?;
+            let mut own = own_addresses().map_err(Error::io("read the addresses of this host"))?;
             own.retain(|address| *address != gateway.local);
-            (Kept::ALL, own)
+            (Kept::ALL, Some(own))
         }
     };
     Ok(SlicesConfig {
@@ -255,18 +254,6 @@ fn wanted(config: &SystemConfig) -> Result<SlicesConfig, Error> {
         next_links: config.routing == Routing::Kernel,
         ..SlicesConfig::new(config.devices.to_vec(), config.workers)
     })
-}
-
-/// The addresses of this host.
-fn own_addresses() -> Result<Vec<std::net::IpAddr>, Error> {
-    let tables = tables::read().map_err(Error::io("read the addresses of this host"))?;
-    let mut own = Vec::new();
-    for change in tables {
-        if let Change::Address(address) = change {
-            own.push(address.address);
-        }
-    }
-    Ok(own)
 }
 
 /// Where a slice runs, and what Figure 5 of the paper calls that.

@@ -58,6 +58,10 @@ impl Processor for Router {
         for (port, frames) in counters.forwarded().iter().enumerate() {
             tally.note(format!("forwarded_{port}"), *frames);
         }
+        // One frame is gone, and fragments have taken its place.
+        tally.made += counters.fragments;
+        tally.lose("fragmented", counters.fragmented);
+        tally.note("fragments", counters.fragments);
         for what in Report::ALL {
             // The frame is gone, and an error has taken its place.
             let frames = counters.reported(what);
@@ -97,12 +101,12 @@ impl<F> Processor for Gateway<F> {
     fn tally(&self) -> Tally {
         let counters = self.counters();
         let mut tally = Tally {
-            made: counters.errors(),
+            made: counters.errors() + counters.fragments(),
             losses: counters.losses().collect(),
             ..Tally::default()
         };
         tally.note("tunnelled", counters.tunnelled);
-        tally.note("fragments", counters.fragments);
+        tally.note("fragments", counters.fragments());
         tally.note("errors_lost", counters.errors_lost);
         tally
     }
@@ -112,7 +116,7 @@ impl Processor for Proxy {
     fn tally(&self) -> Tally {
         let counters = self.counters();
         let mut tally = Tally {
-            made: counters.made(),
+            made: counters.made() + counters.fragments(),
             recovered: counters.recovered,
             recovery_ns: self.delays().buckets(),
             ..Tally::default()

@@ -6,12 +6,12 @@
 
 use loader::{Forward, TestContext};
 use pktio::frame::{FrameMut, Port};
-use slices::router::{Asker, ErrorLimit, Host, Outcome, Report, Router};
+use slices::router::{Asker, Drop, ErrorLimit, Host, Outcome, Report, Router};
 use steering::forward::Fate;
 use sys::link::{self, MacAddress};
 use sys::tables::{self, RouteKind};
 
-use crate::rig::{NARROW, Rig, address, datagram, nothing, refusing, rig};
+use crate::rig::{NARROW, Rig, address, datagram, nothing, refusing, rig, with_options};
 
 const HEADROOM: usize = 64;
 
@@ -52,9 +52,12 @@ fn agrees(fate: Fate, outcome: Outcome) -> bool {
         Fate::Forwarded => outcome == Outcome::Forwarded(Port(1)),
         // It has not looked into the tables.
         Fate::NoHop => !matches!(outcome, Outcome::Forwarded(_)),
+        // The router cuts nothing for a neighbour that is not known yet.
         Fate::TooBig => matches!(
             outcome,
-            Outcome::Reported(Report::TooBig, _) | Outcome::Host(Host::Fragment)
+            Outcome::Reported(Report::TooBig, _)
+                | Outcome::Fragmented { .. }
+                | Outcome::Dropped(Drop::Unresolved)
         ),
         Fate::NotForwarded => matches!(
             outcome,
@@ -66,7 +69,11 @@ fn agrees(fate: Fate, outcome: Outcome) -> bool {
         Fate::Prohibited => matches!(outcome, Outcome::Reported(Report::Prohibited, _)),
         Fate::NoNeighbour => matches!(outcome, Outcome::Dropped(_)),
         Fate::BadHeader | Fate::Blackhole => matches!(outcome, Outcome::Dropped(_)),
-        Fate::Options => outcome == Outcome::Host(Host::Options),
+        // It passes on what the router looks at.
+        Fate::Options => matches!(
+            outcome,
+            Outcome::Forwarded(_) | Outcome::Dropped(Drop::SourceRoute)
+        ),
         Fate::NotIp => outcome == Outcome::Host(Host::NotIp),
         Fate::LinkGroup => matches!(outcome, Outcome::Host(_) | Outcome::Dropped(_)),
         Fate::ForwardingOff | Fate::Tunnel | Fate::NotAPort | Fate::Refused => false,
@@ -146,7 +153,10 @@ fn the_program_and_the_router_make_the_same_of_a_frame() {
             ifindex: rig.ports[0],
             rx_queue: 0,
         };
-        for frame in frames() {
+        let options = [[1, 130, 3, 0], [131, 3, 4, 0]];
+        let plain = || datagram("198.18.2.9", b"options", nothing);
+        let with_options = options.map(|options| with_options(plain(), &options));
+        for frame in frames().into_iter().chain(with_options) {
             let before = forward.counters().unwrap();
             let run = forward.test_run(&frame, 1, context).unwrap();
             let after = forward.counters().unwrap();

@@ -5,6 +5,7 @@
 mod agreement;
 mod linux;
 mod mirror;
+mod neighbours;
 mod packets;
 mod rig;
 mod told;

@@ -138,7 +138,7 @@ fn stations(reader: &Reader, to: &str) -> BTreeSet<u8> {
         IpAddr::V6(to) => fib.route_v6(src.into(), to.to_bits()),
     };
     let last = |way: &Way| match way.gateway {
-        Some((_, Resolution::Known(mac))) => Some(mac[5]),
+        Some((_, Resolution::Known(mac) | Resolution::Stale(mac))) => Some(mac[5]),
         Some((_, Resolution::Failed | Resolution::Unknown)) | None => None,
     };
     (0..64).filter_map(|src| last(way(src).ok()?)).collect()

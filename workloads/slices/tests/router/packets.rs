@@ -16,7 +16,7 @@ use crate::wire::{Wire, Wires};
 const EACH: u64 = 100;
 
 /// Runs the router while `work` is done; what it counted then, which must be what its I/O counted.
-fn while_routing(rig: &Rig, work: impl FnOnce(&Live)) -> RouterCounters {
+pub(crate) fn while_routing(rig: &Rig, work: impl FnOnce(&Live)) -> RouterCounters {
     let mirror = rig.mirror();
     let (control, live) = (Control::new(), Live::default());
     let mut io = rig.at_router(|| Wires::new(rig.ports.map(Wire::open).into()));
@@ -64,11 +64,21 @@ fn take(socket: &UdpSocket, next: &mut u64) {
 
 /// The receiver's network stack, which verifies every checksum.
 fn receiver(rig: &Rig) -> UdpSocket {
+    let socket = bound(rig);
     rig.receiver
         .run(|| {
             for (own, prefix_len) in [("198.18.2.9", 24), ("fd53:2::9", 64)] {
                 link::add_address("receiver", address(own), prefix_len).unwrap();
             }
+        })
+        .unwrap();
+    socket
+}
+
+/// A socket of the receiver's, which has no address yet.
+pub(crate) fn bound(rig: &Rig) -> UdpSocket {
+    rig.receiver
+        .run(|| {
             let socket = UdpSocket::bind("[::]:11211").unwrap();
             socket.set_nonblocking(true).unwrap();
             socket
@@ -76,7 +86,7 @@ fn receiver(rig: &Rig) -> UdpSocket {
         .unwrap()
 }
 
-fn sender(rig: &Rig) -> Wire {
+pub(crate) fn sender(rig: &Rig) -> Wire {
     rig.sender
         .run(|| Wire::open(link::ifindex("sender").unwrap()))
         .unwrap()

@@ -237,5 +237,17 @@ pub(crate) fn datagram(to: &str, payload: &[u8], change: impl FnOnce(&mut [u8]))
     frame
 }
 
+/// An IPv4 datagram with these options in its header, a multiple of four bytes.
+pub(crate) fn with_options(mut frame: Vec<u8>, options: &[u8]) -> Vec<u8> {
+    let len = u16::from_be_bytes([frame[16], frame[17]]) + options.len() as u16;
+    frame[14] += (options.len() / 4) as u8;
+    frame[16..18].copy_from_slice(&len.to_be_bytes());
+    frame.splice(34..34, options.iter().copied());
+    frame[24..26].fill(0);
+    let sum = checksum::ipv4_header(&frame[14..34 + options.len()]);
+    frame[24..26].copy_from_slice(&sum.to_be_bytes());
+    frame
+}
+
 /// What most datagrams have changed in their headers.
 pub(crate) fn nothing(_header: &mut [u8]) {}

@@ -60,6 +60,18 @@ impl Hosts {
         let switches = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
         switches.map(|switch| Guard::set(switch, "1", None).expect("a switch"))
     }
+
+    /// The address of the middle host's that [`route`](Self::route) gives it, which the left one reaches from now on.
+    pub(crate) fn middle(&self) -> Ipv4Addr {
+        let own = v4(11);
+        let reach = || link::add_neighbour(OUTER, own.into(), mac(11));
+        self.left
+            .space
+            .run(reach)
+            .expect("the namespace")
+            .expect("a neighbour");
+        own
+    }
 }
 
 /// The way to one address that is on a device's link.

@@ -1,5 +1,8 @@
 //! What attaching does to the machine, and that it is undone.
 
+use std::net::UdpSocket;
+use std::time::Duration;
+
 use slices::placement::apply::Outcome;
 use slices::placement::{Placement, PlacementError, SliceCpus};
 use slices::slice::{Chosen, Error, Message, Port, Slices, SlicesConfig};
@@ -7,6 +10,7 @@ use sys::cpu::{self, CpuId};
 use sys::journal::{self, Change, Journal};
 use sys::napi;
 
+use crate::calls::PATIENCE;
 use crate::hosts::{DEVICES, Hosts, config};
 
 /// Where the NAPI threads of a device may run, queue by queue.
@@ -128,6 +132,32 @@ pub(crate) fn lacking() {
     assert!(matches!(refused(&absent), Error::Io(_)));
     // Nothing is left of the attempts: the devices can be had.
     drop(Slices::attach(&config(1), None).unwrap());
+}
+
+/// What is for the machine itself reaches it, unless the slice asks for it.
+pub(crate) fn own() {
+    let hosts = Hosts::new(1);
+    let _forwarding = hosts.route();
+    let socket = UdpSocket::bind((hosts.middle(), 0)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let left = hosts.left.socket(hosts.left.v4.into(), PATIENCE);
+    let none = SlicesConfig {
+        own: Some(Vec::new()),
+        ..config(1)
+    };
+    for (config, kept) in [(config(1), 1), (none, 0)] {
+        let mut slices = Slices::attach(&config, None).unwrap();
+        let mut slice = slices.open(0, Chosen).unwrap();
+        let to = socket.local_addr().unwrap();
+        left.send_to(b"for the machine", to).unwrap();
+        if kept == 1 {
+            assert_eq!(socket.recv(&mut [0; 64]).unwrap(), 15);
+            assert!(!slice.poll(Duration::ZERO).unwrap());
+        } else {
+            assert!(slice.poll(PATIENCE).unwrap());
+        }
+        assert_eq!(slices.counters().unwrap()[0].redirected, [1 - kept]);
+    }
 }
 
 pub(crate) fn reopened() {

@@ -37,8 +37,16 @@ const CASES: &[Case] = &[
     ("calls::frames_are_changed_where_they_lie", calls::in_place),
     ("routed::by_the_kernel_and_by_the_mirror", routed::routed),
     (
+        "routed::what_has_no_way_is_refused_and_counted_once",
+        routed::refused,
+    ),
+    (
         "machine::napi_threads_run_on_k_peers_and_are_put_back",
         machine::k_peers,
+    ),
+    (
+        "machine::what_is_for_the_machine_itself_reaches_it",
+        machine::own,
     ),
     (
         "machine::slices_are_moved_to_free_cpus_alone",

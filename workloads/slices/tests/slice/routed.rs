@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 
 use etherparse::PacketBuilder;
-use slices::router::{Mirror, Report, TableLimits};
+use slices::router::{Drop, Mirror, Report, TableLimits};
 use slices::slice::{Flags, Message, Port, Routed, Slices, SlicesConfig};
 use sys::link;
 
@@ -80,4 +80,49 @@ pub(crate) fn routed() {
     assert_eq!(counters.reported(Report::TimeExceeded), 1);
     assert_eq!(slice.counters().transmitted, 4 + 2 + 1);
     assert_eq!(slice.io().ledger().held, 0, "no frame is lost by a refusal");
+}
+
+/// One that has no way is skipped, as the documents tell to, and is refused, and counted, once.
+pub(crate) fn refused() {
+    let hosts = Hosts::new(1);
+    let _forwarding = hosts.route();
+    let mut slices = Slices::attach(&config(1), None).unwrap();
+    let ports = DEVICES.map(|device| link::ifindex(device).unwrap());
+    let mirror = Mirror::start(&ports, TableLimits::default()).unwrap();
+    let mut slice = slices.open(0, Routed::new(&mirror)).unwrap();
+    slice.set_tx_checksums(Flags::TRANSPORT_CHECKSUM);
+    let [(left, right), _] = pairs(&hosts, PATIENCE);
+    left.send_to(b"passes", right.local_addr().unwrap())
+        .unwrap();
+    assert!(slice.poll(PATIENCE).unwrap());
+    let mut passes = Message::with_capacity(2048);
+    slice.read(&mut passes).unwrap();
+    // Sent to all stations, with the address of one host.
+    let mut refused = passes.clone();
+    refused.bytes_mut()[..6].fill(0xff);
+    let messages = [&passes, &refused, &passes, &refused, &refused, &passes].map(Clone::clone);
+    let (mut written, mut skipped) = (0, 0);
+    while written < messages.len() {
+        written += match slice.write_batch(&messages[written..]) {
+            Err(error) if error.kind() == ErrorKind::HostUnreachable => {
+                assert_eq!(error.to_string(), Drop::LinkGroup.name());
+                skipped += 1;
+                1
+            }
+            result => result.unwrap(),
+        };
+    }
+    for _ in 0..3 {
+        assert_eq!(right.recv(&mut [0; 64]).unwrap(), 6);
+    }
+    let counters = slice.route().counters();
+    assert_eq!((counters.dropped(Drop::LinkGroup), skipped), (3, 3));
+    assert_eq!(counters.received, 6);
+
+    // An answer that was kept is about that message alone.
+    assert_eq!(slice.write_batch(&messages[..2]).unwrap(), 1);
+    assert_eq!(slice.write_batch(&messages[..1]).unwrap(), 1);
+    assert!(slice.write(&messages[1]).is_err());
+    let counters = slice.route().counters();
+    assert_eq!(counters.dropped(Drop::LinkGroup), 5);
 }

@@ -45,7 +45,8 @@ pub fn remove_neighbour(device: u32, address: IpAddr) -> io::Result<()> {
 }
 
 /// Asks the kernel to find out a neighbour's hardware address, as if it had a packet for it (NTF_USE of
-/// linux/neighbour.h). It answers by a change of the neighbour.
+/// linux/neighbour.h). It answers by a change of the neighbour. One that it knows but has not confirmed lately it
+/// probes after `delay_first_probe_time` (5 s), and tells of it only then.
 ///
 /// It asks IPv6 neighbours from the device's link-local address: where there is none it asks nobody, and does
 /// not say so.

@@ -175,6 +175,7 @@ fn neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
     let state = match message.header.state {
         KernelState::Failed => NeighbourState::Failed,
         KernelState::Incomplete | KernelState::None => NeighbourState::Resolving,
+        KernelState::Stale => mac.map_or(NeighbourState::Resolving, NeighbourState::Stale),
         _ => mac.map_or(NeighbourState::Resolving, NeighbourState::Resolved),
     };
     Some(Neighbour {

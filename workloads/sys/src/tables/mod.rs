@@ -88,8 +88,10 @@ pub struct Route {
 /// What the kernel knows of a neighbour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NeighbourState {
-    /// Its address, be it confirmed lately or not.
+    /// Its address, which was confirmed lately or is being confirmed.
     Resolved(MacAddress),
+    /// Its address, which was not: whoever uses it is to have the kernel confirm it ([`resolve`]).
+    Stale(MacAddress),
     /// It was asked for, and the answer is outstanding.
     Resolving,
     /// It did not answer.

@@ -5,13 +5,16 @@
 //! the header, addresses that no packet may have, the route, the hops left, the length, the neighbour.
 //!
 //! Departures from it, on purpose:
-//! - IPv4 options, and packets to be fragmented, are left to the kernel, and IPv6 hop-by-hop options are not looked into;
+//! - IPv4 options are passed on and not executed, those that choose a way or are not sound are silently dropped with their
+//!   packets, and IPv6 hop-by-hop options are not looked into;
+//! - a packet to be fragmented for a neighbour that is not known yet is dropped whole;
 //! - a packet for a neighbour that is not known yet is dropped, not kept until it is;
 //! - bytes behind the packet, such as padding, go on with it;
 //! - no redirects are sent (RFC 1812, 5.2.7.2) when a packet leaves by the port that it came by;
 //! - errors go back the way that the packet came, and none is sent to sources from 240/4 on (RFC 1812, 4.3.2.7), in reply
 //!   to an ICMPv6 redirect (RFC 4443, 2.4 e.2), or in reply to a later fragment of IPv6.
 
+pub(super) mod options;
 pub(super) mod v4;
 pub(super) mod v6;
 
@@ -63,7 +66,11 @@ pub fn decide(
         _ => Err(Verdict::Host(Host::NotIp)),
     };
     match decided {
-        Ok(port) => Verdict::Forward(port),
+        Ok((exit, cut)) => Verdict::Forward {
+            port: exit.port,
+            cut,
+            stale: exit.stale,
+        },
         Err(verdict) => verdict,
     }
 }
@@ -84,7 +91,7 @@ pub(super) fn originate(fib: &Fib, from: IpAddr, to: IpAddr) -> Result<Exit, Ver
         (IpAddr::V6(from), IpAddr::V6(to)) => fib.route_v6(from.to_bits(), to.to_bits()),
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Err(Deadend::NoRoute),
     };
-    onward.exit(way, false, 0)
+    onward.exit(way, false, 0).map(|(exit, _)| exit)
 }
 
 /// Source and destination of the packet in a frame; nothing where its header is not sound.
@@ -125,6 +132,8 @@ pub struct Exit {
     pub port: Port,
     from: [u8; 6],
     to: [u8; 6],
+    /// The neighbour whose link address that is, if nobody has confirmed it lately.
+    pub(super) stale: Option<IpAddr>,
 }
 
 impl Exit {
@@ -135,6 +144,7 @@ impl Exit {
             port: fib.port_of(next.device)?,
             from: next.from,
             to: next.to,
+            stale: None,
         })
     }
 
@@ -146,6 +156,9 @@ impl Exit {
     }
 }
 
+/// Bytes of the longest fragment, where a packet is to leave in such.
+type Cut = Option<u32>;
+
 impl Onward<'_> {
     /// The checks that both versions have in common.
     #[inline(always)]
@@ -154,7 +167,7 @@ impl Onward<'_> {
         way: Result<&Way, Deadend>,
         to_group: bool,
         least_mtu: u32,
-    ) -> Result<Exit, Verdict> {
+    ) -> Result<(Exit, Cut), Verdict> {
         let way = match way {
             Ok(way) => way,
             // Also where it came as a broadcast: the kernel looks at what is its own.
@@ -170,18 +183,18 @@ impl Onward<'_> {
         }
         self.may_leave()?;
         let Some(port) = way.port else {
-            return Err(Verdict::Host(Host::Elsewhere));
+            return Err(Verdict::Drop(Drop::Elsewhere));
         };
-        let state = self.fits(port, least_mtu)?;
-        self.resolved(way, port, state)
+        let (state, cut) = self.fits(port, least_mtu)?;
+        Ok((self.resolved(way, port, state)?, cut))
     }
 
     /// Those of them that are left where the kernel has told the exit.
     #[inline(always)]
-    fn told(&self, exit: Exit, least_mtu: u32) -> Result<Exit, Verdict> {
+    fn told(&self, exit: Exit, least_mtu: u32) -> Result<(Exit, Cut), Verdict> {
         self.may_leave()?;
-        self.fits(exit.port, least_mtu)?;
-        Ok(exit)
+        let (_, cut) = self.fits(exit.port, least_mtu)?;
+        Ok((exit, cut))
     }
 
     #[inline(always)]
@@ -195,9 +208,9 @@ impl Onward<'_> {
         }
     }
 
-    /// The port, if the packet fits the link behind it.
+    /// The port, if the packet fits the link behind it, as it is or cut.
     #[inline(always)]
-    fn fits(&self, port: Port, least_mtu: u32) -> Result<&PortState, Verdict> {
+    fn fits(&self, port: Port, least_mtu: u32) -> Result<(&PortState, Cut), Verdict> {
         let Some(state) = self.fib.port(port) else {
             return Err(Verdict::Drop(Drop::NoPort));
         };
@@ -207,9 +220,9 @@ impl Onward<'_> {
         };
         let mtu = mtu.max(least_mtu);
         if self.len <= mtu as usize {
-            Ok(state)
+            Ok((state, None))
         } else if self.may_fragment {
-            Err(Verdict::Host(Host::Fragment))
+            Ok((state, Some(mtu)))
         } else {
             let report = Report::TooBig;
             Err(Verdict::Report { report, mtu })
@@ -219,15 +232,19 @@ impl Onward<'_> {
     #[inline(always)]
     fn resolved(&self, way: &Way, port: Port, state: &PortState) -> Result<Exit, Verdict> {
         let (address, resolution) = next_hop(self.fib, way, port, self.destination);
-        match resolution {
-            Resolution::Known(to) => Ok(Exit {
-                port,
-                from: state.mac,
-                to,
-            }),
-            Resolution::Failed => Err(told(Report::NoNeighbour)),
-            Resolution::Unknown => Err(Verdict::Unresolved(port, address)),
-        }
+        let (to, stale) = match resolution {
+            Resolution::Known(to) => (to, None),
+            Resolution::Stale(to) => (to, Some(address)),
+            Resolution::Failed => return Err(Verdict::Unanswered(port, address)),
+            Resolution::Unknown => return Err(Verdict::Unresolved(port, address)),
+        };
+        let from = state.mac;
+        Ok(Exit {
+            port,
+            from,
+            to,
+            stale,
+        })
     }
 }
 
@@ -240,20 +257,39 @@ fn next_hop(fib: &Fib, way: &Way, port: Port, destination: IpAddr) -> (IpAddr, R
     }
 }
 
-/// Whether the tables, too, send the packet in a frame by this exit, or by one of several ways of which it is one: among these
-/// the kernel chooses by a hash of its own. Nothing where the header is not sound.
-pub(super) fn confirms(fib: &Fib, exit: &Exit, frame: &[u8]) -> Option<bool> {
+/// What the tables say of an exit that the kernel has told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Confirmed {
+    /// They send the packet by it, too, or by one of several ways of which it is one: among these the kernel chooses by a hash
+    /// of its own.
+    pub(super) same: bool,
+    /// The neighbour, if nobody has confirmed it lately: the kernel's lookup for XDP uses it all the same, and asks nobody.
+    pub(super) stale: Option<IpAddr>,
+}
+
+/// What the tables say of the exit of the packet in a frame. Nothing where its header is not sound.
+pub(super) fn confirms(fib: &Fib, exit: &Exit, frame: &[u8]) -> Option<Confirmed> {
     let (_, destination) = ends(frame)?;
     let ways = match destination {
         IpAddr::V4(to) => fib.ways_v4(to.to_bits()),
         IpAddr::V6(to) => fib.ways_v6(to.to_bits()),
     };
-    let known = Resolution::Known(exit.to);
-    let leads_there = |way: &Way| {
-        way.port == Some(exit.port) && next_hop(fib, way, exit.port, destination).1 == known
+    // Where the way leads to the exit: the neighbour there, if it is stale.
+    let there = |way: &Way| {
+        let (address, resolution) = next_hop(fib, way, exit.port, destination);
+        let (to, stale) = match resolution {
+            Resolution::Known(to) => (to, None),
+            Resolution::Stale(to) => (to, Some(address)),
+            Resolution::Failed | Resolution::Unknown => return None,
+        };
+        (way.port == Some(exit.port) && to == exit.to).then_some(stale)
     };
     let is_from = |port: &PortState| port.mac == exit.from;
-    Some(fib.port(exit.port).is_some_and(is_from) && ways.iter().any(leads_there))
+    let found = ways.iter().find_map(there);
+    Some(Confirmed {
+        same: fib.port(exit.port).is_some_and(is_from) && found.is_some(),
+        stale: found.flatten(),
+    })
 }
 
 const fn told(report: Report) -> Verdict {

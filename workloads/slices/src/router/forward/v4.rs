@@ -3,11 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use packet::{checksum, ethernet::HEADER_LEN as LINK, hop, ipv4::MIN_HEADER_LEN};
-use pktio::frame::Port;
 
 use super::super::fib::Fib;
 use super::super::outcome::{Drop, Host, Verdict};
-use super::{Exit, Narrowed, Onward};
+use super::{Cut, Exit, Narrowed, Onward, options};
 
 /// The header of an IPv4 packet in a frame, found sound.
 #[derive(Debug, Clone, Copy)]
@@ -141,12 +140,9 @@ pub(super) fn decide(
     told: Option<Exit>,
     to_group: bool,
     frame: &mut [u8],
-) -> Result<Port, Verdict> {
+) -> Result<(Exit, Cut), Verdict> {
     let header = Header::read(frame).map_err(Verdict::Drop)?;
     checked(fib, &header)?;
-    if header.len > MIN_HEADER_LEN {
-        return Err(Verdict::Host(Host::Options));
-    }
     let onward = Onward {
         fib,
         narrowed,
@@ -156,12 +152,16 @@ pub(super) fn decide(
         bound: None,
         may_fragment: header.may_fragment(),
     };
-    let exit = match told {
+    let (exit, cut) = match told {
         Some(exit) => onward.told(exit, 0),
         None => onward.exit(fib.route_v4(header.src, header.dst), to_group, 0),
     }?;
+    if header.len > MIN_HEADER_LEN {
+        let options = &frame[LINK + MIN_HEADER_LEN..LINK + header.len];
+        options::check(options).map_err(Verdict::Drop)?;
+    }
     let written = hop::take_v4(frame, LINK);
     debug_assert!(written);
     exit.address(frame);
-    Ok(exit.port)
+    Ok((exit, cut))
 }

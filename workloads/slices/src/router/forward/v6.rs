@@ -5,11 +5,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use packet::{ethernet::HEADER_LEN as LINK, hop, ipv6::HEADER_LEN};
-use pktio::frame::Port;
 
 use super::super::fib::Fib;
 use super::super::outcome::{Drop, Host, Report, Verdict};
-use super::{Exit, Narrowed, Onward, told};
+use super::{Cut, Exit, Narrowed, Onward, told};
 
 /// What every IPv6 link takes, in bytes (RFC 8200, 5).
 pub(in crate::router) const LEAST_MTU: u32 = 1280;
@@ -92,7 +91,7 @@ pub(super) fn decide(
     told: Option<Exit>,
     to_group: bool,
     frame: &mut [u8],
-) -> Result<Port, Verdict> {
+) -> Result<(Exit, Cut), Verdict> {
     let header = Header::read(frame).map_err(Verdict::Drop)?;
     checked(&header)?;
     let onward = Onward {
@@ -104,7 +103,7 @@ pub(super) fn decide(
         bound: bound(&header),
         may_fragment: false,
     };
-    let exit = match told {
+    let (exit, cut) = match told {
         Some(exit) => onward.told(exit, LEAST_MTU),
         None => {
             let way = fib.route_v6(header.src.to_bits(), header.dst.to_bits());
@@ -114,5 +113,5 @@ pub(super) fn decide(
     let written = hop::take_v6(frame, LINK);
     debug_assert!(written);
     exit.address(frame);
-    Ok(exit.port)
+    Ok((exit, cut))
 }

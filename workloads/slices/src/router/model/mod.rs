@@ -252,6 +252,7 @@ impl Model {
 fn resolution(state: NeighbourState) -> Resolution {
     match state {
         NeighbourState::Resolved(mac) => Resolution::Known(mac.0),
+        NeighbourState::Stale(mac) => Resolution::Stale(mac.0),
         NeighbourState::Failed => Resolution::Failed,
         NeighbourState::Resolving => Resolution::Unknown,
     }

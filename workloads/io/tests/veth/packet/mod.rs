@@ -7,3 +7,4 @@ mod holding;
 mod losses;
 mod pressure;
 mod sharing;
+mod tunnels;

@@ -24,7 +24,7 @@ use super::share::Share;
 pub enum Division {
     /// Not at all: each thread receives everything and keeps what is its own by source port.
     Copies,
-    /// By filters on the transport source port; what has none is the first thread's.
+    /// By filters on the transport source port, or ESP's SPI; what has neither is the first thread's.
     SourcePort,
     /// By filters on the receive queue: `queue % threads`, as the kernel counts queues
     /// ([`Sharding::RxQueue`](crate::udp::Sharding::RxQueue)).

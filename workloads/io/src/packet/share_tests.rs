@@ -51,6 +51,16 @@ fn datagram(v6: bool, tcp: bool, port: u16) -> Vec<u8> {
     frame
 }
 
+/// A packet of a tunnel, behind the header that an IPsec gateway makes.
+fn tunnelled(v6: bool, spi: u32) -> Vec<u8> {
+    let mut frame = datagram(v6, false, 9);
+    let (protocol, at) = if v6 { (20, 54) } else { (23, 34) };
+    frame[protocol] = 50;
+    frame.resize(at + 40, 0);
+    frame[at..at + 4].copy_from_slice(&spi.to_be_bytes());
+    frame
+}
+
 /// How many of the threads' programs let the frame in, and that the function's thread is one of them.
 fn takers(frame: &[u8], threads: u16) -> usize {
     let taken = |share: &Share| run(&share.by_source_port(), frame) > 0;
@@ -67,6 +77,21 @@ fn a_source_port_names_the_thread() {
             assert_eq!(thread_of(&frame, 3), port % 3);
             assert_eq!(takers(&frame, 3), 1);
         }
+    }
+}
+
+#[test]
+fn associations_in_sequence_have_threads_of_their_own() {
+    for v6 in [false, true] {
+        for spi in [0x1000, 0x1001, 0x1002, 0xdead_fffe, 0xdead_ffff] {
+            let frame = tunnelled(v6, spi);
+            assert_eq!(u32::from(thread_of(&frame, 3)), (spi & 0xffff) % 3);
+            assert_eq!(takers(&frame, 3), 1);
+        }
+        // It ends within its SPI.
+        let mut short = tunnelled(v6, 0x1001);
+        short.truncate(if v6 { 57 } else { 37 });
+        assert_eq!((thread_of(&short, 3), takers(&short, 3)), (0, 1));
     }
 }
 
@@ -90,12 +115,17 @@ proptest! {
     fn every_frame_has_exactly_one_thread(
         v6: bool,
         tcp: bool,
+        esp: bool,
         port: u16,
         threads in 1_u16..9,
         len in 14_usize..80,
         changes in prop::collection::vec((12_usize..60, any::<u8>()), 0..3),
     ) {
-        let mut frame = datagram(v6, tcp, port);
+        let mut frame = if esp {
+            tunnelled(v6, u32::from(port) << 3)
+        } else {
+            datagram(v6, tcp, port)
+        };
         frame.resize(len, 0);
         // A tag would be taken out by the kernel before a program sees it.
         for (at, byte) in changes.into_iter().filter(|(at, _)| *at > 13) {

@@ -20,6 +20,8 @@ pub struct GatewayCounters {
     pub no_way: [u64; NoWay::ALL.len()],
     /// Frames from the other gateway's link that were not opened, by [`NotReceived::index`].
     pub not_received: [u64; NotReceived::NAMES.len()],
+    /// ICMP errors of routers on the path between the gateways, which told what it takes.
+    pub path_mtu: u64,
     /// Errors for senders on the far side that could not be sent through the tunnel. The frames that they are about stand in
     /// the ledger as reported.
     pub errors_lost: u64,
@@ -36,6 +38,7 @@ impl GatewayCounters {
             not_sent: Default::default(),
             no_way: Default::default(),
             not_received: Default::default(),
+            path_mtu: 0,
             errors_lost: 0,
             between,
             router,
@@ -91,10 +94,12 @@ impl GatewayCounters {
     pub fn losses(&self) -> impl Iterator<Item = (String, u64)> + '_ {
         let router = self.router.ledger();
         let router = router.filter(|(name, _)| !name.starts_with("forwarded_"));
+        let own = [("path_mtu", self.path_mtu)].into_iter();
         let not_sent = NotSent::NAMES.into_iter().zip(self.not_sent);
         let no_way = NoWay::ALL.map(NoWay::name).into_iter().zip(self.no_way);
         let not_received = NotReceived::NAMES.into_iter().zip(self.not_received);
         router
+            .chain(named("gateway", own))
             .chain(named("seal", not_sent))
             .chain(named("tunnel", no_way))
             .chain(named("open", not_received))

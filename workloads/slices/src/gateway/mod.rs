@@ -10,7 +10,8 @@
 //! - **Batches**: frames wait for the end of the batch that they were received in, and are encrypted side by side
 //!   ([`Outbound::encapsulate`]); with batches of one, one by one. Order is kept, for all that leaves by that link waits.
 //! - **Size**: the tunnel is a link with the MTU [`Tunnel::inner_mtu`](crate::ipsec::Tunnel::inner_mtu). What is longer and
-//!   must not be fragmented is answered by an ICMP error; IPv4 that may be is fragmented first.
+//!   must not be fragmented is answered by an ICMP error; IPv4 that may be is fragmented first. Where a router between the
+//!   gateways says that it takes less, the tunnel is narrower for all workers from their next batches on, for ten minutes.
 //! - **Workers**: each has an association of its own in either direction, so that sequence numbers are nobody
 //!   else's. Over AF_XDP what worker i seals arrives at worker i, for a socket transmits on its own queue and over a veth, or by a
 //!   rule of the NIC's, that is the far queue. Where it arrives elsewhere, because a NIC or fanout hashes the outer
@@ -23,7 +24,9 @@
 mod config;
 mod counters;
 
+use std::ops::Range;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use pktio::FrameIo;
 use pktio::frame::Port;
@@ -32,7 +35,7 @@ use pktio::worker::{Handler, Woken};
 pub use config::{Authentication, GatewayConfig, Secret};
 pub use counters::GatewayCounters;
 
-use crate::ipsec::{self, BadTunnel, Inbound, NoOutbound, NotSent, Outbound};
+use crate::ipsec::{self, BadTunnel, Inbound, NoOutbound, NotReceived, NotSent, Outbound, Path};
 use crate::router::{Narrowed, NoWay, Outcome, Router};
 
 /// Why there is no such gateway.
@@ -61,6 +64,11 @@ pub struct Gateway<F> {
     between: Port,
     router: Router,
     outbound: Outbound,
+    /// What all workers know of the way to the other gateway.
+    path: Arc<Path>,
+    /// The workers' associations.
+    spis: Range<u32>,
+    now_ns: u64,
     /// The association of each worker of the other gateway.
     inbound: Vec<Inbound>,
     counters: GatewayCounters,
@@ -80,20 +88,24 @@ impl<F> Gateway<F> {
         routers: Vec<Router>,
     ) -> Result<Vec<Self>, NoGateway> {
         let workers = routers.len();
-        let last = u32::try_from(workers)
+        let first = config.spi;
+        let end = u32::try_from(workers)
             .ok()
-            .and_then(|n| config.spi.checked_add(n));
-        if workers > usize::from(u16::MAX) || last.is_none() {
-            let first = config.spi;
+            .and_then(|n| first.checked_add(n));
+        let Some(end) = end.filter(|_| workers <= usize::from(u16::MAX)) else {
             return Err(NoGateway::Spis { first, workers });
-        }
+        };
+        let path = Arc::new(Path::new(&config.outbound(0)));
         let inbound: Result<Vec<_>, _> = (0..workers as u16)
             .map(|worker| Inbound::new(config.inbound(worker)))
             .collect();
         let inbound = inbound?;
         (0..)
             .zip(routers)
-            .map(|(worker, router)| Self::new(config, worker, &inbound, router))
+            .map(|(worker, router)| {
+                let path = Arc::clone(&path);
+                Self::new(config, worker, &inbound, path, first..end, router)
+            })
             .collect()
     }
 
@@ -101,6 +113,8 @@ impl<F> Gateway<F> {
         config: &GatewayConfig,
         worker: u16,
         inbound: &[Inbound],
+        path: Arc<Path>,
+        spis: Range<u32>,
         router: Router,
     ) -> Result<Self, NoGateway> {
         let tunnel = config.outbound(worker);
@@ -113,6 +127,9 @@ impl<F> Gateway<F> {
             config: config.clone(),
             between,
             outbound: Outbound::new(tunnel)?,
+            path,
+            spis,
+            now_ns: 0,
             inbound: inbound.iter().map(Inbound::another).collect(),
             counters: GatewayCounters::new(between, router.counters().clone()),
             router,
@@ -167,9 +184,36 @@ impl<F> Gateway<F> {
         match self.inbound[at].decapsulate(&mut view) {
             Ok(()) => true,
             Err(refused) => {
-                self.counters.not_received[refused.index()] += 1;
+                self.refuse(view.bytes(), refused);
                 false
             }
+        }
+    }
+
+    /// Counts a frame that was not opened. It may be one that tells how narrow the path is.
+    #[cold]
+    fn refuse(&mut self, frame: &[u8], refused: NotReceived) {
+        let told = match refused {
+            NotReceived::NotOurs => ipsec::told(frame, self.outbound.tunnel(), &self.spis),
+            NotReceived::Truncated
+            | NotReceived::BadIpHeader
+            | NotReceived::Fragment
+            | NotReceived::UnknownSpi
+            | NotReceived::BadLength
+            | NotReceived::Replayed
+            | NotReceived::TooOld
+            | NotReceived::BadIcv
+            | NotReceived::BadPadding
+            | NotReceived::Dummy
+            | NotReceived::BadNextHeader
+            | NotReceived::BadInner
+            | NotReceived::NotCongestionCapable => None,
+        };
+        if let Some(mtu) = told {
+            self.path.tell(mtu, self.now_ns);
+            self.counters.path_mtu += 1;
+        } else {
+            self.counters.not_received[refused.index()] += 1;
         }
     }
 
@@ -252,9 +296,18 @@ impl<I: FrameIo> Handler<I> for Gateway<I::Frame> {
     }
 
     fn tick(&mut self, _io: &mut I, now_ns: u64) {
+        self.now_ns = now_ns;
         self.router.advance(now_ns);
+        // Between batches, so that what the router let pass still fits when it is encapsulated.
+        let mtu = self.path.mtu(now_ns);
+        if mtu != self.outbound.tunnel().mtu {
+            let inner_mtu = self.outbound.set_mtu(mtu);
+            self.router.narrow(inner_mtu.into());
+        }
     }
 }
 
+#[cfg(test)]
+mod path_tests;
 #[cfg(test)]
 mod tests;

@@ -8,9 +8,9 @@ use crate::memory::{Memory, MemoryFrame};
 use crate::pair::Side;
 use crate::rig::{self, BETWEEN, ENDS, MTU, On, carry, delivered, fib, packet};
 
-type Gateways = Vec<Gateway<MemoryFrame>>;
+pub(super) type Gateways = Vec<Gateway<MemoryFrame>>;
 
-fn config(side: Side, authentication: Authentication) -> GatewayConfig {
+pub(super) fn config(side: Side, authentication: Authentication) -> GatewayConfig {
     let [egress, ingress] = ENDS;
     let (local, remote) = match side {
         Side::Egress => (egress, ingress),
@@ -39,7 +39,7 @@ fn single(side: Side, authentication: Authentication) -> Gateway<MemoryFrame> {
 const BOTH: [Authentication; 2] = [Authentication::None, Authentication::HmacSha256];
 
 /// The lines add up to what came and what was made of it, and no frame is held.
-fn conserves(gateway: &Gateway<MemoryFrame>, memory: &Memory) {
+pub(super) fn conserves(gateway: &Gateway<MemoryFrame>, memory: &Memory) {
     let counters = gateway.counters();
     let sum: u64 = counters.ledger().map(|(_, frames)| frames).sum();
     assert_eq!(
@@ -55,7 +55,7 @@ fn conserves(gateway: &Gateway<MemoryFrame>, memory: &Memory) {
     assert_eq!(memory.held, 0);
 }
 
-fn line(gateway: &Gateway<MemoryFrame>, name: &str) -> u64 {
+pub(super) fn line(gateway: &Gateway<MemoryFrame>, name: &str) -> u64 {
     let counters = gateway.counters();
     let found = counters.ledger().find(|(line, _)| line == name);
     found.unwrap_or_else(|| panic!("no line {name}")).1
@@ -65,11 +65,11 @@ fn lengths() -> impl Iterator<Item = usize> {
     (0..MTU as usize - 40).step_by(97)
 }
 
-fn payload(len: usize) -> Vec<u8> {
+pub(super) fn payload(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 7 + len) as u8).collect()
 }
 
-fn same(_: &mut [u8]) {}
+pub(super) fn same(_: &mut [u8]) {}
 
 /// The SPI and the sequence number of an outer packet, by a parser that is not ours.
 fn outer(frame: &[u8]) -> (u32, u32) {

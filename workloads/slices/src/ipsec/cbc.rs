@@ -2,10 +2,10 @@
 //!
 //! Inside a packet CBC encryption is serial: each block waits for the one before, for the whole latency of
 //! the AES unit, which could begin a block or more each cycle meanwhile. Packets do not wait for one another.
-//! So many streams advance together, one block of each a step: as many as the crate's cipher takes blocks at once
-//! (`ParBlocksSize` of its backend: 8 with AES-NI, 64 with VAES on 512-bit registers, fewer in software), or 16 on 256-bit
-//! VAES, which the crate leaves alone on some CPUs (module `vaes`). What the CPU has is asked at runtime.
-//! The crate runs the code here inside its backend, so no other intrinsics are needed.
+//! So many streams advance together, one block of each a step: up to 16 on 256-bit VAES, wherever the CPU has that (module
+//! `vaes`), and else as many as the crate's cipher takes blocks at once (`ParBlocksSize` of its backend: 8 with AES-NI, fewer
+//! in software). What the CPU has is asked at runtime. The crate runs the code here inside its backend, so no other
+//! intrinsics are needed.
 //!
 //! Decryption is parallel within a packet: every ciphertext block is known.
 

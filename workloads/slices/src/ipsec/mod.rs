@@ -18,7 +18,8 @@
 //! - **Size**: the tunnel is a link whose MTU is [`Tunnel::inner_mtu`]. What is larger is refused and says that MTU:
 //!   with DF, or IPv6, it is for an ICMP error ([`NotSent::TooBig`]); IPv4 without DF is to be fragmented
 //!   before encapsulation ([`NotSent::MustFragment`]), so that the far end reassembles nothing. The outer packet is
-//!   never fragmented here, and a fragment of one is refused on the way in (RFC 4303, section 3.4.1).
+//!   never fragmented here, and a fragment of one is refused on the way in (RFC 4303, section 3.4.1). Where a router on the
+//!   path says by ICMP that it takes less, the MTU is lowered for a while (`path`).
 //! - **Sequence numbers** have 32 bits, begin at 1 and never wrap: the association then sends nothing any more.
 //!   Extended ones (64 bits) are not implemented. The anti-replay window needs integrity, or a forged number would
 //!   move it.
@@ -34,6 +35,7 @@ mod integrity;
 mod iv;
 mod outbound;
 mod outer;
+mod path;
 mod replay;
 pub mod traffic_class;
 mod tunnel;
@@ -44,6 +46,7 @@ pub use inbound::{Inbound, InboundCounters, NotReceived, spi_of};
 pub use integrity::{ICV_LEN, Integrity};
 pub use iv::Ivs;
 pub use outbound::{NoOutbound, NotSent, Outbound, OutboundCounters};
+pub(crate) use path::{Path, told};
 pub use replay::{Replay, Window};
 pub use tunnel::{BadTunnel, DontFragment, Dscp, Keys, Tunnel};
 

@@ -175,6 +175,18 @@ impl Outbound {
         }
     }
 
+    /// From now on the path takes outer packets of so many bytes. Longest inner packet, in bytes.
+    pub const fn set_mtu(&mut self, mtu: u16) -> u16 {
+        self.tunnel.mtu = mtu;
+        self.tunnel.inner_mtu()
+    }
+
+    /// The association, with the MTU of the path.
+    #[must_use]
+    pub const fn tunnel(&self) -> &Tunnel {
+        &self.tunnel
+    }
+
     /// What became of the frames so far.
     #[must_use]
     pub const fn counters(&self) -> &OutboundCounters {

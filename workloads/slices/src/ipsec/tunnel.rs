@@ -122,7 +122,7 @@ impl Tunnel {
             return Err(BadTunnel::Mtu {
                 mtu: self.mtu,
                 inner,
-                least: self.outer_len(usize::from(IPV6_MIN_MTU)) as u16,
+                least: self.least_mtu(),
             });
         }
         if self.ttl == 0 {
@@ -148,6 +148,12 @@ impl Tunnel {
         let fixed = (HEAD_LEN + self.icv_len()) as u16;
         let blocks = self.mtu.saturating_sub(fixed) / BLOCK_LEN as u16;
         (blocks * BLOCK_LEN as u16).saturating_sub(TRAILER_LEN as u16)
+    }
+
+    /// The least MTU that a tunnel can have, in bytes: what carries an IPv6 packet of the length that every link takes.
+    #[must_use]
+    pub const fn least_mtu(&self) -> u16 {
+        self.outer_len(IPV6_MIN_MTU as usize) as u16
     }
 
     /// Length of the outer packet around an inner one of so many bytes.

@@ -10,6 +10,10 @@ use super::repairs::{Repair, Repairs};
 use super::window::{self, Place, State, Waiting, Window};
 use super::{ADDRESSES_LEN, BadCode, Code, xor};
 
+/// Numbers passed over that are taken for losses, a second's packets or so: what goes on further ahead is an encoder that
+/// began anew elsewhere, and nobody knows of losses.
+const MOST_LOST: u32 = 1 << 20;
+
 /// What a frame between the proxies was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
@@ -36,13 +40,15 @@ pub enum NotDecoded {
     BadGroup,
     /// A packet from before the window.
     Late,
-    /// A packet that arrived before, or was recovered before it arrived.
+    /// A packet that arrived before, or was recovered before it arrived; or another one of its number.
     Duplicate,
+    /// A packet so far ahead of all others that it may be forged.
+    FarAhead,
 }
 
 impl NotDecoded {
     /// Names in results, in the order of the counters.
-    pub const NAMES: [&'static str; 8] = [
+    pub const NAMES: [&'static str; 9] = [
         "not_ours",
         "truncated",
         "bad_version",
@@ -51,6 +57,7 @@ impl NotDecoded {
         "bad_group",
         "late",
         "duplicate",
+        "far_ahead",
     ];
 
     /// The counter's place.
@@ -76,13 +83,17 @@ pub struct DecoderCounters {
     pub recovered_bytes: u64,
     /// Of them, those for which there was no frame.
     pub undelivered: u64,
-    /// Packets that left the window without having arrived or been recovered, from the first one seen on.
+    /// Packets that left the window without having arrived or been recovered, from the first one seen on. Numbers are no
+    /// packets where an encoder began anew.
     pub unrecovered: u64,
+    /// Times that two packets in sequence, out of the sequence of those before, moved the window to where they are.
+    pub resynchronised: u64,
     /// Repairs that arrived.
     pub repairs: u64,
     /// All of whose packets were there.
     pub repairs_unneeded: u64,
-    /// Which lacked two packets or more when one of these left the window, or came after that.
+    /// Which lacked two packets or more when one of these left the window, or came after that, or are of packets far
+    /// ahead, or from before the window began anew.
     pub repairs_expired: u64,
     /// Which came twice.
     pub repairs_duplicate: u64,
@@ -100,6 +111,8 @@ pub struct Decoder {
     code: Code,
     window: Window,
     repairs: Repairs,
+    /// The latest packet but duplicates, if it was out of sequence and refused.
+    stray: Option<u32>,
     /// Packets that are here now and were not when repairs last looked.
     found: Vec<u32>,
     /// Packets recovered and not yet written.
@@ -126,6 +139,7 @@ impl Decoder {
         Ok(Self {
             window: Window::new(code.window(), code.longest),
             repairs: Repairs::new(places, code.longest),
+            stray: None,
             found: Vec::new(),
             recovered: VecDeque::new(),
             addresses: [0; ADDRESSES_LEN],
@@ -166,7 +180,7 @@ impl Decoder {
         }
         match header {
             Header::Data { sequence } => {
-                self.enter(sequence)?;
+                self.enter(sequence, &bytes[text.clone()])?;
                 self.addresses.copy_from_slice(&bytes[..ADDRESSES_LEN]);
                 self.window.keep(sequence, &bytes[text.clone()]);
                 self.settle(sequence);
@@ -247,17 +261,55 @@ impl Decoder {
         &self.delays
     }
 
-    /// Makes the packet's slot its own, unless it is too late for it.
-    fn enter(&mut self, number: u32) -> Result<(), NotDecoded> {
-        match self.window.place(number) {
-            Place::Ahead(by) => self.advance(number, by, true),
-            Place::Behind => return Err(NotDecoded::Late),
-            Place::Inside if self.window.state(number) == State::Here => {
-                return Err(NotDecoded::Duplicate);
+    /// Makes the packet's slot its own, unless the packet is out of sequence and the one before it was not.
+    fn enter(&mut self, number: u32, text: &[u8]) -> Result<(), NotDecoded> {
+        let astray = match self.window.place(number) {
+            Place::Ahead(by) => {
+                self.advance(number, by, true);
+                None
             }
-            Place::Inside => {}
+            Place::FarAhead(_) => Some(NotDecoded::FarAhead),
+            Place::Behind => Some(NotDecoded::Late),
+            Place::Inside => match self.window.state(number) {
+                State::Before | State::Missing => None,
+                State::Unknown => Some(NotDecoded::Late),
+                State::Here if self.window.text(number) == text => {
+                    return Err(NotDecoded::Duplicate);
+                }
+                State::Here => Some(NotDecoded::Duplicate),
+            },
+        };
+        match astray {
+            Some(refused) if !self.resynchronise(number) => Err(refused),
+            Some(_) | None => {
+                self.stray = None;
+                Ok(())
+            }
         }
-        Ok(())
+    }
+
+    /// Goes to a number out of sequence if the packet before was out of sequence too, and this one follows it; else waits
+    /// for the next (RFC 3550, appendix A.1).
+    fn resynchronise(&mut self, number: u32) -> bool {
+        let Some(first) = self.stray.replace(number) else {
+            return false;
+        };
+        let beyond = number.wrapping_sub(first);
+        if !(1..self.window.size()).contains(&beyond) {
+            return false;
+        }
+        self.counters.resynchronised += 1;
+        if let Place::FarAhead(by) = self.window.place(number)
+            && by <= MOST_LOST
+        {
+            self.advance(number, by, true);
+        } else {
+            self.counters.unrecovered += self.window.restart(first);
+            self.counters.repairs_expired += self.repairs.clear() as u64;
+            // The first one was refused, so that it is missing.
+            self.advance(number, beyond + 1, true);
+        }
+        true
     }
 
     /// Goes on to a number, which has `arrived` or is only told by a repair.
@@ -302,8 +354,10 @@ impl Decoder {
         if let Place::Ahead(by) = self.window.place(last) {
             self.advance(last, by, false);
         }
-        // A group reaches less far than the window.
-        if self.window.place(group.first) != Place::Inside {
+        // A group reaches less far than the window. What may have been forwarded is not to be recovered.
+        let inside = self.window.place(group.first) == Place::Inside;
+        let unknown = |number| self.window.state(number) == State::Unknown;
+        if !inside || group.members().any(unknown) {
             self.counters.repairs_expired += 1;
             return;
         }

@@ -124,6 +124,12 @@ impl Encoder {
         })
     }
 
+    /// The same encoder, whose first packet has this number.
+    #[cfg(test)]
+    pub(crate) fn beginning_at(self, sequence: u32) -> Self {
+        Self { sequence, ..self }
+    }
+
     /// Puts the header into the frame, which already has the addresses of its way to the other proxy. Then
     /// [`pending`](Self::pending) repairs wait, to be written before the next frame.
     ///
@@ -255,8 +261,8 @@ mod tests {
             interleaves: vec![1, 10],
             ..Code::default()
         };
-        let mut encoder = Encoder::new(code.clone()).unwrap();
-        encoder.sequence = u32::MAX - 33;
+        let encoder = Encoder::new(code.clone()).unwrap();
+        let mut encoder = encoder.beginning_at(u32::MAX - 33);
         let mut decoder = Decoder::new(code).unwrap();
         let mut recovered = 0;
         let mut arrive = |decoder: &mut Decoder, mut chunk: Chunk| {

@@ -19,7 +19,15 @@
 //!   one packet gives it, and that packet may be the last that another layer's repair lacks. What it
 //!   recovers is [what peeling the equations gives](theory::peeled), bit for bit. Its memory is fixed when it is made.
 //!
-//! The ends are made and ended together: a decoder takes the numbers of an encoder that began anew for late ones.
+//! **Numbers out of sequence.** Nothing is authenticated, and an encoder may begin anew. So one frame moves a decoder by
+//! no more than its window (1024 numbers where that is smaller): packets of the traffic still find their places then, or the
+//! second of them does. A packet that is further ahead, behind the window, or has a number that another packet has, is
+//! refused; the next one that follows it moves the window there, as RFC 3550 (appendix A.1) has it for RTP. A repair
+//! never does. Such a packet was not forwarded, for all that it may have been before, and it is one of those that repairs
+//! recover; those before it are not. What is passed over is counted as lost up to a million numbers; beyond that, or backwards, it is a new
+//! encoder's beginning. Two frames in a row that are from before the window are taken for one too: a link that delays or
+//! repeats packets by more than a window is not for this code. Whose numbers are in the window, and whose packets are the same bit for
+//! bit, is a duplicate.
 
 mod code;
 mod decoder;
@@ -48,3 +56,6 @@ fn xor(to: &mut [u8], from: &[u8]) {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod sequence_tests;

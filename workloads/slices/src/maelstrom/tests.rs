@@ -10,13 +10,13 @@ use crate::chunk::Chunk;
 
 /// A frame between the proxies, and what it is.
 #[derive(Debug, Clone)]
-struct Sent {
-    bytes: Vec<u8>,
+pub(super) struct Sent {
+    pub(super) bytes: Vec<u8>,
     header: Header,
 }
 
 /// A packet of so many bytes, unlike the others.
-fn packet(number: u32, len: usize) -> Vec<u8> {
+pub(super) fn packet(number: u32, len: usize) -> Vec<u8> {
     let mut frame = b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0".to_vec();
     let mut state = number.wrapping_mul(0x9e37_79b9) | 1;
     frame.resize_with(len, || {
@@ -28,7 +28,7 @@ fn packet(number: u32, len: usize) -> Vec<u8> {
     frame
 }
 
-fn code(group: u8, interleaves: &[u16]) -> Code {
+pub(super) fn code(group: u8, interleaves: &[u16]) -> Code {
     let code = Code {
         group,
         interleaves: interleaves.to_vec(),
@@ -51,7 +51,7 @@ fn any_code() -> impl Strategy<Value = Code> {
 }
 
 /// What the encoder sends for these packets, in order, and at last the repairs of groups that are not full.
-fn encoded(encoder: &mut Encoder, packets: &[Vec<u8>], flush: bool) -> Vec<Sent> {
+pub(super) fn encoded(encoder: &mut Encoder, packets: &[Vec<u8>], flush: bool) -> Vec<Sent> {
     let mut sent = Vec::new();
     let mut send = |chunk: &Chunk| {
         let bytes = chunk.seen().to_vec();
@@ -78,7 +78,7 @@ fn encoded(encoder: &mut Encoder, packets: &[Vec<u8>], flush: bool) -> Vec<Sent>
 }
 
 /// What comes out of the decoder: the frames forwarded, then those recovered, each with how many there were of it.
-fn decoded<'a>(
+pub(super) fn decoded<'a>(
     decoder: &mut Decoder,
     frames: impl Iterator<Item = &'a [u8]>,
 ) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
@@ -102,7 +102,7 @@ fn decoded<'a>(
 }
 
 /// The counters tell where each frame and each repair ended.
-fn conserves(decoder: &Decoder, frames: usize) {
+pub(super) fn conserves(decoder: &Decoder, frames: usize) {
     let counters = decoder.counters();
     let refused: u64 = counters.refused.iter().sum();
     assert_eq!(counters.data + counters.repairs + refused, frames as u64);
@@ -115,7 +115,7 @@ fn conserves(decoder: &Decoder, frames: usize) {
     assert_eq!(counters.repairs, ended + decoder.waiting() as u64);
 }
 
-fn sequence(sent: &Sent) -> Option<u32> {
+pub(super) fn sequence(sent: &Sent) -> Option<u32> {
     match sent.header {
         Header::Data { sequence } => Some(sequence),
         Header::Repair { .. } => None,
@@ -140,7 +140,7 @@ fn losses() -> impl Strategy<Value = BTreeSet<usize>> {
     })
 }
 
-fn by_bytes(packets: &[Vec<u8>]) -> BTreeMap<Vec<u8>, usize> {
+pub(super) fn by_bytes(packets: &[Vec<u8>]) -> BTreeMap<Vec<u8>, usize> {
     let mut counted = BTreeMap::new();
     for packet in packets {
         *counted.entry(packet.clone()).or_default() += 1;
@@ -250,16 +250,19 @@ proptest! {
         prop_assert!(gone - counters.unrecovered as usize <= before + code.window() + behind);
     }
 
-    /// Any bytes at all, and well-formed headers with any numbers, end in one counter.
+    /// Any bytes at all, and well-formed headers with any numbers, end in one counter; and whatever they were, a stream that
+    /// follows them is forwarded and recovered, at the latest where it leaves the windows behind that they spoilt.
     #[test]
     fn hostile_frames_end_in_one_counter(
         frames in prop::collection::vec(
             (any::<bool>(), any::<u32>(), 0_u8..4, 0_u8..70, any::<u16>(), prop::collection::vec(any::<u8>(), 0..60)),
             1..200,
         ),
+        from: u32,
+        near in any::<bool>(),
     ) {
         let code = code(8, &[1, 10]);
-        let mut decoder = Decoder::new(code).unwrap();
+        let mut decoder = Decoder::new(code.clone()).unwrap();
         let frames: Vec<Vec<u8>> = frames
             .into_iter()
             .map(|(shielded, first, layer, count, lengths, text)| {
@@ -284,6 +287,24 @@ proptest! {
             .collect();
         let _ = decoded(&mut decoder, frames.iter().map(Vec::as_slice));
         conserves(&decoder, frames.len());
+
+        let from = if near { from % 300 } else { from };
+        let spoilt = 2 * code.window();
+        let packets: Vec<Vec<u8>> = (0..1000).map(|number| packet(number, 64)).collect();
+        let mut encoder = Encoder::new(code).unwrap().beginning_at(from);
+        let sent = encoded(&mut encoder, &packets, true);
+        // One of each group of the first layer is lost, once the stream is where it should be.
+        let lost = |sent: &&Sent| sequence(sent).is_some_and(|number| {
+            let at = number.wrapping_sub(from) as usize;
+            at >= spoilt && at % 8 == 5
+        });
+        let arrived: Vec<&[u8]> = sent.iter().filter(|sent| !lost(sent)).map(|sent| sent.bytes.as_slice()).collect();
+        let (forwarded, recovered) = decoded(&mut decoder, arrived.iter().copied());
+        conserves(&decoder, frames.len() + arrived.len());
+        let out = by_bytes(&[forwarded, recovered].concat());
+        for (at, packet) in packets.iter().enumerate().skip(spoilt) {
+            prop_assert_eq!(out.get(packet), Some(&1), "packet {} from {}", at, from);
+        }
     }
 }
 

@@ -13,6 +13,8 @@ const NONE: Waiting = Waiting::MAX;
 pub(crate) enum State {
     /// From before the first packet that was seen: maybe there never was one.
     Before,
+    /// From before the window began anew: it may have been forwarded, and its text is not here.
+    Unknown,
     /// It has not arrived.
     Missing,
     /// It is here.
@@ -36,11 +38,17 @@ const EMPTY: Slot = Slot {
     waiting: [NONE; MAX_LAYERS],
 };
 
+/// Numbers that a single frame may be ahead of all others where the window is smaller than that: losses in a row are no
+/// reason for doubt then.
+const LEAST_NEAR: u32 = 1024;
+
 /// Where a number lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Beyond the newest packet, by so many.
+    /// Beyond the newest packet, by so many: as after losses.
     Ahead(u32),
+    /// So far beyond it that one frame alone is not believed, by so many.
+    FarAhead(u32),
     /// In the window.
     Inside,
     /// So old that its slot is another's.
@@ -76,7 +84,11 @@ impl Window {
         let newest = *self.newest.get_or_insert(number.wrapping_sub(1));
         let ahead = number.wrapping_sub(newest);
         if (1..1 << 31).contains(&ahead) {
-            Place::Ahead(ahead)
+            if ahead <= self.size().max(LEAST_NEAR) {
+                Place::Ahead(ahead)
+            } else {
+                Place::FarAhead(ahead)
+            }
         } else if newest.wrapping_sub(number) < self.size() {
             Place::Inside
         } else {
@@ -112,6 +124,18 @@ impl Window {
         });
         self.newest = Some(newest);
         given_up + u64::from(skipped - self.size())
+    }
+
+    /// Begins anew with `first` as the next number; of those before it nothing is known. The repairs that waited are to be
+    /// given up. Says how many packets were missing.
+    pub(crate) fn restart(&mut self, first: u32) -> u64 {
+        let given_up = self.missing();
+        self.slots.fill(Slot {
+            state: State::Unknown,
+            ..EMPTY
+        });
+        self.newest = Some(first.wrapping_sub(1));
+        given_up
     }
 
     /// How many packets are missing.

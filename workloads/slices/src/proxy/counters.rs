@@ -83,7 +83,7 @@ impl ProxyCounters {
         self.encoder.repairs + reported - self.errors_lost
     }
 
-    /// Packets that were lost on the link and not recovered.
+    /// Packets that were lost on the link and not recovered, as far as numbers show it.
     #[must_use]
     pub const fn lost_for_good(&self) -> u64 {
         self.decoder.unrecovered + self.missing + self.decoder.undelivered

@@ -93,6 +93,13 @@ impl Router {
         }
     }
 
+    /// From now on packets of at most `mtu` bytes leave by the port that is [narrowed](Self::narrowed), if one is.
+    pub const fn narrow(&mut self, mtu: u32) {
+        if let Some(narrowed) = &mut self.narrowed {
+            narrowed.mtu = mtu;
+        }
+    }
+
     /// Tells the time (CLOCK_MONOTONIC, ns), and takes the latest tables. Once a batch.
     pub fn advance(&mut self, now_ns: u64) {
         self.now_ns = now_ns;

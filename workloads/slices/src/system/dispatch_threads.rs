@@ -83,7 +83,10 @@ impl Machine for DispatchThreads {
             ("reader".to_owned(), "pcap_mmap".to_owned()),
             (
                 "worker_rings".to_owned(),
-                format!("{} frames, a flow by its source port", dispatch.ring),
+                format!(
+                    "{} frames, a flow by its source port, or ESP's SPI",
+                    dispatch.ring
+                ),
             ),
         ];
         if let Some(reading) = &self.reading {

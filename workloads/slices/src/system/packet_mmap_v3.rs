@@ -1,7 +1,9 @@
 //! `packet_mmap_v3`: rings of TPACKET_V3 in both directions, and the frames divided among the threads by fanout: what one
 //! would pick today among packet sockets. NetSlices left it out, since its kernels had none (section 4).
 //!
-//! Fanout is by the flow's hash, which the kernel computes for it. By receive queue it would be cheaper, but a frame that
+//! Fanout is by the flow's hash, which the kernel computes for it; of ESP it takes the SPI where others have their ports, so that
+//! the associations of a gateway's workers spread, each as chance has it: two of two workers meet at one thread in every
+//! second boot, for the hash has a seed (`io/tests/veth/packet/tunnels.rs`). By receive queue it would be cheaper, but a frame that
 //! reaches a veth by XDP (such as a generator's live frames) has lost its queue when it becomes a packet: all would be queue 0's.
 
 use std::io;

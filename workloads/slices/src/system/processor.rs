@@ -133,6 +133,7 @@ impl Processor for Proxy {
         tally.note("data_encoded", counters.encoder.data);
         tally.note("data_decoded", counters.decoder.data);
         tally.note("not_recovered", counters.lost_for_good());
+        tally.note("resynchronised", counters.decoder.resynchronised);
         tally
     }
 }

@@ -1,6 +1,6 @@
 //! `raw_parallel`: several raw sockets on each device, one a thread (NetSlices, section 2).
 //!
-//! With filters each frame is delivered to one of them, by its source port, and every filter is run for it. Without, every
+//! With filters each frame is delivered to one of them, by its source port, or the SPI of a tunnel's packet, and every filter is run for it. Without, every
 //! socket gets a copy of every frame, and its thread throws away what is not its own; how many frames were lost where copies were
 //! is in `copies`.
 
@@ -32,7 +32,7 @@ impl Opening for RawParallel {
 
     fn tell(&self, config: &SystemConfig) -> Vec<(&'static str, String)> {
         let division = if self.filters {
-            "disjoint filters on the source port"
+            "disjoint filters on the source port, or ESP's SPI"
         } else {
             "a copy of every frame for every thread"
         };

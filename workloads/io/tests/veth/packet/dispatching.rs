@@ -18,7 +18,7 @@ const SLEEP: WaitMode = WaitMode::Sleep {
 
 /// Forwards what `send` sends until `done` frames have arrived at the other end. Returns what the reader and
 /// the workers counted.
-fn dispatched<I: Detach + 'static>(
+pub(super) fn dispatched<I: Detach + 'static>(
     chain: &Chain,
     mut reading: Group<I>,
     ring: usize,

@@ -8,3 +8,4 @@ mod lengths;
 mod losses;
 mod pressure;
 mod sharing;
+mod tunnels;

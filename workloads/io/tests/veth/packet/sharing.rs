@@ -41,7 +41,7 @@ fn send(chain: &Chain, queues: u16) -> Vec<Vec<u8>> {
 
 /// Takes what is each thread's and forwards it, until so many frames reached all of them together, and a
 /// moment longer; returns what each took.
-fn spread<I: FrameIo>(ios: &mut [I], wanted: u32) -> Vec<Vec<Vec<u8>>> {
+pub(super) fn spread<I: FrameIo>(ios: &mut [I], wanted: u32) -> Vec<Vec<Vec<u8>>> {
     let mut taken = vec![Vec::new(); ios.len()];
     let patience = Instant::now() + Duration::from_secs(5);
     let mut end = None;
@@ -66,7 +66,7 @@ fn spread<I: FrameIo>(ios: &mut [I], wanted: u32) -> Vec<Vec<Vec<u8>>> {
 }
 
 /// Every frame is in exactly one thread's share, and there in order.
-fn partition(sent: &[Vec<u8>], shares: &[Vec<Vec<u8>>]) {
+pub(super) fn partition(sent: &[Vec<u8>], shares: &[Vec<Vec<u8>>]) {
     let mut all = shares.concat();
     assert_eq!(all.len(), sent.len());
     for share in shares {

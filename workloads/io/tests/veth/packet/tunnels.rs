@@ -12,7 +12,7 @@ use super::sharing::{partition, spread};
 
 /// SPI of the first association.
 const SPI: u32 = 0x1000;
-/// Packets of each association.
+/// Packets of each of two associations.
 const EACH: u32 = 40;
 
 /// A packet of ESP from the first end to the second.
@@ -32,10 +32,10 @@ fn spi(frame: &[u8]) -> u32 {
     u32::from_be_bytes([frame[34], frame[35], frame[36], frame[37]])
 }
 
-/// Sends the packets of so many associations, in turn.
-fn send(chain: &Chain, associations: u32) -> Vec<Vec<u8>> {
+/// Sends so many packets of each of so many associations, in turn.
+fn send(chain: &Chain, associations: u32, each: u32) -> Vec<Vec<u8>> {
     let mut from = chain.tap(0);
-    let numbers = (0..EACH).flat_map(|at| (0..associations).map(move |one| (SPI + one, at + 1)));
+    let numbers = (0..each).flat_map(|at| (0..associations).map(move |one| (SPI + one, at + 1)));
     let frames: Vec<_> = numbers
         .map(|(spi, sequence)| tunnelled(spi, sequence))
         .collect();
@@ -53,7 +53,7 @@ fn each_of_two_tunnels_reaches_a_raw_socket_of_its_own() {
         };
         let mut group = chain.open(|| open(&chain.plain(), 2, division));
         let mut ios = group.take_ios();
-        let sent = send(&chain, 2);
+        let sent = send(&chain, 2, EACH);
         let shares = spread(&mut ios, copies * 2 * EACH);
         partition(&sent, &shares);
         for (thread, share) in (SPI..).zip(&shares) {
@@ -72,7 +72,7 @@ fn each_of_two_tunnels_reaches_a_worker_of_its_own() {
     let reading = chain.open(|| raw_socket::open(&chain.plain()));
     let mut to = chain.tap(1);
     let (_, workers) = dispatched(&chain, reading, 1024, || {
-        let sent = send(&chain, 2);
+        let sent = send(&chain, 2, EACH);
         let arrived = to.receive(sent.len());
         for association in [SPI, SPI + 1] {
             let of = |frames: &[Vec<u8>]| -> Vec<Vec<u8>> {
@@ -100,7 +100,8 @@ fn fanout_by_hash_tells_tunnels_apart() {
     };
     let mut group = chain.open(|| config.open());
     let mut ios = group.take_ios();
-    let sent = send(&chain, 48);
+    // They wait in rings of 128 KiB.
+    let sent = send(&chain, 48, 3);
     let shares = spread(&mut ios, sent.len() as u32);
     partition(&sent, &shares);
     let spis =

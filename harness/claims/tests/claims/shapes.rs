@@ -145,7 +145,7 @@ fn the_papers_own_table_bends_and_a_shared_cost_does_not() {
     let papers = over_rates(|rate| {
         let at = RATES.iter().position(|of| *of == rate).expect("a rate");
         let row = analysis::netslices::CPU_USE[at];
-        row.gbps / row.total
+        row.gbps / row.total.cpus
     });
     assert_eq!(papers.verdict, Reproduced, "{papers:?}");
     // 5 us a frame, and a twentieth of a CPU whatever the rate.

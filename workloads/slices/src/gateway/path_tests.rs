@@ -96,11 +96,14 @@ fn a_narrower_path_narrows_the_tunnel_of_all_workers_for_ten_minutes() {
     }
 }
 
+/// What it is by then, and what makes it so.
+type Change = (&'static str, fn(&mut [u8]));
+
 #[test]
 fn what_is_not_about_a_packet_of_the_tunnel_changes_nothing() {
     let mut gateway = gateways(1).remove(0);
     let sealed = outer(&mut gateway, 1400, NOW_NS).unwrap();
-    let changes: [(&str, fn(&mut [u8])); 9] = [
+    let changes: [Change; 9] = [
         ("for another host", |ip| ip[19] ^= 1),
         ("no ICMP", |ip| ip[9] = 17),
         ("a fragment", |ip| ip[6] = 0x20),

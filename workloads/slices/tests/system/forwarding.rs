@@ -147,7 +147,7 @@ fn raw_parallel_by_filters() {
     let told = [
         ("sockets", "4"),
         ("division", "disjoint filters"),
-        ("filter", "24 steps"),
+        ("filter", "34 steps"),
     ];
     design(&config(Design::RawParallel { filters: true }), &told);
 }

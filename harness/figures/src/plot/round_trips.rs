@@ -305,7 +305,7 @@ fn added(scene: &mut Scene, place: Rect, rows: &[Row<'_>]) {
     };
     let strip = if beyond { Strip::Right } else { Strip::None };
     let y = Axis::rows(rows.iter().map(|_| String::new())).unlabelled();
-    let panel = Panel::new(place, "added to kernel_forward", x, y, strip);
+    let panel = Panel::new(place, "added", x, y, strip);
     panel.frame(scene);
     let line = [-0.5, rows.len() as f64 - 0.5].map(|row| panel.at(limit, row));
     scene.dashed(&line, Dash::Long, 1.4, Rgb::REFERENCE);

@@ -147,6 +147,7 @@ impl SweepValues {
         meant(self.batch, system.batch, SystemSpec::DEFAULT_BATCH)
             && meant(self.placement, system.placement, PeerPlacement::default())
             && meant(None, system.filters, true)
+            && system.qdisc_bypass == system.system.default_qdisc_bypass()
             && meant(None, system.routing, Routing::default())
     }
 

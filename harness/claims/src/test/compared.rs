@@ -59,12 +59,13 @@ pub(crate) fn compared(
     titles.into_iter().zip(places).map(measure).collect()
 }
 
-/// How a packet system takes frames, who looks their routes up, where its threads run, how many there are: a cell names it, or
-/// means the default.
-const OF_DESIGN: [&str; 5] = [
+/// How a packet system takes frames and sends them, who looks their routes up, where its threads run, how many there are: a
+/// cell names it, or means the default.
+const OF_DESIGN: [&str; 6] = [
     "/system/batch",
     "/system/placement",
     "/system/filters",
+    "/system/qdisc_bypass",
     "/system/routing",
     "/system/owners",
 ];

@@ -1,10 +1,15 @@
 //! The claims that ship name what exists, and say what they test.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use claims::{Cell, Claim, Paper, shipped};
+use claims::{Cell, Claim, Paper, Test, shipped};
+use record::RunFolder;
 use spec::{Probe, Spec};
+use tempfile::TempDir;
+
+use crate::frames;
+use crate::support::finding;
 
 fn all() -> Vec<Claim> {
     shipped().unwrap_or_else(|error| panic!("{error}"))
@@ -39,6 +44,34 @@ fn every_claim_names_a_spec_that_has_what_it_tests_in_enough_blocks() {
             assert!(found, "{}: {} has no {cell}", claim.id, claim.experiment);
         }
     }
+}
+
+/// What a claim compares must have a place where it meets, in trials that its spec makes: an option that one system has and another
+/// has not would keep them apart, and the claim would never be tested.
+#[test]
+fn what_every_claim_compares_meets_in_its_spec() {
+    let mut runs: BTreeMap<String, (TempDir, [RunFolder; 1])> = BTreeMap::new();
+    let mut apart = Vec::new();
+    for claim in all() {
+        let servers = |test: &Test| {
+            test.cells()
+                .iter()
+                .all(|cell| matches!(cell, Cell::Server(_)))
+        };
+        if !claim.needs.is_empty() || !claim.test.as_ref().is_some_and(servers) {
+            continue;
+        }
+        let (_output, run) = runs.entry(claim.experiment.clone()).or_insert_with(|| {
+            let mut spec = experiment(&claim);
+            spec.blocks = Some(1);
+            frames::made(&spec, |_| 1.0)
+        });
+        let found = finding(&claim, run);
+        if found.no_run || found.why.contains("not measured under the same") {
+            apart.push(format!("{}: {}", claim.id, found.why));
+        }
+    }
+    assert!(apart.is_empty(), "{}", apart.join("\n"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! All probes and trials of one spec, in order, each recorded as soon as it is complete.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use record::{FailureStatus, RunFolder, TrialRecord};
 use spec::Trial;
@@ -35,6 +37,7 @@ pub(crate) fn drive(chosen: &Chosen, folder: &mut RunFolder, patience: Patience)
         machine,
         patience,
         next: 0,
+        refusals: BTreeSet::new(),
     };
     for trial in &chosen.trials {
         steps.take(trial)?;
@@ -60,6 +63,8 @@ pub(super) struct Steps<'a> {
     patience: Patience,
     /// Position in the run's order of the next trial.
     next: u32,
+    /// Labels, and why this machine refuses them: each block would say it again.
+    refusals: BTreeSet<(String, String)>,
 }
 
 impl Steps<'_> {
@@ -127,8 +132,14 @@ impl Steps<'_> {
         reason: &str,
     ) -> Result<()> {
         let (what, status_name) = (what(trial), status.name());
-        self.progress
-            .say(&format!("{status_name}: {what}: {reason}"));
+        let told = status == FailureStatus::Refused && {
+            let refusal = (trial.system.label.clone(), reason.to_owned());
+            !self.refusals.insert(refusal)
+        };
+        if !told {
+            self.progress
+                .say(&format!("{status_name}: {what}: {reason}"));
+        }
         self.folder
             .record_failure(trial, sequence, status, reason)?;
         self.progress.end(&format!("{what}: {status_name}"));

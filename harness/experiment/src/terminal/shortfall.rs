@@ -20,20 +20,21 @@ pub(super) fn shortfall(run: &RunFolder) -> Option<String> {
         return None;
     }
     let mut counts: BTreeMap<_, (usize, usize)> = BTreeMap::new();
-    // The same trial fails with other process ids and times: what is counted together is the label
-    // and the load; the reason shown is the last one's.
+    // The same trial fails with other process ids and times: of failures those of one label and load are counted together, and the
+    // reason shown is the last one's. A refusal has always the same words.
     for (index, failure) in run.failures().iter().enumerate() {
         let trial = &failure.trial;
         let key = (
             trial.system.label.clone(),
             trial.load.to_string(),
             failure.status.name(),
+            (failure.status == FailureStatus::Refused).then_some(&failure.reason),
         );
         let entry = counts.entry(key).or_default();
         *entry = (entry.0 + 1, index);
     }
     let mut table = Table::new(&["label", ">load", "status", ">trials", "reason"]);
-    for ((label, load, status), (trials, last)) in counts {
+    for ((label, load, status, _), (trials, last)) in counts {
         let reason = run.failures()[last].reason.clone();
         table.row(vec![
             label,

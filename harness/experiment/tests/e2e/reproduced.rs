@@ -122,10 +122,21 @@ fn refusals(bench: &Bench) -> Result<()> {
         finished.out
     );
     run(&partly, &["--set", "blocks=1", "--strict"])?.expect_code(1)?;
-    let nothing = bench.spec("nothing", &spec("nothing", TOO_MANY))?;
+    let sweep = "sweep: {owners: [63, 64]}\n";
+    let text = spec("nothing", "{system: seastar, io: udp}") + sweep;
+    let nothing = bench.spec("nothing", &text)?;
     let finished = run(&nothing, &[])?;
     finished.expect_code(3)?;
-    finished.expect_told(&["refused: block 1, seastar", "remedy"])
+    finished.expect_told(&["refused: block 1, seastar", "remedy"])?;
+    // Four trials of two blocks, and two reasons: each is told when it is met first, and again in the closing table.
+    for (told, lines) in [
+        (&finished.err, "refused: block"),
+        (&finished.out, "refused       2"),
+    ] {
+        let count = told.lines().filter(|line| line.contains(lines)).count();
+        ensure!(count == 2, "{count} lines of `{lines}` in:\n{told}");
+    }
+    Ok(())
 }
 
 /// A recorded run is repeated.

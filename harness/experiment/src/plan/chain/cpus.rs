@@ -62,6 +62,25 @@ pub(crate) struct ChainPlacement {
     pub(crate) shared: Vec<SharedCpu>,
 }
 
+impl RouterCpus {
+    /// The CPUs that send by each of several queues where every queue has a thread, each CPU by one queue: that of which it is
+    /// the k-peer, or else that of its slice. Fewer threads would leave queues unused.
+    pub(crate) fn senders(&self) -> Option<Vec<Vec<u32>>> {
+        let queues = self.k_peers.len();
+        if queues == 1 || self.u_peers.len() < queues {
+            return None;
+        }
+        let mut senders: Vec<Vec<u32>> = vec![Vec::new(); queues];
+        let k_peers = self.k_peers.iter().enumerate();
+        for (number, cpu) in k_peers.chain(self.u_peers.iter().enumerate()) {
+            if !senders.iter().any(|cpus| cpus.contains(cpu)) {
+                senders[number % queues].push(*cpu);
+            }
+        }
+        Some(senders)
+    }
+}
+
 impl ChainPlacement {
     /// Every CPU that some role is on, as often as roles are on it.
     pub(crate) fn cpus(&self) -> impl Iterator<Item = u32> {
@@ -217,13 +236,14 @@ const fn peers(placement: PeerPlacement) -> Placement {
 
 fn refusal(error: PlacementError) -> Refusal {
     let remedy = match &error {
-        PlacementError::NoSuchPair { has, .. } => format!("a placement that it has: {has}"),
-        PlacementError::TooFew { .. } => {
-            "fewer queues and owners, or a placement that takes fewer CPUs".to_owned()
+        PlacementError::NoSuchPair { .. } | PlacementError::Impossible { .. } => {
+            "another `placement`"
         }
-        PlacementError::Impossible { .. } => "another `placement`".to_owned(),
+        PlacementError::TooFew { .. } => {
+            "fewer queues and owners, or a placement that takes fewer CPUs"
+        }
     };
-    Refusal::new(&error.to_string(), &remedy)
+    Refusal::new(&error.to_string(), remedy)
 }
 
 fn no_cpu() -> Refusal {

@@ -8,6 +8,7 @@ use kv::server::ThreadInfo;
 use serde::{Deserialize, Serialize};
 use sys::account::{CpuSnapshot, Usage};
 use sys::cpu::{CpuId, Pinned};
+use sys::device::send_by;
 use sys::link::{MacAddress, Peer, VethSpec, XdpMode};
 use sys::tables::{self, NextHop, Route, RouteKind, Table};
 use sys::{ethtool, link, napi, sockets, sysctl};
@@ -222,6 +223,12 @@ impl HostRole {
             })?,
             Action::Up { device } => link::set_up(device)?,
             Action::AwaitCarrier { device } => link::await_running(device, CARRIER)?,
+            Action::SendBy { device, cpus } => {
+                for (queue, cpus) in (0..).zip(cpus) {
+                    let cpus: Vec<CpuId> = cpus.iter().copied().map(CpuId).collect();
+                    send_by(device, queue, &cpus)?;
+                }
+            }
             Action::PinNapi { device, cpus } => {
                 napi::set_threaded(device, true)?;
                 let threads = napi::threads(device)?;

@@ -95,6 +95,14 @@ pub(crate) enum Action {
         /// CPU of the thread of queue `i`.
         cpus: Vec<u32>,
     },
+    /// Lets what a CPU sends by sockets leave by a queue of its own (XPS). Else the flow's hash decides, and frames that came by one
+    /// queue leave by another's, to be received on another CPU.
+    SendBy {
+        /// The device.
+        device: String,
+        /// CPUs that send by queue `i`.
+        cpus: Vec<Vec<u32>>,
+    },
 }
 
 impl fmt::Display for Action {
@@ -148,6 +156,12 @@ impl fmt::Display for Action {
                 write!(
                     f,
                     "one NAPI thread a queue on {device}, pinned to CPUs {cpus:?}"
+                )
+            }
+            Self::SendBy { device, cpus } => {
+                write!(
+                    f,
+                    "what is sent on {device} leaves by the queue of its CPU: {cpus:?}"
                 )
             }
         }

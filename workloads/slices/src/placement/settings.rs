@@ -6,7 +6,7 @@
 //! (Documentation/networking/scaling.rst). A veth has no interrupts: its queues' NAPI threads are pinned in
 //! their place.
 
-use sys::cpu::CpuId;
+use sys::cpu::{CpuId, format_mask};
 use sys::device::{Device, Interrupt};
 
 use super::SliceCpus;
@@ -169,7 +169,7 @@ fn steering(device: &Device, queue: u16, kind: Kind, cpus: &[CpuId]) -> Decision
             "the kernel has no such setting for the queue",
         );
     };
-    let mask = mask_like(present, cpus);
+    let mask = format_mask(present, cpus);
     Decision::Make(if kind == Kind::ReceiveSteering {
         Setting::ReceiveSteering { queue, mask }
     } else {
@@ -183,25 +183,6 @@ fn skip(kind: Kind, queue: Option<u16>, reason: &str) -> Decision {
         queue,
         reason: reason.to_owned(),
     }
-}
-
-/// A mask of CPUs in the form in which the kernel shows one: as many digits, in groups of eight, so that what is
-/// read after writing is what was written.
-fn mask_like(present: &str, cpus: &[CpuId]) -> String {
-    let digits = present.chars().filter(char::is_ascii_hexdigit).count() as u32;
-    let digit = |at: u32| {
-        let bits = cpus.iter().filter(|cpu| cpu.0 / 4 == at);
-        let value = bits.fold(0, |value, cpu| value | 1 << (cpu.0 % 4));
-        char::from_digit(value, 16).unwrap_or('0')
-    };
-    let mut mask = String::new();
-    for at in (0..digits).rev() {
-        mask.push(digit(at));
-        if at % 8 == 0 && at > 0 {
-            mask.push(',');
-        }
-    }
-    mask
 }
 
 #[cfg(test)]
@@ -375,13 +356,5 @@ mod tests {
         let others = ["eth0", "eth0-tx-0", "eth0-rx-0", "eth0-TxRx-1"];
         assert_eq!(of(&others, 0), [41, 42]);
         assert_eq!(of(&others, 1), [43]);
-    }
-
-    #[test]
-    fn masks_have_the_width_that_the_kernel_shows() {
-        let cpus = [0, 5, 33].map(CpuId);
-        assert_eq!(mask_like("00000000,00000000", &cpus), "00000002,00000021");
-        assert_eq!(mask_like("3", &[CpuId(1)]), "2");
-        assert_eq!(mask_like("ff", &[]), "00");
     }
 }

@@ -1,4 +1,4 @@
-//! The kernel's CPU lists: `0-3,8,10-11`.
+//! The kernel's texts for several CPUs: lists (`0-3,8,10-11`) and masks (`00000000,00000d0f`).
 
 use std::io;
 
@@ -49,6 +49,26 @@ pub fn format_list(cpus: &[CpuId]) -> String {
     written.join(",")
 }
 
+/// Writes a mask of CPUs in hexadecimal in the form in which the kernel shows one: as many digits as `present` has, in groups of
+/// eight, so that what is read after writing is what was written. CPUs beyond its width are left out.
+#[must_use]
+pub fn format_mask(present: &str, cpus: &[CpuId]) -> String {
+    let digits = present.chars().filter(char::is_ascii_hexdigit).count() as u32;
+    let digit = |at: u32| {
+        let bits = cpus.iter().filter(|cpu| cpu.0 / 4 == at);
+        let value = bits.fold(0, |value, cpu| value | 1 << (cpu.0 % 4));
+        char::from_digit(value, 16).unwrap_or('0')
+    };
+    let mut mask = String::new();
+    for at in (0..digits).rev() {
+        mask.push(digit(at));
+        if at % 8 == 0 && at > 0 {
+            mask.push(',');
+        }
+    }
+    mask
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -86,5 +106,13 @@ mod tests {
             let cpus: Vec<CpuId> = ids.into_iter().map(CpuId).collect();
             prop_assert_eq!(parse_list(&format_list(&cpus)).unwrap(), cpus);
         }
+    }
+
+    #[test]
+    fn masks_have_the_width_that_the_kernel_shows() {
+        let cpus = [0, 5, 33].map(CpuId);
+        assert_eq!(format_mask("00000000,00000000", &cpus), "00000002,00000021");
+        assert_eq!(format_mask("3", &[CpuId(1)]), "2");
+        assert_eq!(format_mask("ff", &[]), "00");
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Doing, malformed};
 
-pub use list::{format_list, parse_list};
+pub use list::{format_list, format_mask, parse_list};
 pub use pinned::Pinned;
 pub use topology::{Cpu, PairClass, Topology};
 

@@ -19,7 +19,7 @@ use crate::link::{self, XdpMode};
 use crate::netns;
 
 pub use interrupts::Interrupt;
-pub use queues::Queue;
+pub use queues::{Queue, send_by};
 
 /// A network device and its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cpu::{CpuId, format_mask};
 use crate::error::{Doing, read_text};
 
 /// A queue of a device.
@@ -38,6 +39,25 @@ pub(super) fn of(folder: &Path) -> io::Result<Vec<Queue>> {
     }
     queues.sort_by_key(|queue| by_number(&queue.name));
     Ok(queues)
+}
+
+/// Lets frames that `cpus` send leave by one queue (XPS), in the calling thread's network namespace. A device with a single queue has
+/// no such setting, nor has a kernel without `CONFIG_XPS`: there nothing is done, as [`Queue::cpus`] tells.
+///
+/// # Errors
+/// When the kernel refuses it.
+pub fn send_by(device: &str, queue: u16, cpus: &[CpuId]) -> io::Result<()> {
+    let path = PathBuf::from(format!(
+        "/sys/class/net/{device}/queues/tx-{queue}/xps_cpus"
+    ));
+    match read_text(&path) {
+        Ok(present) => {
+            let mask = format_mask(&present, cpus);
+            fs::write(&path, &mask).doing(|| format!("write {mask} to {}", path.display()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// `rx-10` after `rx-9`.

@@ -192,9 +192,17 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
             .devices
             .map(|of| (of.name, ready(row, of, row.router, &cpus.k_peers)));
         let mut host = between(Part::Router, router.scope, devices);
-        host.steps
-            .before
-            .extend(row.in_user_space.then_some(Action::NoErrors));
+        if row.in_user_space {
+            host.steps.before.push(Action::NoErrors);
+            let by_queue = |cpus: Vec<Vec<u32>>| {
+                router.devices.map(|of| Action::SendBy {
+                    device: of.name.to_owned(),
+                    cpus: cpus.clone(),
+                })
+            };
+            let sent = cpus.senders().map(by_queue);
+            host.steps.before.extend(sent.into_iter().flatten());
+        }
         hosts.push(host);
     }
     let receiver_napi = &placement.receiver_napi;

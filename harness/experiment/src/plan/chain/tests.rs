@@ -74,6 +74,8 @@ fn a_chain_is_three_hosts_that_know_each_other() {
              tx-tcp-segmentation, tx-udp-segmentation, rx-gro",
             "address 198.19.0.1/24 on router1",
             "no ICMP errors of the kernel's own",
+            "what is sent on router0 leaves by the queue of its CPU: [[2, 3], [4, 5]]",
+            "what is sent on router1 leaves by the queue of its CPU: [[2, 3], [4, 5]]",
             "static neighbour 198.18.0.2 on router0",
             "static neighbour 198.19.0.2 on router1",
             "wait for router0's carrier",
@@ -126,6 +128,30 @@ fn without_a_program_gro_gives_the_router_its_napi_threads() {
     }
     let plan = planned(CHAIN, "{processor: router}", "xdp_forward", &EIGHT);
     assert!(!steps(&plan, 1).join("\n").contains("on rx-gro"));
+}
+
+#[test]
+fn what_threads_send_leaves_by_the_queue_of_their_cpu() {
+    let of = |system: &str, cpus: &[u32]| {
+        let topology = "{kind: chain, queues: 2}";
+        let plan = planned(topology, "{processor: router}", system, cpus);
+        let told = steps(&plan, 1);
+        let sent = told
+            .iter()
+            .filter(|step| step.starts_with("what is sent on"));
+        (plan.placement.routers[0].senders(), sent.count())
+    };
+    let two = Some(vec![vec![0], vec![1]]);
+    assert_eq!(of("raw_parallel", &[0, 1]), (two.clone(), 2));
+    // The reader is on the CPU of queue 0.
+    assert_eq!(of("dispatch_threads", &[0, 1]), (two, 2));
+    let (each, _) = of("raw_parallel", &EIGHT);
+    let pairs = each.iter().flatten().filter(|cpus| cpus.len() == 2);
+    assert_eq!(pairs.count(), 2, "k-peer and u-peer: {each:?}");
+    // One thread for both queues uses both, and the kernel itself knows by which queue a frame came.
+    for system in ["raw_socket", "kernel_forward"] {
+        assert_eq!(of(system, &EIGHT), (None, 0), "{system}");
+    }
 }
 
 #[test]

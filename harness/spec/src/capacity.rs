@@ -6,6 +6,8 @@
 //! Which rates are tried follows from outcomes, so a search has no trials beforehand: it has one
 //! [`Search`] for each system and combination of swept values, which makes its trials one by one.
 
+use std::fmt;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,27 @@ pub struct ServiceLevel {
     #[garde(inner(custom(crate::rules::share)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Share>,
+}
+
+/// Its limits in words: `p99 <= 200 us and no loss`.
+impl fmt::Display for ServiceLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let latencies = [
+            ("p50", self.p50),
+            ("p90", self.p90),
+            ("p99", self.p99),
+            ("p99.9", self.p99_9),
+        ];
+        let latencies = latencies
+            .into_iter()
+            .filter_map(|(name, limit)| Some(format!("{name} <= {}", limit?)));
+        let loss = self.loss.map(|loss| match loss.get() {
+            0 => "no loss".to_owned(),
+            _ => format!("loss <= {loss}"),
+        });
+        let limits: Vec<String> = latencies.chain(loss).collect();
+        f.write_str(&limits.join(" and "))
+    }
 }
 
 impl Capacity {

@@ -95,3 +95,22 @@ fn turns_are_a_fresh_order_every_round_and_the_same_every_time() {
     assert!(orders.iter().any(|order| *order != orders[0]));
     assert_eq!(orders[3], turns(&spec(), 3, 5));
 }
+
+#[test]
+fn a_service_level_is_told_in_words() {
+    for (level, words) in [
+        (
+            "{p99: 200 us, loss: 0.1%}",
+            "p99 <= 200 us and loss <= 1000 ppm",
+        ),
+        (
+            "{p50: 1 ms, p99_9: 2 ms, loss: 0 %}",
+            "p50 <= 1 ms and p99.9 <= 2 ms and no loss",
+        ),
+    ] {
+        let text = TEXT.replace("{p99: 200 us, loss: 0.1%}", level);
+        let spec = Spec::parse(&text, "search.yaml").expect("a good spec");
+        let capacity = spec.load.and_then(|load| load.capacity).expect("asked");
+        assert_eq!(capacity.service_level.to_string(), words);
+    }
+}

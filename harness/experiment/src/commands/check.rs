@@ -12,7 +12,7 @@ use crate::exit::Outcome;
 use crate::plan::chain::{FramePlan, RouterCpus};
 use crate::plan::{self, PORT, Plan, Refusal};
 use crate::specs::{self, Chosen};
-use crate::terminal::{self, Table};
+use crate::terminal::Table;
 
 /// Validates every spec named and prints its plan.
 pub(crate) fn check(args: &SpecArgs) -> Result<Outcome> {
@@ -119,8 +119,8 @@ fn searched(searches: usize, capacity: &Capacity) -> Vec<String> {
             "{searches} capacity searches from {from} to {to}, their trials decided by what they find"
         ),
         format!(
-            "a rate passes where {} in {} of {} repeats; brackets within {}",
-            terminal::level(&capacity.service_level),
+            "a rate passes with {} in {} of {} repeats; brackets within {}",
+            capacity.service_level,
             capacity.passes(),
             capacity.repeats(),
             capacity.precision()

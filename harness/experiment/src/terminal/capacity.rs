@@ -1,7 +1,6 @@
 //! Capacity searches, for the closing table.
 
 use record::{CapacityRecord, RateVerdict, RunFolder};
-use spec::ServiceLevel;
 
 use super::Table;
 
@@ -27,8 +26,8 @@ pub(super) fn capacity(run: &RunFolder) -> Option<String> {
         table.row(row);
     }
     Some(format!(
-        "Highest rate at which {} in {} of {} repeats (within {})\n\n{table}",
-        level(&asked.service_level),
+        "Highest rate with {} in {} of {} repeats (within {})\n\n{table}",
+        asked.service_level,
         asked.passes(),
         asked.repeats(),
         asked.precision(),
@@ -38,21 +37,6 @@ pub(super) fn capacity(run: &RunFolder) -> Option<String> {
 /// A rate as people write it; exact ones that are no whole number of a larger unit stay in the smallest.
 fn shown(search: &CapacityRecord, rate_rps: Option<u64>) -> String {
     rate_rps.map_or_else(|| "-".to_owned(), |rate| search.rate(rate).to_string())
-}
-
-/// A service level in words.
-pub(crate) fn level(level: &ServiceLevel) -> String {
-    let latencies = [
-        ("p50", level.p50),
-        ("p90", level.p90),
-        ("p99", level.p99),
-        ("p99.9", level.p99_9),
-    ];
-    let latencies = latencies
-        .into_iter()
-        .filter_map(|(name, limit)| Some(format!("{name} <= {}", limit?)));
-    let loss = level.loss.map(|loss| format!("loss <= {loss}"));
-    latencies.chain(loss).collect::<Vec<_>>().join(" and ")
 }
 
 /// What the bracket alone does not say.

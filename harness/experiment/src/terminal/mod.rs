@@ -10,7 +10,6 @@ mod shortfall;
 mod summary;
 mod table;
 
-pub(crate) use capacity::level;
 pub(crate) use claims::print_claims;
 pub(crate) use comparison::print_comparison;
 pub(crate) use environment::print_environment;

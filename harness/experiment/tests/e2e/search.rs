@@ -48,7 +48,7 @@ fn killed_and_resumed(bench: &Bench) -> Result<()> {
     let finished = bench.finish(bench.experiment(["resume"]).arg(&path), MINUTES)?;
     finished.expect_code(0)?;
     ensure!(
-        finished.out.contains("Highest rate at which p50 <= 10 ms"),
+        finished.out.contains("Highest rate with p50 <= 10 ms"),
         "the closing table does not tell: {}",
         finished.out
     );
@@ -76,7 +76,7 @@ fn frames(bench: &Bench) -> Result<()> {
     let finished = bench.finish(&mut command, MINUTES)?;
     finished.expect_code(0)?;
     ensure!(
-        finished.out.contains("Highest rate at which loss <= 0"),
+        finished.out.contains("Highest rate with no loss"),
         "the closing table does not tell: {}",
         finished.out
     );

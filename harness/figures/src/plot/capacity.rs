@@ -145,18 +145,6 @@ fn share(one: &RateRecord) -> Option<f64> {
 fn surround(searches: &[CapacityRecord], machine: &str) -> Surround {
     let first = &searches[0];
     let asked = &first.asked;
-    let level = &asked.service_level;
-    let latencies = [
-        ("p50", level.p50),
-        ("p90", level.p90),
-        ("p99", level.p99),
-        ("p99.9", level.p99_9),
-    ];
-    let latencies = latencies
-        .into_iter()
-        .filter_map(|(name, limit)| Some(format!("{name} <= {}", limit?)));
-    let loss = level.loss.map(|loss| format!("loss <= {loss}"));
-    let level: Vec<String> = latencies.chain(loss).collect();
     let trials: usize = searches
         .iter()
         .flat_map(|search| &search.rates)
@@ -182,10 +170,10 @@ fn surround(searches: &[CapacityRecord], machine: &str) -> Surround {
     Surround {
         title: "Capacity".to_owned(),
         subtitle: format!(
-            "topology {}, fidelity {} · the highest rate at which {} in {} of {} repeats",
+            "topology {}, fidelity {} · the highest rate with {} in {} of {} repeats",
             topology.name(),
             topology.fidelity(),
-            level.join(" and "),
+            asked.service_level,
             asked.passes(),
             asked.repeats()
         ),

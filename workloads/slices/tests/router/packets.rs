@@ -15,6 +15,15 @@ use crate::wire::{Wire, Wires};
 /// Fewer than a socket's buffer holds.
 const EACH: u64 = 100;
 
+/// Stops the router also where a check fails, for the scope waits for its thread.
+struct Ends<'a>(&'a Control);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 /// Runs the router while `work` is done; what it counted then, which must be what its I/O counted.
 pub(crate) fn while_routing(rig: &Rig, work: impl FnOnce(&Live)) -> RouterCounters {
     let mirror = rig.mirror();
@@ -27,8 +36,10 @@ pub(crate) fn while_routing(rig: &Rig, work: impl FnOnce(&Live)) -> RouterCounte
     let mode = WaitMode::Sleep { timeout };
     let counted = thread::scope(|scope| {
         let routing = scope.spawn(|| run(&mut io, &mut router, mode, &control, &live));
-        work(&live);
-        control.stop();
+        {
+            let _ends = Ends(&control);
+            work(&live);
+        }
         routing.join().unwrap().unwrap()
     });
     assert_eq!(mirror.failure(), None);

@@ -109,7 +109,7 @@ impl Panel {
             scene.line(vec![(x, bottom), (x, bottom + 5.0)], 1.0, Rgb::AXIS);
             if fits {
                 let style = TextStyle::new(LABEL).align(Align::Centre);
-                scene.text(label, (x, bottom + 15.0), style);
+                scene.text(label, (self.below(label, x), bottom + 15.0), style);
             }
         }
         for tick in &self.y.ticks {
@@ -134,6 +134,13 @@ impl Panel {
         self.titles(scene);
     }
 
+    /// Where the label of a tick at `x` has its middle: below the tick, or so far to the left that it keeps out of the next panel.
+    fn below(&self, label: &str, x: f64) -> f64 {
+        const BEYOND: f64 = 14.0;
+        let half = TextStyle::new(LABEL).width(label) / 2.0;
+        x.min(self.plot.right + BEYOND - half)
+    }
+
     /// For each tick below the plot whether its label has room; powers of ten are served first.
     fn x_labels_that_fit(&self) -> Vec<bool> {
         const APART: f64 = 6.0;
@@ -147,7 +154,7 @@ impl Panel {
             let Some(label) = &ticks[at].label else {
                 continue;
             };
-            let x = self.at(ticks[at].value, 0.0).0;
+            let x = self.below(label, self.at(ticks[at].value, 0.0).0);
             let half = (TextStyle::new(LABEL).width(label) + APART) / 2.0;
             let (left, right) = (x - half, x + half);
             fits[at] = taken.iter().all(|(l, r)| right <= *l || left >= *r);

@@ -106,11 +106,17 @@ fn rows<'a>(trials: &Trials, cells: &'a [Cell]) -> Vec<Row<'a>> {
     let design = |cell: &&Cell| trials.systems[cell.series] == BASELINE;
     let baseline = cells.iter().find(plain).or(cells.iter().find(design));
     let traffic = trials.settings[cells[0].setting].traffic.as_ref();
+    // A slice with other options is not what the paper's number is of.
+    let varied = |cell: &Cell| {
+        design(&cell) && baseline.is_some_and(|baseline| baseline.series != cell.series)
+    };
     let row = |cell: &'a Cell| Row {
         cell,
         gbps: estimate(&cell.values[0]),
         ratio: baseline.and_then(|baseline| super::ratio(cell, baseline)),
-        paper: traffic.and_then(|traffic| paper(traffic, &trials.systems[cell.series])),
+        paper: traffic
+            .filter(|_| !varied(cell))
+            .and_then(|traffic| paper(traffic, &trials.systems[cell.series])),
     };
     cells.iter().map(row).collect()
 }
@@ -256,7 +262,7 @@ mod tests {
     fn each_system_stands_beside_the_papers_ratio() {
         let folder = tempfile::tempdir().unwrap();
         Packets::SATURATED.write(folder.path());
-        let run = Run::read(folder.path()).unwrap();
+        let mut run = Run::read(folder.path()).unwrap();
         assert!(
             run.saturated.as_ref().unwrap().series.is_empty(),
             "frames are no requests"
@@ -297,5 +303,11 @@ mod tests {
                 other => assert_eq!(theirs, None, "{other}"),
             }
         }
+        // A slice under another label has options of its own, of which the paper gives no number.
+        let at = trials.systems.iter().position(|it| it == "kernel_forward");
+        run.forwarded.as_mut().unwrap().systems[at.unwrap()] = BASELINE.to_owned();
+        let rows = super::rows(run.forwarded.as_ref().unwrap(), &cells);
+        let theirs = rows.iter().filter_map(|row| row.paper);
+        assert_eq!(theirs.count(), 2, "netslice and pcap_mmap");
     }
 }

@@ -18,7 +18,7 @@ const EACH: u64 = 100;
 /// Stops the router also where a check fails, for the scope waits for its thread.
 struct Ends<'a>(&'a Control);
 
-impl Drop for Ends<'_> {
+impl std::ops::Drop for Ends<'_> {
     fn drop(&mut self) {
         self.0.stop();
     }

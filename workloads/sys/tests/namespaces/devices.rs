@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::process::Command;
 
-use steerbench_sys::device::Device;
+use steerbench_sys::cpu::CpuId;
+use steerbench_sys::device::{Device, send_by};
 use steerbench_sys::ethtool::{self, Channels};
 use steerbench_sys::journal::{self, Change, Journal, Outcome};
 use steerbench_sys::link::{self, Peer};
@@ -56,6 +57,15 @@ pub(crate) fn questions() {
     );
     let queues = described.queues.known().map(Vec::len);
     assert_eq!(queues, Some(8), "four in each direction");
+    send_by("server", 1, &[CpuId(0)]).unwrap();
+    let sending = Device::describe("server").unwrap();
+    let first = sending.queues.known().unwrap();
+    let first = first.iter().find(|queue| queue.name == "tx-1").unwrap();
+    // A kernel without XPS has no such setting, and then nothing was to be done.
+    let mask = first.cpus.as_deref().unwrap_or("1");
+    assert!(mask.ends_with('1'), "{first:?}");
+    let beyond = send_by("server", 9, &[CpuId(0)]);
+    assert!(beyond.is_ok(), "there is no such setting: {beyond:?}");
     assert_eq!(described.xdp_mode, None);
     for reason in [described.interrupts.reason(), described.coalescing.reason()] {
         assert!(

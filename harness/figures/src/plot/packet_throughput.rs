@@ -61,15 +61,15 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         .chunk_by(|a, b| a.setting == b.setting)
         .map(|cells| rows(trials, cells))
         .collect();
-    let legend = vec![
+    let mut legend = vec![
         Entry::new(Look::Bar(DELIVERED), "delivered"),
         Entry::new(Look::Heading, "over netslice"),
         Entry::new(Look::Marker(DELIVERED, Marker::Circle, true), "here"),
-        Entry::new(
-            Look::Marker(Rgb::REFERENCE, Marker::Diamond, false),
-            "NetSlices'12",
-        ),
     ];
+    if settings.iter().flatten().any(|row| row.paper.is_some()) {
+        let theirs = Look::Marker(Rgb::REFERENCE, Marker::Diamond, false);
+        legend.push(Entry::new(theirs, "NetSlices'12"));
+    }
     let title = ("Throughput of packet systems", LEAD);
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);
     let name = |row: &Row<'_>| trials.name(row.cell.series);

@@ -21,7 +21,7 @@ use crate::figure::{Drawing, Skip};
 use crate::run::{Cell, Run, Trials};
 
 use super::lines::{aside, line};
-use super::{estimate, forwarded};
+use super::{FULL_FRAME, estimate, forwarded};
 use gains::Gain;
 
 /// What the axis and the lines are swept by.
@@ -94,8 +94,12 @@ pub(crate) fn draw(run: &Run) -> Result<Drawing> {
         legend.extend([
             Entry::new(Sample::Heading, "gained"),
             Entry::new(mark(Rgb::INK, Marker::Circle, true), "here"),
-            Entry::new(mark(Rgb::REFERENCE, Marker::Diamond, false), "NetSlices'12"),
         ]);
+        let mut traffic = trials.settings.iter().filter_map(|it| it.traffic.as_ref());
+        if traffic.any(|it| it.frame_bytes >= FULL_FRAME) {
+            let theirs = mark(Rgb::REFERENCE, Marker::Diamond, false);
+            legend.push(Entry::new(theirs, "NetSlices'12"));
+        }
     }
     let title = ("Throughput over the frames of a batch", lead.as_str());
     let around = caption::of_trials(run, trials, &cells, Shows::Whiskers, title, legend);

@@ -90,6 +90,26 @@ fn options_that_are_not_named_are_the_defaults() {
     }
 }
 
+/// A packet socket passes the queueing discipline by or not, which a slice cannot choose: no reason not to compare the two.
+#[test]
+fn how_sockets_send_is_a_part_of_their_design() {
+    let bypass = "{system: pcap_mmap, label: bypass, qdisc_bypass: true}";
+    let spec = saturated(&format!("netslice, pcap_mmap, {bypass}"), "");
+    let (_output, runs) = made(&spec, |trial| match trial.system.label.as_str() {
+        "netslice" => 8.0,
+        "bypass" => 4.0,
+        _ => 2.0,
+    });
+    let cell = |rest: &str| format!("{{server: {{system: pcap_mmap{rest}}}}}");
+    for (to, limits) in [
+        (cell(""), "{at_least: 3.6, at_most: 4.4}"),
+        (cell(", label: bypass"), "{at_least: 1.8, at_most: 2.2}"),
+    ] {
+        let found = finding(&ratio(SLICE, &to, limits), &runs);
+        assert_eq!(found.verdict, Reproduced, "{to}: {found:?}");
+    }
+}
+
 #[test]
 fn growth_is_held_against_the_number_of_queues() {
     let spec = saturated("netslice", "sweep: {queues: [1, 2, 4]}");

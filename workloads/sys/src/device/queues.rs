@@ -42,14 +42,15 @@ pub(super) fn of(folder: &Path) -> io::Result<Vec<Queue>> {
 }
 
 /// Lets frames that `cpus` send leave by one queue (XPS), in the calling thread's network namespace. A device with a single queue has
-/// no such setting, nor has a kernel without `CONFIG_XPS`: there nothing is done, as [`Queue::cpus`] tells.
+/// no such setting, nor has a kernel without `CONFIG_XPS`: there nothing is done, and the device's description says so
+/// ([`Queue::cpus`]).
 ///
 /// # Errors
-/// When the kernel refuses it.
+/// When there is no such queue, or the kernel refuses it.
 pub fn send_by(device: &str, queue: u16, cpus: &[CpuId]) -> io::Result<()> {
-    let path = PathBuf::from(format!(
-        "/sys/class/net/{device}/queues/tx-{queue}/xps_cpus"
-    ));
+    let folder = PathBuf::from(format!("/sys/class/net/{device}/queues/tx-{queue}"));
+    fs::metadata(&folder).doing(|| format!("find {}", folder.display()))?;
+    let path = folder.join("xps_cpus");
     match read_text(&path) {
         Ok(present) => {
             let mask = format_mask(&present, cpus);

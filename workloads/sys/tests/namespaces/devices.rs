@@ -64,8 +64,9 @@ pub(crate) fn questions() {
     // A kernel without XPS has no such setting, and then nothing was to be done.
     let mask = first.cpus.as_deref().unwrap_or("1");
     assert!(mask.ends_with('1'), "{first:?}");
-    let beyond = send_by("server", 9, &[CpuId(0)]);
-    assert!(beyond.is_ok(), "there is no such setting: {beyond:?}");
+    let beyond = send_by("server", 9, &[CpuId(0)]).unwrap_err();
+    assert_eq!(beyond.kind(), ErrorKind::NotFound);
+    assert!(beyond.to_string().contains("tx-9"), "{beyond}");
     assert_eq!(described.xdp_mode, None);
     for reason in [described.interrupts.reason(), described.coalescing.reason()] {
         assert!(

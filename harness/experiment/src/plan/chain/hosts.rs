@@ -194,14 +194,13 @@ pub(crate) fn row(row: &Row<'_>) -> Vec<ChainHost> {
         let mut host = between(Part::Router, router.scope, devices);
         if row.in_user_space {
             host.steps.before.push(Action::NoErrors);
-            let by_queue = |cpus: Vec<Vec<u32>>| {
-                router.devices.map(|of| Action::SendBy {
-                    device: of.name.to_owned(),
-                    cpus: cpus.clone(),
-                })
+        }
+        if let Some(senders) = cpus.senders() {
+            let by_queue = |of: Device| Action::SendBy {
+                device: of.name.to_owned(),
+                cpus: senders.clone(),
             };
-            let sent = cpus.senders().map(by_queue);
-            host.steps.before.extend(sent.into_iter().flatten());
+            host.steps.before.extend(router.devices.map(by_queue));
         }
         hosts.push(host);
     }
